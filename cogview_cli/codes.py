@@ -1,0 +1,84 @@
+"""The vendor's error codes: what each means and how it ends a request.
+
+Source: reference/api.md §4, where every code has its origin. A code decides
+before the HTTP status does, because 429 also stands for an empty account.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Kind(Enum):
+    """How an error of the API is to be taken."""
+
+    THROTTLE = "throttle"  # this account's concurrency; costs nothing, wait
+    OVERLOAD = "overload"  # the platform is busy; everyone waits
+    TRANSIENT = "transient"  # the server failed and said so; twice at most
+    REFUSED = "refused"  # content policy
+    BAD_REQUEST = "bad request"  # this request will never pass
+    ACCOUNT = "account"  # no request of this key will pass
+    QUOTA = "quota"  # a cap of the vendor; later
+    UNKNOWN = "unknown"  # perhaps paid
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """One vendor code: usual HTTP status, class, meaning in a few words."""
+
+    status: int
+    kind: Kind
+    meaning: str
+
+
+CODES: dict[str, Code] = {
+    "500": Code(500, Kind.TRANSIENT, "internal error of the API"),
+    "1000": Code(401, Kind.ACCOUNT, "authentication failed"),
+    "1001": Code(401, Kind.ACCOUNT, "no Authorization header arrived"),
+    "1002": Code(401, Kind.ACCOUNT, "the key is not valid"),
+    "1003": Code(401, Kind.ACCOUNT, "the token has expired"),
+    "1004": Code(401, Kind.ACCOUNT, "the token could not be verified"),
+    "1005": Code(401, Kind.ACCOUNT, "the account needs a second-factor login"),
+    "1100": Code(500, Kind.ACCOUNT, "the account could not be read"),
+    "1110": Code(429, Kind.ACCOUNT, "the account is inactive"),
+    "1111": Code(429, Kind.ACCOUNT, "the account does not exist"),
+    "1112": Code(429, Kind.ACCOUNT, "the account is locked"),
+    "1113": Code(429, Kind.ACCOUNT, "the balance or resource pack is used up"),
+    "1120": Code(429, Kind.TRANSIENT, "the account is not accessible for the moment"),
+    "1121": Code(429, Kind.ACCOUNT, "the account is blocked"),
+    "1200": Code(500, Kind.TRANSIENT, "the call failed"),
+    "1210": Code(400, Kind.BAD_REQUEST, "wrong parameters"),
+    "1211": Code(400, Kind.BAD_REQUEST, "the model does not exist"),
+    "1212": Code(400, Kind.BAD_REQUEST, "the model does not take this kind of call"),
+    "1213": Code(400, Kind.BAD_REQUEST, "a parameter is missing"),
+    "1214": Code(400, Kind.BAD_REQUEST, "a parameter is invalid"),
+    "1215": Code(400, Kind.BAD_REQUEST, "two parameters exclude each other"),
+    "1220": Code(403, Kind.ACCOUNT, "the key has no right to use this API"),
+    "1221": Code(400, Kind.BAD_REQUEST, "the API has been taken offline"),
+    "1222": Code(400, Kind.BAD_REQUEST, "the API does not exist"),
+    "1230": Code(500, Kind.TRANSIENT, "the call flow failed"),
+    "1231": Code(400, Kind.UNKNOWN, "a request with this id exists already"),
+    "1234": Code(500, Kind.TRANSIENT, "network error inside the platform"),
+    "1261": Code(400, Kind.BAD_REQUEST, "the prompt is too long"),
+    "1300": Code(400, Kind.REFUSED, "blocked by policy"),
+    "1301": Code(400, Kind.REFUSED, "the content policy refused it"),
+    "1302": Code(429, Kind.THROTTLE, "too many requests at once for this account"),
+    "1303": Code(429, Kind.THROTTLE, "requests come too fast for this account"),
+    "1304": Code(429, Kind.QUOTA, "the daily call cap is reached"),
+    "1305": Code(429, Kind.OVERLOAD, "the platform is overloaded"),
+    "1308": Code(429, Kind.QUOTA, "the quota is used up"),
+    "1309": Code(429, Kind.ACCOUNT, "the Coding Plan has expired"),
+    "1310": Code(429, Kind.QUOTA, "the weekly or monthly quota is used up"),
+    "1311": Code(429, Kind.ACCOUNT, "the plan does not include this model"),
+    "1312": Code(429, Kind.OVERLOAD, "the model is busy"),
+    "1313": Code(429, Kind.ACCOUNT, "limited under the fair-use policy"),
+    "1314": Code(429, Kind.ACCOUNT, "the enterprise plan is invalid"),
+    "1315": Code(429, Kind.ACCOUNT, "the key is limited to the enterprise coding plan"),
+    "1316": Code(429, Kind.QUOTA, "the 5-hour quota is used up"),
+    "1317": Code(429, Kind.QUOTA, "the 7-day quota is used up"),
+    "1318": Code(429, Kind.QUOTA, "a spend cap is reached"),
+    "1319": Code(429, Kind.QUOTA, "a spend cap is reached"),
+    "1320": Code(429, Kind.QUOTA, "a spend cap is reached"),
+    "1321": Code(429, Kind.QUOTA, "a spend cap is reached"),
+}
