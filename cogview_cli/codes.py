@@ -21,6 +21,7 @@ class Kind(Enum):
     ACCOUNT = "account"  # no request of this key will pass
     QUOTA = "quota"  # a cap of the vendor; later
     UNKNOWN = "unknown"  # perhaps paid
+    NOT_THE_API = "not the API"  # something else answered at that URL
 
 
 @dataclass(frozen=True, slots=True)

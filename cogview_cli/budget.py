@@ -1,0 +1,41 @@
+"""Money of one run in exact decimals: spent, perhaps spent, in flight. Pure."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+
+class Budget:
+    """Never lets spent + unknown + in flight cross `limit` (CNY; None for no limit)."""
+
+    def __init__(self, limit: Decimal | None = None) -> None:
+        self.limit = limit
+        self.spent = Decimal(0)
+        self.unknown = Decimal(0)
+        self.in_flight = Decimal(0)
+
+    @property
+    def most(self) -> Decimal:
+        """What the run costs if every unknown outcome was paid."""
+        return self.spent + self.unknown
+
+    def reserve(self, price: Decimal) -> bool:
+        """Sets `price` aside for a request; False if it would cross the limit."""
+        if self.limit is not None and self.most + self.in_flight + price > self.limit:
+            return False
+        self.in_flight += price
+        return True
+
+    def paid(self, price: Decimal) -> None:
+        """A reserved request was answered with an image."""
+        self.in_flight -= price
+        self.spent += price
+
+    def lost(self, price: Decimal) -> None:
+        """A reserved request ended unknown."""
+        self.in_flight -= price
+        self.unknown += price
+
+    def free(self, price: Decimal) -> None:
+        """A reserved request cost nothing."""
+        self.in_flight -= price

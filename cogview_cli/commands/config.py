@@ -1,0 +1,233 @@
+"""`cogview config`: look at settings, change them, check that they work."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import re
+import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cogview_cli.config import kinds, settings, store
+from cogview_cli.config.secret import Secret, clean_key
+from cogview_cli.config.settings import Setting, Settings
+from cogview_cli.errors import CogviewError, ExitCode, MachineError, UsageError, worst
+from cogview_cli.text import clean
+
+if TYPE_CHECKING:
+    from cogview_cli.config.check import Finding
+
+app = typer.Typer(
+    help="Settings and the key: where they are, what is in force, whether they work.",
+    no_args_is_help=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+ProfileOption = Annotated[
+    str | None, typer.Option("--profile", metavar="NAME", help="Use this profile's table.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The setting, e.g. base-url.")]
+_PROFILE_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+@app.command("path")
+def path_command() -> None:
+    """Print where the config file is, or would be."""
+    _write(str(store.config_path()))
+
+
+@app.command("show")
+def show_command(
+    profile: ProfileOption = None,
+    origin: Annotated[bool, typer.Option("--origin", help="Name each value's source.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Print every setting that is in force."""
+    current = settings.load({"profile": profile})
+    for setting in settings.SETTINGS.values():
+        _write(_line(current, setting, origin=origin, as_json=as_json))
+
+
+def _line(current: Settings, setting: Setting, *, origin: bool, as_json: bool) -> str:
+    value, source = getattr(current, setting.name), current.origins[setting.name]
+    if as_json:
+        found = {"name": setting.name, "value": _json_value(value), "origin": source}
+        return json.dumps(found, ensure_ascii=False)
+    shown = "(not set)" if value is None else clean(display(value), 4096)
+    return f"{setting.option} = {shown}" + (f"  # {clean(source, 4096)}" if origin else "")
+
+
+def display(value: object) -> str:
+    """A value as text; the key masked, and a password in a URL hidden."""
+    if isinstance(value, Secret):
+        return value.masked()
+    if isinstance(value, float):
+        return str(kinds.to_toml(value))
+    return re.sub(r"^(https?://)[^/]*@", r"\1***@", kinds.to_text(value))
+
+
+def _json_value(value: object) -> object:
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    return display(value)
+
+
+@app.command("get")
+def get_command(name: NameArgument, profile: ProfileOption = None) -> None:
+    """Print one setting that is in force (the key masked)."""
+    setting = settings.find_setting(name)
+    value = getattr(settings.load({"profile": profile}), setting.name)
+    if value is None:
+        raise UsageError(f"{setting.option} is not set", hint=_set_hint(setting))
+    _write(display(value))
+
+
+def _set_hint(setting: Setting) -> str:
+    value = "" if setting.name == "api_key" else " VALUE"
+    return f"run: cogview config set {setting.option}{value}"
+
+
+@app.command("set")
+def set_command(
+    name: NameArgument,
+    value: Annotated[
+        str | None, typer.Argument(metavar="[VALUE]", help="Left out for api-key: it asks.")
+    ] = None,
+    profile: ProfileOption = None,
+) -> None:
+    """Keep a setting in the config file. `api-key` is asked for, or read from stdin."""
+    setting = settings.find_setting(name)
+    _check_profile(setting, profile)
+    kept = _key(value) if setting.name == "api_key" else _checked(setting, value)
+
+    def change(document: Any) -> None:
+        _table(document, profile)[setting.name] = kept
+
+    store.edit(change)
+
+
+def _check_profile(setting: Setting, profile: str | None) -> None:
+    if profile is None:
+        return
+    if not _PROFILE_NAME.fullmatch(profile):
+        raise UsageError(
+            f"profile '{clean(profile, 80)}': a name takes letters, digits, - and _",
+            hint="use a name such as --profile work",
+        )
+    if setting.name == "profile":
+        raise UsageError(
+            "a profile cannot select a profile", hint=f"run: cogview config set profile {profile}"
+        )
+
+
+def _checked(setting: Setting, value: str | None) -> str | int | float | bool:
+    if value is None:
+        raise UsageError(f"{setting.option}: the value is missing", hint=_set_hint(setting))
+    try:
+        parsed = setting.kind.parse(value)
+    except ValueError as error:
+        raise UsageError(f"{setting.option} {error}", hint=_set_hint(setting)) from None
+    _check_meaning(setting, str(parsed))
+    return kinds.to_toml(parsed)
+
+
+def _check_meaning(setting: Setting, value: str) -> None:
+    """Refuses now what every later command would refuse."""
+    if setting.name == "base_url":
+        try:
+            settings.check_base_url(value)
+        except MachineError as error:
+            raise UsageError(error.message, hint=error.hint) from None
+    if setting.name == "profile":
+        known = settings.known_profiles(store.read())
+        if value not in known:
+            raise UsageError(f"there is no profile '{value}'", hint=f"known: {', '.join(known)}")
+
+
+def _key(value: str | None) -> str:
+    if value is not None:
+        # Arguments are seen by other users and kept in the shell's history.
+        raise UsageError(
+            "the key is not taken as an argument: other users could see it",
+            hint="run: cogview config set api-key (it asks), or add < FILE to read a file",
+        )
+    if sys.stdin is not None and sys.stdin.isatty():
+        return clean_key(_ask(), "the prompt").reveal()
+    first = sys.stdin.buffer.readline(1 << 16) if sys.stdin is not None else b""
+    return clean_key(first.decode("utf-8-sig", "replace"), "stdin").reveal()
+
+
+def _ask() -> str:
+    try:
+        return getpass.getpass("API key (not shown): ")
+    except EOFError:
+        return ""
+
+
+def _table(document: Any, profile: str | None) -> Any:
+    """The document's top level, or a profile's table, made if it is missing."""
+    if profile is None:
+        return document
+    import tomlkit
+
+    if "profiles" not in document:
+        document["profiles"] = tomlkit.table(is_super_table=True)
+    profiles = document["profiles"]
+    if profile not in profiles:
+        profiles[profile] = tomlkit.table()
+    return profiles[profile]
+
+
+@app.command("unset")
+def unset_command(name: NameArgument, profile: ProfileOption = None) -> None:
+    """Take a setting out of the config file."""
+    config = store.read()
+    table = config.data if profile is None else config.profiles.get(profile, {})
+    # A name that is in the file can go, even one that is no setting.
+    key = name if name in table and name != "profiles" else settings.find_setting(name).name
+    if key not in table:
+        raise UsageError(f"{name} is not set in {config.path}", hint="see: cogview config show")
+
+    def change(document: Any) -> None:
+        del _table(document, profile)[key]
+
+    store.edit(change)
+
+
+@app.command("check")
+def check_command(profile: ProfileOption = None, as_json: JsonOption = False) -> None:
+    """Check file, key, folders, network and clock. Costs nothing."""
+    from cogview_cli.config.check import run_checks
+
+    errors = []
+    for finding in run_checks(settings.load({"profile": profile})):
+        _write(_finding_line(finding, as_json=as_json))
+        if finding.error is not None:
+            errors.append(finding.error)
+    if errors:
+        raise _worst_of(errors)
+
+
+def _finding_line(finding: Finding, *, as_json: bool) -> str:
+    if as_json:
+        fields = {"check": finding.subject, "status": finding.status, "text": finding.text}
+        if finding.error is not None:
+            fields["hint"] = finding.error.hint
+        return json.dumps(fields, ensure_ascii=False)
+    return f"{finding.status:<4}  {finding.subject}: {clean(finding.text, 4096)}"
+
+
+def _worst_of(errors: Iterable[CogviewError]) -> CogviewError:
+    by_code = {ExitCode(error.exit_code): error for error in errors}
+    return by_code[worst(list(by_code))]
+
+
+def _write(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,265 @@
+"""What `config check` looks at. It sends one GET, never a POST, so it cannot cost anything."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import ssl
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from cogview_cli.config import store
+from cogview_cli.config.keys import resolve_key
+from cogview_cli.config.secret import SET_KEY_HINT, Secret
+from cogview_cli.config.settings import Settings, check_base_url, is_loopback
+from cogview_cli.errors import AccountError, CogviewError, MachineError, Temporary
+from cogview_cli.text import clean
+from cogview_cli.wire import Answer, ApiError, decode
+
+if TYPE_CHECKING:
+    import httpx
+
+PROBE_SECONDS = 10.0
+MAX_ANSWER_BYTES = 1 << 16
+LOW_SPACE = 200 * 2**20
+CLOCK_SECONDS = 300
+_REFUSED_CODES = {"1000", "1001", "1002", "1003", "1004", "1005", "1220"}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the report. `status` is ok, warn or fail; a fail has an error."""
+
+    subject: str
+    status: str
+    text: str
+    error: CogviewError | None = None
+
+
+def _ok(subject: str, text: str) -> Finding:
+    return Finding(subject, "ok", text)
+
+
+def _warn(subject: str, text: str) -> Finding:
+    return Finding(subject, "warn", text)
+
+
+def _fail(subject: str, error: CogviewError) -> Finding:
+    return Finding(subject, "fail", error.message, error)
+
+
+def run_checks(
+    settings: Settings, environ: Mapping[str, str] | None = None
+) -> Iterator[Finding]:
+    """Every finding, as soon as it is known."""
+    yield _config_finding(store.config_path(environ))
+    yield _folder_finding("output folder", output_folder(settings.output))
+    try:
+        yield _folder_finding("state folder", store.state_dir(environ))
+    except MachineError as error:
+        yield _fail("state folder", error)
+    try:
+        check_base_url(settings.base_url)
+    except MachineError as error:
+        yield _fail("base URL", error)
+        return
+    yield from _key_and_network(settings)
+
+
+def _config_finding(path: Path) -> Finding:
+    return _ok("config file", f"{path}" if path.exists() else f"{path} (none yet; not needed)")
+
+
+def output_folder(output: str | None) -> Path:
+    """The folder that `output` (a file, folder or template) leads to."""
+    if output is None or output == "-":
+        return Path.cwd()
+    path = Path(output.split("{")[0] if "{" in output else output).expanduser()
+    is_folder = path.is_dir() or output.endswith(("/", os.sep))
+    return Path.cwd() / (path if is_folder else path.parent)
+
+
+def _folder_finding(subject: str, folder: Path) -> Finding:
+    """Whether files can be made there; the nearest existing parent stands in for it."""
+    place = folder
+    while not os.path.lexists(place) and place != place.parent:
+        place = place.parent
+    try:
+        with tempfile.TemporaryFile(dir=place):
+            free = shutil.disk_usage(place).free
+    except OSError as error:
+        why = f"{place}: no file can be made there: {error.strerror}"
+        return _fail(subject, MachineError(why, hint=f"look at it: ls -ld {place}"))
+    text = f"{folder}: writable, {free / 2**30:.1f} GiB free"
+    return _warn(subject, f"{text}, which is little") if free < LOW_SPACE else _ok(subject, text)
+
+
+def _key_and_network(settings: Settings) -> Iterator[Finding]:
+    key = None
+    try:
+        key = resolve_key(settings)
+        yield _ok("key", f"{key.masked()} from {key_source(settings)}")
+    except CogviewError as error:
+        yield _fail("key", error)
+    try:
+        answer = probe(settings.base_url, key)
+    except CogviewError as error:
+        yield _fail("network", error)
+        return
+    yield _ok("network", f"{urlsplit(settings.base_url).netloc} answers")
+    yield judge(settings.base_url, answer, key is not None)
+    yield _clock_finding(answer.headers.get("date", ""))
+
+
+def key_source(settings: Settings) -> str:
+    """Where the key comes from, as `config show --origin` names it."""
+    if settings.api_key is not None:
+        return settings.origins.get("api_key", "default")
+    return f"api_key_command ({settings.origins.get('api_key_command', 'default')})"
+
+
+def probe(base_url: str, key: Secret | None) -> Answer:
+    """Asks for a result that does not exist; the answer tells about key and server."""
+    import httpx
+
+    headers = {"Authorization": f"Bearer {key.reveal()}"} if key else {}
+    try:
+        with (
+            _client(base_url) as client,
+            client.stream("GET", f"{base_url}/async-result/cogview-check", headers=headers) as got,
+        ):
+            return _read(got)
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError, ImportError) as error:
+        raise _network_error(base_url, error) from None
+
+
+def _client(base_url: str) -> httpx.Client:
+    import httpx
+
+    host = urlsplit(base_url).hostname or ""
+    return httpx.Client(
+        timeout=PROBE_SECONDS,
+        follow_redirects=False,
+        trust_env=not is_loopback(host),
+        proxy=_socks_proxy(base_url),
+    )
+
+
+def _socks_proxy(base_url: str) -> str | None:
+    """`socks://` as its usual meaning; every other proxy is read by the HTTP library."""
+    parts = urlsplit(base_url)
+    host = parts.hostname or ""
+    if is_loopback(host) or urllib.request.proxy_bypass(host):
+        return None
+    proxies = urllib.request.getproxies()
+    proxy = proxies.get(parts.scheme) or proxies.get("all") or ""
+    return "socks5://" + proxy[8:] if proxy.lower().startswith("socks://") else None
+
+
+def _read(got: httpx.Response) -> Answer:
+    body = b""
+    deadline = time.monotonic() + PROBE_SECONDS
+    for chunk in got.iter_bytes():
+        body += chunk
+        if len(body) > MAX_ANSWER_BYTES or time.monotonic() > deadline:
+            break
+    return Answer(status=got.status_code, headers=dict(got.headers), raw=body)
+
+
+def _network_error(base_url: str, error: Exception) -> CogviewError:
+    import httpx
+
+    host = urlsplit(base_url).netloc
+    if _is_tls(error):
+        return MachineError(
+            f"{host}: no safe connection: {clean(error)}",
+            hint="check the clock and the proxy; own CA: SSL_CERT_FILE=/path/ca.pem",
+        )
+    if isinstance(error, httpx.ProxyError | ValueError | ImportError):
+        return MachineError(
+            "the proxy of the environment cannot be used",
+            hint="check it: env | grep -i _proxy",
+        )
+    if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol):
+        return MachineError(f"{host} is no address", hint="see: cogview config get base-url")
+    what = "did not answer in time" if isinstance(error, httpx.TimeoutException) else "not reached"
+    return Temporary(
+        f"{host}: {what}: {clean(error) or type(error).__name__}",
+        hint="check the network, then: cogview config check",
+    )
+
+
+def _is_tls(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, ssl.SSLError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def judge(base_url: str, answer: Answer, with_key: bool) -> Finding:
+    """What the answer says about the key, or that it is not the API's."""
+    body = _json(answer.raw)
+    decoded = decode(answer) if body is not None else None
+    code = decoded.code if isinstance(decoded, ApiError) else ""
+    if answer.status in (401, 403) or code in _REFUSED_CODES:
+        return _refused(code, with_key)
+    if body is None or 300 <= answer.status < 400:
+        return _fail("API", _not_the_api(base_url, answer))
+    if not with_key:
+        return _warn("API", "answers, but there is no key to try")
+    if isinstance(decoded, ApiError) and code:
+        return _ok("API", f"accepts the key (it answers {clean(code, 40)}, as it should)")
+    if answer.status == 200 or _has_error(body):
+        return _ok("API", "accepts the key")
+    return _warn("API", f"answers {answer.status}, which tells nothing about the key")
+
+
+def _has_error(body: Any) -> bool:
+    return isinstance(body, dict) and bool(body.get("error"))
+
+
+def _refused(code: str, with_key: bool) -> Finding:
+    if not with_key:
+        return _ok("API", "answers and asks for a key")
+    named = f" ({clean(code, 40)})" if code else ""
+    error = AccountError(f"the key is refused{named}", hint=f"{SET_KEY_HINT} with a valid key")
+    return _fail("API", error)
+
+
+def _not_the_api(base_url: str, answer: Answer) -> CogviewError:
+    if answer.status in (408, 429) or answer.status >= 500:
+        return Temporary(
+            f"the server answers {answer.status}", hint="run again later: cogview config check"
+        )
+    return MachineError(
+        f"{base_url}: this is not the API (it answers {answer.status})",
+        hint="run: cogview config set base-url https://open.bigmodel.cn/api/paas/v4",
+    )
+
+
+def _json(raw: bytes) -> Any:
+    try:
+        found = json.loads(raw)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict | list) else None
+
+
+def _clock_finding(date: str) -> Finding:
+    try:
+        away = time.time() - parsedate_to_datetime(date).timestamp()
+    except (ValueError, TypeError, OverflowError):
+        return _ok("clock", "the server names no time to compare with")
+    if abs(away) <= CLOCK_SECONDS:
+        return _ok("clock", "agrees with the server's")
+    word = "ahead of" if away > 0 else "behind"
+    return _warn("clock", f"{abs(away) / 60:.0f} minutes {word} the server's; set it right")

@@ -1,0 +1,68 @@
+"""The API key: kept out of every text by its type, and checked before it is used."""
+
+from __future__ import annotations
+
+from cogview_cli.errors import AccountError
+
+_BLANKS = " \t\r\n"
+_QUOTES = "\"'`"
+SET_KEY_HINT = "run: cogview config set api-key"
+
+
+class Secret:
+    """Text that shows as *** wherever it is printed, formatted or logged."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """The text itself, for the one place that sends it."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "***"
+
+    def __format__(self, spec: str) -> str:
+        return format("***", spec)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # A pickle would hold the plain text.
+        raise TypeError("a Secret cannot be pickled")
+
+    def __copy__(self) -> Secret:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Secret:
+        return self
+
+    def masked(self) -> str:
+        """Enough to tell two keys apart: `sk-12…ef`; nothing of a short one."""
+        return f"{self._value[:5]}…{self._value[-2:]}" if len(self._value) >= 24 else "***"
+
+
+def clean_key(text: str, source: str) -> Secret:
+    """The key without outer blanks; AccountError, never repeating it, if it cannot be one."""
+    key = text.strip(_BLANKS)
+    if fault := _key_fault(key):
+        raise AccountError(f"the key from {source} {fault}", hint=SET_KEY_HINT)
+    return Secret(key)
+
+
+def _key_fault(key: str) -> str:
+    if not key:
+        return "is empty"
+    if any(char in _QUOTES for char in key):
+        return "has quotes in it; give it without them"
+    if not key.isascii():
+        return "has characters outside ASCII"
+    if any(char in _BLANKS for char in key):
+        return "has a blank or a line break in it"
+    return "" if key.isprintable() else "has control characters in it"

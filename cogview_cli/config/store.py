@@ -1,0 +1,224 @@
+"""The folders of settings and state, and the config file: found, read and rewritten safely."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import tempfile
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cogview_cli.errors import MachineError
+
+if TYPE_CHECKING:
+    from tomlkit import TOMLDocument
+
+CONFIG_NAME = "config.toml"
+MAX_CONFIG_BYTES = 1 << 20
+_HEADER = re.compile(r"\s*\[+\s*(.+?)\s*\]+\s*(#.*)?")
+
+
+def config_dir(environ: Mapping[str, str] | None = None) -> Path:
+    """The folder of config.toml: COGVIEW_CONFIG_DIR, or the platform's place."""
+    return _folder("COGVIEW_CONFIG_DIR", "user_config_dir", environ)
+
+
+def state_dir(environ: Mapping[str, str] | None = None) -> Path:
+    """The folder of the ledger: COGVIEW_STATE_DIR, or the platform's place."""
+    return _folder("COGVIEW_STATE_DIR", "user_state_dir", environ)
+
+
+def config_path(environ: Mapping[str, str] | None = None) -> Path:
+    """The config file, whether it exists or not."""
+    return config_dir(environ) / CONFIG_NAME
+
+
+def _folder(variable: str, function: str, environ: Mapping[str, str] | None) -> Path:
+    env = os.environ if environ is None else environ
+    text = env.get(variable) or _platform_folder(function)
+    folder = os.path.expanduser(text)
+    if folder.startswith("~"):
+        # No HOME and no entry in the user database: there is no home to speak of.
+        raise MachineError(
+            "your home folder is unknown: HOME is not set",
+            hint=f"set {variable} to a folder of your own, such as {variable}=/tmp/cogview",
+        )
+    return Path(os.path.abspath(folder))
+
+
+def _platform_folder(function: str) -> str:
+    import platformdirs
+
+    return str(getattr(platformdirs, function)("cogview", appauthor=False))
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigFile:
+    """What the config file holds; empty if there is none."""
+
+    path: Path
+    text: str = ""
+    data: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def profiles(self) -> dict[str, Any]:
+        """The `[profiles.NAME]` tables, by name."""
+        found = self.data.get("profiles", {})
+        return found if isinstance(found, dict) else {}
+
+    def where(self, key: str, profile: str | None = None) -> str:
+        """`path:line` of a key; the line is 1 where it cannot be told."""
+        wanted = ("profiles", profile) if profile is not None else ()
+        lines = (n for n, table, name in _keys(self.text) if table == wanted and name == key)
+        return f"{self.path}:{next(lines, 1)}"
+
+
+def _keys(text: str) -> Iterator[tuple[int, tuple[str, ...], str]]:
+    """Line, table and first word of each line that looks like a key or a header."""
+    table: tuple[str, ...] = ()
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := _HEADER.fullmatch(line):
+            table = tuple(part.strip().strip("\"'") for part in header[1].split(".", 1))
+            yield number, (), table[0]
+            yield number, table[:-1], table[-1]
+        elif "=" in line:
+            yield number, table, line.split("=", 1)[0].strip().strip("\"'")
+
+
+def read(environ: Mapping[str, str] | None = None) -> ConfigFile:
+    """The config file, parsed; MachineError if it is broken or its key is exposed."""
+    path = config_path(environ)
+    try:
+        content, status = _read_bytes(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return ConfigFile(path)
+    except OSError as error:
+        raise MachineError(
+            f"{path}: cannot be read: {error.strerror}", hint=f"try: chmod 600 {path}"
+        ) from error
+    config = _parse(path, content)
+    _check_exposure(config, status)
+    return config
+
+
+def _read_bytes(path: Path) -> tuple[bytes, os.stat_result]:
+    # O_NONBLOCK: a FIFO in this place must not hang the command.
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    with open(handle, "rb") as file:
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_CONFIG_BYTES:
+            raise MachineError(f"{path}: is not a config file", hint=f"look at it: ls -l {path}")
+        return file.read(), status
+
+
+def _parse(path: Path, content: bytes) -> ConfigFile:
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise _broken(path, line, "is not UTF-8") from None
+    text = text.replace("\r\n", "\n")
+    try:
+        return ConfigFile(path, text, tomllib.loads(text, parse_float=Decimal))
+    except tomllib.TOMLDecodeError as error:
+        raise _broken(path, _line_of(str(error), text), _reason(str(error))) from None
+    except (RecursionError, ValueError, ArithmeticError):
+        raise _broken(path, 1, "cannot be read as TOML") from None
+
+
+def _line_of(message: str, text: str) -> int:
+    found = re.search(r"at line ([0-9]+)", message)
+    return int(found[1]) if found else max(1, len(text.splitlines()))
+
+
+def _reason(message: str) -> str:
+    return "broken TOML: " + message.split(" (at ")[0].replace("\n", " ")
+
+
+def _broken(path: Path, line: int, why: str) -> MachineError:
+    return MachineError(f"{path}:{line}: {why}", hint=f"edit line {line} of {path}")
+
+
+def _tables(data: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    profiles = data.get("profiles", {})
+    named = list(profiles.values()) if isinstance(profiles, Mapping) else []
+    return [data, *(table for table in named if isinstance(table, Mapping))]
+
+
+def _holds(data: Mapping[str, Any], name: str) -> bool:
+    return any(name in table for table in _tables(data))
+
+
+def _check_exposure(config: ConfigFile, status: os.stat_result) -> None:
+    """Refuses a key others can read, and a key command others can write."""
+    if os.name == "nt":
+        return
+    key, command = _holds(config.data, "api_key"), _holds(config.data, "api_key_command")
+    if key and config.path.is_symlink():
+        raise _exposed(config.path, "is a symbolic link")
+    if (key or command) and status.st_uid != os.geteuid():
+        raise _exposed(config.path, "belongs to another user")
+    if (key and status.st_mode & 0o077) or (command and status.st_mode & 0o022):
+        raise _exposed(config.path, "is open to other users")
+
+
+def _exposed(path: Path, why: str) -> MachineError:
+    hints = {
+        "is a symbolic link": f"put the file itself there, then: chmod 600 {path}",
+        "belongs to another user": f"make it yours: chown $(id -u) {path}; chmod 600 {path}",
+    }
+    return MachineError(
+        f"{path} holds a key and {why}", hint=hints.get(why, f"run: chmod 600 {path}")
+    )
+
+
+def edit(change: Callable[[TOMLDocument], None], environ: Mapping[str, str] | None = None) -> Path:
+    """Rewrites the config file with `change` applied; comments and order stay."""
+    import tomlkit
+
+    config = read(environ)
+    document = tomlkit.parse(config.text)
+    change(document)
+    if _holds(document, "api_key") and config.path.is_symlink():
+        raise _exposed(config.path, "is a symbolic link")
+    try:
+        _replace(config.path, tomlkit.dumps(document))
+    except OSError as error:
+        raise MachineError(
+            f"{config.path}: cannot be written: {error.strerror}",
+            hint=f"check the folder: ls -ld {config.path.parent}",
+        ) from error
+    return config.path
+
+
+def _replace(path: Path, text: str) -> None:
+    """Puts `text` in place whole or not at all, readable by its owner only."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    target = Path(os.path.realpath(path))
+    handle, temporary = tempfile.mkstemp(prefix=".config-", dir=target.parent)  # mode 0600
+    try:
+        with open(handle, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(handle)
+        os.replace(temporary, target)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+    sync_folder(target.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes a rename in `folder` survive a power cut, where the system can."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

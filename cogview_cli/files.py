@@ -1,0 +1,135 @@
+"""Files that are whole or absent: temporary file, fsync, publish without clobbering."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import shutil
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from cogview_cli.errors import MachineError
+from cogview_cli.names import with_number
+
+FREE_BYTES_OUTPUT = 8 * 2**20
+_NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
+
+
+def temporary_beside(folder: Path, kind: str = "part") -> Path:
+    """A fresh hidden name in `folder`; the same folder, so that a link can publish it."""
+    return folder / f".cogview-{secrets.token_hex(8)}.{kind}"
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes a new name in `folder` survive a power cut."""
+    if os.name == "nt":  # Windows cannot open a folder for fsync
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_synced(path: Path, data: bytes, mode: int = 0o666) -> None:
+    """A new file with `data`, on the disk before this returns; FileExistsError if taken."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    with os.fdopen(os.open(path, flags, mode), "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def replace_whole(path: Path, data: bytes, mode: int = 0o666) -> None:
+    """Writes `path` so that a reader sees the old or the new content, never a part."""
+    temporary = temporary_beside(path.parent, "tmp")
+    try:
+        write_synced(temporary, data, mode)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
+def move_new(source: Path, target: Path) -> None:
+    """Gives `source` the name `target`; FileExistsError if anything is there already."""
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        if error.errno not in _NO_HARD_LINKS:
+            raise
+        _move_new_without_links(source, target)
+    else:
+        source.unlink()
+    sync_folder(target.parent)
+
+
+def _move_new_without_links(source: Path, target: Path) -> None:
+    os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+    try:
+        os.replace(source, target)
+    except OSError:
+        with suppress(OSError):
+            target.unlink()
+        raise
+
+
+def publish(
+    source: Path, folder: Path, stem: str, suffix: str, *, overwrite: bool, free: Callable[[Path], bool]
+) -> Path:
+    """Publishes a checked file as `stem + suffix`, or `stem-2`…; returns where it is.
+
+    `free(path)` says whether a name may be used; `overwrite` takes the first name as it is.
+    """
+    if overwrite:
+        target = folder / f"{stem}{suffix}"
+        os.replace(source, target)
+        sync_folder(folder)
+        return target
+    number = 1
+    while True:
+        target = folder / f"{with_number(stem, number)}{suffix}"
+        if free(target):
+            with suppress(FileExistsError):
+                move_new(source, target)
+                return target
+        number += 1
+
+
+def ensure_folder(folder: Path, root: Path) -> None:
+    """Creates `folder`; everything up to the parent of `root` must be there already."""
+    if not root.parent.is_dir():
+        raise MachineError(
+            f"the folder '{root.parent}' does not exist", hint=f"mkdir -p '{root.parent}'"
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise MachineError(
+            f"'{folder}' is not a folder", hint="choose another --output"
+        ) from None
+    except OSError as error:
+        raise MachineError(
+            f"cannot create the folder '{folder}': {error.strerror}", hint="choose another --output"
+        ) from None
+
+
+def check_writable(folder: Path, need: int = FREE_BYTES_OUTPUT) -> None:
+    """Raises MachineError unless a file can be made in `folder` and `need` bytes are free."""
+    probe = temporary_beside(folder, "probe")
+    try:
+        write_synced(probe, b"")
+        probe.unlink()
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        raise MachineError(
+            f"cannot write in '{folder}': {error.strerror}", hint="choose another --output"
+        ) from None
+    if free < need:
+        raise MachineError(
+            f"only {free // 1024} KiB free in '{folder}'", hint="free some space, then run it again"
+        )

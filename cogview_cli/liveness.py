@@ -1,0 +1,47 @@
+"""Which processes are alive: a kernel lock each, gone the moment its owner dies."""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import suppress
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+
+def kernel_lock(path: Path) -> FileLock:
+    """A lock on `path` that the kernel frees when this process ends, however it ends."""
+    return FileLock(str(path), timeout=0, thread_local=False, is_singleton=False, mode=0o600)
+
+
+class RunLock:
+    """Marks this process as alive under a fresh name until it releases or dies."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.name = secrets.token_hex(8)
+        self._path = folder / f"{self.name}.lock"
+        self._lock = kernel_lock(self._path)
+        self._lock.acquire()
+
+    def release(self) -> None:
+        """Ends the run; its lock file goes too."""
+        self._lock.release()
+        with suppress(OSError):
+            self._path.unlink(missing_ok=True)
+
+
+def is_alive(folder: Path, name: str) -> bool:
+    """Whether the process that started run `name` still lives."""
+    path = folder / f"{name}.lock"
+    if not path.exists():
+        return False
+    lock = kernel_lock(path)
+    try:
+        lock.acquire()
+    except Timeout:
+        return True
+    lock.release()
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
+    return False

@@ -1,0 +1,107 @@
+"""File names: slugs, safe components and name templates. Pure; no disk."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+
+from cogview_cli.errors import UsageError
+
+SLUG_BYTES = 60
+COMPONENT_BYTES = 255
+# Room kept in a component for "-9999", ".jpeg", ".json" and the temporary name.
+RESERVED_BYTES = 35
+STEM_BYTES = COMPONENT_BYTES - RESERVED_BYTES
+IMAGE_SUFFIXES = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp"}
+TEMPLATE_FIELDS = (
+    "index", "n", "slug", "id", "model", "size", "created", "date", "time", "ext",
+)  # fmt: skip
+
+_WINDOWS_DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(?=\.|$)", re.IGNORECASE)
+_FORBIDDEN = frozenset('/\\:*?"<>|')
+_HOLE = re.compile(r"\{\{|\}\}|\{([^{}:]*)(?::(0?[0-9]{1,2}))?\}")
+
+
+def cut_bytes(text: str, limit: int) -> str:
+    """The longest prefix of `text` that fits `limit` UTF-8 bytes, whole characters only."""
+    data = text.encode("utf-8", "ignore")
+    if len(data) <= limit:
+        return data.decode("utf-8")
+    kept = data[:limit].decode("utf-8", "ignore")
+    # A base character must not lose the marks that belong to it.
+    following = text[len(kept) :]
+    while kept and following and unicodedata.combining(following[0]):
+        following, kept = kept[-1], kept[:-1]
+    return kept
+
+
+def slug(text: str, limit: int = SLUG_BYTES) -> str:
+    """Letters and digits of any script joined by `-`; `image` if there are none."""
+    normal = unicodedata.normalize("NFC", text)
+    kept = "".join(c if unicodedata.category(c)[0] in "LNM" else "-" for c in normal)
+    joined = re.sub(r"-+", "-", kept).strip("-")
+    return safe_component(cut_bytes(joined, limit).strip("-") or "image")
+
+
+def _safe_char(char: str) -> str:
+    unsafe = char in _FORBIDDEN or unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp", "Co")
+    return "_" if unsafe else char
+
+
+def safe_component(text: str, limit: int = STEM_BYTES) -> str:
+    """One path component that every common file system takes.
+
+    NFC, cut by bytes, no separators or control characters, not a Windows device
+    name, no leading dash, dot or blank, no trailing dot or blank.
+    """
+    normal = unicodedata.normalize("NFC", text)
+    plain = "".join(map(_safe_char, normal)).strip(" ").rstrip(". ")
+    if plain[:1] in ("-", ".", "~"):
+        plain = "_" + plain[1:]
+    if match := _WINDOWS_DEVICES.match(plain):
+        plain = f"{match[1]}_{plain[match.end() :]}"
+    return cut_bytes(plain, limit).rstrip(". ") or "_"
+
+
+def template_fields(template: str) -> list[str]:
+    """The field names a template uses, in order."""
+    return [match[1] for match in _HOLE.finditer(template) if match[1] is not None]
+
+
+def check_template(template: str, known: Mapping[str, object]) -> None:
+    """Raises UsageError for a stray brace or a field that is not in `known`."""
+    for name in template_fields(template):
+        if name not in known:
+            fields = ", ".join(sorted(known))
+            raise UsageError(f"name template: no field '{name}'", hint=f"fields: {fields}")
+    if re.search(r"[{}]", _HOLE.sub("", template)):
+        raise UsageError(
+            f"name template '{template}': stray brace", hint="write {{ or }} for a literal brace"
+        )
+
+
+def expand(template: str, fields: Mapping[str, object]) -> list[str]:
+    """The template as safe path components, folders first.
+
+    Values cannot add folders: a `/` in a value becomes `_`. `.` and `..` in the
+    template itself are dropped, so a name never leaves the output folder.
+    """
+    check_template(template, fields)
+    parts = [part for part in template.split("/") if part not in ("", ".", "..")]
+    return [safe_component(_fill(part, fields)) for part in parts] or ["image"]
+
+
+def _fill(part: str, fields: Mapping[str, object]) -> str:
+    def value(match: re.Match[str]) -> str:
+        if match[1] is None:
+            return match[0][0]
+        text = str(fields[match[1]])
+        return text.rjust(int(match[2]), "0") if match[2] else text
+
+    return _HOLE.sub(value, part)
+
+
+def with_number(stem: str, number: int) -> str:
+    """`stem` for 1, `stem-2` for 2 and so on."""
+    return stem if number == 1 else f"{stem}-{number}"

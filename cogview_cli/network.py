@@ -1,0 +1,97 @@
+"""What both HTTP clients share: TLS trust, proxies, and which hosts are private."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import ssl
+from functools import lru_cache
+from urllib.request import getproxies, proxy_bypass
+
+import httpx
+
+from cogview_cli import __version__
+from cogview_cli.errors import MachineError
+
+USER_AGENT = f"cogview-cli/{__version__}"
+CONNECT_SECONDS = 10.0
+_PROXY_VARIABLES = ("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY")
+
+
+@lru_cache(1)
+def tls_context() -> ssl.SSLContext:
+    """The trusted CAs; SSL_CERT_FILE and SSL_CERT_DIR are honoured. Loading them is slow."""
+    try:
+        return httpx.create_ssl_context()
+    except (OSError, ssl.SSLError) as error:
+        raise MachineError(
+            f"the CA certificates cannot be read: {error}", hint="check SSL_CERT_FILE and SSL_CERT_DIR"
+        ) from error
+
+
+def understand_socks() -> None:
+    """Desktops write `socks://`, which httpx knows as `socks5://`."""
+    for name in (*_PROXY_VARIABLES, *map(str.lower, _PROXY_VARIABLES)):
+        value = os.environ.get(name, "")
+        if value.lower().startswith("socks://"):
+            os.environ[name] = "socks5://" + value[len("socks://") :]
+
+
+def new_client(url: httpx.URL, *, read_seconds: float | None) -> httpx.AsyncClient:
+    """A client for `url`'s host: no redirects, no kept connections, no proxy to loopback.
+
+    A kept connection may be closed under a POST, which would be an avoidable unknown
+    outcome. Raises MachineError for a proxy setting that can't be used.
+    """
+    understand_socks()
+    connect = min(CONNECT_SECONDS, read_seconds or CONNECT_SECONDS)
+    try:
+        return httpx.AsyncClient(
+            verify=tls_context() if url.scheme == "https" else False,
+            trust_env=not is_loopback(url.host),
+            follow_redirects=False,
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
+            timeout=httpx.Timeout(read_seconds, connect=connect, pool=None),
+            headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
+        )
+    except (ValueError, ImportError, httpx.InvalidURL) as error:
+        raise MachineError(f"proxy settings: {error}", hint="check HTTPS_PROXY and ALL_PROXY") from error
+
+
+def address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """`host` as an IP address if it is written as one."""
+    try:
+        return ipaddress.ip_address(host.strip("[]").partition("%")[0])
+    except ValueError:
+        return None
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` names this machine by its spelling alone."""
+    found = address(host)
+    return host.lower().rstrip(".") == "localhost" or bool(found and found.is_loopback)
+
+
+def is_public(ip: str) -> bool:
+    """Whether an address belongs to the public internet (no private, link-local, mapped…)."""
+    found = address(ip)
+    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped:
+        found = found.ipv4_mapped
+    return bool(found and found.is_global and not found.is_multicast)
+
+
+def tls_failure(error: BaseException | None) -> ssl.SSLError | None:
+    """The TLS error behind an exception of httpx, if there is one."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        if isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError):
+            return error
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def uses_proxy(host: str) -> bool:
+    """Whether https requests to `host` go through a proxy of the environment."""
+    proxies = getproxies()
+    return ("https" in proxies or "all" in proxies) and not proxy_bypass(host)

@@ -1,0 +1,151 @@
+"""How one request ended, and what a run of them adds up to. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from cogview_cli.errors import CogviewError, ExitCode, worst
+
+STATUSES = ("saved", "skipped", "refused", "failed", "unknown", "unsaved", "not_sent")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """Why a request did not end as asked."""
+
+    code: str
+    message: str
+    exit_code: ExitCode
+    http_status: int | None = None
+    retryable: bool = False
+    hint: str = ""
+
+
+def problem_of(error: CogviewError) -> Problem:
+    """The problem behind one of our own errors."""
+    return Problem(
+        code=type(error).__name__,
+        message=error.message,
+        exit_code=error.exit_code,
+        retryable=error.exit_code is ExitCode.TEMPORARY,
+        hint=error.hint,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavedFile:
+    """An image on disk and its sidecar, absolute or as the user gave the folder."""
+
+    file: str
+    sidecar: str | None
+    format: str
+    width: int
+    height: int
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """The end of one request. `cost` is what was surely paid, None if nothing was."""
+
+    status: str
+    index: int
+    n: int
+    prompt: str
+    model: str
+    size: str | None
+    id: str | None = None
+    price: Decimal | None = None
+    cost: Decimal | None = None
+    files: tuple[SavedFile, ...] = ()
+    content_filter: tuple[dict[str, Any], ...] = ()
+    problem: Problem | None = None
+    seconds: float | None = None
+
+    @property
+    def exit_code(self) -> ExitCode:
+        if self.problem is not None:
+            return self.problem.exit_code
+        return ExitCode.OK
+
+
+def image_records(outcome: Outcome) -> list[dict[str, Any]]:
+    """The `--json` objects of one outcome: one an image, one if there is none."""
+    if not outcome.files:
+        return [_record(outcome, None, outcome.cost)]
+    # An answer with two images was paid once.
+    costs = [outcome.cost] + [Decimal(0) if outcome.cost is not None else None] * len(outcome.files)
+    return [_record(outcome, file, cost) for file, cost in zip(outcome.files, costs, strict=False)]
+
+
+def _record(outcome: Outcome, file: SavedFile | None, cost: Decimal | None) -> dict[str, Any]:
+    problem = outcome.problem
+    record = {
+        "type": "image",
+        "status": outcome.status,
+        "file": file.file if file else None,
+        "sidecar": file.sidecar if file else None,
+        "id": outcome.id,
+        "index": outcome.index,
+        "n": outcome.n,
+        "prompt": outcome.prompt,
+        "model": outcome.model,
+        "size": outcome.size,
+        "cost": None if cost is None else str(cost),
+        "content_filter": list(outcome.content_filter) if file or outcome.content_filter else None,
+        "error": _error_record(problem) if problem else None,
+    }
+    return {name: value for name, value in record.items() if value is not None}
+
+
+def _error_record(problem: Problem) -> dict[str, Any]:
+    return {
+        "code": problem.code,
+        "message": problem.message,
+        "http_status": problem.http_status,
+        "retryable": problem.retryable,
+    }
+
+
+@dataclass(slots=True)
+class Summary:
+    """Counts, money and exit code of a run; `add` each outcome as it ends."""
+
+    single: bool
+    counts: Counter[str] = field(default_factory=Counter)
+    codes: set[ExitCode] = field(default_factory=set)
+    cost: Decimal = Decimal(0)
+    unknown_cost: Decimal = Decimal(0)
+    stopped: ExitCode | None = None
+
+    def add(self, outcome: Outcome) -> None:
+        """Counts one outcome."""
+        self.counts[outcome.status] += 1
+        self.codes.add(self._code(outcome))
+        self.cost += outcome.cost or 0
+        if outcome.status == "unknown":
+            self.unknown_cost += outcome.price or 0
+
+    def _code(self, outcome: Outcome) -> ExitCode:
+        code = outcome.exit_code
+        return ExitCode.REJECTED if code is ExitCode.REFUSED and not self.single else code
+
+    @property
+    def exit_code(self) -> ExitCode:
+        codes: Iterable[ExitCode] = [*self.codes, *([self.stopped] if self.stopped else [])]
+        return worst(list(codes))
+
+    def record(self) -> dict[str, Any]:
+        """The last `--json` object of a run."""
+        return {
+            "type": "summary",
+            **{status: self.counts[status] for status in STATUSES},
+            "cost": str(self.cost),
+            "cost_max": str(self.cost + self.unknown_cost),
+            "exit_code": int(self.exit_code),
+        }

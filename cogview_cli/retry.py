@@ -1,0 +1,127 @@
+"""Whether and when a request is sent again. Pure: clock and randomness are arguments.
+
+A POST is repeated only when the one before provably cost nothing
+(reference/faults.md §3). An unknown outcome is repeated only on demand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from cogview_cli.codes import Kind
+
+LONGEST_WAIT = 20.0
+TRANSIENT_RETRIES = 2
+THROTTLE_BASE = 1.0
+TRANSIENT_BASE = 0.2
+RETRY_AFTER_LIMIT = 120.0
+
+Uniform = Callable[[float, float], float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What the user allows: tries after failed connects, total wait, paying twice."""
+
+    retries: int = 3
+    max_wait: float = 600.0
+    retry_unknown: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """What one request has been through so far; `waited` in seconds."""
+
+    busy: int = 0
+    transient: int = 0
+    unsent: int = 0
+    unknown: int = 0
+    waited: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Send it again after `seconds`; `everyone` if the whole run should pause."""
+
+    seconds: float
+    tally: Tally
+    everyone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """Do not send it again."""
+
+    reason: str = ""
+
+
+def backoff(attempt: int, base: float, uniform: Uniform) -> float:
+    """Full jitter over an exponentially growing window, at most 20 seconds."""
+    return uniform(0.0, min(LONGEST_WAIT, base * 2 ** min(attempt, 20)))
+
+
+def decide(
+    kind: Kind | None,
+    tally: Tally,
+    policy: Policy,
+    *,
+    retry_after: float | None,
+    uniform: Uniform,
+) -> Wait | GiveUp:
+    """What to do after a failed try; `kind` None means it was never sent."""
+    if kind is None:
+        return _counted("unsent", policy.retries, TRANSIENT_BASE, tally, policy, None, uniform)
+    if kind in (Kind.THROTTLE, Kind.OVERLOAD):
+        return _busy(kind, tally, policy, retry_after, uniform)
+    if kind is Kind.TRANSIENT:
+        limit = min(TRANSIENT_RETRIES, policy.retries)
+        return _counted("transient", limit, TRANSIENT_BASE, tally, policy, retry_after, uniform)
+    if kind is Kind.UNKNOWN and policy.retry_unknown:
+        return _counted("unknown", policy.retries, THROTTLE_BASE, tally, policy, None, uniform)
+    return GiveUp()
+
+
+def _busy(
+    kind: Kind, tally: Tally, policy: Policy, retry_after: float | None, uniform: Uniform
+) -> Wait | GiveUp:
+    """Throttles use up time, not tries: they cost nothing and end by themselves."""
+    # Half the window is kept, so that the gaps grow however the dice fall.
+    window = min(LONGEST_WAIT, THROTTLE_BASE * 2**min(tally.busy, 20))
+    own = window / 2 + uniform(0.0, window / 2)
+    after = replace(tally, busy=tally.busy + 1)
+    return _within(own, after, policy, retry_after, uniform, everyone=kind is Kind.OVERLOAD)
+
+
+def _counted(
+    field: str,
+    limit: int,
+    base: float,
+    tally: Tally,
+    policy: Policy,
+    retry_after: float | None,
+    uniform: Uniform,
+) -> Wait | GiveUp:
+    count: int = getattr(tally, field)
+    if count >= limit:
+        return GiveUp(f"tried {count + 1} times")
+    after = replace(tally, **{field: count + 1})
+    return _within(backoff(count + 1, base, uniform), after, policy, retry_after, uniform)
+
+
+def _within(
+    own: float,
+    tally: Tally,
+    policy: Policy,
+    retry_after: float | None,
+    uniform: Uniform,
+    *,
+    everyone: bool = False,
+) -> Wait | GiveUp:
+    if retry_after is not None and retry_after > RETRY_AFTER_LIMIT:
+        return GiveUp(f"the API asks to wait {retry_after:.0f} s")
+    seconds = own if retry_after is None else max(own, retry_after + uniform(0.0, 1.0))
+    waited = tally.waited + seconds
+    if waited > policy.max_wait:
+        return GiveUp(f"waited {tally.waited:.0f} s of {policy.max_wait:.0f} s")
+    return Wait(seconds, replace(tally, waited=waited), everyone)

@@ -1,0 +1,192 @@
+"""Faults on request: a prompt that holds `sandbox:NAME` or `sandbox:NAMExK` meets one.
+
+`xK` limits a fault to the first K requests of exactly that prompt, or to the
+first K downloads of its picture. Several triggers in a prompt follow each other.
+Every code of the vendor is a name as well: `sandbox:1301`, `sandbox:1302x2`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from cogview_cli.codes import CODES
+
+FREE_FAULTS = {
+    "html-500": "500 with an HTML page, nothing made",
+    "html-502": "502 with an HTML page, nothing made",
+    "html-404": "404 with an HTML page, as from a server that is not the API",
+    "503": "503 without an error code, with Retry-After: 1",
+    "504": "504 with an HTML page",
+    "408": "408 without an error code",
+    "retry-after-2": "1303 with Retry-After: 2",
+    "retry-after-day": "1303 with Retry-After: 86400",
+    "retry-after-junk": "1303 with Retry-After: soon",
+    "retry-after-digits": "1303 with a Retry-After of 20 digits",
+    "retry-after-past": "1303 with a Retry-After date in the past",
+    "redirect": "307 to another origin",
+    "error-in-200": "200 with error 1302 inside, nothing made",
+    "code-number": "1302 as a number instead of a string",
+    "hostile": "an error text with escape sequences, bidi controls and markup",
+}
+BODY_FAULTS = {
+    "empty-200": "200 with no body",
+    "html-200": "200 with an HTML page",
+    "bom-200": "200 with a byte order mark before the JSON",
+    "cut-json": "200 whose JSON ends in the middle, with a matching length",
+    "deep-json": "200 with the answer and 100,000 nested lists",
+    "big-number": "200 with a number of 5,000 digits",
+    "nan-json": "200 with NaN in the JSON",
+    "surrogate-json": "200 with half a surrogate pair",
+    "twice-json": "200 that names `data` twice",
+    "url-number": "200 whose url is a number",
+    "url-null": "200 whose url is null",
+    "empty-data": "200 with an empty data list",
+    "no-data": "200 without data",
+    "filtered": "200 with an empty data list and content_filter level 0",
+    "camel-filter": "200 with contentFilter instead of content_filter",
+    "no-filter": "200 without content_filter",
+    "created-text": "200 with created as a string",
+    "two-images": "200 with two images",
+    "b64": "200 with b64_json instead of a url",
+}
+URL_FAULTS = {
+    "expired-url": "the url has expired; 403 on download",
+    "private-url": "the url points to 169.254.169.254",
+    "http-url": "the url is plain http to a host on the network",
+    "file-url": "the url is file:///etc/passwd",
+    "data-url": "the url is a data: url",
+    "userinfo-url": "the url holds a user and a password",
+    "control-url": "the url holds a line feed and an escape sequence",
+    "long-url": "the url has 10,000 characters",
+}
+WIRE_FAULTS = {
+    "lost-answer": "charged, then the connection closes without an answer",
+    "reset": "charged, then the connection is reset",
+    "silent": "charged, never answered",
+    "cut-answer": "the answer is cut after the url",
+    "cut-early": "the answer is cut before the url",
+    "slow-answer": "the answer comes byte by byte",
+    "slow-headers": "header lines that never end",
+    "early-hints": "103 Early Hints before the answer",
+    "big-answer": "an answer that never ends",
+    "huge-header": "a header line of 200 KB",
+    "html-502-charged": "502 with an HTML page although the image was made and charged",
+}
+DOWNLOAD_FAULTS = {
+    "cut-download": "half the image, with the length of all of it",
+    "short-download": "half the image, no length",
+    "trim-download": "the image without its last 12 bytes",
+    "stall-download": "half the image, then nothing",
+    "slow-download": "512 bytes at a time",
+    "html-download": "200 with an HTML page",
+    "empty-download": "200 with no body",
+    "403-download": "403 with an XML error",
+    "404-download": "404 with an XML error",
+    "500-download": "500 with an XML error",
+    "oversize-download": "an image that never ends",
+    "huge-length": "Content-Length of 10 TB",
+    "bomb-download": "a PNG that claims 50000x50000 pixels",
+    "bomb-warning": "a PNG that claims 12000x12000 pixels",
+    "flip-download": "one flipped bit inside the image",
+    "gzip-download": "Content-Encoding: gzip that unpacks to 128 MiB",
+    "wrong-type": "the image as Content-Type: image/gif",
+    "jpeg": "a JPEG under a .png name",
+    "webp": "a WebP under a .png name",
+    "disposition": "Content-Disposition: ../../x",
+    "redirect-download": "302 to another origin, which works",
+    "redirect-loop": "302 to itself",
+    "redirect-private": "302 to 169.254.169.254",
+    "redirect-file": "302 to file:///etc/passwd",
+    "lost-download": "closes without an answer",
+}
+FAULTS: dict[str, str] = {
+    **FREE_FAULTS,
+    **BODY_FAULTS,
+    **URL_FAULTS,
+    **WIRE_FAULTS,
+    **DOWNLOAD_FAULTS,
+}
+
+_TRIGGER = re.compile(r"sandbox:([a-z0-9-]+?)(?:x([0-9]{1,6}))?(?![a-z0-9-])")
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """One fault by name; `times` is None for always."""
+
+    name: str
+    times: int | None = None
+
+    @property
+    def known(self) -> bool:
+        return self.name in FAULTS or self.name in CODES
+
+    @property
+    def of_download(self) -> bool:
+        return self.name in DOWNLOAD_FAULTS
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The faults of one request: of its answer (`""` for none) and of the picture it makes."""
+
+    answer: str = ""
+    downloads: tuple[Trigger, ...] = ()
+
+
+def triggers(prompt: str) -> tuple[Trigger, ...]:
+    """Every trigger in a prompt, in order. Names are not checked."""
+    found = _TRIGGER.finditer(prompt)
+    return tuple(Trigger(m[1], int(m[2]) if m[2] else None) for m in found)
+
+
+def due(faults: Iterable[Trigger], nth: int) -> str:
+    """The fault that the nth request meets, counting from 1; `""` if none is left."""
+    for fault in faults:
+        if fault.times is None or nth <= fault.times:
+            return fault.name
+        nth -= fault.times
+    return ""
+
+
+def choose(faults: Sequence[Trigger], nth: int) -> Chosen:
+    """Split triggers into the answer's and the download's."""
+    answer = due((fault for fault in faults if not fault.of_download), nth)
+    return Chosen(answer, tuple(fault for fault in faults if fault.of_download))
+
+
+def unknown(faults: Iterable[Trigger]) -> list[str]:
+    """The names that are no fault."""
+    return [fault.name for fault in faults if not fault.known]
+
+
+def _scripted(step: str) -> Chosen:
+    return Chosen() if step == "ok" else choose(triggers(f"sandbox:{step}"), 1)
+
+
+class Plan:
+    """Decides which fault a request meets: scripts first, then its prompt."""
+
+    def __init__(self) -> None:
+        self._scripts: list[tuple[str, deque[str]]] = []
+
+    def script(self, match: str | None, names: Iterable[str]) -> None:
+        """Give successive requests whose prompt holds `match` these faults in turn.
+
+        `ok` stands for no fault. `None` matches every prompt.
+        """
+        steps = deque(names)
+        wrong = unknown(t for step in steps if step != "ok" for t in triggers(f"sandbox:{step}"))
+        if wrong:
+            raise ValueError(f"no such fault: {', '.join(wrong)}")
+        self._scripts.append((match or "", steps))
+
+    def take(self, prompt: str, nth: int) -> Chosen:
+        """The faults for the nth request of `prompt`."""
+        for match, steps in self._scripts:
+            if steps and match in prompt:
+                return _scripted(steps.popleft())
+        return choose(triggers(prompt), nth)

@@ -1,0 +1,107 @@
+"""Slots for generations in flight, shared by every process of the user.
+
+One lock file a slot, per base URL, key and model; the kernel frees a slot the
+moment its owner dies. On 1302 this process's share shrinks, and grows back with
+clean answers, so that several machines on one account settle too
+(reference/api.md §5: the limit is concurrency, per account and model).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from filelock import BaseFileLock, Timeout
+
+from cogview_cli.liveness import kernel_lock
+
+POLL_SECONDS = (0.02, 0.08)
+SHRINK = 0.7
+GROW_AFTER = 10
+
+
+class Share:
+    """How many slots this process uses at most: shrinks on a throttle, grows back. Pure."""
+
+    def __init__(self, ceiling: int) -> None:
+        self.ceiling = ceiling
+        self.limit = ceiling
+        self.epoch = 0
+        self._clean = 0
+
+    def throttled(self, epoch: int) -> None:
+        """A 1302 to a request begun in `epoch`; one cut an epoch is enough."""
+        if epoch == self.epoch:
+            self.limit = max(1, int(self.limit * SHRINK))
+            self.epoch += 1
+            self._clean = 0
+
+    def answered(self) -> None:
+        """A clean answer."""
+        self._clean += 1
+        if self._clean >= max(self.limit, GROW_AFTER) and self.limit < self.ceiling:
+            self.limit += 1
+            self._clean = 0
+
+
+class Slots:
+    """`width` slots in `folder`; `hold` waits for one."""
+
+    def __init__(self, folder: Path, width: int) -> None:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.share = Share(width)
+        self._folder = folder
+        self._held: set[int] = set()
+        self._freed = asyncio.Event()
+        self._pause_until = 0.0
+
+    def pause(self, seconds: float) -> None:
+        """Nobody of this process starts a generation for so long: the platform is busy."""
+        self._pause_until = max(self._pause_until, asyncio.get_running_loop().time() + seconds)
+
+    @asynccontextmanager
+    async def hold(self) -> AsyncIterator[int]:
+        """Holds a slot; yields the epoch to report a throttle with."""
+        lock, number = await self._acquire()
+        try:
+            yield self.share.epoch
+        finally:
+            lock.release()
+            self._held.discard(number)
+            self._freed.set()
+
+    async def _acquire(self) -> tuple[BaseFileLock, int]:
+        loop = asyncio.get_running_loop()
+        while True:
+            pause = self._pause_until - loop.time()
+            if pause > 0:
+                await asyncio.sleep(pause)
+            elif len(self._held) < self.share.limit and (found := self._try()):
+                return found
+            else:
+                await self._wait()
+
+    def _try(self) -> tuple[BaseFileLock, int] | None:
+        numbers = [n for n in range(self.share.ceiling) if n not in self._held]
+        random.shuffle(numbers)
+        for number in numbers:
+            lock = kernel_lock(self._folder / f"{number:03}.lock")
+            try:
+                lock.acquire()
+            except Timeout:
+                continue
+            self._held.add(number)
+            return lock, number
+        return None
+
+    async def _wait(self) -> None:
+        """Until a slot of ours is freed, or long enough to ask the kernel again."""
+        self._freed.clear()
+        try:
+            async with asyncio.timeout(random.uniform(*POLL_SECONDS)):
+                await self._freed.wait()
+        except TimeoutError:
+            return

@@ -1,0 +1,36 @@
+"""Text from servers, files and users made safe to show on a terminal."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+SHOWN_LIMIT = 300
+
+# Bidi controls and invisible format characters can reorder or hide what is shown.
+_UNSAFE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
+    "|[\U000e0000-\U000e007f]"
+)
+
+
+def _escape(match: re.Match[str]) -> str:
+    char = match[0]
+    if char in "\n\r\t\u2028\u2029":
+        return " "
+    if ord(char) < 0x20:
+        return "^" + chr(ord(char) + 0x40)
+    return f"\\u{ord(char):04x}"
+
+
+def clean(text: object, limit: int = SHOWN_LIMIT) -> str:
+    """`text` on one line without control or bidi characters, cut to `limit` characters."""
+    shown = _UNSAFE.sub(_escape, str(text)[: limit * 4])
+    return shown if len(shown) <= limit else shown[: limit - 1] + "…"
+
+
+def cell_width(text: str) -> int:
+    """Columns `text` takes on a terminal: two for a wide CJK character."""
+    wide = sum(unicodedata.east_asian_width(char) in "WF" for char in text)
+    marks = sum(unicodedata.combining(char) != 0 for char in text)
+    return len(text) + wide - marks
