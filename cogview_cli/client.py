@@ -113,6 +113,9 @@ class ApiClient:
             if not done:
                 raise TimeoutError(f"no answer within {self._timeout:g} s")
             task.result()
+        except asyncio.CancelledError as error:
+            # The run is being ended at once: what this costs is known here alone.
+            raise _explained(InterruptedError("stopped before the answer"), exchange) from error
         except Exception as error:
             raise _explained(error, exchange) from error
         finally:

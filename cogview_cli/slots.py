@@ -63,9 +63,13 @@ class Slots:
         self._pause_until = max(self._pause_until, asyncio.get_running_loop().time() + seconds)
 
     @asynccontextmanager
-    async def hold(self) -> AsyncIterator[int]:
-        """Holds a slot; yields the epoch to report a throttle with."""
-        lock, number = await self._acquire()
+    async def hold(self, stopping: asyncio.Event) -> AsyncIterator[int]:
+        """Holds a slot, or none once `stopping` is set; yields the epoch for `throttled`."""
+        found = await self._acquire(stopping)
+        if found is None:
+            yield self.share.epoch
+            return
+        lock, number = found
         try:
             yield self.share.epoch
         finally:
@@ -73,16 +77,17 @@ class Slots:
             self._held.discard(number)
             self._freed.set()
 
-    async def _acquire(self) -> tuple[BaseFileLock, int]:
+    async def _acquire(self, stopping: asyncio.Event) -> tuple[BaseFileLock, int] | None:
         loop = asyncio.get_running_loop()
-        while True:
+        while not stopping.is_set():
             pause = self._pause_until - loop.time()
             if pause > 0:
-                await asyncio.sleep(pause)
+                await asyncio.sleep(min(pause, POLL_SECONDS[1]))
             elif len(self._held) < self.share.limit and (found := self._try()):
                 return found
             else:
                 await self._wait()
+        return None
 
     def _try(self) -> tuple[BaseFileLock, int] | None:
         numbers = [n for n in range(self.share.ceiling) if n not in self._held]

@@ -56,9 +56,7 @@ def _fail(subject: str, error: CogviewError) -> Finding:
     return Finding(subject, "fail", error.message, error)
 
 
-def run_checks(
-    settings: Settings, environ: Mapping[str, str] | None = None
-) -> Iterator[Finding]:
+def run_checks(settings: Settings, environ: Mapping[str, str] | None = None) -> Iterator[Finding]:
     """Every finding, as soon as it is known."""
     yield _config_finding(store.config_path(environ))
     yield _folder_finding("output folder", output_folder(settings.output))

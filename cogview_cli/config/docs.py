@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cogview_cli.config.kinds import to_text
+from cogview_cli.config.kinds import to_text, to_toml
 from cogview_cli.config.settings import SETTINGS, Setting
 
 _HEAD = ("setting", "environment", "default", "meaning")
@@ -15,6 +15,6 @@ def settings_reference() -> str:
 
 
 def _row(setting: Setting) -> tuple[str, ...]:
-    default = "" if setting.default is None else f"`{to_text(setting.default)}`"
+    default = "" if setting.default is None else f"`{to_text(to_toml(setting.default))}`"
     variables = ", ".join(f"`{name}`" for name in setting.env)
     return f"`{setting.option}`", variables, default, setting.doc.replace("|", "\\|")

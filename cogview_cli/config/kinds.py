@@ -34,7 +34,9 @@ class Kind:
     def read(self, value: object) -> object:
         """The setting's value for a value from a TOML file or a flag."""
         # bool is an int in Python, but `jobs = true` is a mistake.
-        if not isinstance(value, self.types) or (isinstance(value, bool) and bool not in self.types):
+        if not isinstance(value, self.types) or (
+            isinstance(value, bool) and bool not in self.types
+        ):
             raise ValueError(f"takes {self.words}")
         return self.parse(to_text(value))
 
@@ -110,7 +112,9 @@ def _base_url(text: str) -> str:
         raise ValueError("takes a URL without spaces, backslashes, '?' and '#'")
     parts = urlsplit(url)  # raises ValueError for a broken IPv6 address
     if parts.scheme.lower() not in ("http", "https") or not parts.hostname:
-        raise ValueError("takes a URL that starts with https://, such as https://api.z.ai/api/paas/v4")
+        raise ValueError(
+            "takes a URL that starts with https://, such as https://api.z.ai/api/paas/v4"
+        )
     if parts.port == 0:  # raises ValueError above 65535
         raise ValueError("takes a URL with a port from 1 to 65535")
     return url
@@ -161,7 +165,7 @@ MONEY = Kind(_money, (int, float, Decimal, str), "an amount in CNY")
 TIMEOUT = Kind(_timeout, (int, float, Decimal), "a number of seconds, without quotes")
 WAIT = Kind(_wait, (int, float, Decimal), "a number of seconds, without quotes")
 URL = Kind(_base_url, (str,), "a URL in quotes")
-SIZE = Kind(_size, (str,), "text in quotes, such as \"1440x720\"")
+SIZE = Kind(_size, (str,), 'text in quotes, such as "1440x720"')
 USER_ID = Kind(_user_id, (str,), "text in quotes")
 # What a key may look like is judged when it is used: --sandbox and --dry-run need none.
 SECRET = Kind(Secret, (str,), "text in quotes")

@@ -4,6 +4,8 @@ Order: flag > environment > selected profile > config file > default. (A row of 
 batch goes between flag and environment; the batch command applies it.)
 """
 
+# ruff: noqa: RUF009 (_declare returns a dataclass field)
+
 from __future__ import annotations
 
 import dataclasses
@@ -210,10 +212,12 @@ def _file_layer(config: store.ConfigFile) -> Layer:
 def _profile_table(config: store.ConfigFile, name: str) -> Layer:
     table = config.profiles.get(name, {})
     if not isinstance(table, dict):
-        where = config.where(name, "")
+        where = config.where(name, "profiles")
         raise _file_error(where, f"profiles.{name} takes a table, [profiles.{name}]")
     if "profile" in table:
-        raise _file_error(config.where("profile", name), "a profile cannot select a profile")
+        raise _file_error(
+            config.where("profile", "profiles", name), "a profile cannot select a profile"
+        )
     return _table_layer(config, table, name)
 
 
@@ -221,7 +225,7 @@ def _table_layer(config: store.ConfigFile, table: Mapping[str, Any], profile: st
     origin = str(config.path) if profile is None else f"profile {profile}"
     layer: Layer = {}
     for name, value in table.items():
-        where = config.where(name, profile)
+        where = config.where(name, *(() if profile is None else ("profiles", profile)))
         if name not in SETTINGS:
             raise _file_error(where, f"unknown setting '{name}'")
         layer[name] = _Given(value, origin, where, hint=f"edit {where}", typed=True)

@@ -71,10 +71,9 @@ class ConfigFile:
         found = self.data.get("profiles", {})
         return found if isinstance(found, dict) else {}
 
-    def where(self, key: str, profile: str | None = None) -> str:
-        """`path:line` of a key; the line is 1 where it cannot be told."""
-        wanted = ("profiles", profile) if profile is not None else ()
-        lines = (n for n, table, name in _keys(self.text) if table == wanted and name == key)
+    def where(self, key: str, *table: str) -> str:
+        """`path:line` of a key in a table; the line is 1 where it cannot be told."""
+        lines = (n for n, at, name in _keys(self.text) if at == table and name == key)
         return f"{self.path}:{next(lines, 1)}"
 
 

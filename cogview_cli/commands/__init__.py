@@ -1,0 +1,1 @@
+"""One module a command: options to records, then one call."""

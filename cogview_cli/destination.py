@@ -1,0 +1,119 @@
+"""Where an image goes: what `--output` means, and the name template behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from cogview_cli.errors import MachineError, UsageError
+from cogview_cli.names import IMAGE_SUFFIXES, check_template, expand, template_fields
+
+GEN_TEMPLATE = "{date}-{time}-{slug}"
+STDOUT = "-"
+KNOWN_SUFFIXES = (".png", ".jpg", ".webp", ".jpeg")
+# Known only once the answer is here.
+_LATE_FIELDS = {"created", "ext"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Destination:
+    """A root folder, a template below it (without suffix), and the format to end in.
+
+    The root itself is created on demand, its parent is not.
+    """
+
+    root: str
+    template: str
+    format: str = "original"
+    sidecar: bool = True
+    on_exists: str = "rename"
+    stdout: bool = False
+
+
+def from_output(
+    output: str | None, *, format: str, sidecar: bool, on_exists: str, count: int = 1
+) -> Destination:
+    """Reads `--output`: `-`, a folder, a file or a template; UsageError if it contradicts."""
+    root, template = _split(output)
+    template, implied = _without_suffix(template)
+    if implied and format not in ("original", implied):
+        raise UsageError(
+            f"--format {format} contradicts --output '{output}'", hint="leave one of the two out"
+        )
+    if count > 1 and "n" not in template_fields(template):
+        template += "-{n}"
+    return Destination(
+        root=str(root.absolute()),
+        template=template,
+        format=implied or format,
+        sidecar=sidecar,
+        on_exists=on_exists,
+        stdout=output == STDOUT,
+    )
+
+
+def _split(output: str | None) -> tuple[Path, str]:
+    """The root folder and the template that `output` stands for."""
+    if output is None or output == STDOUT:
+        return Path.cwd(), GEN_TEMPLATE
+    path = Path(output).expanduser()
+    if template_fields(output):
+        literal = [part for part in path.parts[: _first_hole(path)]]
+        return Path(*literal), "/".join(path.parts[len(literal) :])
+    if path.suffix.lower() in IMAGE_SUFFIXES and not path.is_dir() and not output.endswith("/"):
+        if path.exists() and not path.is_file():
+            raise MachineError(f"'{output}' is not a regular file", hint="choose another --output")
+        return path.parent, path.name.replace("{", "{{").replace("}", "}}")
+    if path.exists() and not path.is_dir():
+        raise MachineError(f"'{output}' is not a folder", hint="choose another --output")
+    return path, GEN_TEMPLATE
+
+
+def _first_hole(path: Path) -> int:
+    return next(i for i, part in enumerate(path.parts) if template_fields(part))
+
+
+def _without_suffix(template: str) -> tuple[str, str | None]:
+    """The template without its image suffix, and the format that suffix asks for."""
+    if template.lower().endswith(".{ext}"):
+        return template[: -len(".{ext}")], None
+    suffix = Path(template).suffix
+    found = IMAGE_SUFFIXES.get(suffix.lower())
+    return (template[: -len(suffix)], found) if found else (template, None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """One image's destination with the values for its name. Kept in the ledger."""
+
+    destination: Destination
+    fields: dict[str, Any]
+
+    def place(self, late: Mapping[str, object] | None = None) -> tuple[Path, str]:
+        """The folder and the stem; `late` holds what only the answer told."""
+        fields = {"created": "", "ext": "", **self.fields, **(late or {})}
+        *folders, stem = expand(self.destination.template, fields)
+        return Path(self.destination.root, *folders), stem
+
+    def check(self) -> None:
+        """Raises UsageError if the template uses a field that is not there."""
+        check_template(self.destination.template, {**self.fields, "created": "", "ext": ""})
+
+    def existing(self) -> Path | None:
+        """An image already there under this name, as far as the name is known by now."""
+        if _LATE_FIELDS & set(template_fields(self.destination.template)):
+            return None
+        folder, stem = self.place()
+        found = (folder / f"{stem}{suffix}" for suffix in KNOWN_SUFFIXES)
+        return next((path for path in found if path.exists()), None)
+
+    def record(self) -> dict[str, Any]:
+        """This target as JSON data."""
+        return {"destination": asdict(self.destination), "fields": self.fields}
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Target:
+        """The target that `record()` wrote."""
+        return cls(destination=Destination(**record["destination"]), fields=record["fields"])

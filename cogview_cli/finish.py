@@ -1,0 +1,209 @@
+"""From a kept answer to checked images on disk. Costs nothing, may be repeated at will.
+
+`gen`, `batch` and `recover` all end here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import time
+from contextlib import suppress
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from cogview_cli import images, links, sidecar
+from cogview_cli.destination import Target
+from cogview_cli.download import DownloadFailed, Downloader, Fetched, store_base64
+from cogview_cli.errors import ExitCode
+from cogview_cli.files import publish
+from cogview_cli.ledger import Entry, Ledger
+from cogview_cli.outcome import Outcome, Problem, SavedFile
+from cogview_cli.wire import ApiError, ImageRef, Reply, decode
+
+
+class Finisher:
+    """Downloads, checks and publishes the images of answers that the ledger holds."""
+
+    def __init__(self, ledger: Ledger, downloader: Downloader, *, resuming: bool = False) -> None:
+        """`resuming`: a file of the same content under the wanted name is taken as ours."""
+        self._ledger = ledger
+        self._downloader = downloader
+        self._resuming = resuming
+
+    async def finish(self, entry: Entry) -> Outcome:
+        """Saves every image of `entry`; never raises for what can go wrong outside."""
+        assert entry.answer is not None
+        reply = decode(entry.answer)
+        if isinstance(reply, ApiError):
+            return outcome_of(entry, "unknown", problem=_unreadable(reply))
+        files = [SavedFile(**record) for record in entry.files]
+        try:
+            await self._finish_all(entry, reply, files)
+        except DownloadFailed as failure:
+            return await self._unsaved(entry, reply, files, str(failure), gone=failure.gone)
+        except OSError as error:
+            what = f"{error.strerror or error}: '{error.filename or 'the output folder'}'"
+            return await self._unsaved(entry, reply, files, what, gone=False)
+        except asyncio.CancelledError:
+            return await self._unsaved(entry, reply, files, "stopped before it was saved", gone=False)
+        await self._ledger.call(self._ledger.saved, entry.id, [asdict(file) for file in files])
+        return outcome_of(entry, "saved", reply=reply, files=files)
+
+    async def _finish_all(self, entry: Entry, reply: Reply, files: list[SavedFile]) -> None:
+        for number, ref in enumerate(reply.images):
+            known = files[number] if number < len(files) else None
+            if known and not await asyncio.to_thread(_intact, known):
+                known = None
+            url = links.unsigned(ref.url) if ref.url else None
+            began = time.monotonic()
+            saved = known or await self._fetch(entry, reply, ref, number)
+            seconds = time.monotonic() - began
+            _put(files, number, saved)
+            await self._note(entry, files)
+            if Target.from_record(entry.target).destination.sidecar:
+                content = sidecar.describe(entry, reply, saved, url, seconds)
+                path = await asyncio.to_thread(sidecar.write, Path(saved.file), content)
+                _put(files, number, replace(saved, sidecar=str(path)))
+
+    async def _note(self, entry: Entry, files: list[SavedFile]) -> None:
+        records = [asdict(file) for file in files]
+        await self._ledger.call(self._ledger.files_so_far, entry.id, records)
+
+    async def _fetch(self, entry: Entry, reply: Reply, ref: ImageRef, number: int) -> SavedFile:
+        target = Target.from_record(entry.target)
+        folder, stem = target.place({"created": reply.created or int(entry.asked)})
+        if self._resuming:
+            folder.mkdir(parents=True, exist_ok=True)
+        # Named after the request, so that the next run replaces what a killed one left.
+        part = folder / f".cogview-{entry.id}-{number}.part"
+        try:
+            if ref.url:
+                fetched = await self._downloader.fetch(ref.url, part)
+            else:
+                fetched = await asyncio.to_thread(store_base64, ref.b64 or "", part)
+            return await asyncio.to_thread(self._publish, entry, target, part, fetched, stem, number)
+        finally:
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
+
+    def _publish(
+        self, entry: Entry, target: Target, part: Path, fetched: Fetched, stem: str, number: int
+    ) -> SavedFile:
+        wanted = target.destination.format
+        if wanted not in ("original", fetched.info.format):
+            fetched = _converted(part, wanted)
+        suffix = _suffix(target, fetched.info.format)
+        stem = stem if number == 0 else f"{stem}-{number + 1}"
+        folder = part.parent
+        path = self._ours(folder / f"{stem}{suffix}", fetched) or publish(
+            part,
+            folder,
+            stem,
+            suffix,
+            overwrite=target.destination.on_exists == "overwrite",
+            free=lambda path: _free(path, entry.id),
+        )
+        info = fetched.info
+        return SavedFile(
+            file=str(path),
+            sidecar=None,
+            format=info.format,
+            width=info.width,
+            height=info.height,
+            bytes=fetched.bytes,
+            sha256=fetched.sha256,
+        )
+
+    def _ours(self, path: Path, fetched: Fetched) -> Path | None:
+        """The file an earlier, killed run published before it could say so."""
+        same = self._resuming and path.is_file() and not path.is_symlink()
+        return path if same and _sha256(path) == fetched.sha256 else None
+
+    async def _unsaved(
+        self, entry: Entry, reply: Reply, files: list[SavedFile], message: str, *, gone: bool
+    ) -> Outcome:
+        """Paid and not on disk: the answer stays, unless its link is past its time."""
+        expires = entry.expires or (entry.answered or entry.asked) + 30 * 86400
+        expired = gone and expires < time.time()
+        record = self._ledger.expired if expired else self._ledger.unsaved
+        with suppress(Exception):
+            record(entry.id, message)
+        hint = "the link has expired; it cannot be fetched any more" if expired else "cogview recover"
+        problem = Problem(
+            code="expired" if expired else "unsaved",
+            message=f"paid, not saved: {message}",
+            exit_code=ExitCode.UNSAVED,
+            retryable=not expired,
+            hint=hint,
+        )
+        return outcome_of(entry, "unsaved", reply=reply, files=files, problem=problem)
+
+
+def _unreadable(error: ApiError) -> Problem:
+    return Problem(code=error.code, message=error.message, exit_code=ExitCode.UNKNOWN)
+
+
+def outcome_of(
+    entry: Entry,
+    status: str,
+    *,
+    reply: Reply | None = None,
+    files: list[SavedFile] | None = None,
+    problem: Problem | None = None,
+) -> Outcome:
+    """The outcome of a request the ledger knows."""
+    fields: dict[str, Any] = entry.target.get("fields", {})
+    return Outcome(
+        status=status,
+        index=int(fields.get("index", 1)),
+        n=int(fields.get("n", 1)),
+        prompt=entry.body["prompt"],
+        model=entry.body["model"],
+        size=entry.body.get("size"),
+        id=entry.id,
+        price=entry.price,
+        cost=entry.price if reply else None,
+        files=tuple(files or ()),
+        content_filter=reply.content_filter if reply else (),
+        problem=problem,
+        seconds=entry.generate_s,
+    )
+
+
+def _put(files: list[SavedFile], number: int, saved: SavedFile) -> None:
+    files[number:] = [saved, *files[number + 1 :]]
+
+
+def _suffix(target: Target, format: str) -> str:
+    return images.SUFFIXES[format]
+
+
+def _free(path: Path, id: str) -> bool:
+    """A name is free if neither an image nor somebody else's sidecar has it."""
+    beside = sidecar.sidecar_path(path)
+    return not beside.exists() or sidecar.belongs_to(beside, id)
+
+
+def _converted(part: Path, format: str) -> Fetched:
+    other = part.with_suffix(f".{format}.part")
+    try:
+        info = images.convert(part, other, format)
+        with other.open("rb+") as file:
+            os.fsync(file.fileno())
+        other.replace(part)
+    finally:
+        other.unlink(missing_ok=True)
+    return Fetched(bytes=part.stat().st_size, sha256=_sha256(part), info=info)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _intact(known: SavedFile) -> bool:
+    path = Path(known.file)
+    return path.is_file() and _sha256(path) == known.sha256

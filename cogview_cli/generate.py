@@ -1,0 +1,386 @@
+"""One request from start to finish: slot, budget, intent, POST, answer, images.
+
+The order is the promise: the intent is on the disk before the POST, the raw answer
+before anything is read out of it (reference/faults.md §4).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from cogview_cli import links, models
+from cogview_cli.budget import Budget
+from cogview_cli.client import AnswerLost, ApiClient, NotSent
+from cogview_cli.codes import CODES, Kind
+from cogview_cli.destination import Target
+from cogview_cli.errors import CogviewError, ExitCode, MachineError
+from cogview_cli.finish import Finisher, outcome_of
+from cogview_cli.ledger import Entry, Intent, Ledger
+from cogview_cli.outcome import Outcome, Problem, problem_of
+from cogview_cli.retry import GiveUp, Policy, Tally, Wait, decide
+from cogview_cli.slots import Slots
+from cogview_cli.wire import Answer, ApiError, ImageRequest, Reply, decode
+
+Notify = Callable[[str], None]
+
+EXIT_OF_KIND = {
+    Kind.THROTTLE: ExitCode.TEMPORARY,
+    Kind.OVERLOAD: ExitCode.TEMPORARY,
+    Kind.TRANSIENT: ExitCode.TEMPORARY,
+    Kind.REFUSED: ExitCode.REFUSED,
+    Kind.BAD_REQUEST: ExitCode.REJECTED,
+    Kind.ACCOUNT: ExitCode.ACCOUNT,
+    Kind.QUOTA: ExitCode.BUDGET,
+    Kind.UNKNOWN: ExitCode.UNKNOWN,
+    Kind.NOT_THE_API: ExitCode.MACHINE,
+}
+# After one of these no other request of the run would fare better.
+_ENDS_THE_RUN = {Kind.ACCOUNT, Kind.QUOTA, Kind.NOT_THE_API}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One wanted image: what to ask, where it goes, how it is told from others."""
+
+    index: int
+    n: int
+    request: ImageRequest
+    target: Target
+    key: str
+    namespace: str
+    source: dict[str, Any] | None = None
+
+    @property
+    def price(self) -> Decimal:
+        """CNY; 0 where the price is not known."""
+        return models.price_of(self.request.model) or Decimal(0)
+
+
+class Generator:
+    """Runs jobs against one base URL with one key, within slots and budget."""
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        client: ApiClient,
+        finisher: Finisher,
+        slots: Callable[[str], Slots],
+        budget: Budget,
+        policy: Policy,
+        base_url: str,
+        account: str,
+        notify: Notify = lambda text: None,
+        uniform: Callable[[float, float], float] = random.uniform,
+    ) -> None:
+        self._ledger = ledger
+        self._client = client
+        self._finisher = finisher
+        self._slots = slots
+        self._budget = budget
+        self._policy = policy
+        self._base_url = base_url
+        self._account = account
+        self.notify = notify
+        self._uniform = uniform
+        self._stopping = asyncio.Event()
+        self.stop_reason: Problem | None = None
+
+    def stop(self, reason: Problem) -> None:
+        """Nothing new is sent from now on; what is in flight is waited for."""
+        self.stop_reason = self.stop_reason or reason
+        self._stopping.set()
+
+    async def run(self, job: Job) -> Outcome:
+        """The outcome of one job. Raises only for bugs."""
+        tally, entry = Tally(), None
+        try:
+            while True:
+                entry, result = await self._try(job, entry)
+                if isinstance(result, Outcome):
+                    return result
+                if isinstance(result, Reply):
+                    break
+                next_step = self._next(result, tally)
+                if isinstance(next_step, GiveUp):
+                    return await self._give_up(job, entry, result, next_step)
+                tally = next_step.tally
+                await self._pause(next_step, result, job)
+                if result.kind is Kind.UNKNOWN:
+                    entry = None  # its row stays unknown; the next try gets its own
+        except asyncio.CancelledError:
+            return self._never_sent(job, entry)
+        assert entry is not None
+        return await self._finisher.finish(entry)
+
+    async def _try(
+        self, job: Job, entry: Entry | None
+    ) -> tuple[Entry | None, Outcome | Reply | Failure]:
+        slots = self._slots(job.request.model)
+        async with slots.hold(self._stopping) as epoch:
+            if self._stopping.is_set():
+                return entry, self._never_sent(job, entry)
+            if not self._budget.reserve(job.price):
+                self.stop(_over_budget(self._budget))
+                return entry, self._never_sent(job, entry)
+            try:
+                entry = await self._intend(job, entry)
+            except CogviewError as error:
+                self._budget.free(job.price)
+                self.stop(problem_of(error))
+                return entry, self._never_sent(job, entry)
+            result = await self._post(job, entry)
+            if isinstance(result, Failure) and result.code in ("1302", "1303"):
+                slots.share.throttled(epoch)
+            elif isinstance(result, Reply):
+                slots.share.answered()
+                entry = await self._ledger.call(self._ledger.get, entry.id)
+            return entry, result
+
+    async def _intend(self, job: Job, entry: Entry | None) -> Entry:
+        if entry is not None:
+            await self._ledger.call(self._ledger.intend_again, entry.id)
+            return entry
+        intent = Intent(
+            key=job.key,
+            body=job.request.body(),
+            target=job.target.record(),
+            price=models.price_of(job.request.model),
+            currency=models.CURRENCY,
+            base_url=self._base_url,
+            account=self._account,
+            namespace=job.namespace,
+            source=job.source,
+        )
+        return await self._ledger.call(self._ledger.intend, intent)
+
+    async def _post(self, job: Job, entry: Entry) -> Outcome | Reply | Failure:
+        """Sends the request and puts what came of it into the ledger."""
+        began = time.monotonic()
+        try:
+            answer = await self._client.post(job.request)
+        except NotSent as error:
+            return await self._not_sent(job, entry, Failure(None, "", str(error)))
+        except MachineError as error:
+            await self._not_sent(job, entry, Failure(None, "", error.message))
+            self.stop(problem_of(error))
+            return self._outcome(job, entry, "not_sent", problem_of(error))
+        except AnswerLost as lost:
+            return await self._lost(job, entry, lost, time.monotonic() - began)
+        return await self._keep(job, entry, answer, time.monotonic() - began)
+
+    async def _lost(
+        self, job: Job, entry: Entry, lost: AnswerLost, seconds: float
+    ) -> Outcome | Reply | Failure:
+        if lost.partial and isinstance(decode(lost.partial), Reply):
+            return await self._keep(job, entry, lost.partial, seconds)
+        self._budget.lost(job.price)
+        await self._ledger.call(self._ledger.unknown, entry.id, str(lost), lost.partial)
+        return Failure(Kind.UNKNOWN, "", str(lost))
+
+    async def _keep(
+        self, job: Job, entry: Entry, answer: Answer, seconds: float
+    ) -> Outcome | Reply | Failure:
+        reply = decode(answer)
+        if isinstance(reply, ApiError):
+            return await self._refused(job, entry, answer, reply)
+        self._budget.paid(job.price)
+        try:
+            await self._ledger.call(self._ledger.answer, entry.id, answer, seconds)
+            expires = [links.expiry(ref.url) for ref in reply.images if ref.url]
+            known = [at for at in expires if at is not None]
+            await self._ledger.call(self._ledger.expires, entry.id, min(known, default=None))
+        except MachineError as error:
+            return self._rescued(job, entry, answer, error)
+        return reply
+
+    async def _refused(
+        self, job: Job, entry: Entry, answer: Answer, error: ApiError
+    ) -> Failure:
+        failure = Failure(error.kind, error.code, error.message, error)
+        if error.kind is Kind.UNKNOWN:
+            self._budget.lost(job.price)
+            await self._ledger.call(self._ledger.unknown, entry.id, error.message, answer, error.code)
+            return failure
+        self._budget.free(job.price)
+        if error.kind in (Kind.REFUSED, Kind.BAD_REQUEST):
+            record = self._ledger.rejected
+            await self._ledger.call(record, entry.id, answer, error.code, error.message)
+            return failure
+        await self._ledger.call(self._ledger.not_sent, entry.id, error.message, error.code)
+        return failure
+
+    async def _not_sent(self, job: Job, entry: Entry, failure: Failure) -> Failure:
+        self._budget.free(job.price)
+        await self._ledger.call(self._ledger.not_sent, entry.id, failure.message)
+        return failure
+
+    def _rescued(self, job: Job, entry: Entry, answer: Answer, error: MachineError) -> Outcome:
+        """The ledger could not take a paid answer: keep it wherever there is room."""
+        path = rescue(entry.id, answer)
+        problem = replace(
+            problem_of(error),
+            code="unsaved",
+            message=f"paid, but the answer could not be stored: {error.message}; it is in {path}",
+            exit_code=ExitCode.UNSAVED,
+            hint="free some space, then: cogview recover",
+        )
+        self.stop(problem)
+        return replace(self._outcome(job, entry, "unsaved", problem), cost=job.price)
+
+    def _next(self, failure: Failure, tally: Tally) -> Wait | GiveUp:
+        if self._stopping.is_set():
+            return GiveUp("stopped")
+        error = failure.error
+        return decide(
+            failure.kind,
+            tally,
+            self._policy,
+            retry_after=error.retry_after if error else None,
+            uniform=self._uniform,
+        )
+
+    async def _pause(self, wait: Wait, failure: Failure, job: Job) -> None:
+        self.notify(f"{failure.words}; trying again in {wait.seconds:.1f} s")
+        if wait.everyone:
+            self._slots(job.request.model).pause(wait.seconds)
+        try:
+            async with asyncio.timeout(wait.seconds):
+                await self._stopping.wait()
+        except TimeoutError:
+            return
+
+    async def _give_up(
+        self, job: Job, entry: Entry | None, failure: Failure, why: GiveUp
+    ) -> Outcome:
+        problem = failure.problem(why)
+        if failure.kind in _ENDS_THE_RUN:
+            self.stop(problem)
+        status = {Kind.REFUSED: "refused", Kind.UNKNOWN: "unknown", None: "not_sent"}
+        outcome = self._outcome(job, entry, status.get(failure.kind, "failed"), problem)
+        filters = failure.error.content_filter if failure.error else ()
+        return replace(outcome, content_filter=filters)
+
+    def _never_sent(self, job: Job, entry: Entry | None) -> Outcome:
+        return self._outcome(job, entry, "not_sent", self.stop_reason)
+
+    def _outcome(
+        self, job: Job, entry: Entry | None, status: str, problem: Problem | None
+    ) -> Outcome:
+        if entry is not None:
+            return outcome_of(entry, status, problem=problem)
+        return Outcome(
+            status=status,
+            index=job.index,
+            n=job.n,
+            prompt=job.request.prompt,
+            model=job.request.model,
+            size=job.request.size,
+            price=job.price,
+            problem=problem,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A try without an image; `kind` None means it was never sent."""
+
+    kind: Kind | None
+    code: str
+    message: str
+    error: ApiError | None = None
+
+    @property
+    def words(self) -> str:
+        """The failure in one line: the code's meaning and the server's own words."""
+        meaning = CODES[self.code].meaning if self.code in CODES else ""
+        parts = [f"code {self.code}" if self.code else "", meaning, self.message]
+        return ": ".join(part for part in parts if part)
+
+    def problem(self, why: GiveUp) -> Problem:
+        """What to tell the user."""
+        exit_code = EXIT_OF_KIND[self.kind] if self.kind else ExitCode.TEMPORARY
+        reason = f" ({why.reason})" if why.reason else ""
+        return Problem(
+            code=self.code or (self.kind.value if self.kind else "network"),
+            message=f"{self._what()}{reason}",
+            exit_code=exit_code,
+            http_status=self.error.status if self.error else None,
+            retryable=exit_code is ExitCode.TEMPORARY,
+            hint=_hint(self.kind, self.code),
+        )
+
+    def _what(self) -> str:
+        if self.kind is not Kind.UNKNOWN:
+            return self.words
+        return f"outcome unknown, it may have been paid: {self.words}"
+
+
+_HINTS = {
+    Kind.ACCOUNT: "cogview config check",
+    Kind.QUOTA: "wait until the quota is renewed, then run it again",
+    Kind.UNKNOWN: "cogview history --unknown; it was not repeated (--on-unknown retry may pay twice)",
+    Kind.NOT_THE_API: "check --base-url: cogview config show --origin",
+    Kind.REFUSED: "change the prompt",
+    Kind.BAD_REQUEST: "check model, size and quality: cogview sizes",
+    Kind.THROTTLE: "run it again later, or lower --jobs",
+}
+
+
+def _hint(kind: Kind | None, code: str) -> str:
+    if code == "1113":
+        return "top up the account; keys of a Coding Plan do not pay for images"
+    if kind is None:
+        return "check the network and --base-url, then run it again: cogview config check"
+    return _HINTS.get(kind, "run it again later")
+
+
+def _over_budget(budget: Budget) -> Problem:
+    return Problem(
+        code="budget",
+        message=f"--max-cost {budget.limit} CNY leaves no room for another image"
+        f" (spent or perhaps spent: {budget.most + budget.in_flight} CNY)",
+        exit_code=ExitCode.BUDGET,
+        hint="raise --max-cost to go on",
+    )
+
+
+def rescue_folder() -> Path:
+    """Where answers go that the ledger could not take: the user's corner of the temp folder."""
+    user = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
+    return Path(tempfile.gettempdir()) / f"cogview-rescue-{user}"
+
+
+def rescue(id: str, answer: Answer) -> str:
+    """Keeps a paid answer in a 0600 file, and on stderr; returns where."""
+    text = json.dumps(
+        {
+            "id": id,
+            "status": answer.status,
+            "headers": answer.headers,
+            "raw": answer.raw.decode("utf-8", "backslashreplace"),
+        }
+    )
+    sys.stderr.write(f"{links.redact(text.encode()).decode('utf-8', 'replace')[:4000]}\n")
+    try:
+        folder = rescue_folder()
+        folder.mkdir(mode=0o700, exist_ok=True)
+        path = folder / f"{id}.json"
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        return f"stderr only ({error.strerror})"
+    return f"'{path}'"

@@ -1,0 +1,203 @@
+"""What the user sees. stdout carries data only; everything else goes to stderr."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+from cogview_cli.errors import CogviewError, MachineError
+from cogview_cli.outcome import Outcome, Summary, image_records
+from cogview_cli.text import clean
+
+
+class StdoutClosed(Exception):
+    """Whoever read our stdout has gone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Style:
+    """How to report: `json` lines, NUL-ended paths, how much on stderr."""
+
+    json: bool = False
+    print0: bool = False
+    quiet: bool = False
+    verbose: bool = False
+    images_on_stdout: bool = False
+
+
+def write_data(data: bytes) -> None:
+    """Writes and flushes bytes to stdout. Raises StdoutClosed, or MachineError for a full disk."""
+    stdout = sys.stdout
+    if stdout is None:
+        raise MachineError("stdout is closed", hint="redirect it to a file or /dev/null")
+    try:
+        stream = getattr(stdout, "buffer", None)
+        if stream is None:
+            stdout.write(data.decode("utf-8", "surrogateescape"))
+        else:
+            stream.write(data)
+        stdout.flush()
+    except BrokenPipeError:
+        silence_stdout()
+        raise StdoutClosed from None
+    except (OSError, ValueError) as error:
+        silence_stdout()
+        why = getattr(error, "strerror", None) or str(error)
+        raise MachineError(f"cannot write to stdout: {why}", hint="redirect it elsewhere") from None
+
+
+def silence_stdout() -> None:
+    """Lets the interpreter end without complaining about a stdout that is gone."""
+    with suppress(OSError, ValueError, AttributeError):
+        sink = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(sink, sys.stdout.fileno())
+        os.close(sink)
+
+
+def write_line(text: str) -> None:
+    """One line of data, as UTF-8 whatever the locale says."""
+    write_data(text.encode("utf-8", "surrogateescape") + b"\n")
+
+
+def write_json(record: Any) -> None:
+    """One JSON object on one line."""
+    text = json.dumps(record, ensure_ascii=False, default=str)
+    write_data(text.encode("utf-8", "backslashreplace") + b"\n")
+
+
+def write_path(path: str, *, nul: bool = False) -> None:
+    """A path as the very bytes the file system has."""
+    write_data(os.fsencode(path) + (b"\0" if nul else b"\n"))
+
+
+def say(text: str) -> None:
+    """A line for people, on stderr, whatever it can encode."""
+    if sys.stderr is None:
+        return
+    with suppress(OSError, ValueError):
+        encoding = sys.stderr.encoding or "utf-8"
+        line = text.encode(encoding, "backslashreplace").decode(encoding)
+        sys.stderr.write(line + "\n")
+        sys.stderr.flush()
+
+
+def show_error(error: CogviewError) -> None:
+    """`error: what went wrong`, and on its own line what to do next."""
+    say(f"error: {clean(error.message, 600)}")
+    if error.hint:
+        say(f"hint: {clean(error.hint, 600)}")
+
+
+def warn(text: str) -> None:
+    """A warning: the work goes on."""
+    say(f"warning: {clean(text, 600)}")
+
+
+def on_terminal() -> bool:
+    """Whether people watch stderr."""
+    return bool(sys.stderr and sys.stderr.isatty()) and os.environ.get("TERM") != "dumb"
+
+
+class Reporter:
+    """Reports outcomes as they end, and their sum."""
+
+    def __init__(self, style: Style, *, relative_to: str | None = None) -> None:
+        """`relative_to`: show paths below this folder relative to it."""
+        self._style = style
+        self._base = relative_to
+        self._status: Any = None
+
+    def outcome(self, outcome: Outcome) -> None:
+        """One outcome: data on stdout, problems on stderr."""
+        outcome = self._shown(outcome)
+        try:
+            if not self._style.images_on_stdout:
+                self._data(outcome)
+        finally:
+            self._people(outcome)
+
+    def _shown(self, outcome: Outcome) -> Outcome:
+        files = tuple(
+            replace(f, file=self.path(f.file), sidecar=f.sidecar and self.path(f.sidecar))
+            for f in outcome.files
+        )
+        return replace(outcome, files=files)
+
+    def path(self, path: str) -> str:
+        """`path` as this run shows it."""
+        base = self._base
+        return os.path.relpath(path, base) if base and path.startswith(base + os.sep) else path
+
+    def _data(self, outcome: Outcome) -> None:
+        if self._style.json:
+            for record in image_records(outcome):
+                write_json(record)
+        elif outcome.status in ("saved", "skipped"):
+            for file in outcome.files:
+                write_path(file.file, nul=self._style.print0)
+
+    def _people(self, outcome: Outcome) -> None:
+        if problem := outcome.problem:
+            # Under --json the problem is in the data; people still get it, in one line.
+            show_error(CogviewError(problem.message, hint=problem.hint))
+            self._filters(outcome)
+        elif outcome.status == "skipped" and not self._style.quiet:
+            say(f"skipped: {clean(outcome.files[0].file)} is there already")
+        elif self._style.verbose or (on_terminal() and not self._style.quiet):
+            for file in outcome.files:
+                say(_file_line(outcome, file.file, file.width, file.height, file.bytes))
+
+    def _filters(self, outcome: Outcome) -> None:
+        for entry in outcome.content_filter:
+            say(f"  content filter: role {clean(entry['role'])}, level {clean(entry['level'])} (0 is most severe)")
+
+    def note(self, text: str) -> None:
+        """Something that takes time or was retried."""
+        if self._status is not None:
+            self._status.update(clean(text))
+        elif self._style.verbose:
+            say(clean(text))
+
+    def summary(self, summary: Summary) -> None:
+        """The closing line of a run."""
+        if self._style.json:
+            write_json(summary.record())
+        total = sum(summary.counts.values())
+        if total > 1 and not self._style.quiet:
+            say(_summary_line(summary, total))
+
+    @contextmanager
+    def working(self, text: str) -> Iterator[None]:
+        """A spinner on a terminal while the work goes on, nothing elsewhere."""
+        if not on_terminal() or self._style.quiet or self._style.verbose:
+            yield
+            return
+        from rich.console import Console
+
+        console = Console(stderr=True, highlight=False, markup=False)
+        with console.status(clean(text)) as self._status:
+            try:
+                yield
+            finally:
+                self._status = None
+
+
+def _file_line(outcome: Outcome, file: str, width: int, height: int, size: int) -> str:
+    cost = f", {outcome.cost} CNY" if outcome.cost is not None else ""
+    seconds = f", {outcome.seconds:.1f} s" if outcome.seconds else ""
+    return f"saved: {clean(file)} ({width}x{height}, {max(1, size // 1024)} KiB{cost}{seconds})"
+
+
+def _summary_line(summary: Summary, total: int) -> str:
+    parts = [f"saved {summary.counts['saved']} of {total}", f"paid {summary.cost} CNY"]
+    if summary.unknown_cost:
+        parts.append(f"up to {summary.cost + summary.unknown_cost} CNY with the unknown")
+    for status in ("skipped", "refused", "failed", "unknown", "unsaved", "not_sent"):
+        if count := summary.counts[status]:
+            parts.append(f"{status.replace('_', ' ')} {count}")
+    return "; ".join(parts)

@@ -1,0 +1,203 @@
+"""How the API answers under each fault of `faults` (reference/api.md §3, §4)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from cogview_cli.sandbox.messages import CHINESE, error_body
+from cogview_cli.sandbox.wire import HTML, JSON, Peer, head
+
+Fields = dict[str, object]
+_PAGE = b"<html><body><h1>upstream failed</h1></body></html>"
+_PAST = "Wed, 21 Oct 2015 07:28:00 GMT"
+_HOSTILE = (
+    "\x1b[2J\x1b]0;owned\x07\x1b]52;c;cm0gLXJmIH4=\x07"
+    "[red]markup[/red] [link=http://example.invalid]here[/link] \u202egnp.exe\u2066\x9b31m\r\nnext"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """A complete answer that needs nothing from the request."""
+
+    status: int
+    body: bytes
+    kind: str = JSON
+    headers: dict[str, str | int] = field(default_factory=dict)
+
+
+def _slow_down(retry_after: str) -> Plain:
+    return Plain(429, error_body("1303", CHINESE["1303"]), headers={"Retry-After": retry_after})
+
+
+FREE: dict[str, Plain] = {
+    "html-500": Plain(500, _PAGE, HTML),
+    "html-502": Plain(502, _PAGE, HTML),
+    "html-404": Plain(404, b"<html><h1>404 Not Found</h1></html>", HTML),
+    "503": Plain(503, b"", HTML, {"Retry-After": 1}),
+    "504": Plain(504, _PAGE, HTML),
+    "408": Plain(408, b"", HTML),
+    "retry-after-2": _slow_down("2"),
+    "retry-after-day": _slow_down("86400"),
+    "retry-after-junk": _slow_down("soon"),
+    "retry-after-digits": _slow_down("9" * 20),
+    "retry-after-past": _slow_down(_PAST),
+    "error-in-200": Plain(200, error_body("1302", CHINESE["1302"])),
+    "code-number": Plain(429, b'{"error":{"code":1302,"message":"sandbox"}}'),
+    "hostile": Plain(400, error_body("1210", _HOSTILE)),
+}
+
+
+def moved(location: str) -> Plain:
+    """A 307, which a client may take as leave to repeat the POST elsewhere."""
+    return Plain(307, b"", HTML, {"Location": location})
+
+
+def encode(fields: Fields) -> bytes:
+    """JSON as the vendor sends it."""
+    return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _with(**more: object) -> Callable[[Fields], bytes]:
+    return lambda fields: encode({**fields, **more})
+
+
+def _without(name: str) -> Callable[[Fields], bytes]:
+    return lambda fields: encode({key: value for key, value in fields.items() if key != name})
+
+
+def _spliced(extra: bytes) -> Callable[[Fields], bytes]:
+    """The usual answer with raw JSON members put before its last brace."""
+    return lambda fields: encode(fields)[:-1] + b"," + extra + b"}"
+
+
+def _renamed(fields: Fields) -> bytes:
+    return encode({("contentFilter" if k == "content_filter" else k): v for k, v in fields.items()})
+
+
+def _half(fields: Fields) -> bytes:
+    """Cut inside the url."""
+    body = encode(fields)
+    return body[: body.index(b'"url"') + 20]
+
+
+_SEVERE = [{"role": "assistant", "level": 0}]
+BODIES: dict[str, Callable[[Fields], bytes]] = {
+    "empty-200": lambda fields: b"",
+    "html-200": lambda fields: b"<html><body>Sign in to continue</body></html>",
+    "bom-200": lambda fields: b"\xef\xbb\xbf" + encode(fields),
+    "cut-json": _half,
+    "deep-json": _spliced(b'"deep":' + b"[" * 100_000 + b"]" * 100_000),
+    "big-number": _spliced(b'"number":' + b"9" * 5_000),
+    "nan-json": _spliced(b'"number":NaN'),
+    "surrogate-json": _spliced(b'"text":"\\ud800"'),
+    "twice-json": _spliced(b'"data":[]'),
+    "url-number": _with(data=[{"url": 7}]),
+    "url-null": _with(data=[{"url": None}]),
+    "empty-data": _with(data=[]),
+    "no-data": _without("data"),
+    "filtered": _with(data=[], content_filter=_SEVERE),
+    "camel-filter": _renamed,
+    "no-filter": _without("content_filter"),
+    "created-text": lambda fields: encode({**fields, "created": str(fields["created"])}),
+    "two-images": encode,
+    "b64": encode,
+}
+URLS: dict[str, Callable[[str], str]] = {
+    "expired-url": lambda url: url,
+    "private-url": lambda url: "http://169.254.169.254/latest/meta-data/iam",
+    "http-url": lambda url: "http://images.example.invalid/1_watermark.png",
+    "file-url": lambda url: "file:///etc/passwd",
+    "data-url": lambda url: "data:image/png;base64,iVBORw0KGgo=",
+    "userinfo-url": lambda url: url.replace("://", "://user:secret@", 1),
+    "control-url": lambda url: url + "\n\x1b[31m",
+    "long-url": lambda url: url + "&pad=" + "a" * (10_000 - len(url) - 5),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A produced answer on its way out. `drip` is the pause of slow faults in seconds."""
+
+    peer: Peer
+    body: bytes
+    drip: float
+
+    async def open(self) -> None:
+        await self.peer.start(200, {"Content-Type": JSON, "Content-Length": len(self.body)})
+
+
+async def _lost(reply: Reply) -> None:
+    reply.peer.closing = True
+
+
+async def _reset(reply: Reply) -> None:
+    reply.peer.reset()
+
+
+async def _silent(reply: Reply) -> None:
+    await reply.peer.gone()
+
+
+async def _cut_late(reply: Reply) -> None:
+    await reply.open()
+    await reply.peer.send(reply.body[: reply.body.index(b"}]") + 1])
+
+
+async def _cut_early(reply: Reply) -> None:
+    await reply.open()
+    await reply.peer.send(reply.body[:12])
+
+
+async def _slow(reply: Reply) -> None:
+    await reply.open()
+    for byte in reply.body:
+        await reply.peer.send(bytes([byte]))
+        await asyncio.sleep(reply.drip)
+
+
+async def _slow_headers(reply: Reply) -> None:
+    reply.peer.closing = True
+    await reply.peer.send(b"HTTP/1.1 200 OK\r\n")
+    for number in range(1_000_000):
+        await reply.peer.send(b"X-Wait-%d: 1\r\n" % number)
+        await asyncio.sleep(reply.drip)
+
+
+async def _hints(reply: Reply) -> None:
+    await reply.peer.send(head(103, {"Link": "</style.css>; rel=preload"}))
+    await reply.peer.reply(200, reply.body)
+
+
+async def _endless(reply: Reply) -> None:
+    await reply.peer.start(200, {"Content-Type": JSON})
+    await reply.peer.send(b'{"created":1,"pad":"')
+    while True:
+        await reply.peer.send(b"a" * 65536)
+        await asyncio.sleep(0)
+
+
+async def _huge_header(reply: Reply) -> None:
+    await reply.peer.reply(200, reply.body, more={"X-Pad": "a" * 200_000})
+
+
+async def _charged_502(reply: Reply) -> None:
+    await reply.peer.reply(502, _PAGE, HTML)
+
+
+WIRES: dict[str, Callable[[Reply], Awaitable[None]]] = {
+    "lost-answer": _lost,
+    "reset": _reset,
+    "silent": _silent,
+    "cut-answer": _cut_late,
+    "cut-early": _cut_early,
+    "slow-answer": _slow,
+    "slow-headers": _slow_headers,
+    "early-hints": _hints,
+    "big-answer": _endless,
+    "huge-header": _huge_header,
+    "html-502-charged": _charged_502,
+}

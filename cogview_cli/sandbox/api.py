@@ -1,0 +1,153 @@
+"""The API's origin: generations, async results, and the sandbox's own books."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import random
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from cogview_cli.codes import CODES
+from cogview_cli.sandbox.answers import BODIES, FREE, URLS, WIRES, Plain, Reply, encode, moved
+from cogview_cli.sandbox.books import Books
+from cogview_cli.sandbox.faults import Chosen, Plan, triggers, unknown
+from cogview_cli.sandbox.gallery import Gallery, sketch_of
+from cogview_cli.sandbox.messages import error_body, wants_english
+from cogview_cli.sandbox.picture import render
+from cogview_cli.sandbox.rules import Order, Refusal, check_key, parse_body, read_order
+from cogview_cli.sandbox.wire import Peer, Request
+
+BASE = "/api/paas/v4"
+Range = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How long things take, in seconds. `slots` limits requests at once per key and model."""
+
+    standard: Range
+    hd: Range
+    drip: float
+    slots: int
+
+
+class Api:
+    """Answers the API's origin."""
+
+    def __init__(
+        self, gallery: Gallery, books: Books, plan: Plan, rng: random.Random, pace: Pace
+    ) -> None:
+        self._gallery, self._books, self._plan = gallery, books, plan
+        self._rng, self._pace = rng, pace
+        self._busy: Counter[tuple[str, str]] = Counter()
+
+    async def handle(self, peer: Peer, request: Request) -> None:
+        """Answer one request."""
+        route = request.method, request.path
+        if route == ("POST", f"{BASE}/images/generations"):
+            await self._generate(peer, request)
+        elif route == ("GET", "/sandbox/books"):
+            await peer.reply(200, json.dumps(self._books.as_dict()).encode())
+        elif _is_async(*route):
+            await self._refuse_async(peer, request)
+        else:
+            await peer.reply(404, encode({"status": 404, "error": "Not Found", "path": request.path}))
+
+    async def _refuse_async(self, peer: Peer, request: Request) -> None:
+        try:
+            check_key(request.headers)
+            raise Refusal("1222")
+        except Refusal as refusal:
+            await _refuse(peer, request, refusal)
+
+    async def _generate(self, peer: Peer, request: Request) -> None:
+        try:
+            fields = parse_body(request.body)
+            nth = self._note(fields)
+            order = read_order(request.headers, fields)
+            chosen = self._choose(order.prompt, nth)
+            with self._slot(order), self._books.working():
+                made = await self._make(order, chosen)
+        except Refusal as refusal:
+            await _refuse(peer, request, refusal)
+        else:
+            await self._deliver(peer, chosen, made)
+
+    def _note(self, fields: dict[str, object]) -> int:
+        """Book an arrived body; how often its prompt has come so far."""
+        self._books.bodies.append(fields)
+        prompt = str(fields.get("prompt", ""))
+        self._books.posts[prompt] += 1
+        return self._books.posts[prompt]
+
+    def _choose(self, prompt: str, nth: int) -> Chosen:
+        if wrong := unknown(triggers(prompt)):
+            text = f"no such sandbox fault: {wrong[0]}"
+            raise Refusal("1214", text, text)
+        chosen = self._plan.take(prompt, nth)
+        if chosen.answer in CODES and chosen.answer not in FREE:
+            raise Refusal(chosen.answer)
+        return chosen
+
+    @contextmanager
+    def _slot(self, order: Order) -> Iterator[None]:
+        """One of the key's slots for this model; 1302 if all are taken."""
+        who = order.key, order.rules.name
+        if self._busy[who] >= (order.rules.slots or self._pace.slots):
+            raise Refusal("1302")
+        self._busy[who] += 1
+        try:
+            yield
+        finally:
+            self._busy[who] -= 1
+
+    async def _make(self, order: Order, chosen: Chosen) -> Plain | dict[str, object]:
+        """Let the time pass, then book the charge; free faults do neither."""
+        if chosen.answer == "redirect":
+            return moved(f"{self._gallery.origin}{BASE}/images/generations")
+        if chosen.answer in FREE:
+            return FREE[chosen.answer]
+        created = int(time.time())
+        span = self._pace.hd if order.quality == "hd" else self._pace.standard
+        await asyncio.sleep(self._rng.uniform(*span))
+        data = await self._data(order, chosen)
+        self._books.charge(order.prompt, order.rules.price)
+        filters = [{"role": "assistant", "level": 3}]
+        return {"created": created, "data": data, "content_filter": filters}
+
+    async def _data(self, order: Order, chosen: Chosen) -> list[dict[str, str]]:
+        if chosen.answer == "b64":
+            image = await asyncio.to_thread(render, sketch_of(order, chosen.downloads))
+            return [{"b64_json": base64.b64encode(image).decode()}]
+        count = 2 if chosen.answer == "two-images" else 1
+        return [{"url": self._url(order, chosen)} for _ in range(count)]
+
+    def _url(self, order: Order, chosen: Chosen) -> str:
+        expired = chosen.answer == "expired-url"
+        url = self._gallery.add(order, chosen.downloads, expired=expired)
+        return URLS[chosen.answer](url) if chosen.answer in URLS else url
+
+    async def _deliver(self, peer: Peer, chosen: Chosen, made: Plain | dict[str, object]) -> None:
+        if isinstance(made, Plain):
+            await peer.reply(made.status, made.body, made.kind, made.headers)
+            return
+        body = BODIES.get(chosen.answer, encode)(made)
+        if chosen.answer in WIRES:
+            await WIRES[chosen.answer](Reply(peer, body, self._pace.drip))
+        else:
+            await peer.reply(200, body, more={"X-Log-Id": f"{self._rng.getrandbits(64):016x}"})
+
+
+def _is_async(method: str, path: str) -> bool:
+    result = method == "GET" and path.startswith(f"{BASE}/async-result/")
+    return result or (method, path) == ("POST", f"{BASE}/async/images/generations")
+
+
+async def _refuse(peer: Peer, request: Request, refusal: Refusal) -> None:
+    text = refusal.text(english=wants_english(request.headers))
+    await peer.reply(CODES[refusal.code].status, error_body(refusal.code, text))

@@ -1,0 +1,70 @@
+"""The pictures made so far and their signed addresses (reference/api.md §6)."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import random
+import time
+from collections import OrderedDict
+from dataclasses import dataclass, field, replace
+from urllib.parse import quote
+
+from cogview_cli.sandbox.faults import Trigger
+from cogview_cli.sandbox.picture import Sketch
+from cogview_cli.sandbox.rules import Order
+
+KEPT = 10_000
+LIFETIME_S = 7 * 24 * 3600
+_BEIJING_S = 8 * 3600
+_FORMATS = {"jpeg": "JPEG", "webp": "WEBP"}
+
+
+@dataclass(slots=True)
+class Hung:
+    """One picture: how to draw it, its exact query, and how its downloads fail."""
+
+    sketch: Sketch
+    query: str
+    expires: int
+    faults: tuple[Trigger, ...] = ()
+    gets: int = field(default=0)
+
+
+class Gallery:
+    """Keeps the newest pictures by path. A picture is drawn when it is fetched."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self.origin = ""
+        self._rng = rng
+        self._hung: OrderedDict[str, Hung] = OrderedDict()
+
+    def add(self, order: Order, faults: tuple[Trigger, ...] = (), *, expired: bool = False) -> str:
+        """Hang a picture and return its url."""
+        now = int(time.time())
+        stamp = time.strftime("%Y%m%d%H%M%S", time.gmtime(now + _BEIJING_S))
+        path = f"/{stamp}{self._rng.getrandbits(64):016x}_watermark.png"
+        expires = now - 60 if expired else now + LIFETIME_S
+        query = self._sign(path, expires)
+        self._hung[path] = Hung(sketch_of(order, faults), query, expires, faults)
+        if len(self._hung) > KEPT:
+            self._hung.popitem(last=False)
+        return f"{self.origin}{path}?{query}"
+
+    def find(self, path: str) -> Hung | None:
+        return self._hung.get(path)
+
+    def _sign(self, path: str, expires: int) -> str:
+        """A query whose signature always holds %2B and %3D, as base64 in a URL may."""
+        key = self._rng.getrandbits(64).to_bytes(8, "big")
+        mac = hmac.new(key, f"{path}{expires}".encode(), hashlib.sha1).digest()
+        signature = quote("+" + base64.b64encode(mac).decode()[1:], safe="")
+        return f"UCloudPublicKey=TOKEN_sandbox&Signature={signature}&Expires={expires}"
+
+
+def sketch_of(order: Order, faults: tuple[Trigger, ...] = ()) -> Sketch:
+    """What an order's picture looks like."""
+    plain = Sketch(order.prompt, order.size.width, order.size.height, order.watermark)
+    formats = [_FORMATS[fault.name] for fault in faults if fault.name in _FORMATS]
+    return replace(plain, format=formats[0]) if formats else plain

@@ -1,0 +1,205 @@
+"""One run put together: settings, ledger, clients, slots, signals; and taken apart again."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import shutil
+import signal
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from cogview_cli import models
+from cogview_cli.budget import Budget
+from cogview_cli.client import ApiClient, Key
+from cogview_cli.config.keys import resolve_key
+from cogview_cli.config.secret import Secret
+from cogview_cli.config.settings import Settings
+from cogview_cli.config.store import state_dir
+from cogview_cli.download import Downloader
+from cogview_cli.errors import ExitCode
+from cogview_cli.files import check_writable
+from cogview_cli.finish import Finisher
+from cogview_cli.generate import Generator, Job, Notify
+from cogview_cli.ledger import Ledger
+from cogview_cli.links import redact
+from cogview_cli.outcome import Outcome, Problem
+from cogview_cli.output import StdoutClosed
+from cogview_cli.retry import Policy
+from cogview_cli.slots import Slots
+
+SANDBOX_ACCOUNT = "sandbox"
+LEDGER_FREE_BYTES = 2**20
+_SIGNALS = {"SIGHUP": ExitCode.HANGUP, "SIGINT": ExitCode.INTERRUPTED, "SIGTERM": ExitCode.TERMINATED}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """Where requests go, the key for it, and the account's name in the ledger."""
+
+    base_url: str
+    key: Key
+    account: str
+
+
+@asynccontextmanager
+async def endpoint(settings: Settings) -> AsyncIterator[Endpoint]:
+    """The API of the settings, or an in-process sandbox. AccountError without a key."""
+    if not settings.sandbox:
+        key = resolve_key(settings)
+        account = hashlib.sha256(key.reveal().encode()).hexdigest()[:16]
+        yield Endpoint(base_url=settings.base_url, key=key, account=account)
+        return
+    from cogview_cli.sandbox.server import Sandbox
+
+    async with Sandbox(tier=settings.tier) as sandbox:
+        key = Secret("sandbox-key")
+        yield Endpoint(base_url=sandbox.base_url, key=key, account=SANDBOX_ACCOUNT)
+
+
+def policy_of(settings: Settings) -> Policy:
+    """The retry rules; without `max_wait`, throttled requests wait twice the timeout."""
+    return Policy(
+        retries=settings.retries,
+        max_wait=settings.timeout * 2 if settings.max_wait is None else settings.max_wait,
+        retry_unknown=settings.on_unknown == "retry",
+    )
+
+
+def slots_width(settings: Settings, model: str) -> int:
+    """Generations in flight: `jobs`, else the model's own limit, else the tier's."""
+    rules = models.rules_for(model)
+    if settings.jobs:
+        return settings.jobs
+    return (rules.slots if rules else None) or models.TIER_SLOTS[settings.tier]
+
+
+class _SlotTable:
+    """The slots of each model, made when first asked for."""
+
+    def __init__(self, settings: Settings, target: Endpoint, folder: Path) -> None:
+        self._settings, self._target, self._folder = settings, target, folder / "slots"
+        self._slots: dict[str, Slots] = {}
+        self._made: list[Path] = []
+
+    def __call__(self, model: str) -> Slots:
+        name = models.wire_name(model)
+        if name not in self._slots:
+            whose = f"{self._target.base_url}\n{self._target.account}\n{name}"
+            folder = self._folder / hashlib.sha256(whose.encode()).hexdigest()[:16]
+            self._slots[name] = Slots(folder, slots_width(self._settings, name))
+            self._made.append(folder)
+        return self._slots[name]
+
+    def forget(self) -> None:
+        """Removes the slots of a sandbox that nobody else can reach."""
+        if self._target.account == SANDBOX_ACCOUNT:
+            for folder in self._made:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def open_ledger() -> Ledger:
+    """The user's ledger, with room for answers. MachineError: no ledger, no POST."""
+    folder = state_dir()
+    ledger = Ledger(folder)
+    try:
+        check_writable(folder, LEDGER_FREE_BYTES)
+    except BaseException:
+        ledger.close()
+        raise
+    return ledger
+
+
+@asynccontextmanager
+async def generator(settings: Settings, notify: Notify, width: int) -> AsyncIterator[Generator]:
+    """A generator ready to run jobs; `width`: downloads at once."""
+    async with AsyncExitStack() as stack:
+        target = await stack.enter_async_context(endpoint(settings))
+        ledger = stack.enter_context(open_ledger())
+        ledger.settle_dead_runs()
+        ledger.purge_expired_links(redact)
+        client = ApiClient(target.base_url, target.key, timeout=settings.timeout)
+        stack.push_async_callback(client.close)
+        downloader = Downloader(target.base_url, width=max(width, 4), total=settings.timeout)
+        stack.push_async_callback(downloader.close)
+        slots = _SlotTable(settings, target, ledger.folder)
+        stack.callback(slots.forget)
+        yield Generator(
+            ledger=ledger,
+            client=client,
+            finisher=Finisher(ledger, downloader),
+            slots=slots,
+            budget=Budget(settings.max_cost),
+            policy=policy_of(settings),
+            base_url=target.base_url,
+            account=target.account,
+            notify=notify,
+        )
+
+
+async def run_all(
+    generator: Generator, jobs: Iterable[Job], report: Callable[[Outcome], None], width: int
+) -> None:
+    """Runs all jobs, `width` at a time, reporting each as it ends.
+
+    The first signal, or a closed stdout, lets what is in flight finish; the second
+    signal ends at once.
+    """
+    tasks: set[asyncio.Task[Outcome]] = set()
+    with _Signals(generator, tasks):
+        for job in jobs:
+            tasks.add(asyncio.create_task(generator.run(job)))
+            if len(tasks) >= width:
+                await _settle_some(generator, tasks, report)
+        while tasks:
+            await _settle_some(generator, tasks, report)
+
+
+async def _settle_some(
+    generator: Generator, tasks: set[asyncio.Task[Outcome]], report: Callable[[Outcome], None]
+) -> None:
+    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    tasks -= done
+    for task in done:
+        outcome = task.result()
+        try:
+            report(outcome)
+        except StdoutClosed:
+            message = "stdout was closed"
+            problem = Problem(code="stdout", message=message, exit_code=ExitCode.STDOUT_CLOSED)
+            generator.stop(problem)
+
+
+class _Signals:
+    """HUP, INT and TERM while a run is on."""
+
+    def __init__(self, generator: Generator, tasks: set[asyncio.Task[Outcome]]) -> None:
+        self._generator, self._tasks = generator, tasks
+        self._seen = False
+
+    def __enter__(self) -> None:
+        loop = asyncio.get_running_loop()
+        for name, code in _SIGNALS.items():
+            if number := getattr(signal, name, None):
+                with suppress(NotImplementedError, RuntimeError, ValueError):
+                    if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
+                        loop.add_signal_handler(number, self._arrived, name, code)
+
+    def __exit__(self, *_: object) -> None:
+        loop = asyncio.get_running_loop()
+        for name in _SIGNALS:
+            if number := getattr(signal, name, None):
+                with suppress(NotImplementedError, RuntimeError, ValueError):
+                    loop.remove_signal_handler(number)
+
+    def _arrived(self, name: str, code: ExitCode) -> None:
+        if self._seen:
+            for task in self._tasks:
+                task.cancel()
+            return
+        self._seen = True
+        message = f"stopped by {name}; waiting for what is in flight (again to end at once)"
+        self._generator.notify(message)
+        self._generator.stop(Problem(code=name, message=f"not sent: stopped by {name}", exit_code=code))
