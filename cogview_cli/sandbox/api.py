@@ -56,7 +56,9 @@ class Api:
         elif _is_async(*route):
             await self._refuse_async(peer, request)
         else:
-            await peer.reply(404, encode({"status": 404, "error": "Not Found", "path": request.path}))
+            await peer.reply(
+                404, encode({"status": 404, "error": "Not Found", "path": request.path})
+            )
 
     async def _refuse_async(self, peer: Peer, request: Request) -> None:
         try:

@@ -159,9 +159,7 @@ ACTS: dict[str, Act] = {
     "wrong-type": _body(lambda image: image, "image/gif"),
     "jpeg": whole,
     "webp": whole,
-    "disposition": _body(
-        lambda image: image, Content_Disposition='attachment; filename="../../x"'
-    ),
+    "disposition": _body(lambda image: image, Content_Disposition='attachment; filename="../../x"'),
     "redirect-download": _redirect(lambda fetch: fetch.mirror + _same(fetch)),
     "redirect-loop": _redirect(_same),
     "redirect-private": _redirect(lambda fetch: "http://169.254.169.254/latest/meta-data/"),

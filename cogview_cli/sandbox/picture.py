@@ -94,16 +94,16 @@ def _sun(draw: ImageDraw.ImageDraw, seed: bytes, size: tuple[int, int]) -> None:
         draw.ellipse((x - reach, y - reach, x + reach, y + reach), fill=(255, 246, 220, alpha))
 
 
-def _hills(
-    draw: ImageDraw.ImageDraw, seed: bytes, layer: int, size: tuple[int, int]
-) -> None:
+def _hills(draw: ImageDraw.ImageDraw, seed: bytes, layer: int, size: tuple[int, int]) -> None:
     width, height = size
-    phase, waves = seed[4 + layer] / 40, 1.2 + seed[8 + layer] / 110
+    phase, waves = seed[4 + layer] / 40, 7.5 + seed[8 + layer] / 18
     base, swing = height * (0.56 + 0.14 * layer), height * 0.07
-    ridge = [
-        (x, base + swing * math.sin(phase + waves * 6.28 * x / width) * math.cos(phase + 3 * x / width))
-        for x in range(0, width + 8, 8)
-    ]
+
+    def ridge_at(x: int) -> float:
+        way = x / width
+        return base + swing * math.sin(phase + waves * way) * math.cos(phase + 3 * way)
+
+    ridge = [(x, ridge_at(x)) for x in range(0, width + 8, 8)]
     colour = _colour(seed[0] / 255 + 0.42 + layer * 0.04, 0.42, 0.62 - layer * 0.14)
     draw.polygon([*ridge, (width + 8, height), (0, height)], fill=(*colour, 190))
 

@@ -17,7 +17,7 @@ class SandboxThread:
     def __init__(self, **options: Any) -> None:
         self._box = Sandbox(**options)
         self._ready = threading.Event()
-        self._failure: Exception | None = None
+        self._failure: OSError | None = None
         self._thread = threading.Thread(target=self._run, name="sandbox", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._end: asyncio.Event | None = None
@@ -45,7 +45,7 @@ class SandboxThread:
     def _run(self) -> None:
         try:
             asyncio.run(self._serve())
-        except Exception as error:
+        except OSError as error:
             self._failure = error
         finally:
             self._ready.set()
@@ -64,7 +64,10 @@ class SandboxThread:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         if self._loop and self._end and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._end.set)

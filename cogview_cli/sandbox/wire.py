@@ -97,9 +97,13 @@ class Peer:
         await self._writer.drain()
 
     async def reply(
-        self, status: int, body: bytes, kind: str = JSON, more: Mapping[str, str | int] | None = None
+        self,
+        status: int,
+        body: bytes,
+        kind: str = JSON,
+        more: Mapping[str, str | int] | None = None,
     ) -> None:
-        """A complete, correct answer.."""
+        """A complete, correct answer; `more` adds or replaces headers."""
         headers: dict[str, str | int] = {"Content-Type": kind, "Content-Length": len(body)}
         headers["Connection"] = "close" if self.closing else "keep-alive"
         opening = head(status, {**headers, **(more or {})})

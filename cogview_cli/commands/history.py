@@ -1,0 +1,141 @@
+"""`cogview history`: what was asked, what it cost, what is unknown."""
+
+from __future__ import annotations
+
+import re
+import time
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cogview_cli import output
+from cogview_cli.errors import UsageError
+from cogview_cli.text import cell_width, clean
+
+if TYPE_CHECKING:
+    from cogview_cli.ledger import Entry
+
+app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, invoke_without_command=True)
+_UNITS = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+
+
+@app.callback()
+def history(
+    context: typer.Context,
+    unknown: Annotated[bool, typer.Option("--unknown", help="Only requests that may have been paid.")] = False,
+    since: Annotated[
+        str | None, typer.Option("--since", help="2026-11-21, or an age: 90m, 24h, 7d, 4w.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """List past requests: time, status, cost, file. Totals go to stderr."""
+    if context.invoked_subcommand is not None:
+        return
+    from cogview_cli.session import open_ledger
+
+    with open_ledger() as ledger:
+        ledger.settle_dead_runs()
+        entries = ledger.history(since=_since(since), state="unknown" if unknown else None)
+    for entry in entries:
+        if json:
+            output.write_json(_record(entry))
+        else:
+            output.write_line(_line(entry))
+    output.say(totals(entries))
+
+
+@app.command("resolve")
+def resolve(
+    id: Annotated[str, typer.Argument(metavar="ID", help="A request of `history --unknown`.")],
+    retry: Annotated[bool, typer.Option("--retry", help="The same batch may ask for it again.")] = False,
+    drop: Annotated[bool, typer.Option("--drop", help="Leave it; never ask again.")] = False,
+) -> None:
+    """Decide about a request whose outcome is unknown."""
+    from cogview_cli.session import open_ledger
+
+    if retry == drop:
+        raise UsageError("say what to do with it", hint=f"cogview history resolve {clean(id)} --retry (or --drop)")
+    with open_ledger() as ledger:
+        try:
+            entry = ledger.get(id)
+        except KeyError:
+            raise UsageError(f"there is no request '{id}'", hint="cogview history --unknown") from None
+        if entry.state != "unknown":
+            raise UsageError(
+                f"request '{id}' is {entry.state}, not unknown", hint="cogview history --unknown"
+            )
+        ledger.resolved(id, "retry" if retry else "drop")
+    output.say(f"{id}: " + ("may be sent again" if retry else "dropped"))
+
+
+def _since(text: str | None) -> float | None:
+    """Unix seconds for a date in local time or an age."""
+    if text is None:
+        return None
+    if match := re.fullmatch(r"([0-9]{1,6})([mhdw])", text.strip()):
+        return time.time() - int(match[1]) * _UNITS[match[2]]
+    try:
+        return datetime.fromisoformat(text.strip()).timestamp()
+    except (ValueError, OverflowError):
+        raise UsageError(
+            f"--since '{text}' is neither a date nor an age", hint="--since 2026-11-21 or --since 24h"
+        ) from None
+
+
+def _cost(entry: Entry) -> Decimal | None:
+    from cogview_cli.ledger import PAID_STATES
+
+    if entry.account == "sandbox" or entry.state not in PAID_STATES:
+        return Decimal(0)
+    return entry.price
+
+
+def _perhaps(entry: Entry) -> Decimal:
+    open_ = entry.state in ("unknown", "intent") and entry.account != "sandbox"
+    return (entry.price or Decimal(0)) if open_ else Decimal(0)
+
+
+def _record(entry: Entry) -> dict[str, Any]:
+    cost = _cost(entry)
+    record = {
+        "type": "request",
+        "id": entry.id,
+        "time": datetime.fromtimestamp(entry.asked).astimezone().isoformat(timespec="seconds"),
+        "status": entry.state,
+        "cost": None if cost is None else str(cost),
+        "cost_max": None if cost is None else str(cost + _perhaps(entry)),
+        "model": entry.body.get("model"),
+        "size": entry.body.get("size"),
+        "prompt": entry.body.get("prompt"),
+        "file": entry.files[0]["file"] if entry.files else None,
+        "files": [file["file"] for file in entry.files],
+        "code": entry.code or None,
+        "message": entry.message,
+        "sandbox": True if entry.account == "sandbox" else None,
+    }
+    return {name: value for name, value in record.items() if value is not None}
+
+
+def _line(entry: Entry) -> str:
+    when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry.asked))
+    cost = "?" if entry.state in ("unknown", "intent") else f"{_cost(entry)}"
+    where = clean(entry.files[0]["file"]) if entry.files else _short(str(entry.body.get("prompt")))
+    status = entry.state + (" (sandbox)" if entry.account == "sandbox" else "")
+    return f"{entry.id}  {when}  {status:<8}  {cost:>5}  {where}"
+
+
+def _short(prompt: str) -> str:
+    text = clean(prompt, 40)
+    while cell_width(text) > 40:
+        text = text[:-2] + "…"
+    return f"“{text}”"
+
+
+def totals(entries: list[Entry]) -> str:
+    """The closing line: how many, how much, how much at most."""
+    paid = sum((_cost(entry) or Decimal(0) for entry in entries), Decimal(0))
+    perhaps = sum((_perhaps(entry) for entry in entries), Decimal(0))
+    most = f", up to {paid + perhaps} CNY with the unknown" if perhaps else ""
+    return f"{len(entries)} request(s), paid {paid} CNY{most}"

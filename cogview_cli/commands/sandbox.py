@@ -1,0 +1,87 @@
+"""`cogview sandbox`: the API's stand-in on loopback, in the foreground."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+import typer
+
+from cogview_cli import output
+from cogview_cli.errors import MachineError, UsageError
+from cogview_cli.models import TIER_SLOTS
+from cogview_cli.sandbox.faults import FAULTS
+
+_NAMES = ", ".join(sorted(FAULTS))
+EPILOG = (
+    "A prompt with sandbox:NAME provokes a fault, sandbox:NAMExK only the first K times,"
+    " such as 'a cat sandbox:1302x2'. NAME is any code of the vendor (1301, 1302, 1113, 500 …)"
+    f" or one of: {_NAMES}."
+)
+
+
+def sandbox(
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes a free one.")] = 8421,
+    tier: Annotated[str, typer.Option("--tier", help="V0 (5 at once), V1 (10), V2 (15), V3 (20).")] = "V0",
+    latency: Annotated[str, typer.Option("--latency", help="Seconds a picture takes: 5-10, or 2.")] = "0",
+    hd_latency: Annotated[
+        str | None, typer.Option("--hd-latency", help="The same for quality hd. [default: --latency]")
+    ] = None,
+    download_latency: Annotated[
+        str, typer.Option("--download-latency", help="Seconds before a picture is served.")
+    ] = "0",
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print only the base URL.")] = False,
+) -> None:
+    """Run a stand-in of the API on 127.0.0.1 until Ctrl-C: no key, no network, no cost."""
+    import asyncio
+
+    from cogview_cli.sandbox.server import Sandbox
+
+    if tier.upper() not in TIER_SLOTS:
+        raise UsageError(f"tier '{tier}' is unknown", hint=f"use one of: {', '.join(TIER_SLOTS)}")
+    server = Sandbox(
+        port=port,
+        tier=tier.upper(),
+        latency=_range(latency),
+        hd_latency=_range(hd_latency or latency),
+        download_latency=_range(download_latency),
+    )
+    asyncio.run(_serve(server, quiet))
+
+
+def _range(text: str) -> tuple[float, float]:
+    """`5-10` or `2` as least and most seconds."""
+    match = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]+)?)\s*(?:-\s*([0-9]+(?:\.[0-9]+)?))?\s*", text)
+    if not match or float(match[2] or match[1]) < float(match[1]):
+        raise UsageError(f"'{text}' is not a range of seconds", hint="give 5-10, or 2")
+    return float(match[1]), float(match[2] or match[1])
+
+
+async def _serve(server: object, quiet: bool) -> None:
+    import asyncio
+    import signal
+    from contextlib import suppress
+
+    from cogview_cli.sandbox.server import Sandbox
+
+    assert isinstance(server, Sandbox)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        with suppress(NotImplementedError, AttributeError):
+            loop.add_signal_handler(getattr(signal, name), stop.set)
+    try:
+        await server.start()
+    except OSError as error:
+        raise MachineError(f"cannot listen: {error.strerror or error}", hint="--port 0 takes a free port") from None
+    try:
+        output.write_line(server.base_url)
+        if not quiet:
+            output.say(f"try: COGVIEW_API_KEY=any cogview gen '猫' --base-url {server.base_url}")
+            output.say(f"books: {server.origin}/sandbox/books   stop: Ctrl-C")
+        await stop.wait()
+    finally:
+        await server.stop()
+    if not quiet:
+        books = server.books.as_dict()
+        output.say(f"booked: {books.get('total', books.get('total_cost', '?'))} CNY")
