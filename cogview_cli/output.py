@@ -145,7 +145,8 @@ class Reporter:
         if problem := outcome.problem:
             # Under --json the problem is in the data; people still get it, in one line.
             show_error(CogviewError(problem.message, hint=problem.hint))
-            self._filters(outcome)
+            if outcome.status == "refused":
+                self._filters(outcome)
         elif outcome.status == "skipped" and not self._style.quiet:
             say(f"skipped: {clean(outcome.files[0].file)} is there already")
         elif self._style.verbose or (on_terminal() and not self._style.quiet):

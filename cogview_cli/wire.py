@@ -238,8 +238,14 @@ def _bare_status(parsed: Any, answer: Answer) -> ApiError:
         kind = Kind.TRANSIENT if waitable else Kind.UNKNOWN
     elif isinstance(parsed, dict) and status in (400, 413, 422):
         kind = Kind.BAD_REQUEST
+    return _error(kind, "", _bare_words(answer), parsed, answer)
+
+
+def _bare_words(answer: Answer) -> str:
+    if 300 <= answer.status < 400:
+        return f"a redirect (HTTP {answer.status}), which is never followed with a key"
     shown = answer.raw[:200].decode("utf-8", "replace").strip()
-    return _error(kind, "", f"HTTP {status}: {shown}" if shown else f"HTTP {status}", parsed, answer)
+    return f"HTTP {answer.status}: {shown}" if shown else f"HTTP {answer.status}"
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
