@@ -268,7 +268,7 @@ def check_prompt(model: str, prompt: str) -> None:
     The limit counts Unicode code points (reference/api.md §2).
     """
     rules = rules_for(model)
-    if not prompt.strip("\ufeff \t\r\n\v\f\u3000\u00a0\x00"):
+    if all(char.isspace() or char in "\ufeff\u200b\x00" for char in prompt):
         raise UsageError("the prompt is empty", hint='try: cogview gen "一只可爱的小猫咪"')
     if rules and rules.prompt_limit and len(prompt) > rules.prompt_limit:
         raise UsageError(

@@ -18,9 +18,9 @@ TEMPLATE_FIELDS = (
     "index", "n", "slug", "id", "model", "size", "created", "date", "time", "ext",
 )  # fmt: skip
 
-_WINDOWS_DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(?=\.|$)", re.IGNORECASE)
+_WINDOWS_DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(?= *(?:\.|$))", re.IGNORECASE)
 _FORBIDDEN = frozenset('/\\:*?"<>|')
-_HOLE = re.compile(r"\{\{|\}\}|\{([^{}:]*)(?::(0?[0-9]{1,2}))?\}")
+_HOLE = re.compile(r"\{\{|\}\}|\{([^{}:/]*)(?::(0?[0-9]{1,2}))?\}")
 
 
 def cut_bytes(text: str, limit: int) -> str:

@@ -1,0 +1,1 @@
+complete --command cogview --no-files --arguments "(env _COGVIEW_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=get-args _TYPER_COMPLETE_ARGS=(commandline -cp) cogview)" --condition "env _COGVIEW_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=is-args _TYPER_COMPLETE_ARGS=(commandline -cp) cogview"

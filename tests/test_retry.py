@@ -1,0 +1,131 @@
+"""Retries: a request is sent again only when the one before provably cost nothing."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cogview_cli.codes import Kind
+from cogview_cli.retry import (
+    LONGEST_WAIT,
+    RETRY_AFTER_LIMIT,
+    GiveUp,
+    Policy,
+    Tally,
+    Wait,
+    backoff,
+    decide,
+)
+
+FREE = (None, Kind.THROTTLE, Kind.OVERLOAD, Kind.TRANSIENT)
+FINAL = [kind for kind in Kind if kind not in FREE]
+kinds = st.sampled_from([None, *Kind])
+
+
+def low(a: float, b: float) -> float:
+    return a
+
+
+def high(a: float, b: float) -> float:
+    return b
+
+
+def after(
+    kind: Kind | None,
+    tally: Tally | None = None,
+    policy: Policy | None = None,
+    retry_after: float | None = None,
+) -> Wait | GiveUp:
+    return decide(kind, tally or Tally(), policy or Policy(), retry_after=retry_after, uniform=high)
+
+
+def tries(kind: Kind | None, policy: Policy, retry_after: float | None = None) -> int:
+    """How many requests are sent in all if each one ends like this."""
+    count, tally = 1, Tally()
+    while isinstance(step := after(kind, tally, policy, retry_after), Wait):
+        count, tally = count + 1, step.tally
+        assert count < 10_000
+    return count
+
+
+@pytest.mark.parametrize("kind", FINAL)
+def test_what_may_have_been_paid_or_will_never_pass_is_not_repeated(kind: Kind) -> None:
+    assert isinstance(after(kind), GiveUp)
+    assert isinstance(after(kind, retry_after=1.0), GiveUp)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in FINAL if kind is not Kind.UNKNOWN])
+def test_consent_to_pay_twice_repeats_only_unknown_outcomes(kind: Kind) -> None:
+    assert isinstance(after(kind, policy=Policy(retry_unknown=True)), GiveUp)
+
+
+def test_an_unknown_outcome_is_repeated_with_consent_and_bounded() -> None:
+    assert tries(Kind.UNKNOWN, Policy(retry_unknown=True, retries=3)) == 4
+
+
+def test_a_server_error_is_repeated_twice_at_most() -> None:
+    assert tries(Kind.TRANSIENT, Policy(retries=50)) == 3
+    assert tries(Kind.TRANSIENT, Policy(retries=1)) == 2
+
+
+def test_failed_connects_use_up_the_retries() -> None:
+    assert tries(None, Policy(retries=3)) == 4
+    assert tries(None, Policy(retries=0)) == 1
+
+
+@pytest.mark.parametrize("kind", [Kind.THROTTLE, Kind.OVERLOAD])
+def test_throttles_use_up_time_and_not_tries(kind: Kind) -> None:
+    assert tries(kind, Policy(retries=0, max_wait=600)) > 20
+
+
+@pytest.mark.parametrize("kind", [Kind.THROTTLE, Kind.OVERLOAD])
+def test_the_gaps_between_throttled_requests_grow(kind: Kind) -> None:
+    gaps, tally = [], Tally()
+    for _ in range(5):
+        step = decide(kind, tally, Policy(), retry_after=None, uniform=low)
+        assert isinstance(step, Wait)
+        gaps.append(step.seconds)
+        tally = step.tally
+    assert gaps == sorted(gaps) and gaps[-1] > gaps[0] > 0
+
+
+def test_only_an_overloaded_platform_pauses_everyone() -> None:
+    pausing = [k for k in FREE if isinstance(step := after(k), Wait) and step.everyone]
+    assert pausing == [Kind.OVERLOAD]
+
+
+@given(kinds, st.floats(0, 700), st.none() | st.floats(0, 1e6), st.integers(0, 1000))
+@settings(deadline=None)
+def test_the_total_wait_never_exceeds_max_wait(
+    kind: Kind | None, waited: float, header: float | None, busy: int
+) -> None:
+    policy = Policy(retry_unknown=True)
+    step = after(kind, Tally(busy=busy, waited=waited), policy, header)
+    if isinstance(step, Wait):
+        assert step.tally.waited == waited + step.seconds <= policy.max_wait
+        assert step.seconds >= 0
+
+
+@given(st.floats(0, RETRY_AFTER_LIMIT), st.sampled_from([Kind.THROTTLE, Kind.OVERLOAD, Kind.TRANSIENT]))
+@settings(deadline=None)
+def test_retry_after_is_waited_out_in_full(header: float, kind: Kind) -> None:
+    step = decide(kind, Tally(), Policy(), retry_after=header, uniform=low)
+    assert isinstance(step, Wait) and step.seconds >= header
+
+
+def test_a_retry_after_beyond_the_limit_ends_it_at_once() -> None:
+    step = after(Kind.THROTTLE, retry_after=86400.0)
+    assert isinstance(step, GiveUp) and "86400 s" in step.reason
+
+
+@given(st.integers(0, 10**6), st.sampled_from([0.2, 1.0]))
+@settings(deadline=None)
+def test_backoff_stays_within_twenty_seconds(attempt: int, base: float) -> None:
+    assert backoff(attempt, base, low) == 0
+    assert 0 < backoff(attempt, base, high) <= LONGEST_WAIT
+
+
+def test_giving_up_says_how_often_it_was_tried() -> None:
+    step = after(None, Tally(unsent=3))
+    assert step == GiveUp("tried 4 times")
