@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os.path
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -58,15 +59,15 @@ def _split(output: str | None) -> tuple[Path, str]:
     """The root folder and the template that `output` stands for."""
     if output is None or output == STDOUT:
         return Path.cwd(), GEN_TEMPLATE
-    path = Path(output).expanduser()
+    path = Path(os.path.expanduser(output))
     if template_fields(output):
         literal = [part for part in path.parts[: _first_hole(path)]]
         return Path(*literal), "/".join(path.parts[len(literal) :])
-    if path.suffix.lower() in IMAGE_SUFFIXES and not path.is_dir() and not output.endswith("/"):
-        if path.exists() and not path.is_file():
+    if path.suffix.lower() in IMAGE_SUFFIXES and not os.path.isdir(path) and not output.endswith("/"):
+        if os.path.exists(path) and not os.path.isfile(path):
             raise MachineError(f"'{output}' is not a regular file", hint="choose another --output")
         return path.parent, path.name.replace("{", "{{").replace("}", "}}")
-    if path.exists() and not path.is_dir():
+    if os.path.exists(path) and not os.path.isdir(path):
         raise MachineError(f"'{output}' is not a folder", hint="choose another --output")
     return path, GEN_TEMPLATE
 
@@ -107,7 +108,7 @@ class Target:
             return None
         folder, stem = self.place()
         found = (folder / f"{stem}{suffix}" for suffix in KNOWN_SUFFIXES)
-        return next((path for path in found if path.exists()), None)
+        return next((path for path in found if os.path.exists(path)), None)
 
     def record(self) -> dict[str, Any]:
         """This target as JSON data."""

@@ -102,7 +102,7 @@ def publish(
 
 def ensure_folder(folder: Path, root: Path) -> None:
     """Creates `folder`; everything up to the parent of `root` must be there already."""
-    if not root.parent.is_dir():
+    if not os.path.isdir(root.parent):
         raise MachineError(
             f"the folder '{root.parent}' does not exist", hint=f"mkdir -p '{root.parent}'"
         )

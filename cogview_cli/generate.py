@@ -213,7 +213,10 @@ class Generator:
             self._budget.lost(job.price)
             await self._ledger.call(self._ledger.unknown, entry.id, error.message, answer, error.code)
             return failure
-        self._budget.free(job.price)
+        if error.kind is Kind.REFUSED and not error.code:
+            self._budget.lost(job.price)  # a 200 without a picture: perhaps charged all the same
+        else:
+            self._budget.free(job.price)
         if error.kind in (Kind.REFUSED, Kind.BAD_REQUEST):
             record = self._ledger.rejected
             await self._ledger.call(record, entry.id, answer, error.code, error.message)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import parse_qs, urlsplit
 
-_SIGNED = re.compile(rb'(https?:(?:\\?/){2}[^"\s?]+)(?:\?|\\u003[fF])[^"\s]*')
+_SIGNED = re.compile(rb'(https?:(?:\\?/){2}[^"\s?]+?)(?:\?|\\u003[fF])(?:\\.|[^"\s\\])*')
 
 
 def expiry(url: str) -> float | None:
@@ -24,7 +24,7 @@ def unsigned(url: str) -> str:
         host = parts.netloc.rpartition("@")[2]
         return parts._replace(netloc=host, query="", fragment="").geturl()
     except ValueError:
-        return url.partition("?")[0]
+        return re.sub("//[^/?#]*@", "//", re.split("[?#]", url)[0])
 
 
 def redact(raw: bytes) -> bytes:

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from cogview_cli.errors import CogviewError, MachineError
-from cogview_cli.outcome import Outcome, Summary, image_records
-from cogview_cli.text import clean
+from cogview_cli.outcome import Outcome, SavedFile, Summary, image_records
+from cogview_cli.text import clean, cut_cells
 
 
 class StdoutClosed(Exception):
@@ -111,15 +111,32 @@ class Reporter:
         self._style = style
         self._base = relative_to
         self._status: Any = None
+        self._width = 80
+
+    def _one_line(self, text: str) -> str:
+        return cut_cells(clean(text), self._width - 3)
 
     def outcome(self, outcome: Outcome) -> None:
         """One outcome: data on stdout, problems on stderr."""
         outcome = self._shown(outcome)
+        with self._spinner_away():
+            try:
+                if not self._style.images_on_stdout:
+                    self._data(outcome)
+            finally:
+                self._people(outcome)
+
+    @contextmanager
+    def _spinner_away(self) -> Iterator[None]:
+        """Lines are never written into the spinner's line."""
+        if self._status is None:
+            yield
+            return
+        self._status.stop()
         try:
-            if not self._style.images_on_stdout:
-                self._data(outcome)
+            yield
         finally:
-            self._people(outcome)
+            self._status.start()
 
     def _shown(self, outcome: Outcome) -> Outcome:
         files = tuple(
@@ -151,7 +168,7 @@ class Reporter:
             say(f"skipped: {clean(outcome.files[0].file)} is there already")
         elif self._style.verbose or (on_terminal() and not self._style.quiet):
             for file in outcome.files:
-                say(_file_line(outcome, file.file, file.width, file.height, file.bytes))
+                say(_file_line(outcome, file))
 
     def _filters(self, outcome: Outcome) -> None:
         for entry in outcome.content_filter:
@@ -160,7 +177,7 @@ class Reporter:
     def note(self, text: str) -> None:
         """Something that takes time or was retried."""
         if self._status is not None:
-            self._status.update(clean(text))
+            self._status.update(self._one_line(text))
         elif self._style.verbose:
             say(clean(text))
 
@@ -181,17 +198,19 @@ class Reporter:
         from rich.console import Console
 
         console = Console(stderr=True, highlight=False, markup=False)
-        with console.status(clean(text)) as self._status:
+        self._width = console.width
+        with console.status(self._one_line(text)) as self._status:
             try:
                 yield
             finally:
                 self._status = None
 
 
-def _file_line(outcome: Outcome, file: str, width: int, height: int, size: int) -> str:
+def _file_line(outcome: Outcome, file: SavedFile) -> str:
     cost = f", {outcome.cost} CNY" if outcome.cost is not None else ""
     seconds = f", {outcome.seconds:.1f} s" if outcome.seconds else ""
-    return f"saved: {clean(file)} ({width}x{height}, {max(1, size // 1024)} KiB{cost}{seconds})"
+    size = f"{file.width}x{file.height}, {max(1, file.bytes // 1024)} KiB"
+    return f"saved {file.format.upper()} {size}{cost}{seconds}"
 
 
 def _summary_line(summary: Summary, total: int) -> str:

@@ -34,3 +34,12 @@ def cell_width(text: str) -> int:
     wide = sum(unicodedata.east_asian_width(char) in "WF" for char in text)
     marks = sum(unicodedata.combining(char) != 0 for char in text)
     return len(text) + wide - marks
+
+
+def cut_cells(text: str, columns: int) -> str:
+    """`text` cut with `…` to fit so many terminal columns."""
+    if cell_width(text) <= columns:
+        return text
+    while text and cell_width(text) > columns - 1:
+        text = text[:-1]
+    return text + "…"

@@ -100,10 +100,12 @@ def decode(answer: Answer) -> Reply | ApiError:
     """The meaning of an answer; never raises, whatever the bytes are."""
     parsed = _parse(answer.raw)
     if isinstance(parsed, dict):
-        if (error := _envelope(parsed, answer)) is not None:
-            return error
-        if images := _images(parsed):
+        error, images = _envelope(parsed, answer), _images(parsed)
+        # An image in hand settles what an envelope alone would leave unknown.
+        if images and (error is None or (error.kind is Kind.UNKNOWN and answer.status // 100 == 2)):
             return _reply(parsed, images, answer)
+        if error is not None:
+            return error
     if answer.status // 100 == 2:
         return _salvage(answer) or _no_image(parsed, answer)
     return _bare_status(parsed, answer)
@@ -266,6 +268,6 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 def _http_date(value: str) -> datetime | None:
     try:
         parsed = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):  # a year of 25 digits overflows
         return None
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)

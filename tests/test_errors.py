@@ -39,7 +39,7 @@ def test_every_exit_code_has_a_rank_and_a_meaning() -> None:
     assert sorted(PRECEDENCE) == sorted(EXIT_MEANINGS) == sorted(ExitCode)
 
 
-@pytest.mark.parametrize(("first", "second"), pairwise([143, 5, 6, 1, 4, 9, 7, 75, 3, 0]))
+@pytest.mark.parametrize(("first", "second"), list(pairwise([143, 5, 6, 1, 4, 9, 7, 75, 3, 0])))
 def test_the_worse_code_wins(first: int, second: int) -> None:
     both = [ExitCode(first), ExitCode(second)]
     assert worst(both) == worst(both[::-1]) == first

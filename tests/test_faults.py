@@ -364,6 +364,15 @@ def test_an_unknown_outcome_counts_against_max_cost(cogview: Run, sandbox: Sandb
     assert sandbox.books.posts.total() == 1
 
 
+def test_a_200_without_a_picture_counts_against_max_cost(
+    cogview: Run, sandbox: SandboxThread
+) -> None:
+    """The vendor does not say that a filtered picture is free."""
+    ended = cogview("gen", "sandbox:filtered", *GEN, "-n", "2", "--max-cost", "0.06")
+    assert ended.code == 7, ended
+    assert str(sandbox.books.cost) == "0.06"
+
+
 def test_the_tier_bounds_what_is_in_flight(
     cogview: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

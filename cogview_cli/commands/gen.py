@@ -15,6 +15,7 @@ import typer
 from cogview_cli import models, output
 from cogview_cli.commands import options
 from cogview_cli.config.settings import Settings, load
+from cogview_cli.config.store import state_dir
 from cogview_cli.destination import STDOUT, Destination, Target, from_output
 from cogview_cli.errors import BudgetReached, ExitCode, MachineError, UsageError
 from cogview_cli.names import slug
@@ -149,13 +150,17 @@ def _checked(request: ImageRequest, *, validate: bool) -> ImageRequest:
 
 
 def _destination(settings: Settings, count: int) -> Destination:
-    return from_output(
+    destination = from_output(
         settings.output,
         format=settings.format,
         sidecar=settings.sidecar,
         on_exists=settings.on_exists,
         count=count,
     )
+    if not destination.stdout:
+        return destination
+    # The checked file waits where no name is taken and nobody is surprised to find it.
+    return replace(destination, root=str(state_dir() / "spool"), sidecar=False, on_exists="rename")
 
 
 def _check(plan: GenPlan) -> None:
@@ -259,6 +264,8 @@ async def _run(plan: GenPlan, summary: Summary, reporter: output.Reporter) -> No
         reporter.outcome(outcome)
     if not jobs:
         return
+    if plan.destination.stdout:
+        state_dir().mkdir(mode=0o700, parents=True, exist_ok=True)
     for folder in {job.target.place()[0] for job in jobs}:
         ensure_folder(folder, Path(plan.destination.root))
         check_writable(folder)

@@ -12,7 +12,7 @@ import typer
 
 from cogview_cli import output
 from cogview_cli.errors import UsageError
-from cogview_cli.text import cell_width, clean
+from cogview_cli.text import clean, cut_cells
 
 if TYPE_CHECKING:
     from cogview_cli.ledger import Entry
@@ -127,10 +127,7 @@ def _line(entry: Entry) -> str:
 
 
 def _short(prompt: str) -> str:
-    text = clean(prompt, 40)
-    while cell_width(text) > 40:
-        text = text[:-2] + "…"
-    return f"“{text}”"
+    return f"“{cut_cells(clean(prompt), 40)}”"
 
 
 def totals(entries: list[Entry]) -> str:

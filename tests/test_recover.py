@@ -1,0 +1,267 @@
+"""What was paid for comes back without a second POST, in another process, after any end."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from cogview_cli.ledger import Entry, Ledger
+from cogview_cli.sandbox.thread import SandboxThread
+from tests.conftest import Run
+
+GEN = ("--size", "512x512")
+TRIES = 2
+# Each fault lasts exactly as long as one run is patient; the next GET works.
+PASSING = (
+    "cut-download", "short-download", "trim-download", "stall-download", "html-download",
+    "empty-download", "403-download", "404-download", "500-download", "flip-download",
+    "lost-download",
+)  # fmt: skip
+FINAL = (
+    "oversize-download", "huge-length", "bomb-download", "bomb-warning", "gzip-download",
+    "redirect-private", "redirect-file",
+)  # fmt: skip
+DOWNLOADS = [f"{name}x{TRIES}" for name in PASSING] + [f"{name}x1" for name in FINAL]
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same rules on a shorter scale."""
+    monkeypatch.setattr("cogview_cli.download.TRIES", TRIES)
+    monkeypatch.setattr("cogview_cli.download.IDLE_SECONDS", 0.4)
+
+
+def history() -> list[Entry]:
+    with Ledger(Path(os.environ["COGVIEW_STATE_DIR"])) as ledger:
+        return ledger.history()
+
+
+def images(folder: Path | None = None) -> list[Path]:
+    return sorted((folder or Path.cwd()).rglob("*.png"))
+
+
+def leftovers() -> list[Path]:
+    return [path for path in Path.cwd().rglob("*") if path.suffix == ".part"]
+
+
+def until(true: Callable[[], object]) -> None:
+    """Polls the books; a test that waits for nothing in vain ends here."""
+    deadline = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < deadline, "it never happened"
+        time.sleep(0.01)
+
+
+@contextmanager
+def running(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A command line in a process of its own, killed at the latest at the end."""
+    command = [sys.executable, "-m", "cogview_cli", *arguments]
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
+    with subprocess.Popen(command, env=env, stderr=subprocess.DEVNULL, **streams) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("fault", DOWNLOADS)
+def test_a_failed_download_is_finished_without_a_second_post(
+    fault: str, cogview: Run, sandbox: SandboxThread
+) -> None:
+    ended = cogview("gen", f"cat sandbox:{fault}", *GEN)
+    assert (ended.code, images()) == (6, []), ended
+    assert "cogview recover" in ended.err
+    again = cogview("recover")
+    assert again.code == 0, again
+    (image,) = images()
+    assert [Path(line).resolve() for line in again.out.splitlines()] == [image]
+    kept = json.loads(Path(f"{image}.json").read_text("utf-8"))
+    assert kept["image"]["bytes"] == image.stat().st_size
+    assert [entry.state for entry in history()] == ["saved"]
+    last = cogview("recover")
+    assert (last.code, last.out) == (0, ""), last
+    assert "nothing to recover" in last.err
+    assert sandbox.books.posts.total() == sandbox.books.charges.total() == 1
+    assert sandbox.books.leaks == [] and leftovers() == []
+
+
+def test_a_download_that_keeps_failing_keeps_its_answer(
+    cogview: Run, sandbox: SandboxThread
+) -> None:
+    assert cogview("gen", "sandbox:404-download", *GEN).code == 6
+    assert cogview("recover").code == 6
+    assert [entry.state for entry in history()] == ["answer"]
+    assert sandbox.books.posts.total() == 1
+
+
+def test_a_deleted_folder_is_made_again_or_replaced(cogview: Run, sandbox: SandboxThread) -> None:
+    cogview("gen", "cat sandbox:404-downloadx2", *GEN, "-o", "gone/")
+    cogview("gen", "dog sandbox:404-downloadx2", *GEN, "-o", "gone/")
+    shutil.rmtree("gone")
+    first, second = history()
+    ended = cogview("recover", first.id, "--out", "elsewhere")
+    assert ended.code == 0, ended
+    assert len(images(Path("elsewhere"))) == 1 and not Path("gone").exists()
+    assert cogview("recover", second.id).code == 0
+    assert len(images(Path("gone"))) == 1
+    assert sandbox.books.posts.total() == 2
+
+
+def test_only_the_named_request_is_recovered(cogview: Run) -> None:
+    for animal in ("cat", "dog"):
+        cogview("gen", f"{animal} sandbox:404-downloadx2", *GEN)
+    first, second = history()
+    assert cogview("recover", second.id).code == 0
+    assert [entry.state for entry in history()] == ["answer", "saved"]
+    assert first.id != second.id
+
+
+def test_an_expired_link_is_reported_once(cogview: Run, sandbox: SandboxThread) -> None:
+    ended = cogview("gen", "sandbox:expired-url", *GEN)
+    assert ended.code == 6, ended
+    assert "expired" in ended.err
+    assert [entry.state for entry in history()] == ["expired"]
+    again = cogview("recover")
+    assert again.code == 0 and "nothing to recover" in again.err
+    assert sandbox.books.posts.total() == 1
+
+
+def test_json_tells_what_came_back(cogview: Run) -> None:
+    cogview("gen", "sandbox:404-downloadx2", *GEN)
+    ended = cogview("recover", "--json")
+    image, summary = map(json.loads, ended.out.splitlines())
+    assert (image["type"], image["status"]) == ("image", "saved")
+    assert Path(image["file"]).is_file() and Path(image["sidecar"]).is_file()
+    assert (summary["type"], summary["saved"], summary["exit_code"]) == ("summary", 1, 0)
+
+
+def test_killed_before_the_answer_is_unknown_and_never_sent_again(
+    cogview: Run, sandbox: SandboxThread
+) -> None:
+    """P3: SIGKILL between the POST and its answer."""
+    with running("gen", "cat sandbox:silent", *GEN) as process:
+        until(lambda: sandbox.books.charges.total())
+        process.kill()
+        assert process.wait() == -signal.SIGKILL
+    ended = cogview("recover")
+    assert ended.code == 5, ended
+    assert "cogview history --unknown" in ended.err
+    (entry,) = history()
+    assert entry.id in cogview("history", "--unknown").out
+    last = cogview("recover")
+    assert last.code == 0, last
+    assert sandbox.books.posts.total() == 1 and images() == []
+
+
+def test_the_next_gen_settles_the_dead_run_too(cogview: Run, sandbox: SandboxThread) -> None:
+    with running("gen", "cat sandbox:silent", *GEN) as process:
+        until(lambda: sandbox.books.charges.total())
+        process.kill()
+        process.wait()
+    assert cogview("gen", "dog", *GEN).code == 0
+    assert [entry.state for entry in history()] == ["unknown", "saved"]
+    assert sandbox.books.posts["cat sandbox:silent"] == 1
+
+
+def test_killed_in_the_download_comes_back_whole(cogview: Run, sandbox: SandboxThread) -> None:
+    """P5, P6: SIGKILL while half the picture is there."""
+    with running("gen", "cat sandbox:stall-downloadx1", *GEN) as process:
+        until(lambda: sandbox.books.downloads.total() and leftovers())
+        assert history()[0].state == "answer"
+        process.kill()
+        process.wait()
+    assert len(leftovers()) == 1 and images() == []
+    ended = cogview("recover")
+    assert ended.code == 0, ended
+    assert len(images()) == 1 and leftovers() == []
+    assert [entry.state for entry in history()] == ["saved"]
+    assert sandbox.books.posts.total() == sandbox.books.charges.total() == 1
+
+
+def test_a_living_run_is_left_alone(cogview: Run, sandbox: SandboxThread) -> None:
+    """C8: neither its open request nor its open download is touched."""
+    with (
+        running("gen", "cat sandbox:silent", *GEN),
+        running("gen", "dog sandbox:stall-download", *GEN),
+    ):
+        until(lambda: sandbox.books.charges.total() == 2 and leftovers())
+        ended = cogview("recover")
+        assert ended.code == 0 and "nothing to recover" in ended.err, ended
+        assert sorted(entry.state for entry in history()) == ["answer", "intent"]
+        assert sandbox.books.downloads.total() == 1
+
+
+@pytest.mark.parametrize(
+    "name, code", [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)], ids=["P8", "P10", "P11"]
+)
+def test_a_signal_waits_for_what_is_paid(
+    name: str, code: int, cogview: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with SandboxThread(latency=(0.4, 0.4)) as slow:
+        monkeypatch.setenv("COGVIEW_BASE_URL", slow.base_url)
+        with running("gen", "cat", *GEN, "-n", "4", "--jobs", "2") as process:
+            until(lambda: slow.books.in_flight == 2)
+            process.send_signal(getattr(signal, name))
+            assert process.wait(20) == code
+        assert slow.books.posts.total() == slow.books.charges.total() == len(images()) == 2
+    assert [entry.state for entry in history()] == ["saved", "saved"]
+
+
+def test_a_second_signal_ends_at_once_and_says_unknown(
+    cogview: Run, sandbox: SandboxThread
+) -> None:
+    """P9: what was in flight is listed."""
+    with running("gen", "cat sandbox:silent", *GEN, "-v") as process:
+        until(lambda: sandbox.books.charges.total())
+        while process.poll() is None:  # signals of one kind that wait together count once
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.05)
+        assert process.returncode == 130
+    assert [entry.state for entry in history()] == ["unknown"]
+    assert sandbox.books.posts.total() == 1
+
+
+def test_an_image_published_before_the_kill_is_taken_as_ours(
+    cogview: Run, sandbox: SandboxThread
+) -> None:
+    """P6: between the picture's publication and the ledger's note of it."""
+    cogview("gen", "cat", *GEN, "-o", "cat.png")
+    (entry,) = history()
+    with Ledger(Path(os.environ["COGVIEW_STATE_DIR"])) as ledger:
+        ledger._set(entry.id, state="answer", files=None)
+    Path("cat.png.json").unlink()
+    ended = cogview("recover")
+    assert ended.code == 0, ended
+    assert [path.name for path in images()] == ["cat.png"] and Path("cat.png.json").is_file()
+    assert sandbox.books.posts.total() == 1
+
+
+def test_a_rescued_answer_is_taken_back(cogview: Run, sandbox: SandboxThread) -> None:
+    """D5: the ledger had no room for the answer; a private file in the temp folder had."""
+    from cogview_cli.generate import rescue, rescue_folder
+
+    cogview("gen", "cat", *GEN, "-o", "cat.png")
+    (entry,) = history()
+    assert entry.answer is not None
+    rescue(entry.id, entry.answer)
+    (kept,) = rescue_folder().iterdir()
+    assert kept.stat().st_mode & 0o777 == 0o600
+    with Ledger(Path(os.environ["COGVIEW_STATE_DIR"])) as ledger:
+        ledger._set(entry.id, state="intent", answer=None, files=None)
+    for path in (Path("cat.png"), Path("cat.png.json")):
+        path.unlink()
+    ended = cogview("recover")
+    assert ended.code == 0, ended
+    assert Path("cat.png").is_file() and not kept.exists()
+    assert sandbox.books.posts.total() == 1
