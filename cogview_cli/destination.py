@@ -34,12 +34,21 @@ class Destination:
 
 
 def from_output(
-    output: str | None, *, format: str, sidecar: bool, on_exists: str, count: int = 1
+    output: str | None,
+    *,
+    format: str,
+    sidecar: bool,
+    on_exists: str,
+    count: int = 1,
+    format_typed: bool = True,
 ) -> Destination:
-    """Reads `--output`: `-`, a folder, a file or a template; UsageError if it contradicts."""
+    """Reads `--output`: `-`, a folder, a file or a template; UsageError if it contradicts.
+
+    A format that was not typed, but configured, yields to the suffix of `output`.
+    """
     root, template = _split(output)
     template, implied = _without_suffix(template)
-    if implied and format not in ("original", implied):
+    if implied and format_typed and format not in ("original", implied):
         raise UsageError(
             f"--format {format} contradicts --output '{output}'", hint="leave one of the two out"
         )
@@ -49,7 +58,7 @@ def from_output(
         root=str(root.absolute()),
         template=template,
         format=implied or format,
-        sidecar=sidecar,
+        sidecar=sidecar and output != STDOUT,
         on_exists=on_exists,
         stdout=output == STDOUT,
     )

@@ -122,8 +122,10 @@ def check_writable(folder: Path, need: int = FREE_BYTES_OUTPUT) -> None:
     """Raises MachineError unless a file can be made in `folder` and `need` bytes are free."""
     probe = temporary_beside(folder, "probe")
     try:
-        write_synced(probe, b"")
-        probe.unlink()
+        try:
+            write_synced(probe, b"")
+        finally:
+            probe.unlink(missing_ok=True)
         free = shutil.disk_usage(folder).free
     except OSError as error:
         raise MachineError(

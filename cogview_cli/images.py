@@ -15,7 +15,7 @@ PIXEL_LIMIT = 2**25
 SUFFIXES = {"png": ".png", "jpeg": ".jpg", "webp": ".webp"}
 _PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 _XMP_KEY = "XML:com.adobe.xmp"
-_USER_COMMENT, _EXIF_FOLDER = 0x9286, 0x8769
+_USER_COMMENT, _DESCRIPTION, _EXIF_FOLDER = 0x9286, 0x010E, 0x8769
 
 # The size is checked against PIXEL_LIMIT before any decoding, as an error, in every thread.
 Image.MAX_IMAGE_PIXELS = None
@@ -100,11 +100,13 @@ def convert(source: Path, target: Path, format: str) -> ImageInfo:
     """Writes `source` as `format`, carrying EXIF, XMP, ICC and PNG text over.
 
     The AI-content label lives in that metadata (reference/api.md §8). Where the new
-    format has no text chunks, they go as JSON into the EXIF user comment.
+    format has no text chunks, they go as JSON into the EXIF user comment,
+    or into the description if that is taken.
     """
     with Image.open(source, formats=("PNG", "JPEG", "WEBP")) as image:
         image.load()
-        picture = image.convert("RGB") if format == "jpeg" and image.mode != "RGB" else image
+        plain = image.mode == "RGB" or (format != "jpeg" and image.mode != "CMYK")
+        picture = image if plain else image.convert("RGB")
         picture.save(target, format=format.upper(), **_metadata(image, format), **_QUALITY[format])
         return ImageInfo(format=format, width=image.width, height=image.height)
 
@@ -152,7 +154,10 @@ def _png_texts(texts: dict[str, str], xmp: bytes | None, image: Image.Image) -> 
 
 
 def _exif_with(exif: Image.Exif, texts: dict[str, str]) -> bytes:
-    folder = exif.get_ifd(_EXIF_FOLDER)
+    folder, packed = exif.get_ifd(_EXIF_FOLDER), json.dumps(texts)
     if texts and _USER_COMMENT not in folder:
-        folder[_USER_COMMENT] = b"ASCII\0\0\0" + json.dumps(texts).encode("ascii")
+        folder[_USER_COMMENT] = b"ASCII\0\0\0" + packed.encode("ascii")
+    elif texts:
+        described = exif.get(_DESCRIPTION)
+        exif[_DESCRIPTION] = f"{described}\n{packed}" if described else packed
     return exif.tobytes()

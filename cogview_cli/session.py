@@ -26,7 +26,7 @@ from cogview_cli.generate import Generator, Job, Notify
 from cogview_cli.ledger import Ledger
 from cogview_cli.links import redact
 from cogview_cli.outcome import Outcome, Problem
-from cogview_cli.output import StdoutClosed
+from cogview_cli.output import StdoutClosed, warn
 from cogview_cli.retry import Policy
 from cogview_cli.slots import Slots
 
@@ -118,8 +118,7 @@ async def generator(settings: Settings, notify: Notify, width: int) -> AsyncIter
     async with AsyncExitStack() as stack:
         target = await stack.enter_async_context(endpoint(settings))
         ledger = stack.enter_context(open_ledger())
-        ledger.settle_dead_runs()
-        ledger.purge_expired_links(redact)
+        _look_back(ledger)
         client = ApiClient(target.base_url, target.key, timeout=settings.timeout)
         stack.push_async_callback(client.close)
         downloader = Downloader(target.base_url, width=max(width, 4), total=settings.timeout)
@@ -137,6 +136,15 @@ async def generator(settings: Settings, notify: Notify, width: int) -> AsyncIter
             account=target.account,
             notify=notify,
         )
+
+
+def _look_back(ledger: Ledger) -> None:
+    """Settles what killed runs left, and says so: money may hang on it."""
+    if lost := len(ledger.settle_dead_runs()):
+        warn(f"{lost} earlier request(s) may have been paid without a picture: cogview history --unknown")
+    if waiting := len(ledger.unfinished()):
+        warn(f"{waiting} paid picture(s) not on disk yet, free to finish: cogview recover")
+    ledger.purge_expired_links(redact)
 
 
 async def run_all(

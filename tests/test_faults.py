@@ -212,12 +212,13 @@ def sandbox() -> Iterator[SandboxThread]:
 
 
 @pytest.fixture(autouse=True)
-def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+def patience(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same rules on a shorter scale."""
     monkeypatch.setattr("cogview_cli.retry.THROTTLE_BASE", 0.05)
     monkeypatch.setattr("cogview_cli.retry.TRANSIENT_BASE", 0.02)
     monkeypatch.setattr("cogview_cli.download.TRIES", 2)
-    monkeypatch.setattr("cogview_cli.download.IDLE_SECONDS", 0.4)
+    if "stall" in request.node.name:
+        monkeypatch.setattr("cogview_cli.download.IDLE_SECONDS", 0.4)
 
 
 def history() -> list[Entry]:
@@ -373,9 +374,7 @@ def test_a_200_without_a_picture_counts_against_max_cost(
     assert str(sandbox.books.cost) == "0.06"
 
 
-def test_the_tier_bounds_what_is_in_flight(
-    cogview: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_tier_bounds_what_is_in_flight(cogview: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     with SandboxThread(latency=(0.2, 0.2)) as slow:
         monkeypatch.setenv("COGVIEW_BASE_URL", slow.base_url)
         ended = cogview("gen", "cat", *GEN, "-n", "8", "--tier", "V0")

@@ -28,6 +28,14 @@ needs_unprivileged = pytest.mark.skipif(
 )
 
 
+@pytest.fixture
+def tmp_path(tmp_path: Path) -> Path:
+    """An empty folder with nothing in it but what the test puts there."""
+    folder = tmp_path / "own"
+    folder.mkdir()
+    return folder
+
+
 def part(folder: Path, data: bytes = b"new") -> Path:
     path = temporary_beside(folder)
     write_synced(path, data)

@@ -35,10 +35,11 @@ DOWNLOADS = [f"{name}x{TRIES}" for name in PASSING] + [f"{name}x1" for name in F
 
 
 @pytest.fixture(autouse=True)
-def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+def patience(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same rules on a shorter scale."""
     monkeypatch.setattr("cogview_cli.download.TRIES", TRIES)
-    monkeypatch.setattr("cogview_cli.download.IDLE_SECONDS", 0.4)
+    if "stall" in request.node.name:
+        monkeypatch.setattr("cogview_cli.download.IDLE_SECONDS", 0.4)
 
 
 def history() -> list[Entry]:
@@ -67,8 +68,11 @@ def running(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
     """A command line in a process of its own, killed at the latest at the end."""
     command = [sys.executable, "-m", "cogview_cli", *arguments]
     env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
-    streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
-    with subprocess.Popen(command, env=env, stderr=subprocess.DEVNULL, **streams) as process:
+    null = subprocess.DEVNULL
+    with (
+        Path("stderr.txt").open("ab") as said,
+        subprocess.Popen(command, env=env, stdin=null, stdout=null, stderr=said) as process,
+    ):
         try:
             yield process
         finally:
@@ -224,10 +228,10 @@ def test_a_second_signal_ends_at_once_and_says_unknown(
     """P9: what was in flight is listed."""
     with running("gen", "cat sandbox:silent", *GEN, "-v") as process:
         until(lambda: sandbox.books.charges.total())
-        while process.poll() is None:  # signals of one kind that wait together count once
-            process.send_signal(signal.SIGINT)
-            time.sleep(0.05)
-        assert process.returncode == 130
+        process.send_signal(signal.SIGINT)
+        until(lambda: "stopped by SIGINT" in Path("stderr.txt").read_text("utf-8"))
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 130
     assert [entry.state for entry in history()] == ["unknown"]
     assert sandbox.books.posts.total() == 1
 
@@ -245,6 +249,24 @@ def test_an_image_published_before_the_kill_is_taken_as_ours(
     assert ended.code == 0, ended
     assert [path.name for path in images()] == ["cat.png"] and Path("cat.png.json").is_file()
     assert sandbox.books.posts.total() == 1
+
+
+def test_a_rescue_folder_of_somebody_else_is_not_used(
+    tmp_path: Path,
+) -> None:
+    """The temp folder is everybody's: a planted link or an open folder gets no answer."""
+    from cogview_cli.generate import rescue, rescue_folder
+    from cogview_cli.wire import Answer
+
+    answer = Answer(status=200, headers={}, raw=b"{}")
+    Path("theirs").mkdir()
+    rescue_folder().symlink_to(Path("theirs").absolute())
+    assert "stderr only" in rescue("20260101-000000-ffffff", answer)
+    rescue_folder().unlink()
+    rescue_folder().mkdir()
+    rescue_folder().chmod(0o777)
+    assert "stderr only" in rescue("20260101-000000-ffffff", answer)
+    assert list(Path("theirs").iterdir()) == list(rescue_folder().iterdir()) == []
 
 
 def test_a_rescued_answer_is_taken_back(cogview: Run, sandbox: SandboxThread) -> None:

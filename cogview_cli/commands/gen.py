@@ -156,6 +156,7 @@ def _destination(settings: Settings, count: int) -> Destination:
         sidecar=settings.sidecar,
         on_exists=settings.on_exists,
         count=count,
+        format_typed=settings.origins["format"].startswith("flag "),
     )
     if not destination.stdout:
         return destination

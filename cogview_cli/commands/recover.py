@@ -68,12 +68,16 @@ def _report(outcome: Outcome, summary: Summary, reporter: output.Reporter) -> No
 
 
 def _moved(entry: Any, out: str | None) -> Any:
-    """The entry with its images going to the folder `out`."""
+    """The entry with its images going to the folder `out`.
+
+    What was meant for stdout goes to the current folder.
+    """
     from dataclasses import replace
 
-    if out is None:
+    destination = entry.target["destination"]
+    if out is None and not destination["stdout"]:
         return entry
-    destination = {**entry.target["destination"], "root": str(Path(out).absolute())}
+    destination = {**destination, "root": str(Path(out or ".").absolute()), "stdout": False}
     return replace(entry, target={**entry.target, "destination": destination}, files=[])
 
 

@@ -1,0 +1,419 @@
+"""The ledger: every step is kept, nothing disappears, and dead runs are settled."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from cogview_cli import ledger as ledger_module
+from cogview_cli.errors import MachineError
+from cogview_cli.ledger import PAID_STATES, Entry, Intent, Ledger
+from cogview_cli.links import redact
+from cogview_cli.wire import Answer
+
+LINK = b'{"data":[{"url":"https://h/x.png?Signature=S3cr3t&Expires=1000"}]}'
+ANSWER = Answer(status=200, headers={"x-request-id": "r"}, raw=LINK)
+
+CHILD = """
+import sys
+from decimal import Decimal
+from pathlib import Path
+from cogview_cli.ledger import Intent, Ledger
+from cogview_cli.wire import Answer
+ledger = Ledger(Path(sys.argv[1]))
+for number in range(2):
+    entry = ledger.intend(Intent(
+        key=f"child-{number}", body={"prompt": "p", "model": "m"}, target={}, price=Decimal("0.06"),
+        currency="CNY", base_url="https://h", account="a", namespace="n"))
+    print(entry.id, flush=True)
+ledger.answer(entry.id, Answer(status=200, headers={}, raw=b"{}"), 1.0)
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+
+class Clock:
+    """A clock that stands still until it is set."""
+
+    def __init__(self, now: float = 500.0) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def intent(key: str = "k", **more: Any) -> Intent:
+    fields = {
+        "body": {"model": "m", "prompt": "猫"}, "target": {"fields": {}}, "price": Decimal("0.06"),
+        "currency": "CNY", "base_url": "https://h", "account": "a", "namespace": "n", **more,
+    }  # fmt: skip
+    return Intent(key=key, **fields)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def ledger(tmp_path: Path, clock: Clock) -> Iterator[Ledger]:
+    with Ledger(tmp_path / "state", clock=clock) as opened:
+        yield opened
+
+
+def states(ledger: Ledger) -> list[str]:
+    return [entry.state for entry in ledger.history()]
+
+
+@contextmanager
+def other_process(folder: Path) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
+    """A process that left an intent and an answer behind and lives on; their ids."""
+    with subprocess.Popen(
+        [sys.executable, "-c", CHILD, str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            assert process.stdout
+            ids = [process.stdout.readline().strip() for _ in range(2)]
+            assert process.stdout.readline() == "ready\n"
+            yield process, ids
+        finally:
+            process.kill()
+            process.communicate()
+
+
+def test_an_intent_is_kept_as_it_was_given(ledger: Ledger, clock: Clock) -> None:
+    given = intent(source={"line": 3, "text": "\ud800"}, price=Decimal("0.10"))
+    entry = ledger.intend(given)
+    assert (entry.state, entry.attempt, entry.asked) == ("intent", 1, clock.now)
+    assert (entry.body, entry.source, str(entry.price)) == (given.body, given.source, "0.10")
+    assert entry.run == ledger.run
+    assert ledger.get(entry.id) == entry
+
+
+def test_an_unknown_price_and_no_source_stay_unknown(ledger: Ledger) -> None:
+    entry = ledger.intend(intent(price=None))
+    assert (entry.price, entry.source, entry.answer, entry.files) == (None, None, None, [])
+
+
+def test_the_raw_answer_is_kept_byte_for_byte(ledger: Ledger) -> None:
+    raw = bytes(range(256)) * 10
+    id = ledger.intend(intent()).id
+    ledger.answer(id, Answer(status=200, headers={"a": "é"}, raw=raw, whole=False), 1.5)
+    entry = ledger.get(id)
+    assert entry.answer == Answer(status=200, headers={"a": "é"}, raw=raw, whole=False)
+    assert (entry.state, entry.generate_s) == ("answer", 1.5)
+
+
+def test_a_request_goes_from_intent_over_answer_to_saved(ledger: Ledger) -> None:
+    id, files = ledger.intend(intent()).id, [{"file": "猫.png"}]
+    ledger.answer(id, ANSWER, 1.0)
+    ledger.files_so_far(id, files)
+    ledger.unsaved(id, "no space")
+    assert (ledger.get(id).state, ledger.get(id).message) == ("answer", "no space")
+    ledger.saved(id, files)
+    entry = ledger.get(id)
+    assert (entry.state, entry.files, entry.message) == ("saved", files, None)
+
+
+@pytest.mark.parametrize("state", ["not_sent", "rejected", "unknown", "resolved", "expired"])
+def test_every_other_end_is_kept_with_its_reason(ledger: Ledger, state: str) -> None:
+    id = ledger.intend(intent()).id
+    arguments: dict[str, tuple[Any, ...]] = {
+        "not_sent": ("why", "1302"), "rejected": (ANSWER, "1302", "why"),
+        "unknown": ("why", ANSWER, "1302"), "resolved": ("drop",), "expired": ("why",),
+    }  # fmt: skip
+    getattr(ledger, state)(id, *arguments[state])
+    entry = ledger.get(id)
+    assert entry.state == state
+    assert "why" in (entry.message, "why" if state == "resolved" else None)
+
+
+def test_trying_again_counts_the_attempts_of_one_record(ledger: Ledger) -> None:
+    id = ledger.intend(intent()).id
+    ledger.not_sent(id, "busy", "1302")
+    ledger.intend_again(id)
+    entry = ledger.get(id)
+    assert (entry.state, entry.attempt, len(ledger.history())) == ("intent", 2, 1)
+
+
+def test_an_id_nobody_gave_out_is_a_key_error(ledger: Ledger) -> None:
+    with pytest.raises(KeyError):
+        ledger.get("20260101-000000-aaaaaa")
+
+
+def test_history_comes_in_the_order_asked_and_can_be_narrowed(ledger: Ledger, clock: Clock) -> None:
+    ids = []
+    for now in (300.0, 100.0, 200.0):
+        clock.now = now
+        ids.append(ledger.intend(intent(f"k{now}")).id)
+    ledger.not_sent(ids[2], "x")
+    assert [entry.asked for entry in ledger.history()] == [100.0, 200.0, 300.0]
+    assert [entry.asked for entry in ledger.history(since=200.0)] == [200.0, 300.0]
+    assert [entry.id for entry in ledger.history(state="not_sent")] == [ids[2]]
+
+
+def test_what_was_written_is_there_after_reopening(tmp_path: Path) -> None:
+    with Ledger(tmp_path / "s") as first:
+        entry = first.intend(intent())
+        first.answer(entry.id, ANSWER, 1.0)
+    with Ledger(tmp_path / "s") as second:
+        assert second.get(entry.id).answer == ANSWER
+        assert [found.id for found in second.unfinished()] == [entry.id]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX modes")
+@pytest.mark.parametrize("before", [None, 0o644])
+def test_nobody_else_can_read_the_ledger(tmp_path: Path, before: int | None) -> None:
+    if before is not None:
+        (tmp_path / "s").mkdir()
+        (tmp_path / "s" / "ledger.db").touch(before)
+    with Ledger(tmp_path / "s") as opened:
+        opened.intend(intent())
+        assert stat.S_IMODE(opened.path.stat().st_mode) == 0o600
+
+
+def test_calls_off_the_event_loop_keep_their_order(ledger: Ledger) -> None:
+    async def run() -> list[Entry]:
+        made = (ledger.call(ledger.intend, intent(str(n))) for n in range(5))
+        return await asyncio.gather(*made)
+
+    assert [entry.key for entry in asyncio.run(run())] == ["0", "1", "2", "3", "4"]
+    assert [entry.key for entry in ledger.history()] == ["0", "1", "2", "3", "4"]
+
+
+def damage(path: Path, how: str) -> None:
+    data = bytearray(path.read_bytes())
+    if how == "junk":
+        data[:] = b"this is no database " * 100
+    elif how == "header":
+        data[:16] = b"\xff" * 16
+    elif how == "pages":
+        data[4096:] = b"\xff" * (len(data) - 4096)
+    elif how == "cut":
+        del data[len(data) // 2 :]
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("how", ["junk", "header", "pages", "cut"])
+def test_a_damaged_ledger_is_named_with_the_way_to_move_it_aside(tmp_path: Path, how: str) -> None:
+    with Ledger(tmp_path / "s") as opened:
+        for number in range(40):
+            opened.intend(intent(str(number), body={"model": "m", "prompt": "p" * 500}))
+        path = opened.path
+    damage(path, how)
+    with pytest.raises(MachineError, match="damaged") as caught, Ledger(tmp_path / "s") as opened:
+        opened.history()
+    assert str(path) in caught.value.message
+    assert caught.value.hint.endswith(f"mv '{path}' '{path}.broken'")
+
+
+def test_a_ledger_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
+    with Ledger(tmp_path / "s") as opened:
+        path = opened.path
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA user_version = 99")
+    with pytest.raises(MachineError, match="newer"):
+        Ledger(tmp_path / "s")
+
+
+@pytest.mark.parametrize("name", ["file", "file/below"])
+def test_a_state_folder_that_cannot_be_is_an_error(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(MachineError, match="state folder") as caught:
+        Ledger(tmp_path / name)
+    assert "COGVIEW_STATE_DIR" in caught.value.hint
+
+
+def test_a_locked_ledger_is_an_error_and_works_again_afterwards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also if the lock is met only on commit: a reader is still at work."""
+    monkeypatch.setattr(ledger_module, "BUSY_SECONDS", 0.05)
+    with Ledger(tmp_path / "s") as opened:
+        id = opened.intend(intent()).id
+        with closing(sqlite3.connect(opened.path, isolation_level=None)) as reader:
+            reader.execute("BEGIN")
+            reader.execute("SELECT * FROM requests").fetchone()
+            with pytest.raises(MachineError, match="locked"):
+                opened.not_sent(id, "x")
+        opened.answer(id, ANSWER, 1.0)
+        assert states(opened) == ["answer"]
+
+
+def test_two_open_ledgers_lose_nothing_of_each_other(tmp_path: Path) -> None:
+    def write(name: str) -> None:
+        with Ledger(tmp_path / "s") as opened:
+            for number in range(8):
+                opened.answer(opened.intend(intent(f"{name}{number}")).id, ANSWER, 1.0)
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(write, "ab"))
+    with Ledger(tmp_path / "s") as opened:
+        assert states(opened) == ["answer"] * 16
+        assert len({entry.key for entry in opened.history()}) == 16
+
+
+def test_a_living_process_keeps_its_intents_and_answers(tmp_path: Path) -> None:
+    with other_process(tmp_path / "s"), Ledger(tmp_path / "s") as opened:
+        assert opened.settle_dead_runs() == []
+        assert opened.unfinished() == []
+        assert states(opened) == ["intent", "answer"]
+
+
+def test_the_intent_of_a_killed_process_becomes_unknown(tmp_path: Path) -> None:
+    with other_process(tmp_path / "s") as (process, ids), Ledger(tmp_path / "s") as opened:
+        own = opened.intend(intent("own"))
+        process.kill()
+        process.wait()
+        assert [entry.id for entry in opened.settle_dead_runs()] == [ids[0]]
+        assert [opened.get(id).state for id in (*ids, own.id)] == ["unknown", "answer", "intent"]
+        assert "ended between" in (opened.get(ids[0]).message or "")
+        assert [entry.id for entry in opened.unfinished()] == [ids[1]]
+        assert opened.settle_dead_runs() == []
+
+
+def test_signed_links_are_purged_once_expired_and_not_before(ledger: Ledger, clock: Clock) -> None:
+    id = ledger.intend(intent()).id
+    ledger.answer(id, ANSWER, 1.0)
+    ledger.expires(id, 1000.0)
+    ledger.saved(id, [])
+    ledger.purge_expired_links(redact)
+    assert ledger.get(id).answer == ANSWER
+    clock.now = 1001.0
+    ledger.purge_expired_links(redact)
+    kept = ledger.get(id)
+    assert kept.answer and kept.answer.raw == b'{"data":[{"url":"https://h/x.png"}]}'
+    assert kept.state == "saved"
+
+
+def test_the_link_of_an_image_not_on_disk_is_never_purged(ledger: Ledger, clock: Clock) -> None:
+    id = ledger.intend(intent()).id
+    ledger.answer(id, ANSWER, 1.0)
+    ledger.expires(id, 1000.0)
+    clock.now = 9999.0
+    ledger.purge_expired_links(redact)
+    assert ledger.get(id).answer == ANSWER
+
+
+class Requests(RuleBasedStateMachine):
+    """Any order of requests by runs that live, end and reopen."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clock = Clock(1000.0)
+        self.temporary = tempfile.TemporaryDirectory()
+        self.runs: list[Ledger] = []
+        self.owner: dict[str, str] = {}
+        self.state: dict[str, str] = {}
+
+    def open(self) -> Ledger:
+        opened = Ledger(Path(self.temporary.name), clock=self.clock)
+        self.runs.append(opened)
+        return opened
+
+    @initialize()
+    def first(self) -> None:
+        self.open()
+
+    def teardown(self) -> None:
+        for run in self.runs:
+            run.close()
+        self.temporary.cleanup()
+
+    def one(self, data: st.DataObject, *wanted: str) -> tuple[Ledger, str] | None:
+        """A request of a living run in one of these states, and its ledger."""
+        living = {run.run: run for run in self.runs}
+        ids = [i for i, s in self.state.items() if s in wanted and self.owner[i] in living]
+        if not ids:
+            return None
+        id = data.draw(st.sampled_from(ids))
+        return living[self.owner[id]], id
+
+    @precondition(lambda self: len(self.runs) < 3)
+    @rule()
+    def another_run(self) -> None:
+        self.open()
+
+    @rule(data=st.data(), number=st.integers(0, 3))
+    def intend(self, data: st.DataObject, number: int) -> None:
+        run = data.draw(st.sampled_from(self.runs))
+        id = run.intend(intent(str(number))).id
+        assert id not in self.state
+        self.state[id], self.owner[id] = "intent", run.run
+
+    @rule(data=st.data(), end=st.sampled_from(["not_sent", "rejected", "unknown", "answer"]))
+    def end(self, data: st.DataObject, end: str) -> None:
+        if found := self.one(data, "intent"):
+            ledger, id = found
+            if end == "not_sent":
+                ledger.not_sent(id, "x")
+            elif end == "rejected":
+                ledger.rejected(id, ANSWER, "1210", "x")
+            elif end == "unknown":
+                ledger.unknown(id, "x", None)
+            else:
+                ledger.answer(id, ANSWER, 1.0)
+                ledger.expires(id, self.clock.now + 10)
+            self.state[id] = end
+
+    @rule(data=st.data())
+    def again(self, data: st.DataObject) -> None:
+        if found := self.one(data, "not_sent"):
+            found[0].intend_again(found[1])
+            self.state[found[1]] = "intent"
+
+    @rule(data=st.data(), end=st.sampled_from(["saved", "expired", "unsaved"]))
+    def finish(self, data: st.DataObject, end: str) -> None:
+        if found := self.one(data, "answer"):
+            ledger, id = found
+            arguments: tuple[Any, ...] = ([],) if end == "saved" else ("x",)
+            getattr(ledger, end)(id, *arguments)
+            self.state[id] = "answer" if end == "unsaved" else end
+
+    @rule(seconds=st.integers(1, 20))
+    def time_passes(self, seconds: int) -> None:
+        self.clock.now += seconds
+        self.runs[0].purge_expired_links(redact)
+
+    @precondition(lambda self: len(self.runs) > 1)
+    @rule()
+    def a_run_ends(self) -> None:
+        self.runs.pop().close()
+
+    @rule(data=st.data())
+    def settle(self, data: st.DataObject) -> None:
+        living = {run.run for run in self.runs}
+        dead = {i for i, s in self.state.items() if s == "intent" and self.owner[i] not in living}
+        settled = data.draw(st.sampled_from(self.runs)).settle_dead_runs()
+        assert {entry.id for entry in settled} == dead
+        self.state.update(dict.fromkeys(dead, "unknown"))
+
+    @invariant()
+    def nothing_disappears_or_changes_by_itself(self) -> None:
+        for run in self.runs:
+            entries = run.history()
+            assert {entry.id: entry.state for entry in entries} == self.state
+            for entry in entries:
+                assert entry.answer or entry.state not in PAID_STATES
+
+
+Requests.TestCase.settings = settings(deadline=None, max_examples=12, stateful_step_count=20)
+TestAnyOrderOfRequests = Requests.TestCase

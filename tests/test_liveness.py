@@ -1,0 +1,87 @@
+"""Liveness: a run is alive until it ends or its process dies, and not a moment longer."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from cogview_cli.liveness import RunLock, is_alive
+
+CHILD = """
+import sys
+from pathlib import Path
+from cogview_cli.liveness import RunLock
+run = RunLock(Path(sys.argv[1]))
+print(run.name, flush=True)
+sys.stdin.read()
+"""
+
+
+@contextmanager
+def child(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Another process with a run of its own, and the run's name."""
+    with subprocess.Popen(
+        [sys.executable, "-c", CHILD, str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            assert process.stdout
+            yield process, process.stdout.readline().strip()
+        finally:
+            process.kill()
+            process.communicate()
+
+
+def test_a_run_is_alive_until_it_is_released(tmp_path: Path) -> None:
+    run = RunLock(tmp_path)
+    assert is_alive(tmp_path, run.name)
+    run.release()
+    assert not is_alive(tmp_path, run.name)
+
+
+def test_a_run_nobody_started_is_not_alive(tmp_path: Path) -> None:
+    assert not is_alive(tmp_path, "0123456789abcdef")
+
+
+def test_asking_does_not_end_a_run(tmp_path: Path) -> None:
+    run = RunLock(tmp_path)
+    assert [is_alive(tmp_path, run.name) for _ in range(3)] == [True] * 3
+    run.release()
+
+
+def test_another_process_is_alive_until_it_is_killed(tmp_path: Path) -> None:
+    with child(tmp_path) as (process, name):
+        assert is_alive(tmp_path, name)
+        process.kill()
+        process.wait()
+        assert not is_alive(tmp_path, name)
+
+
+def test_what_a_dead_run_left_behind_is_cleared_away(tmp_path: Path) -> None:
+    with child(tmp_path) as (process, name):
+        process.kill()
+        process.wait()
+    assert not is_alive(tmp_path, name)
+    assert list(tmp_path.glob(f"*{name}*")) == []
+
+
+def test_runs_have_names_of_their_own(tmp_path: Path) -> None:
+    first, second = RunLock(tmp_path), RunLock(tmp_path)
+    assert first.name != second.name
+    first.release()
+    assert is_alive(tmp_path, second.name)
+    second.release()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX modes")
+def test_nobody_else_can_read_the_folder_of_runs(tmp_path: Path) -> None:
+    run = RunLock(tmp_path / "runs")
+    assert (tmp_path / "runs").stat().st_mode & 0o077 == 0
+    run.release()

@@ -1,0 +1,90 @@
+"""`cogview sandbox`: the stand-in in the foreground."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from cogview_cli.sandbox.faults import FAULTS
+from tests.conftest import Run
+
+COMMAND = [sys.executable, "-m", "cogview_cli"]
+
+
+@contextmanager
+def running(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A sandbox process and the base URL it printed first."""
+    with subprocess.Popen(
+        [*COMMAND, "sandbox", "--port", "0", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            assert process.stdout
+            yield process, process.stdout.readline().rstrip("\n")
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_prints_its_base_url_serves_and_ends_well(number: signal.Signals) -> None:
+    """Ctrl-C is its normal end: exit 0."""
+    with running() as (process, url):
+        assert url.startswith("http://127.0.0.1:")
+        done = subprocess.run(
+            [*COMMAND, "gen", "cat", "-s", "512x512", "-o", "cat.png", "--base-url", url],
+            env={**os.environ, "COGVIEW_API_KEY": "any"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+        )
+        assert (done.returncode, done.stdout) == (0, b"cat.png\n"), done
+        assert Path("cat.png").is_file()
+        process.send_signal(number)
+        out, err = process.communicate(timeout=20)
+    assert (process.returncode, out) == (0, "")
+    assert "cogview gen" in err and "Ctrl-C" in err
+    assert "booked: 0.06 CNY" in err
+
+
+def test_quiet_prints_the_base_url_alone() -> None:
+    with running("--quiet") as (process, url):
+        assert url.startswith("http://127.0.0.1:")
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=20) == ("", "")
+
+
+def test_help_lists_every_fault(cogview: Run) -> None:
+    shown = " ".join(cogview("sandbox", "--help").out.split())
+    assert [name for name in FAULTS if name not in shown] == []
+    assert "sandbox:NAME" in shown
+
+
+@pytest.mark.parametrize("option", ["--latency", "--hd-latency", "--download-latency"])
+@pytest.mark.parametrize("value", ["soon", "5-1", "-1", "1-2-3", "nan"])
+def test_a_bad_latency_is_a_usage_error(cogview: Run, option: str, value: str) -> None:
+    ended = cogview("sandbox", option, value)
+    assert (ended.code, ended.out) == (2, "")
+    assert "hint: " in ended.err
+
+
+@pytest.mark.parametrize("line", [("--tier", "V9"), ("--port", "70000"), ("--port", "-1")])
+def test_a_bad_tier_or_port_is_a_usage_error(cogview: Run, line: tuple[str, ...]) -> None:
+    ended = cogview("sandbox", *line)
+    assert (ended.code, ended.out) == (2, "")
+
+
+def test_a_taken_port_is_the_machines_error(cogview: Run) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        ended = cogview("sandbox", "--port", str(taken.getsockname()[1]))
+    assert (ended.code, ended.out) == (9, ""), ended
+    assert "--port 0" in ended.err

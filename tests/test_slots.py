@@ -1,0 +1,190 @@
+"""Slots: never more generations at once than the account allows, whoever starts them."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cogview_cli.slots import GROW_AFTER, Share, Slots
+
+CHILD = """
+import asyncio, sys
+from pathlib import Path
+from cogview_cli.slots import Slots
+
+async def main():
+    slots = Slots(Path(sys.argv[1]), int(sys.argv[2]))
+    async with slots.hold(asyncio.Event()):
+        print("held", flush=True)
+        await asyncio.to_thread(sys.stdin.read)
+
+asyncio.run(main())
+"""
+
+
+@given(st.integers(1, 30), st.lists(st.booleans() | st.integers(-2, 0), max_size=150))
+@settings(deadline=None)
+def test_the_share_stays_between_one_and_the_ceiling(ceiling: int, events: list[bool | int]) -> None:
+    share = Share(ceiling)
+    for event in events:
+        before = share.limit
+        if event is True:
+            share.answered()
+            assert share.limit - before in (0, 1)
+        else:
+            share.throttled(share.epoch + int(event))
+            assert share.limit <= before
+        assert 1 <= share.limit <= ceiling
+
+
+def test_a_throttle_shrinks_the_share_by_three_tenths() -> None:
+    share = Share(20)
+    share.throttled(share.epoch)
+    assert share.limit == 14
+
+
+def test_throttles_of_requests_begun_before_the_cut_do_not_cut_again() -> None:
+    share, epoch = Share(20), 0
+    for _ in range(20):
+        share.throttled(epoch)
+    assert share.limit == 14
+    share.throttled(share.epoch)
+    assert share.limit == 9
+
+
+def test_clean_answers_grow_it_back_one_by_one_and_not_beyond() -> None:
+    share = Share(5)
+    share.throttled(0)
+    assert share.limit == 3
+    for _ in range(GROW_AFTER):
+        share.answered()
+    assert share.limit == 4
+    for _ in range(10 * GROW_AFTER):
+        share.answered()
+    assert share.limit == 5
+
+
+def test_a_throttle_starts_the_count_of_clean_answers_anew() -> None:
+    share = Share(10)
+    for _ in range(GROW_AFTER - 1):
+        share.answered()
+    share.throttled(0)
+    share.answered()
+    assert share.limit == 7
+
+
+class Gauge:
+    """Counts how many hold a slot at once."""
+
+    def __init__(self) -> None:
+        self.now = self.most = self.total = 0
+
+    async def work(self, slots: Slots, turns: int = 3) -> None:
+        async with slots.hold(asyncio.Event()):
+            self.now += 1
+            self.total += 1
+            self.most = max(self.most, self.now)
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            self.now -= 1
+
+
+@pytest.mark.parametrize("width", [1, 3])
+def test_two_users_of_one_folder_share_its_slots(tmp_path: Path, width: int) -> None:
+    async def run() -> Gauge:
+        gauge, both = Gauge(), [Slots(tmp_path, width) for _ in range(2)]
+        await asyncio.gather(*(gauge.work(both[number % 2]) for number in range(12)))
+        return gauge
+
+    gauge = asyncio.run(run())
+    assert gauge.total == 12
+    assert gauge.most == width
+
+
+def test_a_narrower_user_holds_no_more_than_its_own_width(tmp_path: Path) -> None:
+    async def run() -> int:
+        gauge, slots = Gauge(), Slots(tmp_path, 5)
+        slots.share.throttled(0)
+        await asyncio.gather(*(gauge.work(slots) for _ in range(10)))
+        return gauge.most
+
+    assert asyncio.run(run()) == 3
+
+
+def test_a_slot_is_freed_when_its_holder_fails(tmp_path: Path) -> None:
+    async def run() -> None:
+        slots = Slots(tmp_path, 1)
+        for _ in range(2):
+            with pytest.raises(ValueError, match="boom"):
+                async with slots.hold(asyncio.Event()):
+                    raise ValueError("boom")
+        await Gauge().work(slots)
+
+    asyncio.run(asyncio.wait_for(run(), 10))
+
+
+def test_a_cancelled_waiter_takes_no_slot_with_it(tmp_path: Path) -> None:
+    async def run() -> None:
+        slots = Slots(tmp_path, 1)
+        async with slots.hold(asyncio.Event()):
+            waiter = asyncio.create_task(Gauge().work(slots))
+            await asyncio.sleep(0)
+            waiter.cancel()
+            await asyncio.wait([waiter])
+            assert waiter.cancelled()
+        await Gauge().work(slots)
+
+    asyncio.run(asyncio.wait_for(run(), 10))
+
+
+def test_a_waiter_leaves_without_a_slot_once_stopping(tmp_path: Path) -> None:
+    async def run() -> None:
+        slots, stopping = Slots(tmp_path, 1), asyncio.Event()
+        async with slots.hold(asyncio.Event()):
+            waiting = asyncio.create_task(enter(slots, stopping))
+            await asyncio.sleep(0)
+            stopping.set()
+            assert await asyncio.wait_for(waiting, 10) == slots.share.epoch
+
+    async def enter(slots: Slots, stopping: asyncio.Event) -> int:
+        async with slots.hold(stopping) as epoch:
+            return epoch
+
+    asyncio.run(run())
+
+
+def test_a_pause_holds_everyone_back_and_the_longest_counts(tmp_path: Path) -> None:
+    async def run() -> float:
+        slots, loop = Slots(tmp_path, 2), asyncio.get_running_loop()
+        began = loop.time()
+        slots.pause(0.15)
+        slots.pause(0.01)
+        await asyncio.gather(Gauge().work(slots), Gauge().work(slots))
+        return loop.time() - began
+
+    assert asyncio.run(asyncio.wait_for(run(), 10)) >= 0.15
+
+
+def test_a_killed_process_frees_its_slot_at_once(tmp_path: Path) -> None:
+    async def enter(seconds: float) -> None:
+        async with asyncio.timeout(seconds), Slots(tmp_path, 1).hold(asyncio.Event()):
+            pass
+
+    with subprocess.Popen(
+        [sys.executable, "-c", CHILD, str(tmp_path), "1"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout and process.stdout.readline() == "held\n"
+        with pytest.raises(TimeoutError):
+            asyncio.run(enter(0.2))
+        process.kill()
+        process.communicate()
+    asyncio.run(enter(10))

@@ -1,0 +1,76 @@
+"""Commands that need no network start without what they do not need."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("httpx", "PIL", "pydantic", "rich.progress", "asyncio", "sqlite3")
+_PROBE = """
+import sys
+from cogview_cli.__main__ import main
+sys.argv = ["cogview", *sys.argv[1:]]
+code = 0
+try:
+    code = main()
+except SystemExit as end:
+    code = end.code
+loaded = [name for name in {heavy!r} if name in sys.modules]
+sys.stderr.write("LOADED " + " ".join(loaded) + "\\n")
+sys.exit(code)
+"""
+
+
+def loaded_by(*arguments: str, heavy: tuple[str, ...] = HEAVY, **more: str) -> list[str]:
+    """Which of the `heavy` modules a command line loads."""
+    done = subprocess.run(
+        [sys.executable, "-c", _PROBE.format(heavy=heavy), *arguments],
+        env={**os.environ, **more},
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done
+    return done.stderr.rsplit("LOADED", 1)[1].split()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "", "--help", "-h", "--version", "gen --help", "sizes", "sizes 16:9", "sizes 1440x720",
+        "config path", "config get model", "config show", "help exit-codes", "sandbox --help",
+        "history --help", "recover --help", "gen cat --dry-run",
+    ],
+)  # fmt: skip
+def test_a_local_command_loads_no_network_or_image_library(line: str) -> None:
+    assert loaded_by(*line.split()) == []
+
+
+def test_history_loads_no_models_or_progress_bars() -> None:
+    assert loaded_by("history", heavy=("pydantic", "rich")) == []
+
+
+def test_completion_loads_no_network_or_image_library() -> None:
+    done = loaded_by(
+        _COGVIEW_COMPLETE="complete_bash", COMP_WORDS="cogview ge", COMP_CWORD="1"
+    )
+    assert done == []
+
+
+def test_the_version_is_told_before_typer_is_loaded() -> None:
+    assert loaded_by("--version", heavy=("typer", "rich", "cogview_cli.app")) == []
+
+
+def test_a_generation_never_loads_pydantic_or_the_progress_bars() -> None:
+    found = loaded_by("gen", "cat", "-s", "512x512", "--sandbox", heavy=("pydantic", "rich"))
+    assert found == []
+
+
+def test_importing_the_package_loads_nothing_of_it() -> None:
+    code = "import sys, cogview_cli; print([n for n in sys.modules if n.startswith('cogview_cli.')])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
