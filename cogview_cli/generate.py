@@ -7,9 +7,11 @@ before anything is read out of it (reference/faults.md §4).
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 import random
+import stat
 import sys
 import tempfile
 import time
@@ -365,6 +367,17 @@ def rescue_folder() -> Path:
     return Path(tempfile.gettempdir()) / f"cogview-rescue-{user}"
 
 
+def is_private(folder: Path) -> bool:
+    """Whether `folder` is a real folder of this user that nobody else may enter."""
+    if os.name == "nt":
+        return folder.is_dir()
+    try:
+        found = folder.lstat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077
+
+
 def rescue(id: str, answer: Answer) -> str:
     """Keeps a paid answer in a 0600 file, and on stderr; returns where."""
     text = json.dumps(
@@ -379,6 +392,8 @@ def rescue(id: str, answer: Answer) -> str:
     try:
         folder = rescue_folder()
         folder.mkdir(mode=0o700, exist_ok=True)
+        if not is_private(folder):
+            raise PermissionError(errno.EACCES, f"'{folder}' is not this user's alone")
         path = folder / f"{id}.json"
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="utf-8") as file:
             file.write(text)

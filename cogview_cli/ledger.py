@@ -162,10 +162,11 @@ class Ledger:
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db
+                self._db.commit()
             except BaseException:
+                # A commit can fail too; left open, it would block every later write.
                 self._db.rollback()
                 raise
-            self._db.commit()
 
     async def call(self, method: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         """Runs a method of this ledger in its own thread; calls never overtake each other."""

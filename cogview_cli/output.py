@@ -112,6 +112,7 @@ class Reporter:
         self._base = relative_to
         self._status: Any = None
         self._width = 80
+        self._told: set[str] = set()
 
     def _one_line(self, text: str) -> str:
         return cut_cells(clean(text), self._width - 3)
@@ -159,7 +160,11 @@ class Reporter:
                 write_path(file.file, nul=self._style.print0)
 
     def _people(self, outcome: Outcome) -> None:
-        if problem := outcome.problem:
+        problem = outcome.problem
+        if problem and outcome.status == "not_sent" and problem.message in self._told:
+            return  # one reason for many is told once; the summary counts them
+        if problem:
+            self._told.add(problem.message)
             # Under --json the problem is in the data; people still get it, in one line.
             show_error(CogviewError(problem.message, hint=problem.hint))
             if outcome.status == "refused":

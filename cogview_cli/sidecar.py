@@ -80,7 +80,7 @@ def belongs_to(path: Path, id: str) -> bool:
     """Whether the sidecar at `path` was written for request `id`."""
     try:
         content = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return False
     return isinstance(content, dict) and content.get("id") == id
 
@@ -96,6 +96,6 @@ def read_request(path: Path) -> ImageRequest:
             raise TypeError
     except OSError as error:
         raise UsageError(f"cannot read '{path}': {error.strerror}", hint="give a sidecar, such as cat.png.json") from None
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         raise UsageError(f"'{path}' is not a sidecar", hint="give the .json file beside an image") from None
     return request

@@ -76,12 +76,10 @@ def test_a_hostile_argument_is_shown_as_text(cogview: Run, word: str) -> None:
 
 
 def _broken(*_: object, **__: object) -> None:
-    raise ZeroDivisionError("a bug with test-key.canary nowhere near")
+    raise ZeroDivisionError("a bug")
 
 
-def test_a_bug_is_exit_1_without_a_traceback(
-    cogview: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_bug_is_exit_1_without_a_traceback(cogview: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gen, "run", _broken)
     ended = cogview("gen", "cat")
     assert (ended.code, ended.out) == (1, "")
@@ -90,17 +88,13 @@ def test_a_bug_is_exit_1_without_a_traceback(
     assert "Traceback" not in ended.err
 
 
-def _broken_quietly(*_: object, **__: object) -> None:
-    raise ZeroDivisionError("a bug")
-
-
 def test_debug_shows_the_traceback_without_the_key(
     cogview: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gen, "run", _broken_quietly)
+    monkeypatch.setattr(gen, "run", _broken)
     ended = cogview("gen", "cat", "--debug")
     assert ended.code == 1
-    assert "Traceback" in ended.err and "_broken_quietly" in ended.err
+    assert "Traceback" in ended.err and "_broken" in ended.err
     assert "canary" not in ended.err
 
 

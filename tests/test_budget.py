@@ -35,7 +35,9 @@ def test_no_order_of_requests_crosses_the_limit(
 
 @given(st.lists(st.tuples(prices, endings), max_size=40))
 @settings(deadline=None)
-def test_every_reserved_yuan_ends_as_spent_unknown_or_free(steps: list[tuple[Decimal, str]]) -> None:
+def test_every_reserved_yuan_ends_as_spent_unknown_or_free(
+    steps: list[tuple[Decimal, str]],
+) -> None:
     budget, ended = Budget(), dict.fromkeys(("paid", "lost", "free"), Decimal(0))
     for price, how in steps:
         assert budget.reserve(price)

@@ -62,7 +62,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     for name in [*os.environ]:
         if name.startswith("COGVIEW_") or name.endswith("AI_API_KEY") or name == "ZHIPU_API_KEY":
             monkeypatch.delenv(name)
-    home = Home(tmp_path)
+    folder = tmp_path / "home"
+    folder.mkdir()
+    home = Home(folder)
     for name, value in home.environ.items():
         monkeypatch.setenv(name, value)
     return home
@@ -714,3 +716,15 @@ def test_check_names_a_folder_that_cannot_be_written(
     result = run("check")
     assert isinstance(failure(result), MachineError)
     assert "fail  output folder: " in result.stdout
+
+
+@pytest.mark.parametrize(("name", "value"), [("size", "1000x700"), ("quality", "ultra")])
+def test_config_set_refuses_what_the_model_refuses(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A wrong default would fail every later command."""
+    monkeypatch.setenv("COGVIEW_CONFIG_DIR", str(tmp_path / "own"))
+    from cogview_cli.app import main
+
+    assert main(["config", "set", name, value]) == 2
+    assert not (tmp_path / "own" / "config.toml").exists()

@@ -131,7 +131,9 @@ def test_a_fifo_is_no_place_for_an_image(tmp_path: Path) -> None:
         read(str(tmp_path / "pipe.png"))
 
 
-@pytest.mark.parametrize("output", ["~no-such-user-here/x.png", "x" * 300 + ".png", "x" * 300, "{a/b}"])
+@pytest.mark.parametrize(
+    "output", ["~no-such-user-here/x.png", "x" * 300 + ".png", "x" * 300, "{a/b}"]
+)
 def test_odd_outputs_are_read_without_a_crash(output: str) -> None:
     assert read(output).root
 

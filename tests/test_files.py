@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from cogview_cli import files
 from cogview_cli.errors import MachineError
 from cogview_cli.files import (
     check_writable,
@@ -29,7 +28,7 @@ needs_unprivileged = pytest.mark.skipif(
 
 
 @pytest.fixture
-def tmp_path(tmp_path: Path) -> Path:
+def own(tmp_path: Path) -> Path:
     """An empty folder with nothing in it but what the test puts there."""
     folder = tmp_path / "own"
     folder.mkdir()
@@ -62,118 +61,116 @@ def occupy(path: Path, how: str) -> Path:
 
 
 @pytest.mark.parametrize("how", ["file", "symlink", "folder"])
-def test_publishing_never_clobbers(tmp_path: Path, how: str) -> None:
-    victim = occupy(tmp_path / "cat.png", how)
-    assert publish_as(part(tmp_path), tmp_path) == tmp_path / "cat-2.png"
+def test_publishing_never_clobbers(own: Path, how: str) -> None:
+    victim = occupy(own / "cat.png", how)
+    assert publish_as(part(own), own) == own / "cat-2.png"
     assert victim.read_bytes() == b"old"
-    assert (tmp_path / "cat-2.png").read_bytes() == b"new"
+    assert (own / "cat-2.png").read_bytes() == b"new"
 
 
-def test_publishing_does_not_write_through_a_dangling_symlink(tmp_path: Path) -> None:
-    (tmp_path / "cat.png").symlink_to(tmp_path / "nowhere")
-    assert publish_as(part(tmp_path), tmp_path).name == "cat-2.png"
-    assert not (tmp_path / "nowhere").exists()
+def test_publishing_does_not_write_through_a_dangling_symlink(own: Path) -> None:
+    (own / "cat.png").symlink_to(own / "nowhere")
+    assert publish_as(part(own), own).name == "cat-2.png"
+    assert not (own / "nowhere").exists()
 
 
-def test_publishing_takes_the_name_when_it_is_free_and_leaves_no_temporary(tmp_path: Path) -> None:
-    assert publish_as(part(tmp_path), tmp_path) == tmp_path / "cat.png"
-    assert os.listdir(tmp_path) == ["cat.png"]
+def test_publishing_takes_the_name_when_it_is_free_and_leaves_no_temporary(own: Path) -> None:
+    assert publish_as(part(own), own) == own / "cat.png"
+    assert os.listdir(own) == ["cat.png"]
 
 
-def test_a_name_that_is_not_free_is_passed_over(tmp_path: Path) -> None:
-    path = publish(
-        part(tmp_path), tmp_path, "cat", ".png", overwrite=False, free=lambda p: p.stem == "cat-3"
-    )
+def test_a_name_that_is_not_free_is_passed_over(own: Path) -> None:
+    path = publish(part(own), own, "cat", ".png", overwrite=False, free=lambda p: p.stem == "cat-3")
     assert path.name == "cat-3.png"
 
 
-def test_overwriting_on_demand_replaces_a_symlink_and_not_its_target(tmp_path: Path) -> None:
-    victim = occupy(tmp_path / "cat.png", "symlink")
-    path = publish_as(part(tmp_path), tmp_path, overwrite=True)
+def test_overwriting_on_demand_replaces_a_symlink_and_not_its_target(own: Path) -> None:
+    victim = occupy(own / "cat.png", "symlink")
+    path = publish_as(part(own), own, overwrite=True)
     assert path.read_bytes() == b"new" and not path.is_symlink()
     assert victim.read_bytes() == b"old"
 
 
-def test_publishers_of_one_name_at_once_all_get_their_own(tmp_path: Path) -> None:
+def test_publishers_of_one_name_at_once_all_get_their_own(own: Path) -> None:
     barrier = threading.Barrier(6)
 
     def run(number: int) -> Path:
-        source = part(tmp_path, b"%d" % number)
+        source = part(own, b"%d" % number)
         barrier.wait()
-        return publish_as(source, tmp_path)
+        return publish_as(source, own)
 
     with ThreadPoolExecutor(6) as pool:
         paths = list(pool.map(run, range(6)))
     assert [path.read_bytes() for path in paths] == [b"%d" % n for n in range(6)]
-    assert len(set(paths)) == len(os.listdir(tmp_path)) == 6
+    assert len(set(paths)) == len(os.listdir(own)) == 6
 
 
 @pytest.mark.parametrize("code", [errno.EPERM, errno.ENOTSUP, errno.EXDEV])
 def test_without_hard_links_publishing_still_does_not_clobber(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+    own: Path, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
     def refuse(*_: object) -> None:
         raise OSError(code, os.strerror(code))
 
-    monkeypatch.setattr(files.os, "link", refuse)
-    victim = occupy(tmp_path / "cat.png", "symlink")
-    path = publish_as(part(tmp_path), tmp_path)
+    monkeypatch.setattr(os, "link", refuse)
+    victim = occupy(own / "cat.png", "symlink")
+    path = publish_as(part(own), own)
     assert (path.name, path.read_bytes(), victim.read_bytes()) == ("cat-2.png", b"new", b"old")
 
 
 def test_a_full_disk_is_an_error_and_not_a_name_taken(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    own: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "full")
 
-    monkeypatch.setattr(files.os, "link", full)
-    source = part(tmp_path)
+    monkeypatch.setattr(os, "link", full)
+    source = part(own)
     with pytest.raises(OSError, match="full"):
-        publish_as(source, tmp_path)
+        publish_as(source, own)
     assert source.read_bytes() == b"new"
 
 
-def test_moving_to_a_taken_name_keeps_both(tmp_path: Path) -> None:
-    source, target = part(tmp_path), tmp_path / "taken"
+def test_moving_to_a_taken_name_keeps_both(own: Path) -> None:
+    source, target = part(own), own / "taken"
     target.write_bytes(b"old")
     with pytest.raises(FileExistsError):
         move_new(source, target)
     assert (source.read_bytes(), target.read_bytes()) == (b"new", b"old")
 
 
-def test_a_new_file_does_not_open_an_existing_one(tmp_path: Path) -> None:
-    (tmp_path / "x").write_bytes(b"old")
+def test_a_new_file_does_not_open_an_existing_one(own: Path) -> None:
+    (own / "x").write_bytes(b"old")
     with pytest.raises(FileExistsError):
-        write_synced(tmp_path / "x", b"new")
-    assert (tmp_path / "x").read_bytes() == b"old"
+        write_synced(own / "x", b"new")
+    assert (own / "x").read_bytes() == b"old"
 
 
-def test_replacing_leaves_the_new_content_and_nothing_else(tmp_path: Path) -> None:
-    (tmp_path / "x").write_bytes(b"old")
-    replace_whole(tmp_path / "x", b"new", 0o600)
-    assert (tmp_path / "x").read_bytes() == b"new"
-    assert stat.S_IMODE((tmp_path / "x").stat().st_mode) == 0o600
-    assert os.listdir(tmp_path) == ["x"]
+def test_replacing_leaves_the_new_content_and_nothing_else(own: Path) -> None:
+    (own / "x").write_bytes(b"old")
+    replace_whole(own / "x", b"new", 0o600)
+    assert (own / "x").read_bytes() == b"new"
+    assert stat.S_IMODE((own / "x").stat().st_mode) == 0o600
+    assert os.listdir(own) == ["x"]
 
 
 @pytest.mark.parametrize("step", ["fsync", "replace"])
 def test_a_failed_replacement_keeps_the_old_content(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+    own: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     def fail(*_: object) -> None:
         raise OSError(errno.EIO, "broken")
 
-    (tmp_path / "x").write_bytes(b"old")
-    monkeypatch.setattr(files.os, step, fail)
+    (own / "x").write_bytes(b"old")
+    monkeypatch.setattr(os, step, fail)
     with pytest.raises(OSError, match="broken"):
-        replace_whole(tmp_path / "x", b"new")
-    assert (tmp_path / "x").read_bytes() == b"old"
-    assert os.listdir(tmp_path) == ["x"]
+        replace_whole(own / "x", b"new")
+    assert (own / "x").read_bytes() == b"old"
+    assert os.listdir(own) == ["x"]
 
 
-def test_a_reader_sees_the_old_or_the_new_content(tmp_path: Path) -> None:
-    path, contents, done = tmp_path / "x", (b"a" * 50_000, b"b" * 60_000), threading.Event()
+def test_a_reader_sees_the_old_or_the_new_content(own: Path) -> None:
+    path, contents, done = own / "x", (b"a" * 50_000, b"b" * 60_000), threading.Event()
     path.write_bytes(contents[0])
 
     def write() -> None:
@@ -188,28 +185,28 @@ def test_a_reader_sees_the_old_or_the_new_content(tmp_path: Path) -> None:
         writing.result()
 
 
-def test_folders_are_made_below_an_existing_parent(tmp_path: Path) -> None:
+def test_folders_are_made_below_an_existing_parent(own: Path) -> None:
     for _ in range(2):
-        ensure_folder(tmp_path / "out" / "a" / "b", tmp_path / "out")
-    assert (tmp_path / "out" / "a" / "b").is_dir()
+        ensure_folder(own / "out" / "a" / "b", own / "out")
+    assert (own / "out" / "a" / "b").is_dir()
 
 
-def test_a_missing_parent_is_not_made_up(tmp_path: Path) -> None:
-    root = tmp_path / "missing" / "out"
+def test_a_missing_parent_is_not_made_up(own: Path) -> None:
+    root = own / "missing" / "out"
     with pytest.raises(MachineError, match="does not exist") as caught:
         ensure_folder(root, root)
     assert caught.value.hint.startswith("mkdir -p")
-    assert os.listdir(tmp_path) == []
+    assert os.listdir(own) == []
 
 
 @pytest.mark.parametrize("below", [".", "sub"])
 @pytest.mark.parametrize("dangling", [False, True])
 def test_a_file_or_dangling_link_where_a_folder_should_be_is_an_error(
-    tmp_path: Path, below: str, dangling: bool
+    own: Path, below: str, dangling: bool
 ) -> None:
-    root = tmp_path / "out"
+    root = own / "out"
     if dangling:
-        root.symlink_to(tmp_path / "nowhere")
+        root.symlink_to(own / "nowhere")
     else:
         root.touch()
     with pytest.raises(MachineError):
@@ -217,48 +214,48 @@ def test_a_file_or_dangling_link_where_a_folder_should_be_is_an_error(
 
 
 @pytest.mark.parametrize("name", ["x" * 300, "x" * 300 + "/y"])
-def test_a_folder_name_too_long_for_the_disk_is_an_error(tmp_path: Path, name: str) -> None:
+def test_a_folder_name_too_long_for_the_disk_is_an_error(own: Path, name: str) -> None:
     with pytest.raises(MachineError):
-        ensure_folder(tmp_path / name, tmp_path / name)
+        ensure_folder(own / name, own / name)
 
 
-def test_a_writable_folder_passes_and_keeps_no_probe(tmp_path: Path) -> None:
-    check_writable(tmp_path, need=1)
-    assert os.listdir(tmp_path) == []
+def test_a_writable_folder_passes_and_keeps_no_probe(own: Path) -> None:
+    check_writable(own, need=1)
+    assert os.listdir(own) == []
 
 
-def test_too_little_space_is_an_error(tmp_path: Path) -> None:
+def test_too_little_space_is_an_error(own: Path) -> None:
     with pytest.raises(MachineError, match="KiB free"):
-        check_writable(tmp_path, need=2**62)
+        check_writable(own, need=2**62)
 
 
-def test_a_folder_that_is_gone_is_an_error(tmp_path: Path) -> None:
+def test_a_folder_that_is_gone_is_an_error(own: Path) -> None:
     with pytest.raises(MachineError, match="cannot write"):
-        check_writable(tmp_path / "gone")
+        check_writable(own / "gone")
 
 
 @needs_unprivileged
-def test_a_read_only_folder_is_an_error(tmp_path: Path) -> None:
-    tmp_path.chmod(0o500)
+def test_a_read_only_folder_is_an_error(own: Path) -> None:
+    own.chmod(0o500)
     with pytest.raises(MachineError, match="cannot write"):
-        check_writable(tmp_path)
+        check_writable(own)
     with pytest.raises(MachineError, match="cannot create"):
-        ensure_folder(tmp_path / "new", tmp_path / "new")
+        ensure_folder(own / "new", own / "new")
 
 
 def test_a_failed_probe_is_an_error_and_leaves_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    own: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(_: int) -> None:
         raise OSError(errno.ENOSPC, "full")
 
-    monkeypatch.setattr(files.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(MachineError, match="full"):
-        check_writable(tmp_path)
-    assert os.listdir(tmp_path) == []
+        check_writable(own)
+    assert os.listdir(own) == []
 
 
-def test_temporary_names_are_hidden_fresh_and_in_the_same_folder(tmp_path: Path) -> None:
-    names = {temporary_beside(tmp_path) for _ in range(50)}
+def test_temporary_names_are_hidden_fresh_and_in_the_same_folder(own: Path) -> None:
+    names = {temporary_beside(own) for _ in range(50)}
     assert len(names) == 50
-    assert all(path.parent == tmp_path and path.name.startswith(".") for path in names)
+    assert all(path.parent == own and path.name.startswith(".") for path in names)

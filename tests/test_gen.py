@@ -18,6 +18,7 @@ from cogview_cli.sandbox.thread import SandboxThread
 from tests.conftest import Ended, Run
 
 SMALL = ("-s", "512x512")
+CONTROLS = re.compile("[\x00-\x09\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
 PNG, JPEG, WEBP = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"RIFF"
 FULL = "cogview-4-250304"
 
@@ -75,7 +76,9 @@ def test_absolute_output_is_printed_absolute(cogview: Run, tmp_path: Path) -> No
 
 
 def test_output_template_fills_its_fields_and_makes_its_folders(cogview: Run) -> None:
-    (path,) = saved(cogview("gen", "big cat", *SMALL, "-o", "{model}/{slug}-{size}-{index:03}.{ext}"))
+    (path,) = saved(
+        cogview("gen", "big cat", *SMALL, "-o", "{model}/{slug}-{size}-{index:03}.{ext}")
+    )
     assert path == Path(f"{FULL}/big-cat-512x512-001.png")
     assert path.is_file()
 
@@ -170,13 +173,18 @@ def label_of(path: Path) -> str:
     """The vendor's AI-content label, wherever the format keeps it."""
     with Image.open(path) as image:
         image.load()
-        places = [image.info, image.getexif().get_ifd(0x8769)]
+        places: list[dict[Any, Any]] = [dict(image.info), dict(image.getexif().get_ifd(0x8769))]
         return " ".join(str(value) for place in places for value in place.values())
 
 
 @pytest.mark.parametrize(
     ("format", "suffix", "magic"),
-    [("original", ".png", PNG), ("png", ".png", PNG), ("jpeg", ".jpg", JPEG), ("webp", ".webp", WEBP)],
+    [
+        ("original", ".png", PNG),
+        ("png", ".png", PNG),
+        ("jpeg", ".jpg", JPEG),
+        ("webp", ".webp", WEBP),
+    ],
 )
 def test_format_converts_and_keeps_the_label(
     cogview: Run, format: str, suffix: str, magic: bytes
@@ -250,7 +258,9 @@ def test_flags_override_a_past_request(cogview: Run, sandbox: SandboxThread) -> 
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"schema": 1}', '{"schema": 99, "prompt": "x"}'])
+@pytest.mark.parametrize(
+    "content", ["", "[]", "{}", '{"schema": 1}', '{"schema": 99, "prompt": "x"}']
+)
 def test_from_refuses_what_is_no_sidecar(
     cogview: Run, sandbox: SandboxThread, content: str
 ) -> None:
@@ -353,7 +363,9 @@ def test_watermark_is_sent_when_set(
     assert body(sandbox)["watermark_enabled"] is sent
 
 
-@pytest.mark.parametrize("size", ["1440×720", "1440X720", "1440*720", " 1440 x 720 ", "2:1", "banner"])
+@pytest.mark.parametrize(
+    "size", ["1440×720", "1440X720", "1440*720", " 1440 x 720 ", "2:1", "banner"]
+)
 def test_size_spellings(cogview: Run, sandbox: SandboxThread, size: str) -> None:
     assert cogview("gen", "cat", "-s", size, "--dry-run").code == 0
     assert records(cogview("gen", "cat", "-s", size, "--dry-run"))[0]["size"] == "1440x720"
@@ -571,18 +583,14 @@ def test_a_folder_that_cannot_be_is_found_before_sending(
 
 
 @pytest.mark.parametrize("output", ["/dev/null", "pipe", "pipe.png"])
-def test_a_device_or_pipe_is_no_output(
-    cogview: Run, sandbox: SandboxThread, output: str
-) -> None:
+def test_a_device_or_pipe_is_no_output(cogview: Run, sandbox: SandboxThread, output: str) -> None:
     if not output.startswith("/"):
         os.mkfifo(output)
     refused(cogview("gen", "cat", "-o", output), sandbox, 9, output)
 
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write anywhere")
-def test_a_read_only_folder_is_found_before_sending(
-    cogview: Run, sandbox: SandboxThread
-) -> None:
+def test_a_read_only_folder_is_found_before_sending(cogview: Run, sandbox: SandboxThread) -> None:
     Path("locked").mkdir(mode=0o500)
     refused(cogview("gen", "cat", "-o", "locked/cat.png"), sandbox, 9, "locked")
 
@@ -633,14 +641,14 @@ def test_a_hostile_prompt_stays_text_and_in_its_folder(
     assert sorted(os.listdir()) == ["out"]
     assert sorted(os.listdir("out")) == sorted([path.name, f"{path.name}.json"])
     assert body(sandbox)["prompt"] == prompt
-    assert not re.search("[\x00-\x09\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]", ended.err + ended.out)
+    assert not CONTROLS.search(ended.err + ended.out)
     assert "\nerror: fake" not in ended.err
 
 
 def test_a_hostile_answer_is_shown_as_text(cogview: Run) -> None:
     ended = cogview("gen", "cat sandbox:hostile")
     assert ended.code not in (0, 1)
-    assert not re.search("[\x00-\x09\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]", ended.err)
+    assert not CONTROLS.search(ended.err)
 
 
 def test_a_run_that_goes_well_says_nothing_on_stderr(cogview: Run) -> None:

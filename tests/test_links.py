@@ -11,9 +11,13 @@ from hypothesis import strategies as st
 
 from cogview_cli.links import expiry, redact, unsigned
 
-SIGNED = "https://cdn.example/a/1_watermark.png?UCloudPublicKey=K&Signature=s%2Bx%3D&Expires=1762327333"
+SIGNED = (
+    "https://cdn.example/a/1_watermark.png?UCloudPublicKey=K&Signature=s%2Bx%3D&Expires=1762327333"
+)
 SECRET = "S3cr3t"
-in_query = st.text(st.characters(min_codepoint=0x21, exclude_categories=("Cs", "Z", "C")), max_size=30)
+in_query = st.text(
+    st.characters(min_codepoint=0x21, exclude_categories=("Cs", "Z", "C")), max_size=30
+)
 in_path = st.text("abc/._-%", max_size=15)
 
 
@@ -44,11 +48,14 @@ def test_redacting_twice_changes_nothing_more(raw: bytes) -> None:
 
 
 def test_a_link_cut_short_is_redacted_too() -> None:
-    assert redact(b'{"data":[{"url":"https://h/x.png?Signature=S3c') == b'{"data":[{"url":"https://h/x.png'
+    assert (
+        redact(b'{"data":[{"url":"https://h/x.png?Signature=S3c')
+        == b'{"data":[{"url":"https://h/x.png'
+    )
 
 
 def test_text_without_a_link_stays_as_it_is() -> None:
-    raw = '{"message":"really? yes","n":1}'.encode()
+    raw = b'{"message":"really? yes","n":1}'
     assert redact(raw) == raw
 
 

@@ -121,7 +121,9 @@ def test_a_ratio_always_leads_to_a_legal_size(name: str, wide: int, high: int) -
     assert size_fault(MODELS[name], size_for_ratio(MODELS[name], (wide, high))) is None
 
 
-@pytest.mark.parametrize(("text", "size"), [("1:1", "1024x1024"), ("2:1", "1440x720"), ("2：1", "1440x720")])
+@pytest.mark.parametrize(
+    ("text", "size"), [("1:1", "1024x1024"), ("2:1", "1440x720"), ("2：1", "1440x720")]
+)
 def test_a_preset_wins_where_it_meets_the_ratio_exactly(text: str, size: str) -> None:
     assert resolve_size("cogview-4", text) == size
 
@@ -205,7 +207,9 @@ def test_a_user_id_of_6_to_128_characters_passes(length: int) -> None:
     check_user_id("用" * length)
 
 
-@pytest.mark.parametrize("prompt", ["", " ", "\n\t", "\ufeff", "\u3000\u00a0", "\u2003 \u2029", "\ufeff \x00\r\n"])
+@pytest.mark.parametrize(
+    "prompt", ["", " ", "\n\t", "\ufeff", "\u3000\u00a0", "\u2003 \u2029", "\ufeff \x00\r\n"]
+)
 def test_an_empty_or_blank_prompt_is_refused(prompt: str) -> None:
     with pytest.raises(UsageError, match="prompt is empty"):
         check_prompt(DEFAULT_MODEL, prompt)

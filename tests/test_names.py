@@ -24,12 +24,18 @@ from cogview_cli.names import (
 )
 
 pieces = st.sampled_from(
-    ["con", "CON", "nul", "com1", "lpt9", ".", "..", "/", "\\", " ", "-", "~", ":", "猫", "é", "e\u0301",
-     "\x00", "\n", "\u202e", "\ud800", "😀", "a", "*", "\u0338", "<", "{", "}"]
+    ["con", "CON", "nul", "com1", "lpt9", ".", "..", "/", "\\", " ", "-", "~", ":", "猫", "é",
+     "e\u0301", "\x00", "\n", "\u202e", "\ud800", "😀", "a", "*", "\u0338", "<", "{", "}"]
 )  # fmt: skip
 texts = st.text(st.characters(), max_size=300) | st.lists(pieces, max_size=30).map("".join)
 limits = st.integers(8, 255)
-DEVICES = {"con", "prn", "aux", "nul", *(f"{d}{n}" for d in ("com", "lpt") for n in "0123456789¹²³")}
+DEVICES = {
+    "con",
+    "prn",
+    "aux",
+    "nul",
+    *(f"{d}{n}" for d in ("com", "lpt") for n in "0123456789¹²³"),
+}
 
 
 def assert_safe(name: str, limit: int) -> None:
@@ -62,7 +68,12 @@ def test_a_slug_is_a_safe_component_of_letters_digits_and_dashes(text: str, limi
     made = slug(text, limit)
     assert_safe(made, limit)
     assert all(unicodedata.category(char)[0] in "LNM" or char in "-_" for char in made)
-    assert slug(made, limit) in (made, made.rstrip("_"), made.replace("_", "-"), made.rstrip("_") + "_")
+    assert slug(made, limit) in (
+        made,
+        made.rstrip("_"),
+        made.replace("_", "-"),
+        made.rstrip("_") + "_",
+    )
 
 
 @given(texts, st.integers(0, 60))
@@ -100,14 +111,23 @@ def test_slugs_stay_readable_in_any_script(text: str, made: str) -> None:
     assert slug(text) == made
 
 
-@pytest.mark.parametrize("name", ["CON", "nul.txt", "com1", "LPT9.png", "con .txt", "aux  .a.b", "COM¹"])
+@pytest.mark.parametrize(
+    "name", ["CON", "nul.txt", "com1", "LPT9.png", "con .txt", "aux  .a.b", "COM¹"]
+)
 def test_windows_device_names_are_changed(name: str) -> None:
     assert_safe(safe_component(name), STEM_BYTES)
 
 
 @pytest.mark.parametrize(
     ("text", "made"),
-    [("..", "_"), ("-rf", "_rf"), (".bashrc", "_bashrc"), ("~root", "_root"), ("a/b", "a_b"), ("", "_")],
+    [
+        ("..", "_"),
+        ("-rf", "_rf"),
+        (".bashrc", "_bashrc"),
+        ("~root", "_root"),
+        ("a/b", "a_b"),
+        ("", "_"),
+    ],
 )
 def test_names_that_mean_something_to_a_shell_are_changed(text: str, made: str) -> None:
     assert safe_component(text) == made
@@ -119,7 +139,9 @@ def test_a_stem_leaves_room_for_number_suffix_and_sidecar() -> None:
 
 
 @given(
-    st.lists(pieces.filter(lambda piece: piece not in "{}") | st.just("{slug}"), max_size=12).map("".join),
+    st.lists(pieces.filter(lambda piece: piece not in "{}") | st.just("{slug}"), max_size=12).map(
+        "".join
+    ),
     texts,
 )
 @settings(deadline=None, max_examples=200)

@@ -70,7 +70,7 @@ def test_a_refusal_carries_code_status_and_filter() -> None:
 
 
 def test_every_record_is_json() -> None:
-    records = image_records(outcome(cost=PRICE, problem=LOST)) + [summary_of(outcome()).record()]
+    records = [*image_records(outcome(cost=PRICE, problem=LOST)), summary_of(outcome()).record()]
     assert json.loads(json.dumps(records)) == records
 
 

@@ -37,8 +37,8 @@ class Stream(io.TextIOWrapper):
 Streams = tuple[Stream, Stream]
 
 
-@pytest.fixture
-def streams(monkeypatch: pytest.MonkeyPatch) -> Streams:
+def caught(monkeypatch: pytest.MonkeyPatch) -> Streams:
+    """stdout and stderr from now on; not a fixture, as pytest sets its own for the call."""
     out, err = Stream(), Stream()
     monkeypatch.setattr(sys, "stdout", out)
     monkeypatch.setattr(sys, "stderr", err)
@@ -57,13 +57,15 @@ def outcome(status: str = "saved", **more: Any) -> Outcome:
     return Outcome(**{**fields, **more})
 
 
-def test_a_path_is_one_raw_line(streams: Streams) -> None:
+def test_a_path_is_one_raw_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    streams = caught(monkeypatch)
     output.Reporter(output.Style()).outcome(outcome())
     assert streams[0].bytes == b"/w/a b.png\n"
     assert streams[1].bytes == b""
 
 
-def test_a_path_below_the_current_folder_is_shown_relative(streams: Streams) -> None:
+def test_a_path_below_the_current_folder_is_shown_relative(monkeypatch: pytest.MonkeyPatch) -> None:
+    streams = caught(monkeypatch)
     output.Reporter(output.Style(), relative_to="/w").outcome(outcome())
     assert streams[0].bytes == b"a b.png\n"
 
@@ -73,7 +75,8 @@ def test_a_path_beside_the_folder_stays_absolute() -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="file names are bytes on POSIX only")
-def test_a_path_that_is_not_utf8_keeps_its_bytes(streams: Streams) -> None:
+def test_a_path_that_is_not_utf8_keeps_its_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    streams = caught(monkeypatch)
     output.write_path(os.fsdecode(b"a\xff.png"), nul=True)
     assert streams[0].bytes == b"a\xff.png\0"
 
@@ -94,9 +97,7 @@ def test_stderr_never_fails_over_its_encoding(monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.parametrize("stream", [None, "closed"])
-def test_a_missing_stderr_is_no_error(
-    monkeypatch: pytest.MonkeyPatch, stream: str | None
-) -> None:
+def test_a_missing_stderr_is_no_error(monkeypatch: pytest.MonkeyPatch, stream: str | None) -> None:
     err = Stream() if stream else None
     if err:
         err.close()
@@ -110,18 +111,20 @@ def test_a_missing_stdout_is_the_machines_error(monkeypatch: pytest.MonkeyPatch)
         output.write_line("x")
 
 
-def test_an_error_has_a_hint_on_its_own_line_without_controls(streams: Streams) -> None:
+def test_an_error_has_a_hint_on_its_own_line_without_controls(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    streams = caught(monkeypatch)
     output.show_error(CogviewError("bad\x1b[0m\nthing\u202e", hint="do\nthis"))
     assert streams[1].bytes == b"error: bad^[[0m thing\\u202e\nhint: do this\n"
 
 
-def test_json_line_of_a_failure_holds_the_error(streams: Streams) -> None:
+def test_json_line_of_a_failure_holds_the_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    streams = caught(monkeypatch)
     problem = Problem(
         code="1210", message="m", exit_code=ExitCode.REJECTED, http_status=400, hint="h"
     )
-    output.Reporter(output.Style(json=True)).outcome(
-        outcome("failed", cost=None, problem=problem)
-    )
+    output.Reporter(output.Style(json=True)).outcome(outcome("failed", cost=None, problem=problem))
     assert json.loads(streams[0].bytes) == {
         "type": "image", "status": "failed", "index": 1, "n": 1, "prompt": "p", "model": "m",
         "error": {"code": "1210", "message": "m", "http_status": 400, "retryable": False},
@@ -129,26 +132,30 @@ def test_json_line_of_a_failure_holds_the_error(streams: Streams) -> None:
     assert streams[1].bytes == b"error: m\nhint: h\n"
 
 
-def test_a_failure_puts_nothing_on_a_plain_stdout(streams: Streams) -> None:
+def test_a_failure_puts_nothing_on_a_plain_stdout(monkeypatch: pytest.MonkeyPatch) -> None:
+    streams = caught(monkeypatch)
     problem = Problem(code="x", message="m", exit_code=ExitCode.REJECTED)
     output.Reporter(output.Style()).outcome(outcome("failed", problem=problem))
     assert streams[0].bytes == b""
 
 
-def test_skipping_is_said_unless_quiet(streams: Streams) -> None:
+def test_skipping_is_said_unless_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    streams = caught(monkeypatch)
     output.Reporter(output.Style(quiet=True)).outcome(outcome("skipped"))
     assert streams[1].bytes == b""
     output.Reporter(output.Style()).outcome(outcome("skipped"))
     assert streams[1].bytes == b"skipped: /w/a b.png is there already\n"
 
 
-def test_notes_are_for_verbose(streams: Streams) -> None:
+def test_notes_are_for_verbose(monkeypatch: pytest.MonkeyPatch) -> None:
+    streams = caught(monkeypatch)
     output.Reporter(output.Style()).note("retrying")
     output.Reporter(output.Style(verbose=True)).note("retrying \x1b")
     assert streams[1].bytes == b"retrying ^[\n"
 
 
-def test_the_sum_names_unknown_money(streams: Streams) -> None:
+def test_the_sum_names_unknown_money(monkeypatch: pytest.MonkeyPatch) -> None:
+    streams = caught(monkeypatch)
     summary = Summary(single=False)
     summary.add(outcome())
     problem = Problem(code="x", message="m", exit_code=ExitCode.UNKNOWN)
@@ -158,13 +165,17 @@ def test_the_sum_names_unknown_money(streams: Streams) -> None:
     assert streams[1].bytes.decode() == expected
 
 
-def test_a_spinner_is_only_for_terminals(streams: Streams) -> None:
+def test_a_spinner_is_only_for_terminals(monkeypatch: pytest.MonkeyPatch) -> None:
+    streams = caught(monkeypatch)
     with output.Reporter(output.Style()).working("drawing"):
         pass
     assert (streams[0].bytes, streams[1].bytes) == (b"", b"")
 
 
-@pytest.mark.parametrize(("terminal", "term", "expected"), [(True, "xterm", True), (True, "dumb", False), (False, "xterm", False)])
+@pytest.mark.parametrize(
+    ("terminal", "term", "expected"),
+    [(True, "xterm", True), (True, "dumb", False), (False, "xterm", False)],
+)
 def test_a_dumb_terminal_is_none(
     monkeypatch: pytest.MonkeyPatch, terminal: bool, term: str, expected: bool
 ) -> None:

@@ -46,7 +46,10 @@ def test_prompt_file_dash_is_stdin(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_file_loses_bom_and_last_line_end_only(tmp_path: Path) -> None:
     file = tmp_path / "p.txt"
     file.write_bytes(b"\xef\xbb\xbf a\n\nb \n\n")
-    assert prompt_from(None, str(file), repeat=False) == (" a\n\nb ", {"file": str(file), "line": 1})
+    assert prompt_from(None, str(file), repeat=False) == (
+        " a\n\nb ",
+        {"file": str(file), "line": 1},
+    )
 
 
 def test_a_sidecar_may_supply_the_prompt(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -107,7 +107,9 @@ def test_the_total_wait_never_exceeds_max_wait(
         assert step.seconds >= 0
 
 
-@given(st.floats(0, RETRY_AFTER_LIMIT), st.sampled_from([Kind.THROTTLE, Kind.OVERLOAD, Kind.TRANSIENT]))
+@given(
+    st.floats(0, RETRY_AFTER_LIMIT), st.sampled_from([Kind.THROTTLE, Kind.OVERLOAD, Kind.TRANSIENT])
+)
 @settings(deadline=None)
 def test_retry_after_is_waited_out_in_full(header: float, kind: Kind) -> None:
     step = decide(kind, Tally(), Policy(), retry_after=header, uniform=low)

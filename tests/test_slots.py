@@ -30,7 +30,9 @@ asyncio.run(main())
 
 @given(st.integers(1, 30), st.lists(st.booleans() | st.integers(-2, 0), max_size=150))
 @settings(deadline=None)
-def test_the_share_stays_between_one_and_the_ceiling(ceiling: int, events: list[bool | int]) -> None:
+def test_the_share_stays_between_one_and_the_ceiling(
+    ceiling: int, events: list[bool | int]
+) -> None:
     share = Share(ceiling)
     for event in events:
         before = share.limit

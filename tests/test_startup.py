@@ -55,9 +55,7 @@ def test_history_loads_no_models_or_progress_bars() -> None:
 
 
 def test_completion_loads_no_network_or_image_library() -> None:
-    done = loaded_by(
-        _COGVIEW_COMPLETE="complete_bash", COMP_WORDS="cogview ge", COMP_CWORD="1"
-    )
+    done = loaded_by(_COGVIEW_COMPLETE="complete_bash", COMP_WORDS="cogview ge", COMP_CWORD="1")
     assert done == []
 
 
@@ -71,6 +69,6 @@ def test_a_generation_never_loads_pydantic_or_the_progress_bars() -> None:
 
 
 def test_importing_the_package_loads_nothing_of_it() -> None:
-    code = "import sys, cogview_cli; print([n for n in sys.modules if n.startswith('cogview_cli.')])"
+    code = "import sys, cogview_cli; print([n for n in sys.modules if 'cogview_cli.' in n])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from cogview_cli.text import SHOWN_LIMIT, cell_width, clean
 
 anything = st.text(st.characters(), max_size=400)
-nasty = st.text(st.sampled_from("a猫 \x00\x07\x1b\x7f\x9b\r\n\t\u2028\u202e\u2066\u200f\ufeff\ud800"))
+nasty = st.text(
+    st.sampled_from("a猫 \x00\x07\x1b\x7f\x9b\r\n\t\u2028\u202e\u2066\u200f\ufeff\ud800")
+)
 BIDI = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 
 

@@ -15,7 +15,7 @@ from cogview_cli.codes import CODES, Kind
 from cogview_cli.wire import Answer, ApiError, ImageRequest, Reply, decode, retry_after
 
 URL = "https://cdn.example/1_watermark.png?Signature=a%2Bb%3D&Expires=1762327333"
-HTML = b"<html><a href=\"https://cdn.example/help\">502</a></html>"
+HTML = b'<html><a href="https://cdn.example/help">502</a></html>'
 
 
 def answer(body: object, status: int = 200, whole: bool = True, **headers: str) -> Answer:
@@ -25,7 +25,7 @@ def answer(body: object, status: int = 200, whole: bool = True, **headers: str) 
 
 
 def kind(body: object, status: int = 200, **headers: str) -> Kind:
-    found = decode(answer(body, status, **headers))
+    found = decode(answer(body, status, True, **headers))
     assert isinstance(found, ApiError)
     return found.kind
 
@@ -36,7 +36,9 @@ def reply(body: object, **more: Any) -> Reply:
     return found
 
 
-scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=8)
+scalars = (
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=8)
+)
 keys = st.sampled_from(
     ["error", "code", "message", "msg", "success", "data", "url", "b64_json", "content_filter",
      "contentFilter", "role", "level", "created", "id", "request_id", "image_result"]
@@ -45,11 +47,15 @@ values = st.recursive(
     scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=5),
     max_leaves=12,
 )  # fmt: skip
-statuses = st.sampled_from([200, 201, 301, 400, 401, 403, 404, 408, 429, 500, 502, 503]) | st.integers(100, 599)
-headers = st.dictionaries(st.sampled_from(["retry-after", "date", "x-request-id"]), st.text(max_size=40))
-dates = st.tuples(st.integers(0, 99), st.integers(0, 10**30), st.text("0123456789:", max_size=9)).map(
-    lambda parts: f"Mon, {parts[0]} Jan {parts[1]} {parts[2]} GMT"
+statuses = st.sampled_from(
+    [200, 201, 301, 400, 401, 403, 404, 408, 429, 500, 502, 503]
+) | st.integers(100, 599)
+headers = st.dictionaries(
+    st.sampled_from(["retry-after", "date", "x-request-id"]), st.text(max_size=40)
 )
+dates = st.tuples(
+    st.integers(0, 99), st.integers(0, 10**30), st.text("0123456789:", max_size=9)
+).map(lambda parts: f"Mon, {parts[0]} Jan {parts[1]} {parts[2]} GMT")
 
 
 @given(st.binary(max_size=200), statuses, headers, st.booleans())
@@ -123,7 +129,7 @@ def test_base64_and_several_images_are_read() -> None:
     [
         b'{"created":1,"data":[{"url":"%s"}],"content_fil' % URL.encode(),
         b'{"data":[{"url":"%s"' % URL.replace("/", "\\/").replace("&", "\\u0026").encode(),
-        b"\xff\xfe garbage \"%s\"" % URL.encode(),
+        b'\xff\xfe garbage "%s"' % URL.encode(),
     ],
 )
 def test_the_only_url_of_a_cut_answer_is_saved(raw: bytes) -> None:
@@ -188,7 +194,10 @@ def test_a_failure_in_the_other_envelope_is_an_error() -> None:
     assert (found.kind, found.code, found.message) == (Kind.ACCOUNT, "1113", "余额不足")
 
 
-@given(st.text(st.sampled_from("0123456789-+. e٣st"), max_size=12) | st.text(max_size=40) | dates, dates)
+@given(
+    st.text(st.sampled_from("0123456789-+. e٣st"), max_size=12) | st.text(max_size=40) | dates,
+    dates,
+)
 @settings(deadline=None, max_examples=300)
 def test_retry_after_never_raises_and_is_never_negative(value: str, date: str) -> None:
     seconds = retry_after({"retry-after": value, "date": date})
@@ -221,7 +230,10 @@ def test_no_header_no_wait() -> None:
 
 
 def test_a_body_holds_only_what_was_asked_for() -> None:
-    assert ImageRequest(model="cogView-4", prompt="猫").body() == {"model": "cogview-4", "prompt": "猫"}
+    assert ImageRequest(model="cogView-4", prompt="猫").body() == {
+        "model": "cogview-4",
+        "prompt": "猫",
+    }
 
 
 def test_a_watermark_switched_off_is_sent() -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cogview_cli import models
 from cogview_cli.config import kinds, settings, store
 from cogview_cli.config.secret import Secret, clean_key
 from cogview_cli.config.settings import Setting, Settings
@@ -104,7 +105,7 @@ def set_command(
     """Keep a setting in the config file. `api-key` is asked for, or read from stdin."""
     setting = settings.find_setting(name)
     _check_profile(setting, profile)
-    kept = _key(value) if setting.name == "api_key" else _checked(setting, value)
+    kept = _key(value) if setting.name == "api_key" else _checked(setting, value, profile)
 
     def change(document: Any) -> None:
         _table(document, profile)[setting.name] = kept
@@ -126,19 +127,25 @@ def _check_profile(setting: Setting, profile: str | None) -> None:
         )
 
 
-def _checked(setting: Setting, value: str | None) -> str | int | float | bool:
+def _checked(
+    setting: Setting, value: str | None, profile: str | None
+) -> str | int | float | bool:
     if value is None:
         raise UsageError(f"{setting.option}: the value is missing", hint=_set_hint(setting))
     try:
         parsed = setting.kind.parse(value)
     except ValueError as error:
         raise UsageError(f"{setting.option} {error}", hint=_set_hint(setting)) from None
-    _check_meaning(setting, str(parsed))
+    _check_meaning(setting, str(parsed), profile)
     return kinds.to_toml(parsed)
 
 
-def _check_meaning(setting: Setting, value: str) -> None:
+def _check_meaning(setting: Setting, value: str, profile: str | None) -> None:
     """Refuses now what every later command would refuse."""
+    if setting.name in ("size", "quality"):
+        model = settings.load({"profile": _existing_profile(profile)}).model
+        check = models.resolve_size if setting.name == "size" else models.check_quality
+        check(model, value)
     if setting.name == "base_url":
         try:
             settings.check_base_url(value)
@@ -148,6 +155,11 @@ def _check_meaning(setting: Setting, value: str) -> None:
         known = settings.known_profiles(store.read())
         if value not in known:
             raise UsageError(f"there is no profile '{value}'", hint=f"known: {', '.join(known)}")
+
+
+def _existing_profile(profile: str | None) -> str | None:
+    """The profile, unless this very command creates it."""
+    return profile if profile in settings.known_profiles(store.read()) else None
 
 
 def _key(value: str | None) -> str:

@@ -120,7 +120,8 @@ def _record(entry: Entry) -> dict[str, Any]:
 
 def _line(entry: Entry) -> str:
     when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry.asked))
-    cost = "?" if entry.state in ("unknown", "intent") else f"{_cost(entry)}"
+    known = None if entry.state in ("unknown", "intent") else _cost(entry)
+    cost = "?" if known is None else str(known)
     where = clean(entry.files[0]["file"]) if entry.files else _short(str(entry.body.get("prompt")))
     status = entry.state + (" (sandbox)" if entry.account == "sandbox" else "")
     return f"{entry.id}  {when}  {status:<8}  {cost:>5}  {where}"

@@ -97,11 +97,11 @@ def lost_outcomes(entries: Iterable[Any]) -> list[Outcome]:
 
 def take_rescued(ledger: Any) -> None:
     """Puts answers that an earlier run had no room for into the ledger."""
-    from cogview_cli.generate import rescue_folder
+    from cogview_cli.generate import is_private, rescue_folder
     from cogview_cli.wire import Answer
 
     folder = rescue_folder()
-    for path in sorted(folder.glob("*.json")) if folder.is_dir() else ():
+    for path in sorted(folder.glob("*.json")) if is_private(folder) else ():
         try:
             kept = json_module.loads(path.read_text("utf-8"))
             ledger.get(kept["id"])

@@ -83,5 +83,4 @@ async def _serve(server: object, quiet: bool) -> None:
     finally:
         await server.stop()
     if not quiet:
-        books = server.books.as_dict()
-        output.say(f"booked: {books.get('total', books.get('total_cost', '?'))} CNY")
+        output.say(f"booked: {server.books.cost} CNY")
