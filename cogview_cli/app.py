@@ -98,7 +98,10 @@ def _usage(error: typer.TyperException) -> int:
 
 def _bug(error: Exception, arguments: list[str]) -> int:
     output.show_error(
-        CogviewError(f"{type(error).__name__}: {error}", hint="this is a bug: run it with --debug and report it")
+        CogviewError(
+            f"{type(error).__name__}: {error}",
+            hint="this is a bug: run it with --debug and report it",
+        )
     )
     if "--debug" in arguments:
         import traceback

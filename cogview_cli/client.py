@@ -1,4 +1,4 @@
-"""The API call: one POST, its answer streamed and kept whatever happens. The only sender of the key."""
+"""The API call: one POST, its answer kept whatever happens. The only sender of the key."""
 
 from __future__ import annotations
 
@@ -157,7 +157,9 @@ def _explained(error: Exception, exchange: _Exchange) -> Exception:
     if isinstance(error, httpx.ProxyError) and "407" in str(error):
         return MachineError("the proxy asks for a login (407)", hint="put it into HTTPS_PROXY")
     if isinstance(error, httpx.UnsupportedProtocol | httpx.LocalProtocolError | httpx.InvalidURL):
-        return MachineError(f"the request cannot be made: {error}", hint="check the base URL and the key")
+        return MachineError(
+            f"the request cannot be made: {error}", hint="check the base URL and the key"
+        )
     return NotSent(_words(error))
 
 

@@ -72,7 +72,11 @@ def _split(output: str | None) -> tuple[Path, str]:
     if template_fields(output):
         literal = [part for part in path.parts[: _first_hole(path)]]
         return Path(*literal), "/".join(path.parts[len(literal) :])
-    if path.suffix.lower() in IMAGE_SUFFIXES and not os.path.isdir(path) and not output.endswith("/"):
+    if (
+        path.suffix.lower() in IMAGE_SUFFIXES
+        and not os.path.isdir(path)
+        and not output.endswith("/")
+    ):
         if os.path.exists(path) and not os.path.isfile(path):
             raise MachineError(f"'{output}' is not a regular file", hint="choose another --output")
         return path.parent, path.name.replace("{", "{{").replace("}", "}}")

@@ -79,7 +79,13 @@ def _move_new_without_links(source: Path, target: Path) -> None:
 
 
 def publish(
-    source: Path, folder: Path, stem: str, suffix: str, *, overwrite: bool, free: Callable[[Path], bool]
+    source: Path,
+    folder: Path,
+    stem: str,
+    suffix: str,
+    *,
+    overwrite: bool,
+    free: Callable[[Path], bool],
 ) -> Path:
     """Publishes a checked file as `stem + suffix`, or `stem-2`…; returns where it is.
 
@@ -109,9 +115,7 @@ def ensure_folder(folder: Path, root: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
-        raise MachineError(
-            f"'{folder}' is not a folder", hint="choose another --output"
-        ) from None
+        raise MachineError(f"'{folder}' is not a folder", hint="choose another --output") from None
     except OSError as error:
         raise MachineError(
             f"cannot create the folder '{folder}': {error.strerror}", hint="choose another --output"

@@ -48,7 +48,9 @@ class Finisher:
             what = f"{error.strerror or error}: '{error.filename or 'the output folder'}'"
             return await self._unsaved(entry, reply, files, what, gone=False)
         except asyncio.CancelledError:
-            return await self._unsaved(entry, reply, files, "stopped before it was saved", gone=False)
+            return await self._unsaved(
+                entry, reply, files, "stopped before it was saved", gone=False
+            )
         await self._ledger.call(self._ledger.saved, entry.id, [asdict(file) for file in files])
         return outcome_of(entry, "saved", reply=reply, files=files)
 
@@ -84,7 +86,9 @@ class Finisher:
                 fetched = await self._downloader.fetch(ref.url, part)
             else:
                 fetched = await asyncio.to_thread(store_base64, ref.b64 or "", part)
-            return await asyncio.to_thread(self._publish, entry, target, part, fetched, stem, number)
+            return await asyncio.to_thread(
+                self._publish, entry, target, part, fetched, stem, number
+            )
         finally:
             with suppress(OSError):
                 part.unlink(missing_ok=True)
@@ -131,7 +135,9 @@ class Finisher:
         record = self._ledger.expired if expired else self._ledger.unsaved
         with suppress(Exception):
             record(entry.id, message)
-        hint = "the link has expired; it cannot be fetched any more" if expired else "cogview recover"
+        hint = (
+            "the link has expired; it cannot be fetched any more" if expired else "cogview recover"
+        )
         problem = Problem(
             code="expired" if expired else "unsaved",
             message=f"paid, not saved: {message}",

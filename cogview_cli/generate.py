@@ -207,13 +207,13 @@ class Generator:
             return self._rescued(job, entry, answer, error)
         return reply
 
-    async def _refused(
-        self, job: Job, entry: Entry, answer: Answer, error: ApiError
-    ) -> Failure:
+    async def _refused(self, job: Job, entry: Entry, answer: Answer, error: ApiError) -> Failure:
         failure = Failure(error.kind, error.code, error.message, error)
         if error.kind is Kind.UNKNOWN:
             self._budget.lost(job.price)
-            await self._ledger.call(self._ledger.unknown, entry.id, error.message, answer, error.code)
+            await self._ledger.call(
+                self._ledger.unknown, entry.id, error.message, answer, error.code
+            )
             return failure
         if error.kind is Kind.REFUSED and not error.code:
             self._budget.lost(job.price)  # a 200 without a picture: perhaps charged all the same
@@ -388,17 +388,21 @@ def rescue(id: str, answer: Answer) -> str:
             "raw": answer.raw.decode("utf-8", "backslashreplace"),
         }
     )
-    sys.stderr.write(f"{links.redact(text.encode()).decode('utf-8', 'replace')[:4000]}\n")
     try:
         folder = rescue_folder()
         folder.mkdir(mode=0o700, exist_ok=True)
         if not is_private(folder):
             raise PermissionError(errno.EACCES, f"'{folder}' is not this user's alone")
         path = folder / f"{id}.json"
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="utf-8") as file:
+        with os.fdopen(
+            os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="utf-8"
+        ) as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
+        # The last place left: whole, or the picture could never be fetched.
+        sys.stderr.write(f"{text}\n")
         return f"stderr only ({error.strerror})"
+    sys.stderr.write(f"{links.redact(text.encode()).decode('utf-8', 'replace')[:4000]}\n")
     return f"'{path}'"

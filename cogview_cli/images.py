@@ -120,9 +120,7 @@ _QUALITY: dict[str, dict[str, Any]] = {
 
 def _metadata(image: Image.Image, format: str) -> dict[str, Any]:
     texts = {
-        name: str(value)
-        for name, value in getattr(image, "text", {}).items()
-        if name != _XMP_KEY
+        name: str(value) for name, value in getattr(image, "text", {}).items() if name != _XMP_KEY
     }
     xmp = _xmp(image)
     kept: dict[str, Any] = {"icc_profile": image.info.get("icc_profile")}
@@ -141,7 +139,9 @@ def _xmp(image: Image.Image) -> bytes | None:
     return found.encode("utf-8") if isinstance(found, str) else found
 
 
-def _png_texts(texts: dict[str, str], xmp: bytes | None, image: Image.Image) -> PngImagePlugin.PngInfo:
+def _png_texts(
+    texts: dict[str, str], xmp: bytes | None, image: Image.Image
+) -> PngImagePlugin.PngInfo:
     chunks = PngImagePlugin.PngInfo()
     comment = image.info.get("comment")
     if isinstance(comment, bytes):

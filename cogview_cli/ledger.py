@@ -149,7 +149,9 @@ class Ledger:
             raise MachineError(f"the ledger '{self.path}': {error}", hint=hint) from error
         except sqlite3.DatabaseError as error:
             hint = f"move it aside, then run again: mv '{self.path}' '{self.path}.broken'"
-            raise MachineError(f"the ledger '{self.path}' is damaged: {error}", hint=hint) from error
+            raise MachineError(
+                f"the ledger '{self.path}' is damaged: {error}", hint=hint
+            ) from error
         except OSError as error:
             hint = "set COGVIEW_STATE_DIR to a folder that can be written"
             raise MachineError(
@@ -273,7 +275,9 @@ class Ledger:
         if bump:
             parts.append("attempt = attempt + 1")
         with self._transaction() as db:
-            db.execute(f"UPDATE requests SET {', '.join(parts)} WHERE id = :id", {**columns, "id": id})
+            db.execute(
+                f"UPDATE requests SET {', '.join(parts)} WHERE id = :id", {**columns, "id": id}
+            )
 
     # Start of a run, and reading.
 
@@ -323,9 +327,7 @@ class Ledger:
 
     def history(self, *, since: float | None = None, state: str | None = None) -> list[Entry]:
         """All requests in the order they were asked."""
-        return self._select(
-            "asked >= ? AND (? IS NULL OR state = ?)", since or 0.0, state, state
-        )
+        return self._select("asked >= ? AND (? IS NULL OR state = ?)", since or 0.0, state, state)
 
     def _select(self, where: str, *values: object) -> list[Entry]:
         query = f"SELECT * FROM requests WHERE {where} ORDER BY asked, rowid"

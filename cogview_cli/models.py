@@ -125,7 +125,9 @@ def expected_seconds(model: str, quality: str | None) -> tuple[int, int] | None:
 
 
 _SIZE_TEXT = re.compile(r"\s*([0-9]{1,5})\s*[xX\u00d7*]\s*([0-9]{1,5})\s*")
-_RATIO_TEXT = re.compile(r"\s*([0-9]{1,4}(?:\.[0-9]{1,4})?)\s*[:\uff1a]\s*([0-9]{1,4}(?:\.[0-9]{1,4})?)\s*")
+_RATIO_TEXT = re.compile(
+    r"\s*([0-9]{1,4}(?:\.[0-9]{1,4})?)\s*[:\uff1a]\s*([0-9]{1,4}(?:\.[0-9]{1,4})?)\s*"
+)
 
 PRESET_NAMES = {
     "square": (1, 1),
@@ -177,11 +179,12 @@ def legal_sizes(rules: ModelRules) -> list[Size]:
 
 
 def nearest_size(rules: ModelRules, wanted: Size) -> Size:
-    """The legal size nearest to `wanted`: smallest move of the two sides."""
+    """The legal size nearest to `wanted`: smallest move of the two sides, then shape."""
 
-    def distance(size: Size) -> tuple[int, int]:
+    def distance(size: Size) -> tuple[int, float, int]:
         moved = abs(size.width - wanted.width) + abs(size.height - wanted.height)
-        return moved, abs(size.pixels - wanted.pixels)
+        bent = abs(size.width * wanted.height - size.height * wanted.width)
+        return moved, bent / max(1, size.pixels), abs(size.pixels - wanted.pixels)
 
     return min(legal_sizes(rules), key=distance)
 
@@ -246,7 +249,9 @@ def check_quality(model: str, quality: str) -> None:
         return
     if rules.qualities:
         hint = f"use --quality {rules.qualities[0]}, or leave --quality out"
-        raise UsageError(f"quality '{quality}': {rules.name} takes only {rules.qualities[0]}", hint=hint)
+        raise UsageError(
+            f"quality '{quality}': {rules.name} takes only {rules.qualities[0]}", hint=hint
+        )
     raise UsageError(
         f"quality '{quality}': {rules.name} does not take a quality",
         hint=f"leave --quality out, or use --model {DEFAULT_MODEL}",

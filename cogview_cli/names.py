@@ -18,7 +18,9 @@ TEMPLATE_FIELDS = (
     "index", "n", "slug", "id", "model", "size", "created", "date", "time", "ext",
 )  # fmt: skip
 
-_WINDOWS_DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(?= *(?:\.|$))", re.IGNORECASE)
+_WINDOWS_DEVICES = re.compile(
+    r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(?= *(?:\.|$))", re.IGNORECASE
+)
 _FORBIDDEN = frozenset('/\\:*?"<>|')
 _HOLE = re.compile(r"\{\{|\}\}|\{([^{}:/]*)(?::(0?[0-9]{1,2}))?\}")
 
@@ -45,7 +47,14 @@ def slug(text: str, limit: int = SLUG_BYTES) -> str:
 
 
 def _safe_char(char: str) -> str:
-    unsafe = char in _FORBIDDEN or unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp", "Co")
+    unsafe = char in _FORBIDDEN or unicodedata.category(char) in (
+        "Cc",
+        "Cf",
+        "Cs",
+        "Zl",
+        "Zp",
+        "Co",
+    )
     return "_" if unsafe else char
 
 

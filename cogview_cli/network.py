@@ -25,7 +25,8 @@ def tls_context() -> ssl.SSLContext:
         return httpx.create_ssl_context()
     except (OSError, ssl.SSLError) as error:
         raise MachineError(
-            f"the CA certificates cannot be read: {error}", hint="check SSL_CERT_FILE and SSL_CERT_DIR"
+            f"the CA certificates cannot be read: {error}",
+            hint="check SSL_CERT_FILE and SSL_CERT_DIR",
         ) from error
 
 
@@ -55,7 +56,9 @@ def new_client(url: httpx.URL, *, read_seconds: float | None) -> httpx.AsyncClie
             headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
         )
     except (ValueError, ImportError, httpx.InvalidURL) as error:
-        raise MachineError(f"proxy settings: {error}", hint="check HTTPS_PROXY and ALL_PROXY") from error
+        raise MachineError(
+            f"proxy settings: {error}", hint="check HTTPS_PROXY and ALL_PROXY"
+        ) from error
 
 
 def address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

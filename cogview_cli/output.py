@@ -177,7 +177,9 @@ class Reporter:
 
     def _filters(self, outcome: Outcome) -> None:
         for entry in outcome.content_filter:
-            say(f"  content filter: role {clean(entry['role'])}, level {clean(entry['level'])} (0 is most severe)")
+            say(
+                f"  content filter: role {clean(entry['role'])}, level {clean(entry['level'])} (0 is most severe)"
+            )
 
     def note(self, text: str) -> None:
         """Something that takes time or was retried."""

@@ -87,7 +87,7 @@ def _busy(
 ) -> Wait | GiveUp:
     """Throttles use up time, not tries: they cost nothing and end by themselves."""
     # Half the window is kept, so that the gaps grow however the dice fall.
-    window = min(LONGEST_WAIT, THROTTLE_BASE * 2**min(tally.busy, 20))
+    window = min(LONGEST_WAIT, THROTTLE_BASE * 2 ** min(tally.busy, 20))
     own = window / 2 + uniform(0.0, window / 2)
     after = replace(tally, busy=tally.busy + 1)
     return _within(own, after, policy, retry_after, uniform, everyone=kind is Kind.OVERLOAD)

@@ -17,10 +17,8 @@ from cogview_cli.client import ApiClient, Key
 from cogview_cli.config.keys import resolve_key
 from cogview_cli.config.secret import Secret
 from cogview_cli.config.settings import Settings
-from cogview_cli.config.store import state_dir
 from cogview_cli.download import Downloader
 from cogview_cli.errors import ExitCode
-from cogview_cli.files import check_writable
 from cogview_cli.finish import Finisher
 from cogview_cli.generate import Generator, Job, Notify
 from cogview_cli.ledger import Ledger
@@ -29,10 +27,14 @@ from cogview_cli.outcome import Outcome, Problem
 from cogview_cli.output import StdoutClosed, warn
 from cogview_cli.retry import Policy
 from cogview_cli.slots import Slots
+from cogview_cli.state import open_ledger
 
 SANDBOX_ACCOUNT = "sandbox"
-LEDGER_FREE_BYTES = 2**20
-_SIGNALS = {"SIGHUP": ExitCode.HANGUP, "SIGINT": ExitCode.INTERRUPTED, "SIGTERM": ExitCode.TERMINATED}
+_SIGNALS = {
+    "SIGHUP": ExitCode.HANGUP,
+    "SIGINT": ExitCode.INTERRUPTED,
+    "SIGTERM": ExitCode.TERMINATED,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,18 +102,6 @@ class _SlotTable:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-def open_ledger() -> Ledger:
-    """The user's ledger, with room for answers. MachineError: no ledger, no POST."""
-    folder = state_dir()
-    ledger = Ledger(folder)
-    try:
-        check_writable(folder, LEDGER_FREE_BYTES)
-    except BaseException:
-        ledger.close()
-        raise
-    return ledger
-
-
 @asynccontextmanager
 async def generator(settings: Settings, notify: Notify, width: int) -> AsyncIterator[Generator]:
     """A generator ready to run jobs; `width`: downloads at once."""
@@ -141,7 +131,10 @@ async def generator(settings: Settings, notify: Notify, width: int) -> AsyncIter
 def _look_back(ledger: Ledger) -> None:
     """Settles what killed runs left, and says so: money may hang on it."""
     if lost := len(ledger.settle_dead_runs()):
-        warn(f"{lost} earlier request(s) may have been paid without a picture: cogview history --unknown")
+        warn(
+            f"{lost} earlier request(s) may have been paid, with no picture:"
+            " cogview history --unknown"
+        )
     if waiting := len(ledger.unfinished()):
         warn(f"{waiting} paid picture(s) not on disk yet, free to finish: cogview recover")
     ledger.purge_expired_links(redact)
@@ -156,28 +149,38 @@ async def run_all(
     signal ends at once.
     """
     tasks: set[asyncio.Task[Outcome]] = set()
+    failures: list[Exception] = []
     with _Signals(generator, tasks):
         for job in jobs:
             tasks.add(asyncio.create_task(generator.run(job)))
             if len(tasks) >= width:
-                await _settle_some(generator, tasks, report)
+                await _settle_some(generator, tasks, report, failures)
         while tasks:
-            await _settle_some(generator, tasks, report)
+            await _settle_some(generator, tasks, report, failures)
+    if failures:
+        raise failures[0]
 
 
 async def _settle_some(
-    generator: Generator, tasks: set[asyncio.Task[Outcome]], report: Callable[[Outcome], None]
+    generator: Generator,
+    tasks: set[asyncio.Task[Outcome]],
+    report: Callable[[Outcome], None],
+    failures: list[Exception],
 ) -> None:
+    """Reports what has ended; a failure stops the run but loses no answer in flight."""
     done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     tasks -= done
     for task in done:
-        outcome = task.result()
         try:
-            report(outcome)
+            report(task.result())
         except StdoutClosed:
             message = "stdout was closed"
             problem = Problem(code="stdout", message=message, exit_code=ExitCode.STDOUT_CLOSED)
             generator.stop(problem)
+        except Exception as error:
+            failures.append(error)
+            code = getattr(error, "exit_code", ExitCode.BUG)
+            generator.stop(Problem(code="failure", message=f"not sent: {error}", exit_code=code))
 
 
 class _Signals:
@@ -210,4 +213,6 @@ class _Signals:
         self._seen = True
         message = f"stopped by {name}; waiting for what is in flight (again to end at once)"
         self._generator.notify(message)
-        self._generator.stop(Problem(code=name, message=f"not sent: stopped by {name}", exit_code=code))
+        self._generator.stop(
+            Problem(code=name, message=f"not sent: stopped by {name}", exit_code=code)
+        )

@@ -30,7 +30,9 @@ def _iso(seconds: float | None) -> str | None:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def describe(entry: Entry, reply: Reply, saved: SavedFile, url: str | None, download_s: float) -> dict[str, Any]:
+def describe(
+    entry: Entry, reply: Reply, saved: SavedFile, url: str | None, download_s: float
+) -> dict[str, Any]:
     """The sidecar's content; `url` comes without its signed query."""
     body = entry.body
     created = reply.created if reply.created is not None else int(entry.asked)
@@ -62,7 +64,10 @@ def describe(entry: Entry, reply: Reply, saved: SavedFile, url: str | None, down
             "amount": None if entry.price is None else str(entry.price),
             "currency": entry.currency,
         },
-        "timing": {"generate_s": round(entry.generate_s or 0.0, 3), "download_s": round(download_s, 3)},
+        "timing": {
+            "generate_s": round(entry.generate_s or 0.0, 3),
+            "download_s": round(download_s, 3),
+        },
         "source": entry.source,
         "generator": f"cogview-cli/{__version__}",
     }
@@ -95,7 +100,11 @@ def read_request(path: Path) -> ImageRequest:
         if not isinstance(request.prompt, str) or not isinstance(request.model, str):
             raise TypeError
     except OSError as error:
-        raise UsageError(f"cannot read '{path}': {error.strerror}", hint="give a sidecar, such as cat.png.json") from None
+        raise UsageError(
+            f"cannot read '{path}': {error.strerror}", hint="give a sidecar, such as cat.png.json"
+        ) from None
     except (ValueError, TypeError, KeyError, RecursionError):
-        raise UsageError(f"'{path}' is not a sidecar", hint="give the .json file beside an image") from None
+        raise UsageError(
+            f"'{path}' is not a sidecar", hint="give the .json file beside an image"
+        ) from None
     return request

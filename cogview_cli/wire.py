@@ -220,10 +220,17 @@ def _salvage(answer: Answer) -> Reply | None:
 
 
 def _no_image(parsed: Any, answer: Answer) -> ApiError:
-    if filters := _filters(parsed):
+    filters = _filters(parsed)
+    # Data that is there but cannot be read may have been paid, unless it was blocked outright.
+    blocked = any(str(entry["level"]) == "0" for entry in filters)
+    if filters and (blocked or not parsed.get("data")):
         message = "the answer holds no image, only a content filter"
         return ApiError(
-            kind=Kind.REFUSED, code="", message=message, status=answer.status, content_filter=filters
+            kind=Kind.REFUSED,
+            code="",
+            message=message,
+            status=answer.status,
+            content_filter=filters,
         )
     what = "the answer holds no image" if answer.whole else "the answer was cut short"
     return _error(Kind.UNKNOWN, "", what, None, answer)

@@ -1,4 +1,4 @@
-"""What every test starts from: folders of its own, an empty environment, no network but loopback."""
+"""What every test starts from: its own folders, a clean environment, only loopback."""
 
 from __future__ import annotations
 

@@ -18,7 +18,12 @@ from cogview_cli.errors import EXIT_MEANINGS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
-COMPLETIONS = {"bash": "cogview.bash", "zsh": "_cogview", "fish": "cogview.fish", "pwsh": "cogview.ps1"}
+COMPLETIONS = {
+    "bash": "cogview.bash",
+    "zsh": "_cogview",
+    "fish": "cogview.fish",
+    "pwsh": "cogview.ps1",
+}
 
 
 def _section(name: str) -> str:
@@ -41,7 +46,9 @@ def test_the_readme_lists_every_exit_code() -> None:
 
 
 def test_the_newest_change_is_of_this_version() -> None:
-    versions = re.findall(r"^## \[([0-9][^\]]*)\]", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.M)
+    versions = re.findall(
+        r"^## \[([0-9][^\]]*)\]", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.M
+    )
     assert versions[0] == __version__
 
 
@@ -66,7 +73,11 @@ def test_every_command_and_option_has_help(name: str) -> None:
 @pytest.mark.parametrize("shell", COMPLETIONS)
 def test_completion_scripts_are_what_the_app_generates(shell: str) -> None:
     """Regenerate: _COGVIEW_COMPLETE=source_SHELL cogview > completions/FILE."""
-    command = [sys.executable, "-c", "import sys; sys.argv[0] = 'cogview'; from cogview_cli.app import main; main()"]
+    command = [
+        sys.executable,
+        "-c",
+        "import sys; sys.argv[0] = 'cogview'; from cogview_cli.app import main; main()",
+    ]
     environment = {**os.environ, "_COGVIEW_COMPLETE": f"source_{shell}"}
     done = subprocess.run(command, env=environment, capture_output=True, check=False)
     assert done.stdout == (ROOT / "completions" / COMPLETIONS[shell]).read_bytes()

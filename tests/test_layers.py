@@ -19,7 +19,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("config.store", "retry", "outcome", "slots", "images", "prompt", "destination", "network"),
     ("config.settings", "ledger", "client", "download"),
     ("config", "config.keys", "config.docs", "sidecar", "output", "sandbox"),
-    ("finish", "config.check"),
+    ("finish", "config.check", "state"),
     ("generate",),
     ("session",),
     ("commands",),

@@ -127,9 +127,7 @@ def _check_profile(setting: Setting, profile: str | None) -> None:
         )
 
 
-def _checked(
-    setting: Setting, value: str | None, profile: str | None
-) -> str | int | float | bool:
+def _checked(setting: Setting, value: str | None, profile: str | None) -> str | int | float | bool:
     if value is None:
         raise UsageError(f"{setting.option}: the value is missing", hint=_set_hint(setting))
     try:

@@ -23,11 +23,16 @@ from cogview_cli.outcome import Outcome, SavedFile, Summary
 from cogview_cli.prompt import prompt_from
 from cogview_cli.wire import ImageRequest
 
-EPILOG = (
-    "Examples:  cogview gen '一只可爱的小猫咪' --size 1440x720 --quality hd  |"
-    "  echo '海报' | cogview gen -o posters/  |  cogview gen '猫' -o - > cat.png  |"
-    "  cogview gen '猫' --sandbox (no key, no cost).  Exit codes: cogview help exit-codes"
-)
+EPILOG = """\b
+Examples:
+  cogview gen "一只可爱的小猫咪" --size 1440x720 --quality hd
+  cogview gen "产品海报" -n 4 -o 'out/{slug}-{n}.png'
+  echo "赛博朋克城市" | cogview gen -o pictures/
+  cogview gen "猫" -o - > cat.png
+  cogview gen "猫" --sandbox      no key, no network, no cost
+
+Exit codes: cogview help exit-codes.  Name templates: cogview help names
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,7 +190,9 @@ def _check_stdout(plan: GenPlan) -> None:
     if plan.count > 1:
         raise UsageError("--output - takes one image", hint="give a folder: --output images/")
     if plan.style.json or plan.style.print0:
-        raise UsageError("--output - leaves no room for --json or --print0", hint="give a file: -o cat.png")
+        raise UsageError(
+            "--output - leaves no room for --json or --print0", hint="give a file: -o cat.png"
+        )
     if not plan.dry_run and sys.stdout is not None and sys.stdout.isatty():
         raise UsageError("image bytes would go to the terminal", hint="redirect: -o - > cat.png")
 
@@ -226,7 +233,15 @@ def _dry_run(plan: GenPlan) -> int:
     if plan.style.json:
         cost = "0"
         most = None if price is None else str(price * plan.count)
-        output.write_json({"type": "summary", "requests": plan.count, "cost": cost, "cost_max": most, "exit_code": 0})
+        output.write_json(
+            {
+                "type": "summary",
+                "requests": plan.count,
+                "cost": cost,
+                "cost_max": most,
+                "exit_code": 0,
+            }
+        )
     if not plan.style.quiet:
         output.say(f"{plan.count} request(s), price {total}; nothing was sent")
     return 0
@@ -327,7 +342,9 @@ def _existing(plan: GenPlan, target: Target) -> Path | None:
         return None
     there = target.existing()
     if there and policy == "fail":
-        raise MachineError(f"'{there}' exists; nothing was sent", hint="choose another --output or --on-exists")
+        raise MachineError(
+            f"'{there}' exists; nothing was sent", hint="choose another --output or --on-exists"
+        )
     return there
 
 

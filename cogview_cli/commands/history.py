@@ -17,14 +17,18 @@ from cogview_cli.text import clean, cut_cells
 if TYPE_CHECKING:
     from cogview_cli.ledger import Entry
 
-app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, invoke_without_command=True)
+app = typer.Typer(
+    rich_markup_mode=None, pretty_exceptions_enable=False, invoke_without_command=True
+)
 _UNITS = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 
 @app.callback()
 def history(
     context: typer.Context,
-    unknown: Annotated[bool, typer.Option("--unknown", help="Only requests that may have been paid.")] = False,
+    unknown: Annotated[
+        bool, typer.Option("--unknown", help="Only requests that may have been paid.")
+    ] = False,
     since: Annotated[
         str | None, typer.Option("--since", help="2026-11-21, or an age: 90m, 24h, 7d, 4w.")
     ] = None,
@@ -33,7 +37,7 @@ def history(
     """List past requests: time, status, cost, file. Totals go to stderr."""
     if context.invoked_subcommand is not None:
         return
-    from cogview_cli.session import open_ledger
+    from cogview_cli.state import open_ledger
 
     with open_ledger() as ledger:
         ledger.settle_dead_runs()
@@ -49,19 +53,26 @@ def history(
 @app.command("resolve")
 def resolve(
     id: Annotated[str, typer.Argument(metavar="ID", help="A request of `history --unknown`.")],
-    retry: Annotated[bool, typer.Option("--retry", help="The same batch may ask for it again.")] = False,
+    retry: Annotated[
+        bool, typer.Option("--retry", help="The same batch may ask for it again.")
+    ] = False,
     drop: Annotated[bool, typer.Option("--drop", help="Leave it; never ask again.")] = False,
 ) -> None:
     """Decide about a request whose outcome is unknown."""
-    from cogview_cli.session import open_ledger
+    from cogview_cli.state import open_ledger
 
     if retry == drop:
-        raise UsageError("say what to do with it", hint=f"cogview history resolve {clean(id)} --retry (or --drop)")
+        raise UsageError(
+            "say what to do with it",
+            hint=f"cogview history resolve {clean(id)} --retry (or --drop)",
+        )
     with open_ledger() as ledger:
         try:
             entry = ledger.get(id)
         except KeyError:
-            raise UsageError(f"there is no request '{id}'", hint="cogview history --unknown") from None
+            raise UsageError(
+                f"there is no request '{id}'", hint="cogview history --unknown"
+            ) from None
         if entry.state != "unknown":
             raise UsageError(
                 f"request '{id}' is {entry.state}, not unknown", hint="cogview history --unknown"
@@ -80,7 +91,8 @@ def _since(text: str | None) -> float | None:
         return datetime.fromisoformat(text.strip()).timestamp()
     except (ValueError, OverflowError):
         raise UsageError(
-            f"--since '{text}' is neither a date nor an age", hint="--since 2026-11-21 or --since 24h"
+            f"--since '{text}' is neither a date nor an age",
+            hint="--since 2026-11-21 or --since 24h",
         ) from None
 
 
@@ -93,8 +105,9 @@ def _cost(entry: Entry) -> Decimal | None:
 
 
 def _perhaps(entry: Entry) -> Decimal:
-    open_ = entry.state in ("unknown", "intent") and entry.account != "sandbox"
-    return (entry.price or Decimal(0)) if open_ else Decimal(0)
+    # A decision about an unknown outcome does not make it unpaid.
+    doubtful = entry.state in ("unknown", "intent", "resolved") and entry.account != "sandbox"
+    return (entry.price or Decimal(0)) if doubtful else Decimal(0)
 
 
 def _record(entry: Entry) -> dict[str, Any]:

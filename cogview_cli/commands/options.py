@@ -14,14 +14,22 @@ Model = Annotated[
 ]
 Size = Annotated[
     str | None,
-    typer.Option("--size", "-s", help="1440x720, a ratio (16:9) or a name (wide). See: cogview sizes"),
+    typer.Option(
+        "--size", "-s", help="1440x720, a ratio (16:9) or a name (wide). See: cogview sizes"
+    ),
 ]
 Quality = Annotated[str | None, typer.Option("--quality", "-q", help="hd or standard.")]
-Count = Annotated[int, typer.Option("--count", "-n", min=1, help="How many images; each is a request.")]
-UserId = Annotated[str | None, typer.Option("--user-id", help="Your end user's id, 6-128 characters.")]
+Count = Annotated[
+    int, typer.Option("--count", "-n", min=1, help="How many images; each is a request.")
+]
+UserId = Annotated[
+    str | None, typer.Option("--user-id", help="Your end user's id, 6-128 characters.")
+]
 Watermark = Annotated[
     bool | None,
-    typer.Option("--watermark/--no-watermark", help="The vendor's mark; off needs a signed waiver."),
+    typer.Option(
+        "--watermark/--no-watermark", help="The vendor's mark; off needs a signed waiver."
+    ),
 ]
 Format = Annotated[
     str | None, typer.Option("--format", help="original (bytes as they came), png, jpeg or webp.")
@@ -48,13 +56,21 @@ Print0 = Annotated[bool, typer.Option("--print0", help="End each path with NUL, 
 Tier = Annotated[
     str | None, typer.Option("--tier", help="V0 (5 at once), V1 (10), V2 (15) or V3 (20).")
 ]
-Jobs = Annotated[int | None, typer.Option("--jobs", min=1, help="Requests at once, instead of the tier's.")]
-Profile = Annotated[str | None, typer.Option("--profile", help="bigmodel, zai, or a table of the config.")]
+Jobs = Annotated[
+    int | None, typer.Option("--jobs", min=1, help="Requests at once, instead of the tier's.")
+]
+Profile = Annotated[
+    str | None, typer.Option("--profile", help="bigmodel, zai, or a table of the config.")
+]
 BaseUrl = Annotated[str | None, typer.Option("--base-url", help="Where the API is.")]
-Timeout = Annotated[str | None, typer.Option("--timeout", help="Seconds for one answer. [default 300]")]
+Timeout = Annotated[
+    str | None, typer.Option("--timeout", help="Seconds for one answer. [default 300]")
+]
 MaxWait = Annotated[
     str | None,
-    typer.Option("--max-wait", help="Seconds to wait in all while throttled. [default: twice --timeout]"),
+    typer.Option(
+        "--max-wait", help="Seconds to wait in all while throttled. [default: twice --timeout]"
+    ),
 ]
 Retries = Annotated[
     int | None,

@@ -44,7 +44,7 @@ async def _recover(
     from cogview_cli.download import Downloader
     from cogview_cli.finish import Finisher
     from cogview_cli.links import redact
-    from cogview_cli.session import open_ledger
+    from cogview_cli.state import open_ledger
 
     with open_ledger() as ledger:
         take_rescued(ledger)

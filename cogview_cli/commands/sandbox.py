@@ -21,11 +21,18 @@ EPILOG = (
 
 
 def sandbox(
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes a free one.")] = 8421,
-    tier: Annotated[str, typer.Option("--tier", help="V0 (5 at once), V1 (10), V2 (15), V3 (20).")] = "V0",
-    latency: Annotated[str, typer.Option("--latency", help="Seconds a picture takes: 5-10, or 2.")] = "0",
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, help="0 takes a free one.")
+    ] = 8421,
+    tier: Annotated[
+        str, typer.Option("--tier", help="V0 (5 at once), V1 (10), V2 (15), V3 (20).")
+    ] = "V0",
+    latency: Annotated[
+        str, typer.Option("--latency", help="Seconds a picture takes: 5-10, or 2.")
+    ] = "0",
     hd_latency: Annotated[
-        str | None, typer.Option("--hd-latency", help="The same for quality hd. [default: --latency]")
+        str | None,
+        typer.Option("--hd-latency", help="The same for quality hd. [default: --latency]"),
     ] = None,
     download_latency: Annotated[
         str, typer.Option("--download-latency", help="Seconds before a picture is served.")
@@ -73,7 +80,9 @@ async def _serve(server: object, quiet: bool) -> None:
     try:
         await server.start()
     except OSError as error:
-        raise MachineError(f"cannot listen: {error.strerror or error}", hint="--port 0 takes a free port") from None
+        raise MachineError(
+            f"cannot listen: {error.strerror or error}", hint="--port 0 takes a free port"
+        ) from None
     try:
         output.write_line(server.base_url)
         if not quiet:

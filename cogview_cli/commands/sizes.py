@@ -14,11 +14,10 @@ from cogview_cli.models import ModelRules, Size
 
 def sizes(
     what: Annotated[
-        str | None, typer.Argument(metavar="[WxH|RATIO]", help="A size to check, or a ratio such as 16:9.")
+        str | None,
+        typer.Argument(metavar="[WxH|RATIO]", help="A size to check, or a ratio such as 16:9."),
     ] = None,
-    model: Annotated[
-        str | None, typer.Option("--model", "-m", help="Only this model.")
-    ] = None,
+    model: Annotated[str | None, typer.Option("--model", "-m", help="Only this model.")] = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """List the sizes each model takes; check one; find one for a ratio."""
@@ -40,7 +39,9 @@ def _one(model: str | None) -> ModelRules:
     name = model or load({}).model
     rules = models.rules_for(name)
     if rules is None:
-        raise UsageError(f"model '{name}' is unknown here", hint=f"known: {', '.join(models.MODELS)}")
+        raise UsageError(
+            f"model '{name}' is unknown here", hint=f"known: {', '.join(models.MODELS)}"
+        )
     return rules
 
 
@@ -93,7 +94,9 @@ def _check(rules: ModelRules, size: Size, json: bool) -> None:
         more = {"rule": fault, "nearest": str(nearest)} if fault else {}
         output.write_json({**_record(rules, size), "legal": fault is None, **more})
     elif not fault:
-        output.write_line(f"{size}  {size.ratio}  {size.pixels / 1e6:.2f} MP  legal for {rules.name}")
+        output.write_line(
+            f"{size}  {size.ratio}  {size.pixels / 1e6:.2f} MP  legal for {rules.name}"
+        )
     if fault:
         raise UsageError(f"size {size}: {fault}", hint=f"nearest legal size: --size {nearest}")
 
