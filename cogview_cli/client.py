@@ -18,7 +18,8 @@ KEPT_OF_TOO_LONG = 2**20
 # An answer that waits in the socket when a stopped process goes on is still read.
 GRACE_SECONDS = 0.5
 _KEPT_HEADERS = (
-    "content-type", "content-encoding", "date", "retry-after", "x-request-id", "x-log-id", "location",
+    "content-type", "content-encoding", "date", "retry-after", "x-request-id",
+    "x-log-id", "location",
 )  # fmt: skip
 
 

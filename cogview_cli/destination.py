@@ -70,7 +70,7 @@ def _split(output: str | None) -> tuple[Path, str]:
         return Path.cwd(), GEN_TEMPLATE
     path = Path(os.path.expanduser(output))
     if template_fields(output):
-        literal = [part for part in path.parts[: _first_hole(path)]]
+        literal = list(path.parts[: _first_hole(path)])
         return Path(*literal), "/".join(path.parts[len(literal) :])
     if (
         path.suffix.lower() in IMAGE_SUFFIXES

@@ -16,7 +16,7 @@ from typing import Any
 
 from cogview_cli import images, links, sidecar
 from cogview_cli.destination import Target
-from cogview_cli.download import DownloadFailed, Downloader, Fetched, store_base64
+from cogview_cli.download import Downloader, DownloadFailed, Fetched, store_base64
 from cogview_cli.errors import ExitCode
 from cogview_cli.files import publish
 from cogview_cli.ledger import Entry, Ledger

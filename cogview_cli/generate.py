@@ -335,7 +335,7 @@ class Failure:
 _HINTS = {
     Kind.ACCOUNT: "cogview config check",
     Kind.QUOTA: "wait until the quota is renewed, then run it again",
-    Kind.UNKNOWN: "cogview history --unknown; it was not repeated (--on-unknown retry may pay twice)",
+    Kind.UNKNOWN: "cogview history --unknown; not repeated (--on-unknown retry may pay twice)",
     Kind.NOT_THE_API: "check --base-url: cogview config show --origin",
     Kind.REFUSED: "change the prompt",
     Kind.BAD_REQUEST: "check model, size and quality: cogview sizes",

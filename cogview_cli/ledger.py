@@ -295,7 +295,8 @@ class Ledger:
         message = "the process ended between sending the request and keeping the answer"
         with self._transaction() as db:
             db.execute(
-                "UPDATE requests SET state = 'unknown', message = ? WHERE id = ? AND state = 'intent'",
+                "UPDATE requests SET state = 'unknown', message = ?"
+                " WHERE id = ? AND state = 'intent'",
                 (message, id),
             )
 

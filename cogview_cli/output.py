@@ -178,7 +178,8 @@ class Reporter:
     def _filters(self, outcome: Outcome) -> None:
         for entry in outcome.content_filter:
             say(
-                f"  content filter: role {clean(entry['role'])}, level {clean(entry['level'])} (0 is most severe)"
+                f"  content filter: role {clean(entry['role'])}, level {clean(entry['level'])}"
+                " (0 is most severe)"
             )
 
     def note(self, text: str) -> None:

@@ -297,7 +297,7 @@ def test_a_key_command_others_can_change_is_refused(home: Home) -> None:
     home.write("api_key_command = 'pass key'\n", 0o644)
     assert home.load().api_key_command == "pass key"
     home.path.chmod(0o666)
-    with pytest.raises(MachineError, match="chmod 600|open to other"):
+    with pytest.raises(MachineError, match=r"chmod 600|open to other"):
         home.load()
 
 

@@ -424,7 +424,7 @@ def test_flag_beats_environment_beats_file(
 # --- what is refused before anything is sent --------------------------------
 
 REFUSALS = [
-    (("-s", "1024x1000"), ("multiples of 16", "--size 1024x992")),
+    (("-s", "1024x1000"), ("multiples of 16", "--size 1024x1008")),
     (("-s", "500x512"), ("512 to 2048", "--size 512x512")),
     (("-s", "2064x512"), ("512 to 2048", "--size 2048x512")),
     (("-s", "2048x2048"), ("at most 2097152 pixels", "--size ")),
