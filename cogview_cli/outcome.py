@@ -104,12 +104,13 @@ def _record(outcome: Outcome, file: SavedFile | None, cost: Decimal | None) -> d
 
 
 def _error_record(problem: Problem) -> dict[str, Any]:
-    return {
+    record = {
         "code": problem.code,
         "message": problem.message,
         "http_status": problem.http_status,
         "retryable": problem.retryable,
     }
+    return {name: value for name, value in record.items() if value is not None}
 
 
 @dataclass(slots=True)
