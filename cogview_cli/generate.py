@@ -7,46 +7,30 @@ before anything is read out of it (reference/faults.md §4).
 from __future__ import annotations
 
 import asyncio
-import errno
-import json
-import os
 import random
-import stat
-import sys
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 from cogview_cli import links, models
 from cogview_cli.budget import Budget
 from cogview_cli.client import AnswerLost, ApiClient, NotSent
-from cogview_cli.codes import CODES, Kind
+from cogview_cli.codes import Kind
 from cogview_cli.destination import Target
 from cogview_cli.errors import CogviewError, ExitCode, MachineError
+from cogview_cli.failure import Failure
 from cogview_cli.finish import Finisher, outcome_of
 from cogview_cli.ledger import Entry, Intent, Ledger
 from cogview_cli.outcome import Outcome, Problem, problem_of
+from cogview_cli.rescue import rescue
 from cogview_cli.retry import GiveUp, Policy, Tally, Wait, decide
 from cogview_cli.slots import Slots
 from cogview_cli.wire import Answer, ApiError, ImageRequest, Reply, decode
 
 Notify = Callable[[str], None]
 
-EXIT_OF_KIND = {
-    Kind.THROTTLE: ExitCode.TEMPORARY,
-    Kind.OVERLOAD: ExitCode.TEMPORARY,
-    Kind.TRANSIENT: ExitCode.TEMPORARY,
-    Kind.REFUSED: ExitCode.REFUSED,
-    Kind.BAD_REQUEST: ExitCode.REJECTED,
-    Kind.ACCOUNT: ExitCode.ACCOUNT,
-    Kind.QUOTA: ExitCode.BUDGET,
-    Kind.UNKNOWN: ExitCode.UNKNOWN,
-    Kind.NOT_THE_API: ExitCode.MACHINE,
-}
 # After one of these no other request of the run would fare better.
 _ENDS_THE_RUN = {Kind.ACCOUNT, Kind.QUOTA, Kind.NOT_THE_API}
 
@@ -297,60 +281,6 @@ class Generator:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A try without an image; `kind` None means it was never sent."""
-
-    kind: Kind | None
-    code: str
-    message: str
-    error: ApiError | None = None
-
-    @property
-    def words(self) -> str:
-        """The failure in one line: the code's meaning and the server's own words."""
-        meaning = CODES[self.code].meaning if self.code in CODES else ""
-        parts = [f"code {self.code}" if self.code else "", meaning, self.message]
-        return ": ".join(part for part in parts if part)
-
-    def problem(self, why: GiveUp) -> Problem:
-        """What to tell the user."""
-        exit_code = EXIT_OF_KIND[self.kind] if self.kind else ExitCode.TEMPORARY
-        reason = f" ({why.reason})" if why.reason else ""
-        return Problem(
-            code=self.code or (self.kind.value if self.kind else "network"),
-            message=f"{self._what()}{reason}",
-            exit_code=exit_code,
-            http_status=self.error.status if self.error else None,
-            retryable=exit_code is ExitCode.TEMPORARY,
-            hint=_hint(self.kind, self.code),
-        )
-
-    def _what(self) -> str:
-        if self.kind is not Kind.UNKNOWN:
-            return self.words
-        return f"outcome unknown, it may have been paid: {self.words}"
-
-
-_HINTS = {
-    Kind.ACCOUNT: "cogview config check",
-    Kind.QUOTA: "wait until the quota is renewed, then run it again",
-    Kind.UNKNOWN: "cogview history --unknown; not repeated (--on-unknown retry may pay twice)",
-    Kind.NOT_THE_API: "check --base-url: cogview config show --origin",
-    Kind.REFUSED: "change the prompt",
-    Kind.BAD_REQUEST: "check model, size and quality: cogview sizes",
-    Kind.THROTTLE: "run it again later, or lower --jobs",
-}
-
-
-def _hint(kind: Kind | None, code: str) -> str:
-    if code == "1113":
-        return "top up the account; keys of a Coding Plan do not pay for images"
-    if kind is None:
-        return "check the network and --base-url, then run it again: cogview config check"
-    return _HINTS.get(kind, "run it again later")
-
-
 def _over_budget(budget: Budget) -> Problem:
     return Problem(
         code="budget",
@@ -359,50 +289,3 @@ def _over_budget(budget: Budget) -> Problem:
         exit_code=ExitCode.BUDGET,
         hint="raise --max-cost to go on",
     )
-
-
-def rescue_folder() -> Path:
-    """Where answers go that the ledger could not take: the user's corner of the temp folder."""
-    user = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
-    return Path(tempfile.gettempdir()) / f"cogview-rescue-{user}"
-
-
-def is_private(folder: Path) -> bool:
-    """Whether `folder` is a real folder of this user that nobody else may enter."""
-    if os.name == "nt":
-        return folder.is_dir()
-    try:
-        found = folder.lstat()
-    except OSError:
-        return False
-    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077
-
-
-def rescue(id: str, answer: Answer) -> str:
-    """Keeps a paid answer in a 0600 file, and on stderr; returns where."""
-    text = json.dumps(
-        {
-            "id": id,
-            "status": answer.status,
-            "headers": answer.headers,
-            "raw": answer.raw.decode("utf-8", "backslashreplace"),
-        }
-    )
-    try:
-        folder = rescue_folder()
-        folder.mkdir(mode=0o700, exist_ok=True)
-        if not is_private(folder):
-            raise PermissionError(errno.EACCES, f"'{folder}' is not this user's alone")
-        path = folder / f"{id}.json"
-        with os.fdopen(
-            os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="utf-8"
-        ) as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        # The last place left: whole, or the picture could never be fetched.
-        sys.stderr.write(f"{text}\n")
-        return f"stderr only ({error.strerror})"
-    sys.stderr.write(f"{links.redact(text.encode()).decode('utf-8', 'replace')[:4000]}\n")
-    return f"'{path}'"

@@ -19,7 +19,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("config.store", "retry", "outcome", "slots", "images", "prompt", "destination", "network"),
     ("config.settings", "ledger", "client", "download"),
     ("config", "config.keys", "config.docs", "sidecar", "output", "sandbox"),
-    ("finish", "config.check", "state"),
+    ("finish", "failure", "rescue", "config.check", "state"),
     ("generate",),
     ("session",),
     ("commands",),
@@ -86,9 +86,9 @@ def test_outside_libraries_have_one_home(path: Path) -> None:
 
 @pytest.mark.parametrize("path", MODULES, ids=_name)
 def test_modules_stay_small_and_functions_short(path: Path) -> None:
-    """At most 400 lines a module, 60 a function (option lists apart)."""
+    """At most 380 lines a module, 60 a function (option lists apart)."""
     text = path.read_text("utf-8")
-    assert text.count("\n") <= 450
+    assert text.count("\n") <= 380
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             assert node.end_lineno is not None

@@ -255,7 +255,7 @@ def test_a_rescue_folder_of_somebody_else_is_not_used(
     tmp_path: Path,
 ) -> None:
     """The temp folder is everybody's: a planted link or an open folder gets no answer."""
-    from cogview_cli.generate import rescue, rescue_folder
+    from cogview_cli.rescue import rescue, rescue_folder
     from cogview_cli.wire import Answer
 
     answer = Answer(status=200, headers={}, raw=b"{}")
@@ -271,7 +271,7 @@ def test_a_rescue_folder_of_somebody_else_is_not_used(
 
 def test_a_rescued_answer_is_taken_back(cogview: Run, sandbox: SandboxThread) -> None:
     """D5: the ledger had no room for the answer; a private file in the temp folder had."""
-    from cogview_cli.generate import rescue, rescue_folder
+    from cogview_cli.rescue import rescue, rescue_folder
 
     cogview("gen", "cat", *GEN, "-o", "cat.png")
     (entry,) = history()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_module
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
@@ -44,10 +43,11 @@ async def _recover(
     from cogview_cli.download import Downloader
     from cogview_cli.finish import Finisher
     from cogview_cli.links import redact
+    from cogview_cli.rescue import take_back
     from cogview_cli.state import open_ledger
 
     with open_ledger() as ledger:
-        take_rescued(ledger)
+        take_back(ledger)
         for outcome in lost_outcomes(ledger.settle_dead_runs()):
             _report(outcome, summary, reporter)
         for entry in ledger.unfinished():
@@ -93,21 +93,3 @@ def lost_outcomes(entries: Iterable[Any]) -> list[Outcome]:
         hint="cogview history --unknown",
     )
     return [outcome_of(entry, "unknown", problem=problem) for entry in entries]
-
-
-def take_rescued(ledger: Any) -> None:
-    """Puts answers that an earlier run had no room for into the ledger."""
-    from cogview_cli.generate import is_private, rescue_folder
-    from cogview_cli.wire import Answer
-
-    folder = rescue_folder()
-    for path in sorted(folder.glob("*.json")) if is_private(folder) else ():
-        try:
-            kept = json_module.loads(path.read_text("utf-8"))
-            ledger.get(kept["id"])
-        except (OSError, ValueError, KeyError):
-            continue
-        raw = kept["raw"].encode("utf-8")
-        answer = Answer(status=kept["status"], headers=kept["headers"], raw=raw)
-        ledger.answer(kept["id"], answer, 0.0)
-        path.unlink()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import stat
-import tempfile
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cogview_cli.errors import MachineError
+from cogview_cli.files import replace_whole
 
 if TYPE_CHECKING:
     from tomlkit import TOMLDocument
@@ -198,26 +198,4 @@ def edit(change: Callable[[TOMLDocument], None], environ: Mapping[str, str] | No
 def _replace(path: Path, text: str) -> None:
     """Puts `text` in place whole or not at all, readable by its owner only."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    target = Path(os.path.realpath(path))
-    handle, temporary = tempfile.mkstemp(prefix=".config-", dir=target.parent)  # mode 0600
-    try:
-        with open(handle, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(handle)
-        os.replace(temporary, target)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-    sync_folder(target.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Makes a rename in `folder` survive a power cut, where the system can."""
-    if os.name == "nt":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    replace_whole(Path(os.path.realpath(path)), text.encode("utf-8"), 0o600)

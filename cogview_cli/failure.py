@@ -1,0 +1,77 @@
+"""A try that brought no image: its class, its words, its exit code, the next step. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cogview_cli.codes import CODES, Kind
+from cogview_cli.errors import ExitCode
+from cogview_cli.outcome import Problem
+from cogview_cli.retry import GiveUp
+from cogview_cli.wire import ApiError
+
+EXIT_OF_KIND = {
+    Kind.THROTTLE: ExitCode.TEMPORARY,
+    Kind.OVERLOAD: ExitCode.TEMPORARY,
+    Kind.TRANSIENT: ExitCode.TEMPORARY,
+    Kind.REFUSED: ExitCode.REFUSED,
+    Kind.BAD_REQUEST: ExitCode.REJECTED,
+    Kind.ACCOUNT: ExitCode.ACCOUNT,
+    Kind.QUOTA: ExitCode.BUDGET,
+    Kind.UNKNOWN: ExitCode.UNKNOWN,
+    Kind.NOT_THE_API: ExitCode.MACHINE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A try without an image; `kind` None means it was never sent."""
+
+    kind: Kind | None
+    code: str
+    message: str
+    error: ApiError | None = None
+
+    @property
+    def words(self) -> str:
+        """The failure in one line: the code's meaning and the server's own words."""
+        meaning = CODES[self.code].meaning if self.code in CODES else ""
+        parts = [f"code {self.code}" if self.code else "", meaning, self.message]
+        return ": ".join(part for part in parts if part)
+
+    def problem(self, why: GiveUp) -> Problem:
+        """What to tell the user."""
+        exit_code = EXIT_OF_KIND[self.kind] if self.kind else ExitCode.TEMPORARY
+        reason = f" ({why.reason})" if why.reason else ""
+        return Problem(
+            code=self.code or (self.kind.value if self.kind else "network"),
+            message=f"{self._what()}{reason}",
+            exit_code=exit_code,
+            http_status=self.error.status if self.error else None,
+            retryable=exit_code is ExitCode.TEMPORARY,
+            hint=_hint(self.kind, self.code),
+        )
+
+    def _what(self) -> str:
+        if self.kind is not Kind.UNKNOWN:
+            return self.words
+        return f"outcome unknown, it may have been paid: {self.words}"
+
+
+_HINTS = {
+    Kind.ACCOUNT: "cogview config check",
+    Kind.QUOTA: "wait until the quota is renewed, then run it again",
+    Kind.UNKNOWN: "cogview history --unknown; not repeated (--on-unknown retry may pay twice)",
+    Kind.NOT_THE_API: "check --base-url: cogview config show --origin",
+    Kind.REFUSED: "change the prompt",
+    Kind.BAD_REQUEST: "check model, size and quality: cogview sizes",
+    Kind.THROTTLE: "run it again later, or lower --jobs",
+}
+
+
+def _hint(kind: Kind | None, code: str) -> str:
+    if code == "1113":
+        return "top up the account; keys of a Coding Plan do not pay for images"
+    if kind is None:
+        return "check the network and --base-url, then run it again: cogview config check"
+    return _HINTS.get(kind, "run it again later")
