@@ -1,0 +1,206 @@
+"""A checked `gen` plan carried out: jobs, reports, exit code; or only shown."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from cogview_cli import models, output
+from cogview_cli.config.settings import Settings
+from cogview_cli.config.store import state_dir
+from cogview_cli.destination import Destination, Target
+from cogview_cli.errors import ExitCode, MachineError
+from cogview_cli.names import slug
+from cogview_cli.outcome import Outcome, SavedFile, Summary
+from cogview_cli.wire import ImageRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenPlan:
+    """Everything `gen` was asked for, checked."""
+
+    settings: Settings
+    request: ImageRequest
+    destination: Destination
+    count: int
+    source: dict[str, Any] | None
+    style: output.Style
+    dry_run: bool
+    relative: bool
+
+
+def target_of(plan: GenPlan, n: int, now: float, key: str = "") -> Target:
+    request, local = plan.request, time.localtime(now)
+    fields = {
+        "index": 1,
+        "n": n,
+        "slug": slug(request.prompt),
+        "id": key[:8],
+        "model": request.model,
+        "size": request.size or "default",
+        "date": time.strftime("%Y%m%d", local),
+        "time": time.strftime("%H%M%S", local),
+    }
+    return Target(destination=plan.destination, fields=fields)
+
+
+def show(plan: GenPlan) -> int:
+    """Prints the requests and the price; sends nothing, creates nothing."""
+    price = models.price_of(plan.request.model)
+    for n in range(1, plan.count + 1):
+        if plan.style.json:
+            record = {"type": "request", "index": 1, "n": n, **plan.request.body()}
+            output.write_json({**record, "cost": None if price is None else str(price)})
+        else:
+            output.write_json(plan.request.body())
+    total = "unknown" if price is None else f"{price * plan.count} CNY"
+    if plan.style.json:
+        cost = "0"
+        most = None if price is None else str(price * plan.count)
+        output.write_json(
+            {
+                "type": "summary",
+                "requests": plan.count,
+                "cost": cost,
+                "cost_max": most,
+                "exit_code": 0,
+            }
+        )
+    if not plan.style.quiet:
+        output.say(f"{plan.count} request(s), price {total}; nothing was sent")
+    return 0
+
+
+def run(plan: GenPlan) -> int:
+    """Runs the plan; the exit code."""
+    import asyncio
+
+    summary = Summary(single=True)
+    base = str(Path.cwd()) if plan.relative else None
+    reporter = output.Reporter(plan.style, relative_to=base)
+    try:
+        asyncio.run(_run(plan, summary, reporter))
+    finally:
+        if sum(summary.counts.values()):
+            _close(reporter, summary)
+    return int(summary.exit_code)
+
+
+def _close(reporter: output.Reporter, summary: Summary) -> None:
+    try:
+        reporter.summary(summary)
+    except output.StdoutClosed:
+        summary.stopped = ExitCode.STDOUT_CLOSED
+
+
+async def _run(plan: GenPlan, summary: Summary, reporter: output.Reporter) -> None:
+    from cogview_cli import session
+    from cogview_cli.files import check_writable, ensure_folder
+
+    width = session.slots_width(plan.settings, plan.request.model)
+    jobs, ready = _jobs(plan)
+    for outcome in ready:
+        summary.add(outcome)
+        reporter.outcome(outcome)
+    if not jobs:
+        return
+    if plan.destination.stdout:
+        state_dir().mkdir(mode=0o700, parents=True, exist_ok=True)
+    for folder in {job.target.place()[0] for job in jobs}:
+        ensure_folder(folder, Path(plan.destination.root))
+        check_writable(folder)
+
+    def report(outcome: Outcome) -> None:
+        summary.add(outcome)
+        if plan.destination.stdout and outcome.files:
+            _to_stdout(outcome.files[0])
+        reporter.outcome(outcome)
+
+    with reporter.working(_working_text(plan)):
+        async with session.generator(plan.settings, reporter.note, width) as generator:
+            await session.run_all(generator, jobs, report, width * 2)
+            if generator.stop_reason and not generator.stop_reason.code.startswith("budget"):
+                summary.stopped = generator.stop_reason.exit_code
+
+
+def _working_text(plan: GenPlan) -> str:
+    expected = models.expected_seconds(plan.request.model, plan.request.quality)
+    usual = f" (usually {'-'.join(map(str, dict.fromkeys(expected)))} s)" if expected else ""
+    return f"{plan.request.model} is drawing{usual}"
+
+
+def _jobs(plan: GenPlan) -> tuple[list[Any], list[Outcome]]:
+    """The jobs to run, and the outcomes of those that need none."""
+    import hashlib
+    import secrets
+
+    from cogview_cli.generate import Job
+
+    now, namespace = time.time(), f"gen:{secrets.token_hex(16)}"
+    jobs: list[Job] = []
+    ready: list[Outcome] = []
+    for n in range(1, plan.count + 1):
+        key = hashlib.sha256(f"{namespace}\n{n}".encode()).hexdigest()
+        target = target_of(plan, n, now, key)
+        if there := _existing(plan, target):
+            ready.append(_skipped(plan, n, there))
+            continue
+        jobs.append(
+            Job(
+                index=1,
+                n=n,
+                request=plan.request,
+                target=target,
+                key=key,
+                namespace=namespace,
+                source=plan.source,
+            )
+        )
+    return jobs, ready
+
+
+def _existing(plan: GenPlan, target: Target) -> Path | None:
+    """The image that makes this one needless under --on-exists skip."""
+    policy = plan.destination.on_exists
+    if policy not in ("skip", "fail") or plan.destination.stdout:
+        return None
+    there = target.existing()
+    if there and policy == "fail":
+        raise MachineError(
+            f"'{there}' exists; nothing was sent", hint="choose another --output or --on-exists"
+        )
+    return there
+
+
+def _skipped(plan: GenPlan, n: int, there: Path) -> Outcome:
+    beside = there.with_name(there.name + ".json")
+    file = SavedFile(
+        file=str(there),
+        sidecar=str(beside) if beside.exists() else None,
+        format=there.suffix.lstrip("."),
+        width=0,
+        height=0,
+        bytes=there.stat().st_size,
+        sha256="",
+    )
+    request = plan.request
+    return Outcome(
+        status="skipped",
+        index=1,
+        n=n,
+        prompt=request.prompt,
+        model=request.model,
+        size=request.size,
+        cost=Decimal(0),
+        files=(file,),
+    )
+
+
+def _to_stdout(file: SavedFile) -> None:
+    """Hands the checked bytes over, then removes the file; on failure it stays."""
+    path = Path(file.file)
+    output.write_data(path.read_bytes())
+    path.unlink()
