@@ -6,6 +6,7 @@ import errno
 import os
 import secrets
 import shutil
+import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -124,12 +125,9 @@ def ensure_folder(folder: Path, root: Path) -> None:
 
 def check_writable(folder: Path, need: int = FREE_BYTES_OUTPUT) -> None:
     """Raises MachineError unless a file can be made in `folder` and `need` bytes are free."""
-    probe = temporary_beside(folder, "probe")
     try:
-        try:
-            write_synced(probe, b"")
-        finally:
-            probe.unlink(missing_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as probe:  # nameless where the system can
+            os.fsync(probe.fileno())
         free = shutil.disk_usage(folder).free
     except OSError as error:
         raise MachineError(

@@ -104,7 +104,7 @@ def _counted(
 ) -> Wait | GiveUp:
     count: int = getattr(tally, field)
     if count >= limit:
-        return GiveUp(f"tried {count + 1} times")
+        return GiveUp(f"tried {count + 1} times" if count else "")
     after = replace(tally, **{field: count + 1})
     return _within(backoff(count + 1, base, uniform), after, policy, retry_after, uniform)
 

@@ -184,7 +184,7 @@ def _flag_layer(flags: Mapping[str, object | None]) -> Layer:
         if value is not None:
             no = "no-" if value is False else ""
             flag = f"--{no}{SETTINGS[name].option}"
-            hint = f"see: cogview --help, {flag}"
+            hint = f"cogview gen --help, under {flag}"
             layer[name] = _Given(value, f"flag {flag}", flag, UsageError, hint)
     return layer
 
