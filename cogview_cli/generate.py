@@ -19,7 +19,7 @@ from cogview_cli.budget import Budget
 from cogview_cli.client import AnswerLost, ApiClient, NotSent
 from cogview_cli.codes import Kind
 from cogview_cli.destination import Target
-from cogview_cli.errors import CogviewError, ExitCode, MachineError
+from cogview_cli.errors import CogviewError, ExitCode, MachineError, Temporary
 from cogview_cli.failure import Failure
 from cogview_cli.finish import Finisher, outcome_of
 from cogview_cli.ledger import Entry, Intent, Ledger
@@ -106,6 +106,9 @@ class Generator:
                 if result.kind is Kind.UNKNOWN:
                     entry = None  # its row stays unknown; the next try gets its own
         except asyncio.CancelledError:
+            return self._never_sent(job, entry)
+        except Temporary as error:  # nobody lets go of a slot
+            self.stop(problem_of(error))
             return self._never_sent(job, entry)
         assert entry is not None
         return await self._finisher.finish(entry)

@@ -91,7 +91,11 @@ class _SlotTable:
         if name not in self._slots:
             whose = f"{self._target.base_url}\n{self._target.account}\n{name}"
             folder = self._folder / hashlib.sha256(whose.encode()).hexdigest()[:16]
-            self._slots[name] = Slots(folder, slots_width(self._settings, name))
+            self._slots[name] = Slots(
+                folder,
+                slots_width(self._settings, name),
+                patience=policy_of(self._settings).max_wait,
+            )
             self._made.append(folder)
         return self._slots[name]
 

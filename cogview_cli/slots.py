@@ -16,6 +16,7 @@ from pathlib import Path
 
 from filelock import BaseFileLock, Timeout
 
+from cogview_cli.errors import Temporary
 from cogview_cli.liveness import kernel_lock
 
 POLL_SECONDS = (0.02, 0.08)
@@ -50,13 +51,15 @@ class Share:
 class Slots:
     """`width` slots in `folder`; `hold` waits for one."""
 
-    def __init__(self, folder: Path, width: int) -> None:
+    def __init__(self, folder: Path, width: int, *, patience: float = 600.0) -> None:
+        """`patience`: seconds to wait while other processes hold every slot."""
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.share = Share(width)
         self._folder = folder
         self._held: set[int] = set()
         self._freed = asyncio.Event()
         self._pause_until = 0.0
+        self._patience = patience
 
     def pause(self, seconds: float) -> None:
         """Nobody of this process starts a generation for so long: the platform is busy."""
@@ -79,6 +82,7 @@ class Slots:
 
     async def _acquire(self, stopping: asyncio.Event) -> tuple[BaseFileLock, int] | None:
         loop = asyncio.get_running_loop()
+        hopeful = loop.time()
         while not stopping.is_set():
             pause = self._pause_until - loop.time()
             if pause > 0:
@@ -86,6 +90,9 @@ class Slots:
             elif len(self._held) < self.share.limit and (found := self._try()):
                 return found
             else:
+                hopeful = loop.time() if self._held else hopeful
+                if loop.time() - hopeful > self._patience:
+                    raise _all_taken(self._patience)
                 await self._wait()
         return None
 
@@ -110,3 +117,10 @@ class Slots:
                 await self._freed.wait()
         except TimeoutError:
             return
+
+
+def _all_taken(seconds: float) -> Temporary:
+    return Temporary(
+        f"other cogview processes have held every slot for {seconds:.0f} s",
+        hint="run it again later; a stopped process keeps its slots: ps aux | grep cogview",
+    )

@@ -303,3 +303,29 @@ def test_no_prompt_on_a_terminal_is_told_at_once(sandbox: SandboxThread) -> None
     code, shown = on_terminal(sandbox)
     assert code == 2
     assert b"there is no prompt" in shown
+
+
+def test_a_stopped_process_that_holds_the_slots_is_exit_75(tmp_path: Path) -> None:
+    """The other process is told of, and nothing is sent."""
+    with SandboxThread(latency=(20.0, 20.0)) as box:
+        environment = {
+            **os.environ,
+            "COGVIEW_BASE_URL": box.base_url,
+            "COGVIEW_API_KEY": "k",
+        }
+        command = [sys.executable, "-m", "cogview_cli", "gen", "--jobs", "1"]
+        holder = subprocess.Popen([*command, "first"], env=environment)
+        try:
+            while not box.books.posts["first"]:
+                assert holder.poll() is None
+            holder.send_signal(signal.SIGSTOP)
+            late = [*command, "second", "--max-wait", "0.3"]
+            done = subprocess.run(
+                late, env=environment, capture_output=True, text=True, check=False
+            )
+        finally:
+            holder.kill()
+            holder.wait()
+    assert done.returncode == 75, done
+    assert "held every slot" in done.stderr
+    assert box.books.posts["second"] == 0

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cogview_cli.errors import Temporary
 from cogview_cli.slots import GROW_AFTER, Share, Slots
 
 CHILD = """
@@ -190,3 +191,33 @@ def test_a_killed_process_frees_its_slot_at_once(tmp_path: Path) -> None:
         process.kill()
         process.communicate()
     asyncio.run(enter(10))
+
+
+def test_a_holder_that_never_lets_go_ends_the_wait_with_a_temporary_error(tmp_path: Path) -> None:
+    """A stopped process keeps its slots; a cron job must not hang on it for ever."""
+
+    async def wait_in_vain() -> None:
+        holder, waiter = Slots(tmp_path, 1), Slots(tmp_path, 1, patience=0.1)
+        async with holder.hold(asyncio.Event()):
+            with pytest.raises(Temporary, match="held every slot"):
+                async with waiter.hold(asyncio.Event()):
+                    pass
+
+    asyncio.run(wait_in_vain())
+
+
+def test_waiting_for_a_slot_of_ones_own_run_has_no_limit(tmp_path: Path) -> None:
+    async def wait_for_own() -> bool:
+        slots, never = Slots(tmp_path, 1, patience=0.05), asyncio.Event()
+
+        async def second() -> bool:
+            async with slots.hold(never):
+                return True
+
+        async with slots.hold(never):
+            task = asyncio.create_task(second())
+            await asyncio.wait({task}, timeout=0.2)
+            assert not task.done()
+        return await task
+
+    assert asyncio.run(wait_for_own())
