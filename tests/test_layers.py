@@ -21,7 +21,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("config", "config.keys", "config.docs", "sidecar", "output", "sandbox"),
     ("finish", "failure", "rescue", "config.check", "state"),
     ("generate",),
-    ("session",),
+    ("runner",),
     ("commands",),
     ("app",),
     ("__main__",),

@@ -97,10 +97,10 @@ def _close(reporter: output.Reporter, summary: Summary) -> None:
 
 
 async def _run(plan: GenPlan, summary: Summary, reporter: output.Reporter) -> None:
-    from cogview_cli import session
+    from cogview_cli import runner
     from cogview_cli.files import check_writable, ensure_folder
 
-    width = session.slots_width(plan.settings, plan.request.model)
+    width = runner.slots_width(plan.settings, plan.request.model)
     jobs, ready = _jobs(plan)
     for outcome in ready:
         summary.add(outcome)
@@ -120,8 +120,8 @@ async def _run(plan: GenPlan, summary: Summary, reporter: output.Reporter) -> No
         reporter.outcome(outcome)
 
     with reporter.working(_working_text(plan)):
-        async with session.generator(plan.settings, reporter.note, width) as generator:
-            await session.run_all(generator, jobs, report, width * 2)
+        async with runner.generator(plan.settings, reporter.note, width) as generator:
+            await runner.run_all(generator, jobs, report, width * 2)
             if generator.stop_reason and not generator.stop_reason.code.startswith("budget"):
                 summary.stopped = generator.stop_reason.exit_code
 
