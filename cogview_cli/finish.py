@@ -17,7 +17,7 @@ from typing import Any
 from cogview_cli import images, links, sidecar
 from cogview_cli.destination import Target
 from cogview_cli.download import Downloader, DownloadFailed, Fetched, store_base64
-from cogview_cli.errors import ExitCode
+from cogview_cli.errors import ExitCode, MachineError
 from cogview_cli.files import publish
 from cogview_cli.ledger import Entry, Ledger
 from cogview_cli.outcome import Outcome, Problem, SavedFile
@@ -42,6 +42,10 @@ class Finisher:
         files = [SavedFile(**record) for record in entry.files]
         try:
             await self._finish_all(entry, reply, files)
+            records = [asdict(file) for file in files]
+            await self._ledger.call(self._ledger.saved, entry.id, records)
+        except MachineError as error:
+            return await self._unsaved(entry, reply, files, error.message, gone=False)
         except DownloadFailed as failure:
             return await self._unsaved(entry, reply, files, str(failure), gone=failure.gone)
         except OSError as error:
@@ -51,7 +55,6 @@ class Finisher:
             return await self._unsaved(
                 entry, reply, files, "stopped before it was saved", gone=False
             )
-        await self._ledger.call(self._ledger.saved, entry.id, [asdict(file) for file in files])
         return outcome_of(entry, "saved", reply=reply, files=files)
 
     async def _finish_all(self, entry: Entry, reply: Reply, files: list[SavedFile]) -> None:
@@ -99,7 +102,7 @@ class Finisher:
         wanted = target.destination.format
         if wanted not in ("original", fetched.info.format):
             fetched = _converted(part, wanted)
-        suffix = _suffix(target, fetched.info.format)
+        suffix = images.SUFFIXES[fetched.info.format]
         stem = stem if number == 0 else f"{stem}-{number + 1}"
         folder = part.parent
         path = self._ours(folder / f"{stem}{suffix}", fetched) or publish(
@@ -181,10 +184,6 @@ def outcome_of(
 
 def _put(files: list[SavedFile], number: int, saved: SavedFile) -> None:
     files[number:] = [saved, *files[number + 1 :]]
-
-
-def _suffix(target: Target, format: str) -> str:
-    return images.SUFFIXES[format]
 
 
 def _free(path: Path, id: str) -> bool:

@@ -175,7 +175,7 @@ class Generator:
         if lost.partial and isinstance(decode(lost.partial), Reply):
             return await self._keep(job, entry, lost.partial, seconds)
         self._budget.lost(job.price)
-        await self._ledger.call(self._ledger.unknown, entry.id, str(lost), lost.partial)
+        await self._record(self._ledger.unknown, entry.id, str(lost), lost.partial)
         return Failure(Kind.UNKNOWN, "", str(lost))
 
     async def _keep(
@@ -198,9 +198,7 @@ class Generator:
         failure = Failure(error.kind, error.code, error.message, error)
         if error.kind is Kind.UNKNOWN:
             self._budget.lost(job.price)
-            await self._ledger.call(
-                self._ledger.unknown, entry.id, error.message, answer, error.code
-            )
+            await self._record(self._ledger.unknown, entry.id, error.message, answer, error.code)
             return failure
         if error.kind is Kind.REFUSED and not error.code:
             self._budget.lost(job.price)  # a 200 without a picture: perhaps charged all the same
@@ -208,15 +206,25 @@ class Generator:
             self._budget.free(job.price)
         if error.kind in (Kind.REFUSED, Kind.BAD_REQUEST):
             record = self._ledger.rejected
-            await self._ledger.call(record, entry.id, answer, error.code, error.message)
+            await self._record(record, entry.id, answer, error.code, error.message)
             return failure
-        await self._ledger.call(self._ledger.not_sent, entry.id, error.message, error.code)
+        await self._record(self._ledger.not_sent, entry.id, error.message, error.code)
         return failure
 
     async def _not_sent(self, job: Job, entry: Entry, failure: Failure) -> Failure:
         self._budget.free(job.price)
-        await self._ledger.call(self._ledger.not_sent, entry.id, failure.message)
+        await self._record(self._ledger.not_sent, entry.id, failure.message)
         return failure
+
+    async def _record(self, method: Callable[..., None], *args: object) -> None:
+        """Notes how a try ended; a ledger that cannot take it ends the run, not the outcome.
+
+        The intent stays on the disk, so the next run counts the request as unknown.
+        """
+        try:
+            await self._ledger.call(method, *args)
+        except MachineError as error:
+            self.stop(problem_of(error))
 
     def _rescued(self, job: Job, entry: Entry, answer: Answer, error: MachineError) -> Outcome:
         """The ledger could not take a paid answer: keep it wherever there is room."""

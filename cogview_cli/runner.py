@@ -84,7 +84,6 @@ class _SlotTable:
     def __init__(self, settings: Settings, target: Endpoint, folder: Path) -> None:
         self._settings, self._target, self._folder = settings, target, folder / "slots"
         self._slots: dict[str, Slots] = {}
-        self._made: list[Path] = []
 
     def __call__(self, model: str) -> Slots:
         name = models.wire_name(model)
@@ -96,14 +95,13 @@ class _SlotTable:
                 slots_width(self._settings, name),
                 patience=policy_of(self._settings).max_wait,
             )
-            self._made.append(folder)
         return self._slots[name]
 
     def forget(self) -> None:
         """Removes the slots of a sandbox that nobody else can reach."""
         if self._target.account == SANDBOX_ACCOUNT:
-            for folder in self._made:
-                shutil.rmtree(folder, ignore_errors=True)
+            for slots in self._slots.values():
+                shutil.rmtree(slots.folder, ignore_errors=True)
 
 
 @asynccontextmanager

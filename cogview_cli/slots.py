@@ -55,7 +55,7 @@ class Slots:
         """`patience`: seconds to wait while other processes hold every slot."""
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.share = Share(width)
-        self._folder = folder
+        self.folder = folder
         self._held: set[int] = set()
         self._freed = asyncio.Event()
         self._pause_until = 0.0
@@ -100,7 +100,7 @@ class Slots:
         numbers = [n for n in range(self.share.ceiling) if n not in self._held]
         random.shuffle(numbers)
         for number in numbers:
-            lock = kernel_lock(self._folder / f"{number:03}.lock")
+            lock = kernel_lock(self.folder / f"{number:03}.lock")
             try:
                 lock.acquire()
             except Timeout:

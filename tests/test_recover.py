@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from cogview_cli.errors import MachineError
 from cogview_cli.ledger import Entry, Ledger
 from cogview_cli.sandbox.thread import SandboxThread
 from tests.conftest import Run
@@ -287,3 +288,36 @@ def test_a_rescued_answer_is_taken_back(cogview: Run, sandbox: SandboxThread) ->
     assert ended.code == 0, ended
     assert Path("cat.png").is_file() and not kept.exists()
     assert sandbox.books.posts.total() == 1
+
+
+def _full(*_: object, **__: object) -> None:
+    raise MachineError("the ledger: disk full")
+
+
+def test_an_unknown_outcome_the_ledger_cannot_take_is_still_exit_5(
+    cogview: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exit 9 would hide that money may be gone."""
+    monkeypatch.setattr(Ledger, "unknown", _full)
+    ended = cogview("gen", "猫 sandbox:lost-answer")
+    assert ended.code == 5, ended
+
+
+def test_a_picture_the_ledger_cannot_note_is_exit_6_and_recover_takes_it_as_it_is(
+    cogview: Run, sandbox: SandboxThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(Ledger, "saved", _full)
+        assert cogview("gen", "猫", "-o", "cat.png").code == 6
+    assert cogview("recover").code == 0
+    assert [path.name for path in sorted(Path().iterdir())] == ["cat.png", "cat.png.json"]
+    assert sandbox.books.posts["猫"] == 1
+
+
+def test_bytes_for_stdout_need_a_state_folder_too(
+    cogview: Run, sandbox: SandboxThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("file").write_text("")
+    monkeypatch.setenv("COGVIEW_STATE_DIR", str(Path("file").absolute() / "state"))
+    assert cogview("gen", "猫", "-o", "-").code == 9
+    assert not sandbox.books.posts

@@ -108,7 +108,7 @@ async def _run(plan: GenPlan, summary: Summary, reporter: output.Reporter) -> No
     if not jobs:
         return
     if plan.destination.stdout:
-        state_dir().mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make_state_folder()
     for folder in {job.target.place()[0] for job in jobs}:
         ensure_folder(folder, Path(plan.destination.root))
         check_writable(folder)
@@ -124,6 +124,16 @@ async def _run(plan: GenPlan, summary: Summary, reporter: output.Reporter) -> No
             await runner.run_all(generator, jobs, report, width * 2)
             if generator.stop_reason and not generator.stop_reason.code.startswith("budget"):
                 summary.stopped = generator.stop_reason.exit_code
+
+
+def _make_state_folder() -> None:
+    try:
+        state_dir().mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise MachineError(
+            f"the state folder '{state_dir()}': {error.strerror}",
+            hint="set COGVIEW_STATE_DIR to a folder that can be written",
+        ) from None
 
 
 def _working_text(plan: GenPlan) -> str:
