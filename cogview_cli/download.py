@@ -21,15 +21,8 @@ from pathlib import Path
 import httpx
 
 from cogview_cli import images
-from cogview_cli.network import (
-    CONNECT_SECONDS,
-    address,
-    is_loopback,
-    is_public,
-    new_client,
-    tls_failure,
-    uses_proxy,
-)
+from cogview_cli.hosts import address, is_loopback, is_public
+from cogview_cli.network import CONNECT_SECONDS, new_client, tls_failure, uses_proxy
 
 SIZE_LIMIT = 64 * 2**20
 TOTAL_SECONDS = 120.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cogview_cli.budget import Budget
 from cogview_cli.codes import CODES, Kind
 from cogview_cli.errors import ExitCode
 from cogview_cli.outcome import Problem
@@ -75,3 +76,44 @@ def _hint(kind: Kind | None, code: str) -> str:
     if kind is None:
         return "check the network and --base-url, then run it again: cogview config check"
     return _HINTS.get(kind, "run it again later")
+
+
+CLAIMED = Problem(
+    code="claimed",
+    message="another cogview process is making this picture",
+    exit_code=ExitCode.TEMPORARY,
+    retryable=True,
+    hint="run it again later",
+)
+
+
+def worn_out(failure: Failure) -> Problem:
+    """The run has used up its allowance of failures."""
+    return Problem(
+        code="network",
+        message=f"not sent: too many requests failed ({failure.words})",
+        exit_code=ExitCode.TEMPORARY,
+        retryable=True,
+        hint="check the network (cogview config check), then run it again",
+    )
+
+
+def all_rejected(failure: Failure) -> Problem:
+    """The same mistake in every request: the rest would fare no better."""
+    return Problem(
+        code="all-rejected",
+        message=f"not sent: the API rejected every request so far with {failure.words}",
+        exit_code=ExitCode.REJECTED,
+        hint="check model, size and quality: cogview sizes",
+    )
+
+
+def over_budget(budget: Budget) -> Problem:
+    """--max-cost is reached."""
+    return Problem(
+        code="budget",
+        message=f"--max-cost {budget.limit} CNY leaves no room for another image"
+        f" (spent or perhaps spent: {budget.most + budget.in_flight} CNY)",
+        exit_code=ExitCode.BUDGET,
+        hint="raise --max-cost to go on",
+    )

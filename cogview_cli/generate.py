@@ -9,48 +9,30 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from decimal import Decimal
-from typing import Any
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from cogview_cli import links, models
 from cogview_cli.budget import Budget
 from cogview_cli.client import AnswerLost, ApiClient, NotSent
 from cogview_cli.codes import Kind
-from cogview_cli.destination import Target
 from cogview_cli.errors import CogviewError, ExitCode, MachineError, Temporary
-from cogview_cli.failure import Failure
+from cogview_cli.failure import CLAIMED, Failure, all_rejected, over_budget, worn_out
 from cogview_cli.finish import Finisher, outcome_of
-from cogview_cli.ledger import Entry, Intent, Ledger
+from cogview_cli.health import Health
+from cogview_cli.job import Job
+from cogview_cli.ledger import Claimed, Entry, Intent, Ledger
 from cogview_cli.outcome import Outcome, Problem, problem_of
 from cogview_cli.rescue import rescue
 from cogview_cli.retry import GiveUp, Policy, Tally, Wait, decide
 from cogview_cli.slots import Slots
-from cogview_cli.wire import Answer, ApiError, ImageRequest, Reply, decode
+from cogview_cli.wire import Answer, ApiError, Reply, decode
 
 Notify = Callable[[str], None]
 
 # After one of these no other request of the run would fare better.
 _ENDS_THE_RUN = {Kind.ACCOUNT, Kind.QUOTA, Kind.NOT_THE_API}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """One wanted image: what to ask, where it goes, how it is told from others."""
-
-    index: int
-    n: int
-    request: ImageRequest
-    target: Target
-    key: str
-    namespace: str
-    source: dict[str, Any] | None = None
-
-    @property
-    def price(self) -> Decimal:
-        """CNY; 0 where the price is not known."""
-        return models.price_of(self.request.model) or Decimal(0)
 
 
 class Generator:
@@ -80,8 +62,16 @@ class Generator:
         self._account = account
         self.notify = notify
         self._uniform = uniform
+        self._health = Health()
+        self._probe = asyncio.Lock()
         self._stopping = asyncio.Event()
         self.stop_reason: Problem | None = None
+        self.in_flight = 0
+
+    @property
+    def stopping(self) -> bool:
+        """Whether nothing new is sent any more."""
+        return self._stopping.is_set()
 
     def stop(self, reason: Problem) -> None:
         """Nothing new is sent from now on; what is in flight is waited for."""
@@ -93,7 +83,7 @@ class Generator:
         tally, entry = Tally(), None
         try:
             while True:
-                entry, result = await self._try(job, entry)
+                entry, result = await self._try(job, entry, tally)
                 if isinstance(result, Outcome):
                     return result
                 if isinstance(result, Reply):
@@ -104,42 +94,82 @@ class Generator:
                 tally = next_step.tally
                 await self._pause(next_step, result, job)
                 if result.kind is Kind.UNKNOWN:
-                    entry = None  # its row stays unknown; the next try gets its own
+                    # Its row stays unknown; the next try gets its own.
+                    assert entry is not None
+                    job, entry = replace(job, known=job.known | {entry.id}), None
         except asyncio.CancelledError:
-            return self._never_sent(job, entry)
+            return self.never_sent(job, entry)
         except Temporary as error:  # nobody lets go of a slot
             self.stop(problem_of(error))
-            return self._never_sent(job, entry)
+            return self.never_sent(job, entry)
         assert entry is not None
         return await self._finisher.finish(entry)
 
+    async def finish(self, entry: Entry) -> Outcome:
+        """Saves the images of an answer that an earlier run kept. Free."""
+        return await self._finisher.finish(entry)
+
     async def _try(
-        self, job: Job, entry: Entry | None
+        self, job: Job, entry: Entry | None, tally: Tally
     ) -> tuple[Entry | None, Outcome | Reply | Failure]:
         slots = self._slots(job.request.model)
-        async with slots.hold(self._stopping) as epoch:
+        async with self._turn(), slots.hold(self._stopping) as epoch:
             if self._stopping.is_set():
-                return entry, self._never_sent(job, entry)
+                return entry, self.never_sent(job, entry)
             if not self._budget.reserve(job.price):
-                self.stop(_over_budget(self._budget))
-                return entry, self._never_sent(job, entry)
+                self.stop(over_budget(self._budget))
+                return entry, self.never_sent(job, entry)
             try:
                 entry = await self._intend(job, entry)
-            except CogviewError as error:
+            except (CogviewError, Claimed) as error:
                 self._budget.free(job.price)
-                self.stop(problem_of(error))
-                return entry, self._never_sent(job, entry)
-            result = await self._post(job, entry)
-            if isinstance(result, Failure) and result.code in ("1302", "1303"):
-                slots.share.throttled(epoch)
-            elif isinstance(result, Reply):
-                slots.share.answered()
+                return entry, self._not_intended(job, entry, error)
+            self.in_flight += 1
+            try:
+                result = await self._post(job, entry)
+            finally:
+                self.in_flight -= 1
+            self._learn(result, slots, epoch, tally)
+            if isinstance(result, Reply):
                 entry = await self._ledger.call(self._ledger.get, entry.id)
             return entry, result
 
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """While the network seems dead, one request at a time finds out."""
+        if not self._health.probing:
+            yield
+            return
+        async with self._probe:
+            yield
+
+    def _not_intended(
+        self, job: Job, entry: Entry | None, error: CogviewError | Claimed
+    ) -> Outcome:
+        if isinstance(error, CogviewError):  # no ledger, no POST
+            self.stop(problem_of(error))
+            return self.never_sent(job, entry)
+        return self._outcome(job, None, "not_sent", CLAIMED)
+
+    def _learn(
+        self, result: Outcome | Reply | Failure, slots: Slots, epoch: int, tally: Tally
+    ) -> None:
+        """What this answer says about the next requests."""
+        if isinstance(result, Reply):
+            slots.share.answered()
+            self._health.answered(tally.transient + tally.unsent)
+        elif isinstance(result, Failure):
+            if result.code in ("1302", "1303"):
+                slots.share.throttled(epoch)
+            self._health.failed(result.kind, result.code)
+            if self._health.exhausted:
+                self.stop(worn_out(result))
+            elif self._health.all_alike:
+                self.stop(all_rejected(result))
+
     async def _intend(self, job: Job, entry: Entry | None) -> Entry:
         if entry is not None:
-            await self._ledger.call(self._ledger.intend_again, entry.id)
+            await self._ledger.call(self._ledger.intend_again, entry.id, job.known)
             return entry
         intent = Intent(
             key=job.key,
@@ -152,7 +182,7 @@ class Generator:
             namespace=job.namespace,
             source=job.source,
         )
-        return await self._ledger.call(self._ledger.intend, intent)
+        return await self._ledger.call(self._ledger.intend, intent, job.known)
 
     async def _post(self, job: Job, entry: Entry) -> Outcome | Reply | Failure:
         """Sends the request and puts what came of it into the ledger."""
@@ -186,10 +216,8 @@ class Generator:
             return await self._refused(job, entry, answer, reply)
         self._budget.paid(job.price)
         try:
-            await self._ledger.call(self._ledger.answer, entry.id, answer, seconds)
-            expires = [links.expiry(ref.url) for ref in reply.images if ref.url]
-            known = [at for at in expires if at is not None]
-            await self._ledger.call(self._ledger.expires, entry.id, min(known, default=None))
+            expires = _expiry(reply)
+            await self._ledger.call(self._ledger.answer, entry.id, answer, seconds, expires)
         except MachineError as error:
             return self._rescued(job, entry, answer, error)
         return reply
@@ -272,7 +300,8 @@ class Generator:
         filters = failure.error.content_filter if failure.error else ()
         return replace(outcome, content_filter=filters)
 
-    def _never_sent(self, job: Job, entry: Entry | None) -> Outcome:
+    def never_sent(self, job: Job, entry: Entry | None = None) -> Outcome:
+        """The outcome of a job that the end of the run came before."""
         return self._outcome(job, entry, "not_sent", self.stop_reason)
 
     def _outcome(
@@ -292,11 +321,7 @@ class Generator:
         )
 
 
-def _over_budget(budget: Budget) -> Problem:
-    return Problem(
-        code="budget",
-        message=f"--max-cost {budget.limit} CNY leaves no room for another image"
-        f" (spent or perhaps spent: {budget.most + budget.in_flight} CNY)",
-        exit_code=ExitCode.BUDGET,
-        hint="raise --max-cost to go on",
-    )
+def _expiry(reply: Reply) -> float | None:
+    """When the first of the answer's links dies, Unix seconds."""
+    known = (links.expiry(ref.url) for ref in reply.images if ref.url)
+    return min((at for at in known if at is not None), default=None)

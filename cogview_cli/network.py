@@ -1,8 +1,7 @@
-"""What both HTTP clients share: TLS trust, proxies, and which hosts are private."""
+"""What both HTTP clients share: TLS trust and proxies."""
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import ssl
 from functools import lru_cache
@@ -12,6 +11,7 @@ import httpx
 
 from cogview_cli import __version__
 from cogview_cli.errors import MachineError
+from cogview_cli.hosts import is_loopback
 
 USER_AGENT = f"cogview-cli/{__version__}"
 CONNECT_SECONDS = 10.0
@@ -59,28 +59,6 @@ def new_client(url: httpx.URL, *, read_seconds: float | None) -> httpx.AsyncClie
         raise MachineError(
             f"proxy settings: {error}", hint="check HTTPS_PROXY and ALL_PROXY"
         ) from error
-
-
-def address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """`host` as an IP address if it is written as one."""
-    try:
-        return ipaddress.ip_address(host.strip("[]").partition("%")[0])
-    except ValueError:
-        return None
-
-
-def is_loopback(host: str) -> bool:
-    """Whether `host` names this machine by its spelling alone."""
-    found = address(host)
-    return host.lower().rstrip(".") == "localhost" or bool(found and found.is_loopback)
-
-
-def is_public(ip: str) -> bool:
-    """Whether an address belongs to the public internet (no private, link-local, mapped…)."""
-    found = address(ip)
-    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped:
-        found = found.ipv4_mapped
-    return bool(found and found.is_global and not found.is_multicast)
 
 
 def tls_failure(error: BaseException | None) -> ssl.SSLError | None:

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import shutil
 import signal
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from cogview_cli.config.settings import Settings
 from cogview_cli.download import Downloader
 from cogview_cli.errors import ExitCode
 from cogview_cli.finish import Finisher
-from cogview_cli.generate import Generator, Job, Notify
+from cogview_cli.generate import Generator, Notify
 from cogview_cli.ledger import Ledger
 from cogview_cli.links import redact
 from cogview_cli.outcome import Outcome, Problem
@@ -142,39 +142,47 @@ def _look_back(ledger: Ledger) -> None:
     ledger.purge_expired_links(redact)
 
 
-async def run_all(
-    generator: Generator, jobs: Iterable[Job], report: Callable[[Outcome], None], width: int
-) -> None:
-    """Runs all jobs, `width` at a time, reporting each as it ends.
+Work = Callable[[], Awaitable[Outcome]]
 
-    The first signal, or a closed stdout, lets what is in flight finish; the second
-    signal ends at once.
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """Work to be done, `width` pieces at a time."""
+
+    work: Iterator[Work]
+    width: int
+
+
+async def run_all(
+    generator: Generator, streams: Iterable[Stream], report: Callable[[Outcome], None]
+) -> None:
+    """Runs all streams side by side, reporting each outcome as it comes.
+
+    The first signal, or a closed stdout, lets what is in flight finish and leaves the
+    rest of the work where it is; the second signal ends at once.
     """
-    tasks: set[asyncio.Task[Outcome]] = set()
+    workers: set[asyncio.Task[None]] = set()
     failures: list[Exception] = []
-    with _Signals(generator, tasks):
-        for job in jobs:
-            tasks.add(asyncio.create_task(generator.run(job)))
-            if len(tasks) >= width:
-                await _settle_some(generator, tasks, report, failures)
-        while tasks:
-            await _settle_some(generator, tasks, report, failures)
+    with _Signals(generator, workers):
+        for stream in streams:
+            for _ in range(stream.width):
+                worker = _worker(generator, stream.work, report, failures)
+                workers.add(asyncio.create_task(worker))
+        await asyncio.gather(*workers)
     if failures:
         raise failures[0]
 
 
-async def _settle_some(
+async def _worker(
     generator: Generator,
-    tasks: set[asyncio.Task[Outcome]],
+    work: Iterator[Work],
     report: Callable[[Outcome], None],
     failures: list[Exception],
 ) -> None:
-    """Reports what has ended; a failure stops the run but loses no answer in flight."""
-    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    tasks -= done
-    for task in done:
+    """One piece after the other; a failure stops the run but loses no answer in flight."""
+    while not generator.stopping and (piece := next(work, None)):
         try:
-            report(task.result())
+            report(await piece())
         except StdoutClosed:
             message = "stdout was closed"
             problem = Problem(code="stdout", message=message, exit_code=ExitCode.STDOUT_CLOSED)
@@ -188,7 +196,7 @@ async def _settle_some(
 class _Signals:
     """HUP, INT and TERM while a run is on."""
 
-    def __init__(self, generator: Generator, tasks: set[asyncio.Task[Outcome]]) -> None:
+    def __init__(self, generator: Generator, tasks: set[asyncio.Task[None]]) -> None:
         self._generator, self._tasks = generator, tasks
         self._seen = False
 

@@ -58,6 +58,8 @@ class Slots:
         self.folder = folder
         self._held: set[int] = set()
         self._freed = asyncio.Event()
+        # One task at a time looks for a slot: the others cost nothing while they wait.
+        self._looking = asyncio.Lock()
         self._pause_until = 0.0
         self._patience = patience
 
@@ -68,7 +70,8 @@ class Slots:
     @asynccontextmanager
     async def hold(self, stopping: asyncio.Event) -> AsyncIterator[int]:
         """Holds a slot, or none once `stopping` is set; yields the epoch for `throttled`."""
-        found = await self._acquire(stopping)
+        async with self._looking:
+            found = await self._acquire(stopping)
         if found is None:
             yield self.share.epoch
             return

@@ -13,13 +13,13 @@ import cogview_cli
 ROOT = Path(cogview_cli.__file__).parent
 # Lower first. A module imports only from layers before its own.
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("__init__", "errors", "text"),
+    ("__init__", "errors", "text", "hosts"),
     ("models", "names", "codes", "links", "budget", "config.secret"),
     ("files", "wire", "liveness", "config.kinds"),
     ("config.store", "retry", "outcome", "slots", "images", "prompt", "destination", "network"),
     ("config.settings", "ledger", "client", "download"),
     ("config", "config.keys", "config.docs", "sidecar", "output", "sandbox"),
-    ("finish", "failure", "rescue", "config.check", "state"),
+    ("finish", "failure", "job", "health", "rescue", "config.check", "state"),
     ("generate",),
     ("runner",),
     ("commands",),
@@ -31,7 +31,7 @@ HOMES = {
     "PIL": {"images", "sandbox"},
     "typer": {"commands", "app"},
     "rich": {"output"},
-    "sqlite3": {"ledger"},
+    "sqlite3": {"ledger", "batch"},
     "tomlkit": {"config.store", "commands"},
     "filelock": {"liveness", "slots"},
 }

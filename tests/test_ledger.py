@@ -20,9 +20,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from cogview_cli import ledger as ledger_module
+from cogview_cli.ledger import file as ledger_file
 from cogview_cli.errors import MachineError
-from cogview_cli.ledger import PAID_STATES, Entry, Intent, Ledger
+from cogview_cli.ledger import PAID_STATES, Claimed, Entry, Intent, Ledger
 from cogview_cli.links import redact
 from cogview_cli.wire import Answer
 
@@ -246,7 +246,7 @@ def test_a_locked_ledger_is_an_error_and_works_again_afterwards(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also if the lock is met only on commit: a reader is still at work."""
-    monkeypatch.setattr(ledger_module, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(ledger_file, "BUSY_SECONDS", 0.05)
     with Ledger(tmp_path / "s") as opened:
         id = opened.intend(intent()).id
         with closing(sqlite3.connect(opened.path, isolation_level=None)) as reader:
@@ -323,6 +323,7 @@ class Requests(RuleBasedStateMachine):
         self.runs: list[Ledger] = []
         self.owner: dict[str, str] = {}
         self.state: dict[str, str] = {}
+        self.key: dict[str, str] = {}
 
     def open(self) -> Ledger:
         opened = Ledger(Path(self.temporary.name), clock=self.clock)
@@ -354,8 +355,13 @@ class Requests(RuleBasedStateMachine):
 
     @rule(data=st.data(), number=st.integers(0, 3))
     def intend(self, data: st.DataObject, number: int) -> None:
-        run = data.draw(st.sampled_from(self.runs))
-        id = run.intend(intent(str(number))).id
+        run, key = data.draw(st.sampled_from(self.runs)), str(number)
+        if any(self.key[id] == key and s != "not_sent" for id, s in self.state.items()):
+            with pytest.raises(Claimed):
+                run.intend(intent(key))
+            return
+        id = run.intend(intent(key)).id
+        self.key[id] = key
         assert id not in self.state
         self.state[id], self.owner[id] = "intent", run.run
 
@@ -377,8 +383,14 @@ class Requests(RuleBasedStateMachine):
     @rule(data=st.data())
     def again(self, data: st.DataObject) -> None:
         if found := self.one(data, "not_sent"):
-            found[0].intend_again(found[1])
-            self.state[found[1]] = "intent"
+            ledger, id = found
+            rivals = {other for other, key in self.key.items() if key == self.key[id]} - {id}
+            if any(self.state[rival] != "not_sent" for rival in rivals):
+                with pytest.raises(Claimed):
+                    ledger.intend_again(id)
+                return
+            ledger.intend_again(id)
+            self.state[id] = "intent"
 
     @rule(data=st.data(), end=st.sampled_from(["saved", "expired", "unsaved"]))
     def finish(self, data: st.DataObject, end: str) -> None:
@@ -417,3 +429,52 @@ class Requests(RuleBasedStateMachine):
 
 Requests.TestCase.settings = settings(deadline=None, max_examples=12, stateful_step_count=20)
 TestAnyOrderOfRequests = Requests.TestCase
+
+
+def test_a_key_is_claimed_once_in_a_namespace(tmp_path: Path) -> None:
+    """Whatever may have cost money, or was rejected, keeps others from asking again."""
+    with Ledger(tmp_path) as ledger:
+        first = ledger.intend(intent("same"))
+        for end in ("intent", "unknown", "rejected", "answer", "saved", "expired", "resolved"):
+            if end != "intent":
+                ledger._set(first.id, state=end)
+            with pytest.raises(Claimed):
+                ledger.intend(intent("same"))
+        assert [entry.id for entry in ledger.history()] == [first.id]
+        ledger.intend(intent("same", namespace="elsewhere"))
+        ledger.not_sent(first.id, "never connected")
+        assert ledger.intend(intent("same")).state == "intent"
+
+
+def test_a_claim_passes_over_the_requests_its_owner_knows(tmp_path: Path) -> None:
+    with Ledger(tmp_path) as ledger:
+        first = ledger.intend(intent("same"))
+        ledger.unknown(first.id, "lost", None)
+        second = ledger.intend(intent("same"), {first.id})
+        assert second.id != first.id
+        with pytest.raises(Claimed):
+            ledger.intend(intent("same"), {first.id})
+
+
+def test_a_free_repeat_does_not_overtake_another_claim(tmp_path: Path) -> None:
+    with Ledger(tmp_path) as ledger:
+        first = ledger.intend(intent("same"))
+        ledger.not_sent(first.id, "throttled")
+        ledger.intend(intent("same"))
+        with pytest.raises(Claimed):
+            ledger.intend_again(first.id)
+
+
+def test_requests_are_found_by_key_within_their_namespace(tmp_path: Path) -> None:
+    with Ledger(tmp_path) as ledger:
+        a = ledger.intend(intent("a"))
+        ledger.not_sent(a.id, "")
+        again = ledger.intend(intent("a"))
+        b = ledger.intend(intent("b"))
+        ledger.intend(intent("a", namespace="elsewhere"))
+        found = ledger.by_key(a.namespace, ["a", "b", "c"])
+        assert {key: [entry.id for entry in entries] for key, entries in found.items()} == {
+            "a": [a.id, again.id],
+            "b": [b.id],
+        }
+        assert ledger.by_key(a.namespace, []) == {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -121,7 +122,13 @@ async def _run(plan: GenPlan, summary: Summary, reporter: output.Reporter) -> No
 
     with reporter.working(_working_text(plan)):
         async with runner.generator(plan.settings, reporter.note, width) as generator:
-            await runner.run_all(generator, jobs, report, width * 2)
+            waiting = iter(jobs)
+            work = (partial(generator.run, job) for job in waiting)
+            await runner.run_all(
+                generator, [runner.Stream(work, min(len(jobs), width * 2))], report
+            )
+            for job in waiting:
+                report(generator.never_sent(job))
             if generator.stop_reason and not generator.stop_reason.code.startswith("budget"):
                 summary.stopped = generator.stop_reason.exit_code
 
@@ -147,7 +154,7 @@ def _jobs(plan: GenPlan) -> tuple[list[Any], list[Outcome]]:
     import hashlib
     import secrets
 
-    from cogview_cli.generate import Job
+    from cogview_cli.job import Job
 
     now, namespace = time.time(), f"gen:{secrets.token_hex(16)}"
     jobs: list[Job] = []

@@ -19,8 +19,9 @@ from urllib.parse import urlsplit
 from cogview_cli.config import store
 from cogview_cli.config.keys import resolve_key
 from cogview_cli.config.secret import SET_KEY_HINT, Secret
-from cogview_cli.config.settings import Settings, check_base_url, is_loopback
+from cogview_cli.config.settings import Settings, check_base_url
 from cogview_cli.errors import AccountError, CogviewError, MachineError, Temporary
+from cogview_cli.hosts import is_loopback
 from cogview_cli.text import clean
 from cogview_cli.wire import Answer, ApiError, decode
 

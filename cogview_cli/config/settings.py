@@ -9,7 +9,6 @@ batch goes between flag and environment; the batch command applies it.)
 from __future__ import annotations
 
 import dataclasses
-import ipaddress
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from cogview_cli.config import kinds, store
 from cogview_cli.config.kinds import Kind
 from cogview_cli.config.secret import Secret
 from cogview_cli.errors import CogviewError, MachineError, UsageError
+from cogview_cli.hosts import is_loopback
 
 PROFILES: dict[str, dict[str, Any]] = {
     "bigmodel": {"base_url": "https://open.bigmodel.cn/api/paas/v4"},
@@ -273,11 +273,3 @@ def check_base_url(url: str) -> None:
             f"the key is not sent to {url}: it goes to https, or to this machine, only",
             hint=f"use --base-url https://{parts.netloc or 'HOST'}{parts.path}",
         )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether `host` is this machine: 127.0.0.0/8, ::1 or localhost."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"

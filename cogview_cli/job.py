@@ -1,0 +1,31 @@
+"""One wanted image, before anything is sent for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from cogview_cli import models
+from cogview_cli.destination import Target
+from cogview_cli.wire import ImageRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One wanted image: what to ask, where it goes, how it is told from others."""
+
+    index: int
+    n: int
+    request: ImageRequest
+    target: Target
+    key: str
+    namespace: str
+    source: dict[str, Any] | None = None
+    # Earlier requests for the same image that this one passes over.
+    known: frozenset[str] = frozenset()
+
+    @property
+    def price(self) -> Decimal:
+        """CNY; 0 where the price is not known."""
+        return models.price_of(self.request.model) or Decimal(0)

@@ -1,0 +1,113 @@
+"""What the ledger keeps of one request: the intent before it, the entry after it. Pure."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sqlite3
+import time
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from cogview_cli.wire import Answer
+
+# States in which money was spent; `unknown` may have cost as much again.
+PAID_STATES = ("answer", "saved", "expired")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """A request about to be sent. `target` says where its images belong."""
+
+    key: str
+    body: dict[str, Any]
+    target: dict[str, Any]
+    price: Decimal | None
+    currency: str
+    base_url: str
+    account: str
+    namespace: str
+    source: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One row: a request and everything known of it. Times are Unix seconds."""
+
+    id: str
+    key: str
+    run: str
+    state: str
+    attempt: int
+    asked: float
+    price: Decimal | None
+    currency: str
+    base_url: str
+    account: str
+    namespace: str
+    body: dict[str, Any]
+    target: dict[str, Any]
+    source: dict[str, Any] | None
+    answered: float | None
+    generate_s: float | None
+    answer: Answer | None
+    expires: float | None
+    code: str | None
+    message: str | None
+    files: list[dict[str, Any]] = field(default_factory=list)
+
+
+def entry_of(row: sqlite3.Row) -> Entry:
+    """The entry that a row of the table holds."""
+    fields = {name: row[name] for name in row.keys()}  # noqa: SIM118 - a Row iterates values
+    status, headers = fields.pop("status"), fields.pop("headers")
+    raw, whole = fields.pop("answer"), fields.pop("whole")
+    answer = None
+    if raw is not None:
+        answer = Answer(status=status, headers=json.loads(headers), raw=raw, whole=bool(whole))
+    for name in ("body", "target", "source", "files"):
+        fields[name] = json.loads(fields[name]) if fields[name] else None
+    price = fields.pop("price")
+    fields["files"] = fields["files"] or []
+    return Entry(**fields, price=Decimal(price) if price is not None else None, answer=answer)
+
+
+def new_id(now: float) -> str:
+    """A fresh id that sorts by time, such as `20261121-150405-9f2c1ab03d`."""
+    return f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(now))}-{secrets.token_hex(5)}"
+
+
+def columns_of(intent: Intent, run: str, now: float) -> dict[str, Any]:
+    """The first values of a new row."""
+    return {
+        "id": new_id(now),
+        "key": intent.key,
+        "run": run,
+        "state": "intent",
+        "attempt": 1,
+        "asked": now,
+        "price": None if intent.price is None else str(intent.price),
+        "currency": intent.currency,
+        "base_url": intent.base_url,
+        "account": intent.account,
+        "namespace": intent.namespace,
+        "body": to_json(intent.body),
+        "target": to_json(intent.target),
+        "source": to_json(intent.source) if intent.source else None,
+    }
+
+
+def answer_columns(answer: Answer) -> dict[str, Any]:
+    """The values that an answer adds to its row."""
+    return {
+        "status": answer.status,
+        "headers": to_json(answer.headers),
+        "answer": answer.raw,
+        "whole": int(answer.whole),
+    }
+
+
+def to_json(value: object) -> str:
+    """Compact JSON that SQLite can keep, half surrogate pairs escaped."""
+    return json.dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace").decode()

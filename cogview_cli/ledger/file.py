@@ -1,0 +1,127 @@
+"""The ledger's file: one SQLite database that several processes write. No meaning here.
+
+Rollback journal and synchronous=EXTRA: several processes write, and linked SQLite
+versions before 3.51.3 can corrupt a WAL file shared by several connections.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from cogview_cli.errors import MachineError
+
+SCHEMA_VERSION = 1
+BUSY_SECONDS = 60.0
+
+_SCHEMA = """
+CREATE TABLE requests (
+    id TEXT PRIMARY KEY, key TEXT NOT NULL, run TEXT NOT NULL, state TEXT NOT NULL,
+    attempt INTEGER NOT NULL, asked REAL NOT NULL, price TEXT, currency TEXT NOT NULL,
+    base_url TEXT NOT NULL, account TEXT NOT NULL, namespace TEXT NOT NULL,
+    body TEXT NOT NULL, target TEXT NOT NULL, source TEXT,
+    answered REAL, generate_s REAL, status INTEGER, headers TEXT, answer BLOB,
+    whole INTEGER, expires REAL, code TEXT, message TEXT, files TEXT
+) STRICT;
+CREATE INDEX by_key ON requests (key);
+CREATE INDEX by_state ON requests (state);
+CREATE INDEX by_expiry ON requests (expires) WHERE expires IS NOT NULL;
+"""
+
+
+class LedgerFile:
+    """The open database. Safe to use from several threads; MachineError if it fails."""
+
+    def __init__(self, folder: Path) -> None:
+        """Opens `ledger.db` in `folder`; MachineError if it can't be used."""
+        self.folder = folder
+        self.path = folder / "ledger.db"
+        self._lock = threading.Lock()
+        with self.explained():
+            _prepare_folder(folder, self.path)
+            self._db = self._connect()
+
+    def _connect(self) -> sqlite3.Connection:
+        db = sqlite3.connect(
+            self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        db.row_factory = sqlite3.Row
+        try:
+            db.execute("PRAGMA journal_mode=DELETE")
+            db.execute("PRAGMA synchronous=EXTRA")
+            # What is purged, such as the signed part of a link, leaves no trace in the file.
+            db.execute("PRAGMA secure_delete=ON")
+            _migrate(db)
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+    @contextmanager
+    def explained(self) -> Iterator[None]:
+        """What SQLite and the system say, in the user's words."""
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            hint = "free some space or check the folder's permissions; nothing is sent without it"
+            raise MachineError(f"the ledger '{self.path}': {error}", hint=hint) from error
+        except sqlite3.DatabaseError as error:
+            hint = f"move it aside, then run again: mv '{self.path}' '{self.path}.broken'"
+            raise MachineError(
+                f"the ledger '{self.path}' is damaged: {error}", hint=hint
+            ) from error
+        except OSError as error:
+            hint = "set COGVIEW_STATE_DIR to a folder that can be written"
+            raise MachineError(
+                f"the state folder '{self.folder}': {error.strerror or error}", hint=hint
+            ) from error
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """A write transaction: on the disk when the block ends, or undone."""
+        with self._lock, self.explained():
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+                self._db.commit()
+            except BaseException:
+                # A commit can fail too; left open, it would block every later write.
+                self._db.rollback()
+                raise
+
+    def rows(self, query: str, values: Iterable[object] = ()) -> list[sqlite3.Row]:
+        """What a query finds."""
+        with self._lock, self.explained():
+            return self._db.execute(query, tuple(values)).fetchall()
+
+    def close(self) -> None:
+        """Lets go of the file."""
+        self._db.close()
+
+
+def _prepare_folder(folder: Path, path: Path) -> None:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600)):
+        if os.name != "nt":
+            os.chmod(path, 0o600)
+
+
+def _migrate(db: sqlite3.Connection) -> None:
+    if db.execute("PRAGMA user_version").fetchone()[0] == SCHEMA_VERSION:
+        return
+    db.execute("BEGIN IMMEDIATE")
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    if version > SCHEMA_VERSION:
+        db.rollback()
+        raise MachineError(
+            "the ledger was written by a newer cogview", hint="upgrade cogview, then run it again"
+        )
+    if version == 0:
+        for statement in filter(str.strip, _SCHEMA.split(";")):
+            db.execute(statement)
+        db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    db.commit()

@@ -1,0 +1,232 @@
+"""The life of a request, step by step, each on the disk before the next thing happens.
+
+A request moves `intent` → `not_sent` | `rejected` | `unknown` | `answer`, and from
+`answer` → `saved` | `expired`; `resolved` is the user's own decision about an
+unknown one. No network.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import Callable, Collection, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
+from pathlib import Path
+from typing import Any, TypeVar
+
+from cogview_cli.ledger.entry import (
+    Entry,
+    Intent,
+    answer_columns,
+    columns_of,
+    entry_of,
+    to_json,
+)
+from cogview_cli.ledger.file import LedgerFile
+from cogview_cli.liveness import RunLock, is_alive
+from cogview_cli.wire import Answer
+
+T = TypeVar("T")
+
+
+class Claimed(Exception):
+    """Another request for the same image is in the ledger already."""
+
+
+class Ledger:
+    """The open ledger. Methods block; `call` runs one off the event loop, in order."""
+
+    def __init__(self, folder: Path, *, clock: Callable[[], float] = time.time) -> None:
+        """Opens `ledger.db` in `folder`; MachineError if it can't be used: no ledger, no POST."""
+        self._file = LedgerFile(folder)
+        self.folder = folder
+        self.path = self._file.path
+        self._clock = clock
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="ledger")
+        self._run: RunLock | None = None
+
+    async def call(self, method: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        """Runs a method of this ledger in its own thread; calls never overtake each other."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._worker, lambda: method(*args, **kwargs))
+
+    def close(self) -> None:
+        """Waits for what is being written, then lets go of the file and the run."""
+        self._worker.shutdown(wait=True)
+        self._file.close()
+        if self._run:
+            self._run.release()
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def run(self) -> str:
+        """This process's run; its lock tells others that our intents are alive."""
+        if self._run is None:
+            with self._file.explained():
+                self._run = RunLock(self.folder / "runs")
+        return self._run.name
+
+    # Writing, in the order of a request's life.
+
+    def intend(self, intent: Intent, known: Collection[str] = ()) -> Entry:
+        """Records that `intent` is about to be sent: the claim on its key and namespace.
+
+        Raises Claimed if the ledger has a request for it that may have cost money or
+        that the API rejected, other than those in `known`, which the caller passes over.
+        """
+        values = columns_of(intent, self.run, self._clock())
+        names, marks = ", ".join(values), ", ".join(f":{name}" for name in values)
+        with self._file.transaction() as db:
+            _claim(db, intent.key, intent.namespace, known)
+            db.execute(f"INSERT INTO requests ({names}) VALUES ({marks})", values)
+        return self.get(str(values["id"]))
+
+    def intend_again(self, id: str, known: Collection[str] = ()) -> None:
+        """Records that a request that cost nothing is about to be sent once more.
+
+        Raises Claimed as `intend` does.
+        """
+        again = "state = 'intent', run = ?, asked = ?, attempt = attempt + 1"
+        run, now, entry = self.run, self._clock(), self.get(id)
+        with self._file.transaction() as db:
+            _claim(db, entry.key, entry.namespace, {*known, id})
+            db.execute(f"UPDATE requests SET {again} WHERE id = ?", (run, now, id))
+
+    def not_sent(self, id: str, message: str, code: str = "") -> None:
+        """The try provably cost nothing."""
+        self._set(id, state="not_sent", message=message, code=code)
+
+    def rejected(self, id: str, answer: Answer, code: str, message: str) -> None:
+        """The API refused the request for good."""
+        self._set(id, state="rejected", code=code, message=message, **answer_columns(answer))
+
+    def unknown(self, id: str, message: str, answer: Answer | None, code: str = "") -> None:
+        """The request was sent and its outcome cannot be known; keeps what arrived."""
+        extra = answer_columns(answer) if answer else {}
+        self._set(id, state="unknown", message=message, code=code, **extra)
+
+    def answer(
+        self, id: str, answer: Answer, generate_s: float, expires: float | None = None
+    ) -> None:
+        """The raw answer, before anything happens with it; when its link dies, Unix seconds."""
+        self._set(
+            id,
+            state="answer",
+            answered=self._clock(),
+            generate_s=generate_s,
+            expires=expires,
+            **answer_columns(answer),
+        )
+
+    def expires(self, id: str, at: float | None) -> None:
+        """When the image's link dies, Unix seconds."""
+        self._set(id, expires=at)
+
+    def saved(self, id: str, files: list[dict[str, Any]]) -> None:
+        """All images of the answer are on disk and checked."""
+        self._set(id, state="saved", files=to_json(files), message=None)
+
+    def files_so_far(self, id: str, files: list[dict[str, Any]]) -> None:
+        """Some images of the answer are on disk."""
+        self._set(id, files=to_json(files))
+
+    def unsaved(self, id: str, message: str) -> None:
+        """Why the paid image is not on disk yet; the answer stays."""
+        self._set(id, message=message)
+
+    def expired(self, id: str, message: str) -> None:
+        """The paid image can no longer be fetched."""
+        self._set(id, state="expired", message=message)
+
+    def resolved(self, id: str, decision: str) -> None:
+        """The user's decision about an unknown outcome: `retry` or `drop`."""
+        self._set(id, state="resolved", code=decision)
+
+    def _set(self, id: str, **columns: Any) -> None:
+        parts = [f"{name} = :{name}" for name in columns]
+        with self._file.transaction() as db:
+            db.execute(
+                f"UPDATE requests SET {', '.join(parts)} WHERE id = :id", {**columns, "id": id}
+            )
+
+    # Start of a run, and reading.
+
+    def settle_dead_runs(self) -> list[Entry]:
+        """Turns the intents of processes that died into `unknown`; returns those."""
+        found = self._abandoned("intent")
+        for entry in found:
+            self._settle(entry.id)
+        return found
+
+    def _abandoned(self, state: str) -> list[Entry]:
+        """The entries in `state` whose process has ended."""
+        owners = self._file.rows("SELECT DISTINCT run FROM requests WHERE state = ?", (state,))
+        dead = [row["run"] for row in owners if not is_alive(self.folder / "runs", row["run"])]
+        marks = ", ".join("?" * len(dead))
+        return self._select(f"state = ? AND run IN ({marks})", state, *dead) if dead else []
+
+    def _settle(self, id: str) -> None:
+        message = "the process ended between sending the request and keeping the answer"
+        with self._file.transaction() as db:
+            db.execute(
+                "UPDATE requests SET state = 'unknown', message = ?"
+                " WHERE id = ? AND state = 'intent'",
+                (message, id),
+            )
+
+    def purge_expired_links(self, redact: Callable[[bytes], bytes]) -> None:
+        """Takes the signed part out of answers whose link has expired."""
+        with self._file.transaction() as db:
+            rows = db.execute(
+                "SELECT id, answer FROM requests WHERE expires < ? AND answer IS NOT NULL"
+                " AND state IN ('saved', 'expired') LIMIT 1000",
+                (self._clock(),),
+            ).fetchall()
+            for row in rows:
+                db.execute(
+                    "UPDATE requests SET answer = ?, expires = NULL WHERE id = ?",
+                    (redact(row["answer"]), row["id"]),
+                )
+
+    def get(self, id: str) -> Entry:
+        """The entry with this id; KeyError if there is none."""
+        found = self._select("id = ?", id)
+        if not found:
+            raise KeyError(id)
+        return found[0]
+
+    def by_key(self, namespace: str, keys: Iterable[str]) -> dict[str, list[Entry]]:
+        """All requests for these keys in `namespace`, oldest first, by key."""
+        wanted = tuple(keys)
+        marks = ", ".join("?" * len(wanted))
+        found = self._select(f"key IN ({marks}) AND namespace = ?", *wanted, namespace)
+        found.sort(key=lambda entry: entry.key)
+        return {key: list(entries) for key, entries in groupby(found, lambda entry: entry.key)}
+
+    def unfinished(self) -> list[Entry]:
+        """Paid images that are not on disk and that no living process works on."""
+        return self._abandoned("answer")
+
+    def history(self, *, since: float | None = None, state: str | None = None) -> list[Entry]:
+        """All requests in the order they were asked."""
+        return self._select("asked >= ? AND (? IS NULL OR state = ?)", since or 0.0, state, state)
+
+    def _select(self, where: str, *values: object) -> list[Entry]:
+        query = f"SELECT * FROM requests WHERE {where} ORDER BY asked, rowid"
+        return [entry_of(row) for row in self._file.rows(query, values)]
+
+
+def _claim(db: sqlite3.Connection, key: str, namespace: str, known: Collection[str]) -> None:
+    others = db.execute(
+        "SELECT id FROM requests WHERE key = ? AND namespace = ? AND state != 'not_sent'",
+        (key, namespace),
+    )
+    if any(row["id"] not in known for row in others):
+        raise Claimed(key)
