@@ -52,9 +52,10 @@ class _Exchange:
         self.raw = bytearray()
         self.whole = False
 
-    async def trace(self, event: str, _info: dict[str, Any]) -> None:
+    async def trace(self, event: str, info: dict[str, Any]) -> None:
         """httpcore's account of the connection; the first header byte is the point of no return."""
-        if event == "http11.send_request_headers.started":
+        # A CONNECT goes to the proxy alone: no key, nothing to pay.
+        if event == "http11.send_request_headers.started" and info["request"].method != b"CONNECT":
             self.sent = True
 
     def begin(self, response: httpx.Response) -> None:

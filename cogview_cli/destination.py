@@ -47,7 +47,7 @@ def from_output(
     A format that was not typed, but configured, yields to the suffix of `output`.
     """
     root, template = _split(output)
-    template, implied = _without_suffix(template)
+    template, implied = without_suffix(template)
     if implied and format_typed and format not in ("original", implied):
         raise UsageError(
             f"--format {format} contradicts --output '{output}'", hint="leave one of the two out"
@@ -89,7 +89,7 @@ def _first_hole(path: Path) -> int:
     return next(i for i, part in enumerate(path.parts) if template_fields(part))
 
 
-def _without_suffix(template: str) -> tuple[str, str | None]:
+def without_suffix(template: str) -> tuple[str, str | None]:
     """The template without its image suffix, and the format that suffix asks for."""
     if template.lower().endswith(".{ext}"):
         return template[: -len(".{ext}")], None

@@ -43,9 +43,18 @@ def write_synced(path: Path, data: bytes, mode: int = 0o666) -> None:
         os.fsync(file.fileno())
 
 
-def replace_whole(path: Path, data: bytes, mode: int = 0o666) -> None:
-    """Writes `path` so that a reader sees the old or the new content, never a part."""
-    temporary = temporary_beside(path.parent, "tmp")
+def replace_whole(
+    path: Path, data: bytes, mode: int = 0o666, *, temporary: Path | None = None
+) -> None:
+    """Writes `path` so that a reader sees the old or the new content, never a part.
+
+    `temporary`: a name in the same folder that is this writer's alone; what a killed
+    run left there is replaced.
+    """
+    if temporary is None:
+        temporary = temporary_beside(path.parent, "tmp")
+    else:
+        temporary.unlink(missing_ok=True)
     try:
         write_synced(temporary, data, mode)
         os.replace(temporary, path)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import itertools
 import os
 import time
 from contextlib import suppress
@@ -20,6 +21,7 @@ from cogview_cli.download import Downloader, DownloadFailed, Fetched, store_base
 from cogview_cli.errors import ExitCode, MachineError
 from cogview_cli.files import publish
 from cogview_cli.ledger import Entry, Ledger
+from cogview_cli.names import with_number
 from cogview_cli.outcome import Outcome, Problem, SavedFile
 from cogview_cli.wire import ApiError, ImageRef, Reply, decode
 
@@ -32,6 +34,10 @@ class Finisher:
         self._ledger = ledger
         self._downloader = downloader
         self._resuming = resuming
+
+    def resuming(self) -> Finisher:
+        """This finisher for what an earlier run may have begun."""
+        return Finisher(self._ledger, self._downloader, resuming=True)
 
     async def finish(self, entry: Entry) -> Outcome:
         """Saves every image of `entry`; never raises for what can go wrong outside."""
@@ -67,7 +73,8 @@ class Finisher:
             saved = known or await self._fetch(entry, reply, ref, number)
             seconds = time.monotonic() - began
             _put(files, number, saved)
-            await self._note(entry, files)
+            if len(reply.images) > 1:  # a single one is noted as saved right after
+                await self._note(entry, files)
             if Target.from_record(entry.target).destination.sidecar:
                 content = sidecar.describe(entry, reply, saved, url, seconds)
                 path = await asyncio.to_thread(sidecar.write, Path(saved.file), content)
@@ -80,7 +87,8 @@ class Finisher:
     async def _fetch(self, entry: Entry, reply: Reply, ref: ImageRef, number: int) -> SavedFile:
         target = Target.from_record(entry.target)
         folder, stem = target.place({"created": reply.created or int(entry.asked)})
-        if self._resuming:
+        # A folder of the template is made on demand; an output folder that is gone is not.
+        if self._resuming or os.path.isdir(target.destination.root):
             folder.mkdir(parents=True, exist_ok=True)
         # Named after the request, so that the next run replaces what a killed one left.
         part = folder / f".cogview-{entry.id}-{number}.part"
@@ -105,7 +113,7 @@ class Finisher:
         suffix = images.SUFFIXES[fetched.info.format]
         stem = stem if number == 0 else f"{stem}-{number + 1}"
         folder = part.parent
-        path = self._ours(folder / f"{stem}{suffix}", fetched) or publish(
+        path = self._ours(folder, stem, suffix, fetched) or publish(
             part,
             folder,
             stem,
@@ -124,17 +132,21 @@ class Finisher:
             sha256=fetched.sha256,
         )
 
-    def _ours(self, path: Path, fetched: Fetched) -> Path | None:
+    def _ours(self, folder: Path, stem: str, suffix: str, fetched: Fetched) -> Path | None:
         """The file an earlier, killed run published before it could say so."""
-        same = self._resuming and path.is_file() and not path.is_symlink()
-        return path if same and _sha256(path) == fetched.sha256 else None
+        for number in itertools.count(1) if self._resuming else ():
+            path = folder / f"{with_number(stem, number)}{suffix}"
+            if not path.is_file() or path.is_symlink():
+                return None
+            if _sha256(path) == fetched.sha256:
+                return path
+        return None
 
     async def _unsaved(
         self, entry: Entry, reply: Reply, files: list[SavedFile], message: str, *, gone: bool
     ) -> Outcome:
         """Paid and not on disk: the answer stays, unless its link is past its time."""
-        expires = entry.expires or (entry.answered or entry.asked) + 30 * 86400
-        expired = gone and expires < time.time()
+        expired = gone and entry.good_until < time.time()
         record = self._ledger.expired if expired else self._ledger.unsaved
         with suppress(Exception):
             record(entry.id, message)

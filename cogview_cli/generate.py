@@ -86,7 +86,8 @@ class Generator:
                 entry, result = await self._try(job, entry, tally)
                 if isinstance(result, Outcome):
                     return result
-                if isinstance(result, Reply):
+                if isinstance(result, Entry):
+                    entry = result
                     break
                 next_step = self._next(result, tally)
                 if isinstance(next_step, GiveUp):
@@ -107,11 +108,11 @@ class Generator:
 
     async def finish(self, entry: Entry) -> Outcome:
         """Saves the images of an answer that an earlier run kept. Free."""
-        return await self._finisher.finish(entry)
+        return await self._finisher.resuming().finish(entry)
 
     async def _try(
         self, job: Job, entry: Entry | None, tally: Tally
-    ) -> tuple[Entry | None, Outcome | Reply | Failure]:
+    ) -> tuple[Entry | None, Outcome | Entry | Failure]:
         slots = self._slots(job.request.model)
         async with self._turn(), slots.hold(self._stopping) as epoch:
             if self._stopping.is_set():
@@ -130,8 +131,6 @@ class Generator:
             finally:
                 self.in_flight -= 1
             self._learn(result, slots, epoch, tally)
-            if isinstance(result, Reply):
-                entry = await self._ledger.call(self._ledger.get, entry.id)
             return entry, result
 
     @asynccontextmanager
@@ -152,10 +151,10 @@ class Generator:
         return self._outcome(job, None, "not_sent", CLAIMED)
 
     def _learn(
-        self, result: Outcome | Reply | Failure, slots: Slots, epoch: int, tally: Tally
+        self, result: Outcome | Entry | Failure, slots: Slots, epoch: int, tally: Tally
     ) -> None:
         """What this answer says about the next requests."""
-        if isinstance(result, Reply):
+        if isinstance(result, Entry):
             slots.share.answered()
             self._health.answered(tally.transient + tally.unsent)
         elif isinstance(result, Failure):
@@ -184,7 +183,7 @@ class Generator:
         )
         return await self._ledger.call(self._ledger.intend, intent, job.known)
 
-    async def _post(self, job: Job, entry: Entry) -> Outcome | Reply | Failure:
+    async def _post(self, job: Job, entry: Entry) -> Outcome | Entry | Failure:
         """Sends the request and puts what came of it into the ledger."""
         began = time.monotonic()
         try:
@@ -201,7 +200,7 @@ class Generator:
 
     async def _lost(
         self, job: Job, entry: Entry, lost: AnswerLost, seconds: float
-    ) -> Outcome | Reply | Failure:
+    ) -> Outcome | Entry | Failure:
         if lost.partial and isinstance(decode(lost.partial), Reply):
             return await self._keep(job, entry, lost.partial, seconds)
         self._budget.lost(job.price)
@@ -210,17 +209,17 @@ class Generator:
 
     async def _keep(
         self, job: Job, entry: Entry, answer: Answer, seconds: float
-    ) -> Outcome | Reply | Failure:
+    ) -> Outcome | Entry | Failure:
         reply = decode(answer)
         if isinstance(reply, ApiError):
             return await self._refused(job, entry, answer, reply)
         self._budget.paid(job.price)
         try:
             expires = _expiry(reply)
-            await self._ledger.call(self._ledger.answer, entry.id, answer, seconds, expires)
+            keep = self._ledger.answer
+            return await self._ledger.call(keep, entry.id, answer, seconds, expires)
         except MachineError as error:
             return self._rescued(job, entry, answer, error)
-        return reply
 
     async def _refused(self, job: Job, entry: Entry, answer: Answer, error: ApiError) -> Failure:
         failure = Failure(error.kind, error.code, error.message, error)

@@ -12,6 +12,7 @@ from typing import Any
 from PIL import Image, PngImagePlugin
 
 PIXEL_LIMIT = 2**25
+READABLE = ("PNG", "JPEG", "WEBP")
 SUFFIXES = {"png": ".png", "jpeg": ".jpg", "webp": ".webp"}
 _PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 _XMP_KEY = "XML:com.adobe.xmp"
@@ -103,7 +104,7 @@ def convert(source: Path, target: Path, format: str) -> ImageInfo:
     format has no text chunks, they go as JSON into the EXIF user comment,
     or into the description if that is taken.
     """
-    with Image.open(source, formats=("PNG", "JPEG", "WEBP")) as image:
+    with Image.open(source, formats=READABLE) as image:
         image.load()
         plain = image.mode == "RGB" or (format != "jpeg" and image.mode != "CMYK")
         picture = image if plain else image.convert("RGB")

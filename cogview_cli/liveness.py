@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import secrets
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+
+
+class Busy(Exception):
+    """Another process holds the lock."""
 
 
 def kernel_lock(path: Path) -> FileLock:
@@ -45,3 +50,18 @@ def is_alive(folder: Path, name: str) -> bool:
     with suppress(OSError):
         path.unlink(missing_ok=True)
     return False
+
+
+@contextmanager
+def only_one(path: Path, *, wait: bool) -> Iterator[None]:
+    """Holds the lock at `path`; raises Busy if another process does, unless `wait`."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = kernel_lock(path)
+    try:
+        lock.acquire(timeout=-1 if wait else 0, poll_interval=0.2)
+    except Timeout:
+        raise Busy(path.name) from None
+    try:
+        yield
+    finally:
+        lock.release()

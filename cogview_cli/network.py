@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import ssl
 from functools import lru_cache
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from urllib.request import getproxies, proxy_bypass
 
 import httpx
@@ -39,7 +40,7 @@ def understand_socks() -> None:
 
 
 def new_client(url: httpx.URL, *, read_seconds: float | None) -> httpx.AsyncClient:
-    """A client for `url`'s host: no redirects, no kept connections, no proxy to loopback.
+    """A client for `url`'s host: no redirects, cookies or kept connections, no proxy to loopback.
 
     A kept connection may be closed under a POST, which would be an avoidable unknown
     outcome. Raises MachineError for a proxy setting that can't be used.
@@ -54,6 +55,7 @@ def new_client(url: httpx.URL, *, read_seconds: float | None) -> httpx.AsyncClie
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
             timeout=httpx.Timeout(read_seconds, connect=connect, pool=None),
             headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         )
     except (ValueError, ImportError, httpx.InvalidURL) as error:
         raise MachineError(

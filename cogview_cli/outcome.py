@@ -85,6 +85,7 @@ def image_records(outcome: Outcome) -> list[dict[str, Any]]:
 
 def _record(outcome: Outcome, file: SavedFile | None, cost: Decimal | None) -> dict[str, Any]:
     problem = outcome.problem
+    told = outcome.status == "saved" or outcome.content_filter
     record = {
         "type": "image",
         "status": outcome.status,
@@ -97,7 +98,7 @@ def _record(outcome: Outcome, file: SavedFile | None, cost: Decimal | None) -> d
         "model": outcome.model,
         "size": outcome.size,
         "cost": None if cost is None else str(cost),
-        "content_filter": list(outcome.content_filter) if file or outcome.content_filter else None,
+        "content_filter": list(outcome.content_filter) if told else None,
         "error": _error_record(problem) if problem else None,
     }
     return {name: value for name, value in record.items() if value is not None}

@@ -119,13 +119,11 @@ class Reporter:
 
     def outcome(self, outcome: Outcome) -> None:
         """One outcome: data on stdout, problems on stderr."""
-        outcome = self._shown(outcome)
         with self._spinner_away():
             try:
-                if not self._style.images_on_stdout:
-                    self._data(outcome)
+                self.data(outcome)
             finally:
-                self._people(outcome)
+                self._people(self.shown(outcome))
 
     @contextmanager
     def _spinner_away(self) -> Iterator[None]:
@@ -139,7 +137,8 @@ class Reporter:
         finally:
             self._status.start()
 
-    def _shown(self, outcome: Outcome) -> Outcome:
+    def shown(self, outcome: Outcome) -> Outcome:
+        """The outcome with its paths as this run shows them."""
         files = tuple(
             replace(f, file=self.path(f.file), sidecar=f.sidecar and self.path(f.sidecar))
             for f in outcome.files
@@ -151,7 +150,11 @@ class Reporter:
         base = self._base
         return os.path.relpath(path, base) if base and path.startswith(base + os.sep) else path
 
-    def _data(self, outcome: Outcome) -> None:
+    def data(self, outcome: Outcome) -> None:
+        """What stdout carries of one outcome."""
+        if self._style.images_on_stdout:
+            return
+        outcome = self.shown(outcome)
         if self._style.json:
             for record in image_records(outcome):
                 write_json(record)
@@ -195,7 +198,7 @@ class Reporter:
             write_json(summary.record())
         total = sum(summary.counts.values())
         if total > 1 and not self._style.quiet:
-            say(_summary_line(summary, total))
+            say(summary_line(summary, total))
 
     @contextmanager
     def working(self, text: str) -> Iterator[None]:
@@ -221,7 +224,8 @@ def _file_line(outcome: Outcome, file: SavedFile) -> str:
     return f"saved {file.format.upper()} {size}{cost}{seconds}"
 
 
-def _summary_line(summary: Summary, total: int) -> str:
+def summary_line(summary: Summary, total: int) -> str:
+    """What a run has saved and paid, and how the others ended."""
     parts = [f"saved {summary.counts['saved']} of {total}", f"paid {summary.cost} CNY"]
     if summary.unknown_cost:
         parts.append(f"up to {summary.cost + summary.unknown_cost} CNY with the unknown")

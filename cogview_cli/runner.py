@@ -30,6 +30,9 @@ from cogview_cli.slots import Slots
 from cogview_cli.state import open_ledger
 
 SANDBOX_ACCOUNT = "sandbox"
+STDOUT_CLOSED = Problem(
+    code="stdout", message="stdout was closed", exit_code=ExitCode.STDOUT_CLOSED
+)
 _SIGNALS = {
     "SIGHUP": ExitCode.HANGUP,
     "SIGINT": ExitCode.INTERRUPTED,
@@ -104,13 +107,30 @@ class _SlotTable:
                 shutil.rmtree(slots.folder, ignore_errors=True)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """An endpoint and the ledger, open."""
+
+    endpoint: Endpoint
+    ledger: Ledger
+
+
 @asynccontextmanager
-async def generator(settings: Settings, notify: Notify, width: int) -> AsyncIterator[Generator]:
+async def session(settings: Settings) -> AsyncIterator[Session]:
+    """The endpoint and the ledger of a run; says what earlier runs have left."""
+    async with endpoint(settings) as target:
+        with open_ledger() as ledger:
+            _look_back(ledger)
+            yield Session(endpoint=target, ledger=ledger)
+
+
+@asynccontextmanager
+async def generator(
+    opened: Session, settings: Settings, notify: Notify, width: int
+) -> AsyncIterator[Generator]:
     """A generator ready to run jobs; `width`: downloads at once."""
+    target, ledger = opened.endpoint, opened.ledger
     async with AsyncExitStack() as stack:
-        target = await stack.enter_async_context(endpoint(settings))
-        ledger = stack.enter_context(open_ledger())
-        _look_back(ledger)
         client = ApiClient(target.base_url, target.key, timeout=settings.timeout)
         stack.push_async_callback(client.close)
         downloader = Downloader(target.base_url, width=max(width, 4), total=settings.timeout)
@@ -184,9 +204,7 @@ async def _worker(
         try:
             report(await piece())
         except StdoutClosed:
-            message = "stdout was closed"
-            problem = Problem(code="stdout", message=message, exit_code=ExitCode.STDOUT_CLOSED)
-            generator.stop(problem)
+            generator.stop(STDOUT_CLOSED)
         except Exception as error:
             failures.append(error)
             code = getattr(error, "exit_code", ExitCode.BUG)

@@ -77,7 +77,9 @@ def write(image: Path, content: dict[str, Any]) -> Path:
     """Writes the sidecar of `image` whole; returns its path."""
     path = sidecar_path(image)
     text = json.dumps(content, ensure_ascii=False, indent=2) + "\n"
-    replace_whole(path, text.encode("utf-8", "backslashreplace"))
+    # Named after the request, so that the next run replaces what a killed one left.
+    temporary = image.with_name(f".cogview-{content['id']}.tmp")
+    replace_whole(path, text.encode("utf-8", "backslashreplace"), temporary=temporary)
     return path
 
 

@@ -12,12 +12,14 @@ import typer
 
 from cogview_cli import models, output
 from cogview_cli.commands import options
+from cogview_cli.commands.common import check_models
 from cogview_cli.commands.gen_run import GenPlan, run, show, target_of
 from cogview_cli.config.settings import Settings, load
 from cogview_cli.config.store import state_dir
 from cogview_cli.destination import STDOUT, Destination, from_output
 from cogview_cli.errors import BudgetReached, UsageError
 from cogview_cli.prompt import prompt_from
+from cogview_cli.request import checked
 from cogview_cli.wire import ImageRequest
 
 EPILOG = """\b
@@ -74,7 +76,7 @@ def gen(
     sandbox: options.Sandbox = None,
 ) -> None:
     """Make one image (or -n of them) from a prompt; print the path of each."""
-    given = {name: value for name, value in locals().items() if name in _SETTING_FLAGS}
+    given = {name: value for name, value in locals().items() if name in options.SETTING_FLAGS}
     settings = load({**given, "output": output_})
     style = output.Style(
         json=json,
@@ -87,7 +89,7 @@ def gen(
     request = _request(text, from_, given, settings)
     plan = GenPlan(
         settings=settings,
-        request=_checked(request, validate=not no_validate),
+        request=checked(request, validate=not no_validate),
         destination=_destination(settings, count),
         count=count,
         source=source,
@@ -97,13 +99,6 @@ def gen(
     )
     _check(plan)
     raise typer.Exit(show(plan) if dry_run else run(plan))
-
-
-_SETTING_FLAGS = (
-    "model", "size", "quality", "user_id", "watermark", "format", "sidecar", "on_exists",
-    "on_unknown", "max_cost", "tier", "jobs", "profile", "base_url", "timeout", "max_wait",
-    "retries", "sandbox",
-)  # fmt: skip
 
 
 def _request(
@@ -122,19 +117,6 @@ def _request(
     if text is not None:
         changed["prompt"] = text
     return replace(past, **changed)
-
-
-def _checked(request: ImageRequest, *, validate: bool) -> ImageRequest:
-    """The request with its size resolved; UsageError for what the model refuses."""
-    model = request.model
-    size = request.size and models.resolve_size(model, request.size, validate=validate)
-    if validate:
-        models.check_prompt(model, request.prompt)
-        if request.quality:
-            models.check_quality(model, request.quality)
-        if request.user_id:
-            models.check_user_id(request.user_id)
-    return replace(request, size=size, model=models.wire_name(model))
 
 
 def _destination(settings: Settings, count: int) -> Destination:
@@ -157,14 +139,7 @@ def _check(plan: GenPlan) -> None:
     target_of(plan, 1, 0.0).check()
     if plan.destination.stdout:
         _check_stdout(plan)
-    rules = models.rules_for(plan.request.model)
-    if rules is None:
-        output.warn(f"model '{plan.request.model}' is unknown here: sent as given, price unknown")
-        if plan.settings.max_cost is not None:
-            hint = f"leave --max-cost out, or use one of: {', '.join(models.MODELS)}"
-            raise UsageError("--max-cost needs a model whose price is known", hint=hint)
-    elif rules.retired:
-        output.warn(f"{rules.name} is retired by the vendor; {models.DEFAULT_MODEL} replaces it")
+    check_models([plan.request.model], plan.settings.max_cost)
     if not plan.dry_run:
         _check_budget(plan)
 

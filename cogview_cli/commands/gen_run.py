@@ -14,8 +14,8 @@ from cogview_cli.config.settings import Settings
 from cogview_cli.config.store import state_dir
 from cogview_cli.destination import Destination, Target
 from cogview_cli.errors import ExitCode, MachineError
-from cogview_cli.names import slug
 from cogview_cli.outcome import Outcome, SavedFile, Summary
+from cogview_cli.request import name_fields
 from cogview_cli.wire import ImageRequest
 
 
@@ -34,17 +34,8 @@ class GenPlan:
 
 
 def target_of(plan: GenPlan, n: int, now: float, key: str = "") -> Target:
-    request, local = plan.request, time.localtime(now)
-    fields = {
-        "index": 1,
-        "n": n,
-        "slug": slug(request.prompt),
-        "id": key[:8],
-        "model": request.model,
-        "size": request.size or "default",
-        "date": time.strftime("%Y%m%d", local),
-        "time": time.strftime("%H%M%S", local),
-    }
+    """Where the `n`-th image goes."""
+    fields = name_fields(plan.request, index=1, n=n, id=key[:8], now=now)
     return Target(destination=plan.destination, fields=fields)
 
 
@@ -121,7 +112,10 @@ async def _run(plan: GenPlan, summary: Summary, reporter: output.Reporter) -> No
         reporter.outcome(outcome)
 
     with reporter.working(_working_text(plan)):
-        async with runner.generator(plan.settings, reporter.note, width) as generator:
+        async with (
+            runner.session(plan.settings) as opened,
+            runner.generator(opened, plan.settings, reporter.note, width) as generator,
+        ):
             waiting = iter(jobs)
             work = (partial(generator.run, job) for job in waiting)
             await runner.run_all(

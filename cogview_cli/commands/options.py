@@ -8,6 +8,13 @@ import typer
 
 from cogview_cli.models import DEFAULT_MODEL
 
+# Options that are settings as well: the flag goes before all other places.
+SETTING_FLAGS = (
+    "model", "size", "quality", "user_id", "watermark", "format", "sidecar", "on_exists",
+    "on_unknown", "max_cost", "tier", "jobs", "profile", "base_url", "timeout", "max_wait",
+    "retries", "sandbox",
+)  # fmt: skip
+
 Model = Annotated[
     str | None,
     typer.Option("--model", "-m", help=f"The model. [env COGVIEW_MODEL; default {DEFAULT_MODEL}]"),

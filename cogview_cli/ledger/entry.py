@@ -15,6 +15,9 @@ from cogview_cli.wire import Answer
 # States in which money was spent; `unknown` may have cost as much again.
 PAID_STATES = ("answer", "saved", "expired")
 
+# What the vendor promises where a link does not say (reference/api.md §6).
+LINK_DAYS = 30
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
@@ -56,6 +59,14 @@ class Entry:
     code: str | None
     message: str | None
     files: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def good_until(self) -> float:
+        """When the image can no longer be fetched; without an answer it never could."""
+        if self.answer is None:
+            return 0.0
+        came = self.answered or self.asked
+        return came + LINK_DAYS * 86400 if self.expires is None else self.expires
 
 
 def entry_of(row: sqlite3.Row) -> Entry:

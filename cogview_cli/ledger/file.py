@@ -40,7 +40,7 @@ class LedgerFile:
         """Opens `ledger.db` in `folder`; MachineError if it can't be used."""
         self.folder = folder
         self.path = folder / "ledger.db"
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         with self.explained():
             _prepare_folder(folder, self.path)
             self._db = self._connect()
@@ -82,11 +82,19 @@ class LedgerFile:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """A write transaction: on the disk when the block ends, or undone."""
+        """A write transaction: on the disk when the block ends, or undone.
+
+        Inside another one it is part of that one: on the disk when the outer one ends.
+        """
         with self._lock, self.explained():
+            if self._db.in_transaction:
+                yield self._db
+                return
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db
+                if not self._db.in_transaction:  # a full disk makes SQLite undo it by itself
+                    raise sqlite3.OperationalError("the transaction was undone")
                 self._db.commit()
             except BaseException:
                 # A commit can fail too; left open, it would block every later write.

@@ -7,11 +7,10 @@ unknown one. No network.
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 import time
 from collections.abc import Callable, Collection, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,6 +24,7 @@ from cogview_cli.ledger.entry import (
     to_json,
 )
 from cogview_cli.ledger.file import LedgerFile
+from cogview_cli.ledger.worker import Worker
 from cogview_cli.liveness import RunLock, is_alive
 from cogview_cli.wire import Answer
 
@@ -44,17 +44,16 @@ class Ledger:
         self.folder = folder
         self.path = self._file.path
         self._clock = clock
-        self._worker = ThreadPoolExecutor(1, thread_name_prefix="ledger")
+        self._worker = Worker(self._file)
         self._run: RunLock | None = None
 
     async def call(self, method: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         """Runs a method of this ledger in its own thread; calls never overtake each other."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._worker, lambda: method(*args, **kwargs))
+        return await self._worker.call(partial(method, *args, **kwargs))
 
     def close(self) -> None:
         """Waits for what is being written, then lets go of the file and the run."""
-        self._worker.shutdown(wait=True)
+        self._worker.close()
         self._file.close()
         if self._run:
             self._run.release()
@@ -114,7 +113,7 @@ class Ledger:
 
     def answer(
         self, id: str, answer: Answer, generate_s: float, expires: float | None = None
-    ) -> None:
+    ) -> Entry:
         """The raw answer, before anything happens with it; when its link dies, Unix seconds."""
         self._set(
             id,
@@ -124,6 +123,7 @@ class Ledger:
             expires=expires,
             **answer_columns(answer),
         )
+        return self.get(id)
 
     def expires(self, id: str, at: float | None) -> None:
         """When the image's link dies, Unix seconds."""
@@ -182,16 +182,17 @@ class Ledger:
             )
 
     def purge_expired_links(self, redact: Callable[[bytes], bytes]) -> None:
-        """Takes the signed part out of answers whose link has expired."""
+        """Takes the signed part out of answers whose link has expired; they then expire at 0."""
         with self._file.transaction() as db:
             rows = db.execute(
-                "SELECT id, answer FROM requests WHERE expires < ? AND answer IS NOT NULL"
+                "SELECT id, answer FROM requests"
+                " WHERE expires > 0 AND expires < ? AND answer IS NOT NULL"
                 " AND state IN ('saved', 'expired') LIMIT 1000",
                 (self._clock(),),
             ).fetchall()
             for row in rows:
                 db.execute(
-                    "UPDATE requests SET answer = ?, expires = NULL WHERE id = ?",
+                    "UPDATE requests SET answer = ?, expires = 0 WHERE id = ?",
                     (redact(row["answer"]), row["id"]),
                 )
 

@@ -1,0 +1,1 @@
+"""Many prompts: the plan of a run, what of it is done already, and its report."""

@@ -1,0 +1,141 @@
+"""What an earlier run left of a plan: decided before anything is sent, reported first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+
+from cogview_cli.batch.plan import Item, Plan
+from cogview_cli.batch.resume import Rules, Sidecars, Verdict, verdict
+from cogview_cli.codes import CODES, Kind
+from cogview_cli.destination import Destination
+from cogview_cli.errors import ExitCode, MachineError
+from cogview_cli.ledger import Entry, Ledger
+from cogview_cli.outcome import Outcome, Problem, SavedFile
+
+_LEFT = "todo NOT IN ('send', 'fetch')"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """The witnesses of earlier runs on one output folder."""
+
+    ledger: Ledger | None
+    sidecars: Sidecars
+    destination: Destination
+    rules: Rules
+
+    @property
+    def namespace(self) -> str:
+        """The output folder as the ledger names it, whatever links lead to it."""
+        return str(Path(self.destination.root).resolve())
+
+    def decide(self, plan: Plan) -> None:
+        """Stores in the plan what to do with each item. MachineError under --on-exists fail."""
+        for chunk in plan.chunks():
+            plan.decide(
+                (found.todo, _passed_over(found), item.number)
+                for item, found in self._verdicts(chunk)
+            )
+
+    def outcomes(self, plan: Plan) -> Iterator[Outcome]:
+        """The outcomes of items that need nothing more."""
+        for chunk in plan.chunks(_LEFT):
+            for item, found in self._verdicts(chunk):
+                yield carried(item, found)
+
+    def entry(self, item: Item) -> Entry:
+        """The request whose image is to be fetched."""
+        assert self.ledger is not None
+        return self.ledger.get(next(iter(item.known)))
+
+    def _verdicts(self, chunk: list[Item]) -> Iterator[tuple[Item, Verdict]]:
+        keys = [item.key for item in chunk]
+        asked = self.ledger.by_key(self.namespace, keys) if self.ledger else {}
+        for item in chunk:
+            entries = asked.get(item.key, [])
+            found = verdict(entries, partial(self.sidecars.image, item.key), self.rules)
+            yield item, self._name_taken(item) or found if found.todo == "send" else found
+
+    def _name_taken(self, item: Item) -> Verdict | None:
+        """The file that makes an item needless under --on-exists skip."""
+        if self.destination.on_exists not in ("skip", "fail"):
+            return None
+        there = item.job(self.destination, "").target.existing()
+        if there and self.destination.on_exists == "fail":
+            raise MachineError(
+                f"'{there}' exists; nothing was sent", hint="choose another --output or --on-exists"
+            )
+        return Verdict(todo="done", image=str(there)) if there else None
+
+
+def _passed_over(found: Verdict) -> str:
+    """What the plan keeps: the request to fetch, or those that a new one passes over."""
+    if found.todo == "fetch" and found.entry:
+        return found.entry.id
+    return " ".join(sorted(found.known))
+
+
+def carried(item: Item, found: Verdict) -> Outcome:
+    """The outcome of an item that an earlier run has settled."""
+    entry = found.entry
+    return Outcome(
+        status=_status(found),
+        index=item.index,
+        n=item.n,
+        prompt=item.body["prompt"],
+        model=item.body["model"],
+        size=item.body.get("size"),
+        id=entry.id if entry else None,
+        cost=Decimal(0),
+        files=_files(found),
+        problem=_problem(found),
+    )
+
+
+def _status(found: Verdict) -> str:
+    if found.todo == "unknown":
+        return "unknown"
+    if found.todo != "refused":
+        return "skipped"
+    code = found.entry.code if found.entry else None
+    return "failed" if code in CODES and CODES[code].kind is not Kind.REFUSED else "refused"
+
+
+def _files(found: Verdict) -> tuple[SavedFile, ...]:
+    if found.entry and found.entry.files:
+        return tuple(SavedFile(**record) for record in found.entry.files)
+    if found.image is None:
+        return ()
+    beside = Path(f"{found.image}.json")
+    sidecar = str(beside) if beside.exists() else None
+    suffix = Path(found.image).suffix.lstrip(".")
+    return (
+        SavedFile(
+            file=found.image, sidecar=sidecar, format=suffix, width=0, height=0, bytes=0, sha256=""
+        ),
+    )
+
+
+def _problem(found: Verdict) -> Problem | None:
+    why = found.entry.message if found.entry else None
+    if found.todo == "unknown":
+        return Problem(
+            code="unknown",
+            message=f"an earlier request may have been paid, its answer is lost: {why}",
+            exit_code=ExitCode.UNKNOWN,
+            hint="cogview history --unknown; to ask again, perhaps paying twice:"
+            " --on-unknown retry",
+        )
+    if found.todo == "refused":
+        code = found.entry.code if found.entry else None
+        return Problem(
+            code=code or "refused",
+            message=f"refused in an earlier run: {why}",
+            exit_code=ExitCode.REJECTED,
+            hint="change the prompt, or ask again: --retry-failed",
+        )
+    return None

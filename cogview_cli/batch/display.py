@@ -1,0 +1,205 @@
+"""What a batch says while it runs: a calm display on a terminal, plain lines off one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cogview_cli import output
+from cogview_cli.outcome import Outcome, Summary
+from cogview_cli.output import Reporter, Style
+from cogview_cli.text import cell_width, clean, cut_cells
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.live import Live
+
+PLAIN_EVERY_SECONDS = 30.0
+# A thousand refusals are counted, not recited; the report has them all.
+FAILURES_TOLD = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a run has come. Times in seconds, money as text."""
+
+    total: int
+    done: int
+    saved: int
+    failed: int
+    in_flight: int
+    cost: str
+    elapsed: float
+    left: float | None
+
+
+def remaining(sent: int, to_send: int, elapsed: float) -> float | None:
+    """Seconds until the rest is there, by the pace so far; None before the first one."""
+    if not sent or elapsed <= 0:
+        return None
+    return (to_send - sent) * elapsed / sent
+
+
+def clock(seconds: float | None) -> str:
+    """`1:02:03`, `2:03`, or `?`."""
+    if seconds is None:
+        return "?"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def plain_line(progress: Progress) -> str:
+    """The state of a run in one line for a log."""
+    failed = f", failed {progress.failed}" if progress.failed else ""
+    return (
+        f"{progress.done} of {progress.total}: saved {progress.saved}{failed},"
+        f" in flight {progress.in_flight}, {progress.cost} CNY,"
+        f" {clock(progress.elapsed)} so far, about {clock(progress.left)} left"
+    )
+
+
+def lines(progress: Progress, width: int, *, fancy: bool = True) -> tuple[str, str]:
+    """Two lines of at most `width` cells: how far, and what of it."""
+    full, empty, dot = ("━", "─", " · ") if fancy else ("#", "-", ", ")
+    share = progress.done / progress.total if progress.total else 1.0
+    tail = f" {progress.done}/{progress.total}  {share:4.0%}  {clock(progress.left)} left"
+    room = max(8, min(40, width - cell_width(tail)))
+    filled = int(share * room)
+    bar = full * filled + empty * (room - filled)
+    parts = [
+        f"saved {progress.saved}",
+        f"in flight {progress.in_flight}",
+        *([f"failed {progress.failed}"] if progress.failed else []),
+        f"{progress.cost} CNY",
+        clock(progress.elapsed),
+    ]
+    return cut_cells(bar + tail, width), cut_cells(dot.join(parts), width)
+
+
+class Display:
+    """Reports the outcomes of a batch as they come."""
+
+    def __init__(
+        self,
+        style: Style,
+        reporter: Reporter,
+        summary: Summary,
+        *,
+        total: int,
+        to_send: int,
+        where: Callable[[int], str],
+        in_flight: Callable[[], int],
+    ) -> None:
+        """`where(index)` names a row's file and line."""
+        self._style, self._reporter, self._summary = style, reporter, summary
+        self._total, self._to_send = total, to_send
+        self._where, self._in_flight = where, in_flight
+        self._began = self._last_line = time.monotonic()
+        self._told = 0
+        self._live: Live | None = None
+
+    @property
+    def progress(self) -> Progress:
+        """How far the run has come."""
+        counts, elapsed = self._summary.counts, time.monotonic() - self._began
+        done = sum(counts.values())
+        sent = done - (self._total - self._to_send)
+        return Progress(
+            total=self._total,
+            done=done,
+            saved=counts["saved"] + counts["skipped"],
+            failed=done - counts["saved"] - counts["skipped"],
+            in_flight=self._in_flight(),
+            cost=str(self._summary.cost),
+            elapsed=elapsed,
+            left=remaining(sent, self._to_send, elapsed),
+        )
+
+    def outcome(self, outcome: Outcome) -> None:
+        """One outcome: data on stdout, trouble on stderr."""
+        with self._away():
+            try:
+                self._reporter.data(outcome)
+            finally:
+                self._tell(outcome)
+
+    def _tell(self, outcome: Outcome) -> None:
+        problem = outcome.problem
+        if problem and outcome.status != "not_sent":
+            self._told += 1
+            if self._told <= FAILURES_TOLD:
+                where = self._where(outcome.index)
+                self._say(f"error: {where}: {outcome.status}: {problem.message}")
+            elif self._told == FAILURES_TOLD + 1:
+                self._say("more failures follow; they are counted at the end")
+        elif self._style.verbose:
+            self._say(f"{self._where(outcome.index)}: {outcome.status}")
+        self._now_and_then()
+
+    def _now_and_then(self) -> None:
+        due = time.monotonic() - self._last_line >= PLAIN_EVERY_SECONDS
+        if due and self._live is None and not self._style.quiet:
+            self._last_line = time.monotonic()
+            output.say(plain_line(self.progress))
+
+    def note(self, text: str) -> None:
+        """Something that takes time or was retried."""
+        if self._style.verbose:
+            with self._away():
+                output.say(clean(text, 300))
+
+    def _say(self, text: str) -> None:
+        output.say(clean(text, 300))
+
+    @contextmanager
+    def _away(self) -> Iterator[None]:
+        """Lines are never written into the display."""
+        if self._live is None:
+            yield
+            return
+        self._live.stop()
+        try:
+            yield
+        finally:
+            # A stopped one believes that its lines are still the last on the screen.
+            self._live = self._new_live(self._live.console)
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """The live display while the work goes on, if people are watching."""
+        if not output.on_terminal() or self._style.quiet:
+            yield
+            return
+        from rich.console import Console
+
+        self._live = self._new_live(Console(stderr=True, highlight=False, markup=False))
+        try:
+            yield
+        finally:
+            live, self._live = self._live, None
+            live.stop()
+
+    def _new_live(self, console: Console) -> Live:
+        from rich.live import Live
+
+        live = Live(
+            get_renderable=lambda: self._picture(console.width, console.encoding),
+            console=console,
+            transient=True,
+            refresh_per_second=4,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        live.start(refresh=True)
+        return live
+
+    def _picture(self, width: int, encoding: str) -> RenderableType:
+        from rich.text import Text
+
+        fancy = encoding.lower().replace("-", "").startswith("utf")
+        bar, detail = lines(self.progress, width - 1, fancy=fancy)
+        return Text(f"{bar}\n{detail}", no_wrap=True, overflow="crop")

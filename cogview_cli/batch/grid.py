@@ -1,0 +1,81 @@
+"""One tiled picture of a row's images, as image benchmarks read them."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from cogview_cli.batch.plan import Plan
+from cogview_cli.batch.wanted import target_of
+from cogview_cli.destination import Destination
+from cogview_cli.files import replace_whole
+from cogview_cli.images import READABLE
+
+FOLDER = "grid"
+
+
+def grid_path(destination: Destination, template: str, fields: dict[str, Any]) -> Path:
+    """Where a row's grid goes: `grid/NAME.png`, or `grid.png` among images with own folders."""
+    bare = template.removesuffix("-{n}")
+    plain = bare != template
+    target = target_of(destination, f"{FOLDER}/{bare}" if plain else template, fields, 1, "")
+    target.fields["n"] = FOLDER
+    folder, stem = target.place()
+    return folder / f"{stem}.png"
+
+
+def compose(images: Sequence[str], path: Path, columns: int) -> None:
+    """Tiles the images, row by row, at the size of the first, into a PNG. OSError if it can't."""
+    from PIL import Image
+
+    with Image.open(images[0], formats=READABLE) as first:
+        width, height = first.size
+    rows = -(-len(images) // columns)
+    with Image.new("RGB", (width * columns, height * rows)) as sheet:
+        for number, image in enumerate(images):
+            with Image.open(image, formats=READABLE) as tile:
+                fitted = tile.convert("RGB")
+                if fitted.size != (width, height):
+                    fitted = fitted.resize((width, height))
+                sheet.paste(fitted, (number % columns * width, number // columns * height))
+        data = io.BytesIO()
+        sheet.save(data, "PNG", compress_level=1)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    replace_whole(path, data.getvalue())
+
+
+class Grids:
+    """Makes the grid of each row whose last image has arrived, beside the run."""
+
+    def __init__(self, plan: Plan, destination: Destination, columns: int) -> None:
+        self._plan, self._destination, self._columns = plan, destination, columns
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._one = asyncio.Semaphore(1)
+        self.made = 0
+
+    def row_ended(self, index: int, *, fresh: bool) -> None:
+        """Looks whether row `index` is complete; `fresh`: one of its images is new."""
+        rows = self._plan.query(
+            "SELECT status, json_extract(outcome, '$[0].file') FROM items WHERE r = ? ORDER BY n",
+            index,
+        ).fetchall()
+        if any(status not in ("saved", "skipped") or not file for status, file in rows):
+            return
+        template, fields = self._plan.row(index)
+        path = grid_path(self._destination, template, fields)
+        if fresh or not path.exists():
+            files = [file for _, file in rows]
+            self._tasks.add(asyncio.create_task(self._make(files, path)))
+
+    async def _make(self, files: list[str], path: Path) -> None:
+        async with self._one:
+            await asyncio.to_thread(compose, files, path, self._columns)
+            self.made += 1
+
+    async def finish(self) -> list[str]:
+        """Waits for the grids; what went wrong with some of them."""
+        ended = await asyncio.gather(*self._tasks, return_exceptions=True)
+        return [str(error) for error in ended if isinstance(error, BaseException)]

@@ -1,0 +1,143 @@
+"""From prompt files to a plan: every row read and checked before anything is sent."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cogview_cli.batch.plan import Plan, Selection
+from cogview_cli.batch.wanted import Wishes, wanted
+from cogview_cli.destination import Destination
+from cogview_cli.errors import UsageError
+from cogview_cli.sources import Bad, Reading
+
+BAD_SHOWN = 50
+
+
+@dataclass(slots=True, kw_only=True)
+class Survey:
+    """What reading the sources has shown."""
+
+    rows: int = 0
+    longest: int = 0
+    bad: list[Bad] = field(default_factory=list)
+    bad_count: int = 0
+    forms: list[str] = field(default_factory=list)
+    columns: list[str] = field(default_factory=list)
+    ignored: Counter[str] = field(default_factory=Counter)
+
+    def reject(self, bad: Bad) -> None:
+        """One more row that cannot be used; the first few are kept."""
+        self.bad_count += 1
+        if len(self.bad) < BAD_SHOWN:
+            self.bad.append(bad)
+
+
+def read_into(plan: Plan, reading: Reading, wishes: Wishes) -> Survey:
+    """Reads and checks all rows into `plan`."""
+    survey = Survey()
+    for record in reading:
+        if isinstance(record, Bad):
+            survey.reject(record)
+            continue
+        survey.rows += 1
+        survey.longest = max(survey.longest, len(record.prompt))
+        try:
+            plan.add(wanted(record, survey.rows, wishes))
+        except UsageError as error:
+            survey.reject(Bad(record.file, record.line, _why(error)))
+    survey.forms, survey.columns = reading.forms, reading.columns
+    survey.ignored = reading.ignored
+    return survey
+
+
+def _why(error: UsageError) -> str:
+    return f"{error.message} ({error.hint})" if error.hint else error.message
+
+
+def check_grid(plan: Plan, tiles: int) -> None:
+    """UsageError unless every row makes as many images as its grid has tiles."""
+    row = plan.query("SELECT file, line, count FROM rows WHERE count != ? LIMIT 1", tiles)
+    if found := row.fetchone():
+        file, line, count = found
+        raise UsageError(
+            f"{file}:{line}: {count} image(s) do not fill a grid of {tiles}",
+            hint=f"--count {tiles}",
+        )
+
+
+def check_names(plan: Plan, destination: Destination) -> None:
+    """UsageError if two rows would write the same file: one paid image would be lost."""
+    plan.query("CREATE TEMP TABLE names (name TEXT PRIMARY KEY, r INTEGER) WITHOUT ROWID")
+    for item in plan.items():
+        folder, stem = item.job(destination, "").target.place()
+        name = str(folder / stem).casefold()
+        taken = plan.query("SELECT r FROM names WHERE name = ?", name).fetchone()
+        if taken:
+            rows = f"{file_and_line(plan, taken[0])} and {file_and_line(plan, item.index)}"
+            raise UsageError(
+                f"{rows} both make '{stem}': --on-exists overwrite would lose one",
+                hint="name them apart: --name '{index:04}-{slug}'",
+            )
+        plan.query("INSERT INTO names VALUES (?, ?)", name, item.index)
+
+
+def default_folder(sources: Sequence[str]) -> Path:
+    """The folder named after the first source, in the current one; never the source itself."""
+    first = sources[0]
+    if first == "-":
+        return Path.cwd() / "batch"
+    path = Path(first).absolute()
+    folder = Path.cwd() / (path.name if path.is_dir() else path.stem)
+    return folder.with_name(f"{folder.name}-images") if folder == path else folder
+
+
+def parse_shard(text: str | None) -> tuple[int, int]:
+    """`I/N` with I from 1 to N; UsageError otherwise."""
+    if text is None:
+        return 1, 1
+    left, _, right = text.partition("/")
+    if left.isdecimal() and right.isdecimal() and 1 <= int(left) <= int(right):
+        return int(left), int(right)
+    raise UsageError(f"--shard '{text}' is not I/N", hint="shards count from 1: --shard 1/4 … 4/4")
+
+
+def parse_grid(text: str | None) -> tuple[int, int] | None:
+    """`2x2` as columns and rows; UsageError otherwise."""
+    if text is None:
+        return None
+    left, _, right = text.lower().partition("x")
+    if left.isdecimal() and right.isdecimal() and 2 <= int(left) * int(right) <= 100:
+        return int(left), int(right)
+    raise UsageError(f"--grid '{text}' is not COLUMNSxROWS", hint="--grid 2x2")
+
+
+def choose(plan: Plan, host: str, selection: Selection) -> None:
+    """Makes the plan's items; UsageError if nothing is selected."""
+    plan.arrange(host, selection)
+    if not plan.count() and selection.shard == (1, 1):
+        raise UsageError("no row is selected", hint=f"the source has {plan.rows()} row(s)")
+
+
+def shown_bad(survey: Survey) -> Iterator[str]:
+    """One line for each bad row, then how many more there are."""
+    for bad in survey.bad:
+        yield f"{bad.file}:{bad.line}: {bad.why}"
+    if survey.bad_count > len(survey.bad):
+        yield f"… and {survey.bad_count - len(survey.bad)} more"
+
+
+def ignored_line(ignored: Counter[str]) -> str | None:
+    """The one warning about columns CogView has nothing for."""
+    if not ignored:
+        return None
+    parts = ", ".join(f"{name} ({count} rows)" for name, count in ignored.most_common(8))
+    return f"CogView has no equivalent for: {parts}; kept in the sidecars only"
+
+
+def file_and_line(plan: Plan, index: int) -> str:
+    """Where a row stands, such as `prompts.csv:37`."""
+    file, line = plan.query("SELECT file, line FROM rows WHERE r = ?", index).fetchone()
+    return f"{file}:{line}"

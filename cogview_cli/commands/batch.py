@@ -1,0 +1,218 @@
+"""`cogview batch`: prompt files through a pool as wide as the account allows."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cogview_cli import output
+from cogview_cli.commands import options
+from cogview_cli.config.settings import Settings, load
+from cogview_cli.errors import UsageError
+
+EPILOG = """\b
+Examples:
+  cogview batch prompts.txt -o out/ --tier V2 --max-cost 30
+  cogview batch products.csv --template '{name}海报，标题“{slogan}”' --name '{sku}' -q hd
+  cogview batch prompts/ -n 4 --grid 2x2
+  generate-prompts | cogview batch - --json | jq -r 'select(.status=="saved").file'
+  cogview batch prompts.jsonl --dry-run      what would be sent, and the price
+
+The same command again does only what is missing.  Prompt files: cogview help prompts
+"""
+
+
+def batch(
+    sources: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[SOURCE]…", help="Prompt files, a folder of them, or - for stdin."),
+    ] = None,
+    model: options.Model = None,
+    size: options.Size = None,
+    quality: options.Quality = None,
+    output_: Annotated[
+        str | None,
+        typer.Option("--output", "-o", help="The folder. [default: named after the source]"),
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option("--name", help="A name template: '{index:05}/{n:04}.png'."),
+    ] = None,
+    count: Annotated[
+        int | None, typer.Option("--count", "-n", min=1, help="Images of each prompt.")
+    ] = None,
+    grid: Annotated[
+        str | None, typer.Option("--grid", help="2x2: also tile each prompt's images into one.")
+    ] = None,
+    prompt_field: Annotated[
+        str | None, typer.Option("--prompt-field", help="The column that holds the prompt.")
+    ] = None,
+    template: Annotated[
+        str | None, typer.Option("--template", help="A prompt with holes: '{name}海报，{slogan}'.")
+    ] = None,
+    input_format: Annotated[
+        str | None,
+        typer.Option("--input-format", help="txt, blocks, jsonl, json, csv, tsv or yaml."),
+    ] = None,
+    lang: Annotated[
+        str | None, typer.Option("--lang", help="zh or en, where prompts come in both.")
+    ] = None,
+    comments: Annotated[
+        bool, typer.Option("--comments/--no-comments", help="Skip lines that begin with # or //.")
+    ] = True,
+    start: Annotated[int, typer.Option("--start", min=1, help="Begin at this row.")] = 1,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, help="At most so many rows.")
+    ] = None,
+    shard: Annotated[
+        str | None, typer.Option("--shard", help="I/N: one of N parts, stable, for job arrays.")
+    ] = None,
+    dedupe: Annotated[bool, typer.Option("--dedupe", help="Make each prompt only once.")] = False,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Leave bad rows out instead of stopping.")
+    ] = False,
+    fail_fast: Annotated[
+        bool, typer.Option("--fail-fast", help="Send nothing more after the first failure.")
+    ] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Ask again for what was refused before.")
+    ] = False,
+    report: Annotated[
+        str | None, typer.Option("--report", help="Write a report, .csv or .json.")
+    ] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Spend more than confirm-above without asking.")
+    ] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait for another run on the folder, not exit 75.")
+    ] = False,
+    user_id: options.UserId = None,
+    watermark: options.Watermark = None,
+    format: options.Format = None,
+    sidecar: options.Sidecar = None,
+    on_exists: options.OnExists = None,
+    on_unknown: options.OnUnknown = None,
+    max_cost: options.MaxCost = None,
+    dry_run: options.DryRun = False,
+    json: options.Json = False,
+    print0: options.Print0 = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    debug: options.Debug = False,
+    tier: options.Tier = None,
+    jobs: options.Jobs = None,
+    profile: options.Profile = None,
+    base_url: options.BaseUrl = None,
+    timeout: options.Timeout = None,
+    max_wait: options.MaxWait = None,
+    retries: options.Retries = None,
+    no_validate: options.NoValidate = False,
+    sandbox: options.Sandbox = None,
+) -> None:
+    """Make an image (or -n of them) from each prompt of files; resumable, within budget."""
+    given = dict(locals(), output=output_)
+    raise typer.Exit(_run(given))
+
+
+_SWITCHES = ("dry_run", "skip_bad", "fail_fast", "retry_failed", "yes", "wait")
+
+
+def _run(given: dict[str, Any]) -> int:
+    """Carries the options out; the exit code."""
+    from contextlib import closing
+
+    from cogview_cli.batch.plan import Plan
+    from cogview_cli.commands.batch_run import run
+
+    order = _order(given)
+    with closing(Plan()) as plan:
+        return run(order, plan)
+
+
+def _order(given: dict[str, Any]) -> Any:
+    """What the options ask for, as far as they can be checked by themselves."""
+    from cogview_cli.batch.plan import Selection
+    from cogview_cli.batch.prepare import parse_grid, parse_shard
+    from cogview_cli.batch.report import check_report
+    from cogview_cli.commands.batch_order import Order
+
+    settings = load({name: given[name] for name in (*options.SETTING_FLAGS, "output")})
+    sources = _sources(given["sources"])
+    selection = Selection(
+        start=given["start"],
+        limit=given["limit"],
+        shard=parse_shard(given["shard"]),
+        dedupe=given["dedupe"],
+    )
+    grid = parse_grid(given["grid"])
+    check_report(given["report"])
+    return Order(
+        settings=settings,
+        folder=_folder(settings.output, sources),
+        relative=not Path(settings.output or "").expanduser().is_absolute(),
+        wishes=_wishes(given, settings, grid),
+        reading=_reading(given, sources),
+        selection=selection,
+        style=output.Style(
+            json=given["json"],
+            print0=given["print0"],
+            quiet=given["quiet"],
+            verbose=given["verbose"] or given["debug"],
+        ),
+        grid=grid,
+        report=given["report"],
+        **{name: given[name] for name in _SWITCHES},
+    )
+
+
+def _sources(given: list[str] | None) -> list[str]:
+    """The sources; stdin if there are none and something is piped in."""
+    if given:
+        return given
+    if sys.stdin is None or sys.stdin.isatty():
+        raise UsageError("there is no prompt file", hint="try: cogview batch prompts.txt")
+    return ["-"]
+
+
+def _folder(asked: str | None, sources: list[str]) -> Path:
+    """The output folder; UsageError for what `gen` alone takes."""
+    from cogview_cli.batch.prepare import default_folder
+    from cogview_cli.names import template_fields
+
+    if asked is None:
+        return default_folder(sources)
+    if asked == "-":
+        raise UsageError("batch writes into a folder, not to stdout", hint="-o out/")
+    if template_fields(asked):
+        raise UsageError(f"--output '{asked}' is a template", hint="-o out/ --name '{slug}'")
+    return Path(os.path.expanduser(asked)).absolute()
+
+
+def _wishes(given: dict[str, Any], settings: Settings, grid: tuple[int, int] | None) -> Any:
+    from cogview_cli.batch.wanted import Wishes
+
+    return Wishes(
+        settings=settings,
+        count=given["count"] or (grid[0] * grid[1] if grid else None),
+        name=given["name"],
+        validate=not given["no_validate"],
+        now=time.time(),
+    )
+
+
+def _reading(given: dict[str, Any], sources: list[str]) -> Any:
+    from cogview_cli.sources import Reading, ReadOptions
+
+    asked = ReadOptions(
+        format=given["input_format"],
+        prompt_field=given["prompt_field"],
+        template=given["template"],
+        comments=given["comments"],
+        lang=given["lang"],
+    )
+    return Reading(sources, asked)

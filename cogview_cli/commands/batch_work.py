@@ -1,0 +1,235 @@
+"""The paid part of a `batch`: what is left is reported, the rest run, all of it summed up."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from cogview_cli import models, output, runner
+from cogview_cli.batch import prepare, report
+from cogview_cli.batch.carry import Past
+from cogview_cli.batch.display import Display
+from cogview_cli.batch.grid import Grids
+from cogview_cli.batch.plan import Item, Plan
+from cogview_cli.commands.batch_order import Order
+from cogview_cli.errors import ExitCode, MachineError, UsageError
+from cogview_cli.files import check_writable, ensure_folder
+from cogview_cli.generate import Generator
+from cogview_cli.outcome import Outcome, Problem, Summary, image_records
+from cogview_cli.text import clean
+
+HINTS_SHOWN = 3
+T = TypeVar("T")
+_LOSSES = ("refused", "failed", "unknown", "unsaved")
+
+
+class Work:
+    """One run over a plan whose rows are all good."""
+
+    def __init__(self, order: Order, plan: Plan) -> None:
+        self._order, self._plan = order, plan
+        self._summary = Summary(single=False)
+        base = str(Path.cwd()) if order.relative else None
+        self._reporter = output.Reporter(order.style, relative_to=base)
+        columns = order.grid[0] if order.grid else 0
+        self._grids = Grids(plan, order.destination, columns) if order.grid else None
+        self._display: Display | None = None
+
+    def run(self) -> int:
+        """Runs it; the exit code."""
+        try:
+            asyncio.run(self._run())
+        finally:
+            if self._display is not None:
+                self._close()
+        return int(self._summary.exit_code)
+
+    async def _run(self) -> None:
+        settings = self._order.settings
+        async with runner.session(settings) as opened:
+            past = self._order.past(opened.ledger)
+            past.decide(self._plan)
+            self._ask()
+            self._make_folder()
+            width = sum(stream_width(self._order, model) for model in self._plan.models())
+            async with runner.generator(opened, settings, self._note, width) as generator:
+                self._display = self._new_display(generator)
+                with self._display.running():
+                    await self._work(generator, past)
+
+    def _new_display(self, generator: Generator) -> Display:
+        return Display(
+            self._order.style,
+            self._reporter,
+            self._summary,
+            total=self._plan.count(),
+            to_send=self._plan.count("todo IN ('send', 'fetch')"),
+            where=partial(prepare.file_and_line, self._plan),
+            in_flight=lambda: generator.in_flight,
+        )
+
+    def _note(self, text: str) -> None:
+        if self._display is not None:
+            self._display.note(text)
+
+    # Before the first request.
+
+    def _ask(self) -> None:
+        """Asks before much is spent; UsageError where there is nobody to ask."""
+        order, price = self._order, self._plan.price("todo = 'send'")
+        limit = order.settings.max_cost
+        most = price if limit is None else min(price, limit)
+        if order.settings.sandbox or order.yes or most <= order.settings.confirm_above:
+            return
+        count = self._plan.count("todo = 'send'")
+        question = f"{count} images cost {price} CNY"
+        if not (sys.stdin and sys.stdin.isatty() and output.on_terminal()):
+            if limit is not None:
+                return
+            raise UsageError(
+                f"{question}, more than confirm-above ({order.settings.confirm_above} CNY)",
+                hint="allow it with --yes, or set a limit: --max-cost",
+            )
+        import typer
+
+        if not typer.confirm(f"{question}. Go on?", err=True):
+            raise UsageError("nothing was sent", hint="--limit 10 tries the first ten")
+
+    def _make_folder(self) -> None:
+        if self._plan.count("todo IN ('send', 'fetch')"):
+            ensure_folder(self._order.folder, self._order.folder)
+            check_writable(self._order.folder)
+
+    # The run.
+
+    async def _work(self, generator: Generator, past: Past) -> None:
+        try:
+            for outcome in past.outcomes(self._plan):
+                self._report(generator, outcome, fresh=False)
+        except output.StdoutClosed:
+            generator.stop(runner.STDOUT_CLOSED)
+        await runner.run_all(
+            generator, self._streams(generator, past), partial(self._report, generator, fresh=True)
+        )
+        self._never_sent(generator)
+        if generator.stop_reason:
+            self._summary.codes.add(generator.stop_reason.exit_code)
+        if self._grids:
+            await self._finish_grids()
+
+    def _streams(self, generator: Generator, past: Past) -> Iterator[runner.Stream]:
+        """One stream a model, so that none waits for the slots of another; one for free ones."""
+        sends = "todo = 'send' AND items.model = ?"
+        for model in self._plan.models("todo = 'send'"):
+            jobs = (
+                partial(generator.run, item.job(self._order.destination, past.namespace))
+                for item in self._plan.items(sends, model)
+            )
+            yield runner.Stream(jobs, stream_width(self._order, model))
+        fetches = (
+            partial(self._fetch, generator, past, item)
+            for item in self._plan.items("todo = 'fetch'")
+        )
+        yield runner.Stream(fetches, models.TIER_SLOTS[self._order.settings.tier])
+
+    async def _fetch(self, generator: Generator, past: Past, item: Item) -> Outcome:
+        """An image that an earlier run paid for; free."""
+        outcome = await generator.finish(past.entry(item))
+        return replace(outcome, index=item.index, n=item.n, cost=Decimal(0))
+
+    def _report(self, generator: Generator, outcome: Outcome, *, fresh: bool) -> None:
+        self._summary.add(outcome)
+        shown = self._reporter.shown(outcome)
+        self._plan.ended(outcome, image_records(shown))
+        if self._grids and outcome.files:
+            self._grids.row_ended(outcome.index, fresh=fresh and outcome.status == "saved")
+        if self._order.fail_fast and fresh and outcome.status in _LOSSES and outcome.problem:
+            generator.stop(_first_failure(outcome.problem))
+        assert self._display is not None
+        self._display.outcome(outcome)
+
+    def _never_sent(self, generator: Generator) -> None:
+        """What the end of the run came before: told one by one to scripts, counted for people."""
+        left = self._plan.count("status IS NULL")
+        if not left:
+            return
+        if not self._order.style.json or self._stdout_closed(generator):
+            self._summary.counts["not_sent"] += left
+            return
+        for item in self._plan.items("status IS NULL"):
+            job = item.job(self._order.destination, "")
+            with suppress(output.StdoutClosed):
+                self._report(generator, generator.never_sent(job), fresh=False)
+
+    @staticmethod
+    def _stdout_closed(generator: Generator) -> bool:
+        return generator.stop_reason == runner.STDOUT_CLOSED
+
+    async def _finish_grids(self) -> None:
+        assert self._grids is not None
+        for trouble in await self._grids.finish():
+            output.show_error(MachineError(f"a grid could not be made: {trouble}"))
+            self._summary.codes.add(ExitCode.MACHINE)
+
+    # After it.
+
+    def _close(self) -> None:
+        """The failed rows, the report, and the closing words."""
+        plan, order = self._plan, self._order
+        failed = self._kept(partial(report.write_failed, order.folder, plan))
+        if order.report:
+            self._kept(partial(report.write_report, Path(order.report), plan, self._summary))
+        try:
+            if order.style.json:
+                output.write_json(self._summary.record())
+        except output.StdoutClosed:
+            self._summary.codes.add(ExitCode.STDOUT_CLOSED)
+        if not order.style.quiet:
+            for line in closing_lines(self._summary, report.groups(plan)):
+                output.say(clean(line, 600))
+            if failed:
+                output.say(clean(f"failed rows: {self._reporter.path(str(failed))}"))
+
+    def _kept(self, write: Callable[[], T]) -> T | None:
+        """What `write` wrote; if it can't, the run has ended badly on this machine."""
+        try:
+            return write()
+        except OSError as error:
+            what = f"cannot write '{error.filename}': {error.strerror}"
+            output.show_error(MachineError(what, hint="free some space, or choose another place"))
+            self._summary.codes.add(ExitCode.MACHINE)
+            return None
+
+
+def closing_lines(summary: Summary, groups: Sequence[report.Group]) -> Iterator[str]:
+    """What came of it: the counts and the money, each kind of failure, what to do next."""
+    yield output.summary_line(summary, sum(summary.counts.values()))
+    for group in groups:
+        yield f"  {group.line}"
+    hints = dict.fromkeys(group.hint for group in groups if group.hint)
+    for hint in list(hints)[:HINTS_SHOWN]:
+        yield f"hint: {hint}"
+
+
+def stream_width(order: Order, model: str) -> int:
+    """Images worked on at once: those generated and as many downloaded; 1 with --jobs 1."""
+    slots = runner.slots_width(order.settings, model)
+    return 1 if order.settings.jobs == 1 else 2 * slots
+
+
+def _first_failure(problem: Problem) -> Problem:
+    code = problem.exit_code
+    return replace(
+        problem,
+        code="fail-fast",
+        message="not sent: --fail-fast, and one has failed",
+        exit_code=ExitCode.REJECTED if code is ExitCode.REFUSED else code,
+        hint="",
+    )

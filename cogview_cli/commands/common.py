@@ -1,0 +1,20 @@
+"""What `gen` and `batch` do alike before anything is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from cogview_cli import models, output
+from cogview_cli.errors import UsageError
+from cogview_cli.request import doubt
+
+
+def check_models(names: Iterable[str], max_cost: Decimal | None) -> None:
+    """Warns about doubtful models; UsageError if a price is needed and not known."""
+    for name in names:
+        if warning := doubt(name):
+            output.warn(warning)
+        if max_cost is not None and models.price_of(name) is None:
+            hint = f"leave --max-cost out, or use one of: {', '.join(models.MODELS)}"
+            raise UsageError("--max-cost needs a model whose price is known", hint=hint)

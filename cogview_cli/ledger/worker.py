@@ -1,0 +1,65 @@
+"""Runs ledger calls off the event loop, in order, those that wait together in one commit."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from cogview_cli.ledger.file import LedgerFile
+
+T = TypeVar("T")
+Call = tuple[Callable[[], Any], "Future[Any]"]
+
+
+class Worker:
+    """One thread for all calls. A call is done when what it wrote is on the disk."""
+
+    def __init__(self, file: LedgerFile) -> None:
+        self._file = file
+        self._waiting: deque[Call] = deque()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
+
+    async def call(self, method: Callable[[], T]) -> T:
+        """The result of `method`, after everything asked for earlier."""
+        future: Future[T] = Future()
+        self._waiting.append((method, future))
+        self._thread.submit(self._drain)
+        return await asyncio.wrap_future(future)
+
+    def close(self) -> None:
+        """Waits for what is being written."""
+        self._thread.shutdown(wait=True)
+
+    def _drain(self) -> None:
+        """Carries out all waiting calls; one of them may fail without the others."""
+        calls = [self._waiting.popleft() for _ in range(len(self._waiting))]
+        if not calls:
+            return
+        results: list[Any] = []
+        try:
+            with self._file.transaction():
+                results.extend(_attempt(method) for method, _ in calls)
+        except Exception as error:  # the commit failed: nothing of it is on the disk
+            results = [error] * len(calls)
+        for (_, future), result in zip(calls, results, strict=True):
+            _settle(future, result)
+
+
+def _attempt(method: Callable[[], Any]) -> Any:
+    """What `method` returns, or the exception it raised."""
+    try:
+        return method()
+    except Exception as error:
+        return error
+
+
+def _settle(future: Future[Any], result: Any) -> None:
+    if not future.set_running_or_notify_cancel():
+        return
+    if isinstance(result, Exception):
+        future.set_exception(result)
+    else:
+        future.set_result(result)

@@ -1,0 +1,51 @@
+"""A request checked against what its model takes, and named. Pure."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import Any
+
+from cogview_cli import models
+from cogview_cli.names import slug
+from cogview_cli.wire import ImageRequest
+
+
+def checked(request: ImageRequest, *, validate: bool) -> ImageRequest:
+    """The request with its size resolved; UsageError for what the model refuses."""
+    model = request.model
+    size = request.size and models.resolve_size(model, request.size, validate=validate)
+    if validate:
+        models.check_prompt(model, request.prompt)
+        if request.quality:
+            models.check_quality(model, request.quality)
+        if request.user_id:
+            models.check_user_id(request.user_id)
+    return replace(request, size=size, model=models.wire_name(model))
+
+
+def doubt(model: str) -> str | None:
+    """What a user should hear about this model before anything is sent; None if nothing."""
+    rules = models.rules_for(model)
+    if rules is None:
+        return f"model '{model}' is unknown here: sent as given, price unknown"
+    if rules.retired:
+        return f"{rules.name} is retired by the vendor; {models.DEFAULT_MODEL} replaces it"
+    return None
+
+
+def name_fields(
+    request: ImageRequest, *, index: int, n: int, id: str, now: float
+) -> dict[str, Any]:
+    """The values that a name template may use before the answer is here."""
+    local = time.localtime(now)
+    return {
+        "index": index,
+        "n": n,
+        "slug": slug(request.prompt),
+        "id": id,
+        "model": request.model,
+        "size": request.size or "default",
+        "date": time.strftime("%Y%m%d", local),
+        "time": time.strftime("%H%M%S", local),
+    }

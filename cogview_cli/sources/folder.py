@@ -1,0 +1,87 @@
+"""A folder of prompts: one file, one prompt."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+
+from cogview_cli.errors import UsageError
+from cogview_cli.sources.encoding import detect_encoding
+from cogview_cli.sources.lines import LINE_LIMIT, TOO_LONG
+from cogview_cli.sources.record import Bad, Fault, Record
+from cogview_cli.sources.rows import Rows
+from cogview_cli.text import clean
+
+PROMPT_SUFFIXES = (".txt", ".prompt", ".md")
+_LIST_SUFFIXES = (".jsonl", ".ndjson", ".csv", ".tsv", ".json", ".yaml", ".yml")
+
+
+def natural_key(name: str) -> list[tuple[int, int, str]]:
+    """Sorts numbers by value: `2` before `10`; letters as they are."""
+    parts = re.split(r"([0-9]+)", name)
+    return [_part_key(part, number=index % 2 == 1) for index, part in enumerate(parts)]
+
+
+def _part_key(part: str, *, number: bool) -> tuple[int, int, str]:
+    digits = part.lstrip("0")
+    return (1, len(digits), digits) if number else (0, 0, part)
+
+
+def prompt_files(folder: str) -> list[str]:
+    """The names of the prompt files directly inside, in natural order.
+
+    Raises UsageError if there is none.
+    """
+    names = [entry.name for entry in os.scandir(folder) if entry.is_file()]
+    shown = [name for name in names if not name.startswith(".")]
+    prompts = [name for name in shown if name.lower().endswith(PROMPT_SUFFIXES)]
+    if not prompts:
+        raise _no_prompts(folder, shown)
+    return sorted(prompts, key=lambda name: (natural_key(name), name))
+
+
+def _no_prompts(folder: str, names: list[str]) -> UsageError:
+    lists = [suffix for suffix in _LIST_SUFFIXES if any(n.lower().endswith(suffix) for n in names)]
+    hint = "give a folder of .txt files, one prompt each"
+    if lists:
+        hint = f"for its lists of prompts: cogview batch {clean(folder).rstrip('/')}/*{lists[0]}"
+    return UsageError(f"no prompt files in the folder '{clean(folder)}'", hint=hint)
+
+
+def read_prompt_file(path: str, rows: Rows) -> Record | Bad:
+    """The whole file as one prompt, without outer blanks; its stem is the id."""
+    stem = Path(path).stem
+    try:
+        stem.encode("utf-8")
+        with open(path, "rb") as stream:
+            data = stream.read(LINE_LIMIT + 1)
+        return rows.text(1, _prompt(data), id=stem)
+    except UnicodeEncodeError:
+        return rows.bad(1, "the name of the file is not UTF-8")
+    except (Fault, OSError) as error:
+        return rows.bad(
+            1, error if isinstance(error, Fault) else f"cannot be read: {error.strerror}"
+        )
+
+
+def _prompt(data: bytes) -> str:
+    if len(data) > LINE_LIMIT:
+        raise Fault(TOO_LONG)
+    try:
+        text = data.decode(detect_encoding(BytesIO(data), "").codec)
+    except UsageError as error:
+        raise Fault(error.message.removeprefix("'' ")) from None
+    prompt = text.replace("\r\n", "\n").strip()
+    if not prompt:
+        raise Fault("the prompt is empty")
+    return prompt
+
+
+def folder_records(folder: str, names: list[str], rows: Rows) -> Iterator[Record | Bad]:
+    """A record for each of the folder's prompt files."""
+    for name in names:
+        rows.file = os.path.join(folder, name)
+        yield read_prompt_file(rows.file, rows)

@@ -1,0 +1,113 @@
+"""One JSON document: an array of prompts, an object that holds one, or a single prompt."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, TextIO
+
+from cogview_cli.errors import UsageError
+from cogview_cli.sources.columns import normal
+from cogview_cli.sources.json_lines import element_record, unwrapped
+from cogview_cli.sources.record import Bad, Fault, Record
+from cogview_cli.sources.rows import Rows
+from cogview_cli.sources.strict_json import StrictJson, plain_words
+from cogview_cli.text import clean
+
+DOCUMENT_LIMIT = 256 * 2**20
+_ARRAY_NAMES = ("jobs", "items", "prompts", "data")
+_CHECK = "check the file; for one object a line: --input-format jsonl"
+_BLANK = re.compile(r"[ \t\n\r]*")
+
+
+def read_json(stream: TextIO, rows: Rows) -> Iterator[Record | Bad]:
+    """The records of a document, which is held in memory as a whole."""
+    text = stream.read()
+    start = _after_blanks(text, 0)
+    if text.startswith("[", start):
+        yield from _array(text, start, rows)
+        return
+    try:
+        value = StrictJson().decode(text)
+    except Fault as fault:
+        raise UsageError(f"'{clean(rows.file)}': {fault}", hint=_CHECK) from None
+    yield from document_records(value, rows)
+
+
+def document_records(value: Any, rows: Rows) -> Iterator[Record | Bad]:
+    """The records of a decoded document; lines are numbers of elements."""
+    elements = value if isinstance(value, list) else None
+    if isinstance(value, dict):
+        elements = _prompts_in(value, rows)
+    if elements is None:
+        raise UsageError(
+            f"'{clean(rows.file)}' holds no list of prompts",
+            hint="expected: a list of strings or objects, alone or under 'prompts'",
+        )
+    for number, element in enumerate(elements, 1):
+        yield element_record(number, element, rows)
+
+
+def _prompts_in(value: dict[str, Any], rows: Rows) -> list[Any] | None:
+    """The array of prompts in an object, or the object itself if it is one prompt."""
+    own = {normal(name): item for name, item in value.items()}
+    for name in _ARRAY_NAMES:
+        if _holds_prompts(own.get(name)):
+            return list(own[name])
+    if rows.has_prompt(unwrapped(value)):
+        return [value]
+    return next((item for item in value.values() if _holds_prompts(item)), None)
+
+
+def _holds_prompts(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], str | dict)
+
+
+def _array(text: str, start: int, rows: Rows) -> Iterator[Record | Bad]:
+    """The elements of an array with their lines, one decoded at a time."""
+    parser = StrictJson()
+    line, counted = 1, 0
+    for position, value in _elements(text, start, parser, rows.file):
+        line += text.count("\n", counted, position)
+        counted = position
+        if isinstance(value, Fault):
+            yield rows.bad(line, value)
+        else:
+            yield element_record(line, value, rows)
+
+
+def _elements(text: str, start: int, parser: StrictJson, file: str) -> Iterator[tuple[int, Any]]:
+    position = _after_blanks(text, start + 1)
+    closed = text.startswith("]", position)
+    while not closed:
+        try:
+            value, end = parser.element(text, position)
+        except json.JSONDecodeError as error:
+            raise _invalid(file, error) from None
+        except RecursionError:
+            raise UsageError(
+                f"'{clean(file)}' is nested too deeply", hint="check the file"
+            ) from None
+        yield position, value
+        position = _after_blanks(text, end)
+        closed = text.startswith("]", position)
+        if not closed:
+            if not text.startswith(",", position):
+                raise _invalid(file, json.JSONDecodeError("Expecting ',' or ']'", text, position))
+            position = _after_blanks(text, position + 1)
+    end = _after_blanks(text, position + 1)
+    if end < len(text):
+        raise _invalid(file, json.JSONDecodeError("Extra data", text, end))
+
+
+def _after_blanks(text: str, position: int) -> int:
+    match = _BLANK.match(text, position)
+    return match.end() if match else position
+
+
+def _invalid(file: str, error: json.JSONDecodeError) -> UsageError:
+    return UsageError(
+        f"'{clean(file)}': not valid JSON: {plain_words(error)}",
+        hint=_CHECK,
+    )

@@ -1,0 +1,50 @@
+"""JSONL: an object a line, perhaps mixed with bare prompts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, TextIO
+
+from cogview_cli.sources.lines import COMMENTS, numbered_lines
+from cogview_cli.sources.record import Bad, Fault, Record
+from cogview_cli.sources.rows import Rows
+from cogview_cli.sources.strict_json import StrictJson
+from cogview_cli.sources.values import shown
+
+
+def read_jsonl(stream: TextIO, rows: Rows, *, comments: bool) -> Iterator[Record | Bad]:
+    """A record a line: an object, a JSON string, or a bare prompt."""
+    parser = StrictJson()
+    for number, line, why in numbered_lines(stream):
+        text = line.strip()
+        if why:
+            yield rows.bad(number, why)
+        elif text and not (comments and text.startswith(COMMENTS)):
+            yield _record(number, text, rows, parser)
+
+
+def _record(number: int, text: str, rows: Rows, parser: StrictJson) -> Record | Bad:
+    if text[0] not in '{["':
+        return rows.text(number, text)
+    try:
+        value = parser.decode(text)
+    except Fault as fault:
+        return rows.bad(number, fault)
+    return element_record(number, value, rows)
+
+
+def element_record(line: int, value: Any, rows: Rows) -> Record | Bad:
+    """The record of one JSON value: an object is a row, a string a prompt."""
+    if isinstance(value, dict):
+        return rows.row(line, unwrapped(value))
+    if isinstance(value, str):
+        return rows.text(line, value) if value.strip() else rows.bad(line, "the prompt is empty")
+    return rows.bad(line, f"{shown(value)} is neither an object nor text")
+
+
+def unwrapped(row: dict[str, Any]) -> dict[str, Any]:
+    """A line of a Batch API file with its request body in one row; other rows as they are."""
+    body = row.get("body")
+    if not isinstance(body, dict) or not row.keys() & {"custom_id", "method", "url"}:
+        return row
+    return {name: value for name, value in row.items() if name != "body"} | body

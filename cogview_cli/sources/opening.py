@@ -1,0 +1,101 @@
+"""The sources of one run: checked at once, opened one by one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from cogview_cli.errors import MachineError, UsageError
+from cogview_cli.text import clean
+
+STDIN = "-"
+_CHUNK = 2**20
+_MAGIC = (
+    (b"PAR1", "a Parquet file", "convert it: duckdb -c \"copy '{file}' to 'prompts.csv'\""),
+    (b"PK\x03\x04", "an archive or a workbook", "save the sheet as CSV (UTF-8)"),
+    (b"\x1f\x8b", "compressed", "unpack it: gunzip -k '{file}'"),
+    (b"\x89PNG", "a picture", "give a file of prompts"),
+    (b"\xff\xd8\xff", "a picture", "give a file of prompts"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One source: a folder, a file, or the copy of a stream."""
+
+    file: str
+    folder: bool = False
+    copy: BinaryIO | None = None
+
+    def open(self) -> BinaryIO:
+        """A stream that can be read more than once; the caller closes it."""
+        return self.copy if self.copy is not None else open(self.file, "rb")
+
+
+def open_sources(files: Sequence[str], stdin: BinaryIO | None) -> list[Source]:
+    """Every source, checked; raises UsageError for one that cannot be read.
+
+    Streams are copied to a nameless temporary file, as they are read more than once.
+    """
+    if list(files).count(STDIN) > 1:
+        raise UsageError("- is there twice", hint="stdin can be read once: leave one out")
+    return [_stdin(stdin) if file == STDIN else _named(file) for file in files]
+
+
+def _stdin(stdin: BinaryIO | None) -> Source:
+    stream = stdin if stdin is not None else getattr(sys.stdin, "buffer", None)
+    if stream is None or stream.isatty():
+        raise UsageError(
+            "- reads prompts from stdin, which is a terminal",
+            hint="try: cogview batch prompts.txt",
+        )
+    return _copied(STDIN, stream)
+
+
+def _named(file: str) -> Source:
+    try:
+        mode = os.stat(file).st_mode
+        if stat.S_ISDIR(mode):
+            os.scandir(file).close()
+            return Source(file, folder=True)
+        with open(file, "rb") as stream:
+            if not stat.S_ISREG(mode):
+                return _copied(file, stream)
+            _check_magic(file, stream.read(4))
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise UsageError(f"cannot read '{clean(file)}': {reason}", hint="check the path") from None
+    return Source(file)
+
+
+def _copied(file: str, stream: BinaryIO) -> Source:
+    copy = tempfile.TemporaryFile()  # noqa: SIM115 (closed by its reader)
+    try:
+        shutil.copyfileobj(stream, copy, _CHUNK)
+        if copy.tell() == 0:
+            raise UsageError(f"'{clean(file)}' is empty", hint="give at least one prompt")
+        copy.seek(0)
+        _check_magic(file, copy.read(4))
+    except OSError as error:
+        copy.close()
+        raise MachineError(
+            f"cannot copy '{clean(file)}': {error.strerror}", hint="free some space in TMPDIR"
+        ) from None
+    except UsageError:
+        copy.close()
+        raise
+    return Source(file, copy=copy)
+
+
+def _check_magic(file: str, head: bytes) -> None:
+    for magic, what, hint in _MAGIC:
+        if head.startswith(magic):
+            raise UsageError(
+                f"'{clean(file)}' is {what}, not text", hint=hint.format(file=clean(file))
+            )

@@ -1,0 +1,133 @@
+"""The reader of prompt files: sources in, one stream of records out."""
+
+from __future__ import annotations
+
+import io
+import weakref
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import BinaryIO, TextIO
+
+from cogview_cli.errors import UsageError
+from cogview_cli.sources.detect import detect_form, head_lines
+from cogview_cli.sources.dialect import find_delimiter
+from cogview_cli.sources.encoding import Encoding, detect_encoding
+from cogview_cli.sources.folder import folder_records, prompt_files
+from cogview_cli.sources.json_document import DOCUMENT_LIMIT, read_json
+from cogview_cli.sources.json_lines import read_jsonl
+from cogview_cli.sources.opening import Source, open_sources
+from cogview_cli.sources.options import ReadOptions, check_options
+from cogview_cli.sources.record import Bad, Record
+from cogview_cli.sources.rows import Rows, Seen
+from cogview_cli.sources.tables import choose_dialect, read_table
+from cogview_cli.sources.template import PromptTemplate
+from cogview_cli.sources.texts import read_blocks, read_txt
+from cogview_cli.sources.yaml_document import read_yaml
+from cogview_cli.text import clean
+
+Read = Callable[[TextIO, Rows], Iterator[Record | Bad]]
+
+
+class Reading:
+    """One pass over prompt files; holds one record at a time, but for JSON and YAML.
+
+    Raises UsageError at once for a source that cannot be read, and while reading for
+    a file that cannot be used as a whole. A record that cannot be used is a `Bad`.
+    `forms`, `columns` and `ignored` fill while reading.
+    """
+
+    def __init__(
+        self, sources: Sequence[str], options: ReadOptions, *, stdin: BinaryIO | None = None
+    ) -> None:
+        check_options(options)
+        if options.template is not None:
+            PromptTemplate(options.template)
+        self._options = options
+        self._seen = Seen()
+        self.forms: list[str] = []
+        self._sources = open_sources(sources, stdin)
+        for source in self._sources:
+            if source.copy is not None:
+                weakref.finalize(self, source.copy.close)
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of the first 50 columns, in order."""
+        return self._seen.columns
+
+    @property
+    def ignored(self) -> Counter[str]:
+        """Fields CogView has no equivalent for, and how many rows set them."""
+        return self._seen.ignored
+
+    def __iter__(self) -> Iterator[Record | Bad]:
+        for source in self._sources:
+            rows = Rows(source.file, self._options, self._seen)
+            try:
+                yield from self._folder(source, rows) if source.folder else self._file(source, rows)
+            except OSError as error:
+                raise UsageError(
+                    f"cannot read '{clean(rows.file)}': {error.strerror}", hint="check the path"
+                ) from None
+            except UnicodeDecodeError:
+                raise UsageError(
+                    f"'{clean(source.file)}' changed while it was read", hint="run it again"
+                ) from None
+            rows.finish()
+
+    def _folder(self, source: Source, rows: Rows) -> Iterator[Record | Bad]:
+        names = prompt_files(source.file)
+        files = "file" if len(names) == 1 else "files"
+        self.forms.append(f"folder of {len(names)} {files}")
+        return folder_records(source.file, names, rows)
+
+    def _file(self, source: Source, rows: Rows) -> Iterator[Record | Bad]:
+        with source.open() as binary:
+            encoding = detect_encoding(binary, source.file)
+            binary.seek(0)
+            # Only a line feed ends a line, and none is translated.
+            with io.TextIOWrapper(binary, encoding=encoding.codec, newline="\n") as text:
+                form = self._options.format or detect_form(text, source.file)
+                if form in ("json", "yaml"):
+                    _check_document(binary, source.file, form)
+                yield from self._reader(form, text, encoding)(text, rows)
+
+    def _reader(self, form: str, text: TextIO, encoding: Encoding) -> Read:
+        """The reader for a form; notes the form for people."""
+        comments = self._options.comments
+        if form in ("csv", "tsv"):
+            return self._table_reader(form, text, encoding)
+        self._note(form, encoding.shown)
+        readers: dict[str, Read] = {
+            "txt": lambda stream, rows: read_txt(stream, rows, comments=comments),
+            "blocks": lambda stream, rows: read_blocks(stream, rows, comments=comments),
+            "jsonl": lambda stream, rows: read_jsonl(stream, rows, comments=comments),
+            "json": read_json,
+            "yaml": read_yaml,
+        }
+        return readers[form]
+
+    def _table_reader(self, form: str, text: TextIO, encoding: Encoding) -> Read:
+        head = head_lines(text)
+        tabs = form == "tsv" and (self._options.format == "tsv" or "\t" in head[0])
+        dialect = choose_dialect(text, "\t" if tabs else find_delimiter(head))
+        quotes = "" if dialect.quoted else "quotes as they are"
+        shown = "tsv" if dialect.delimiter == "\t" else "csv"
+        self._note(shown, encoding.shown, dialect.shown, quotes)
+        return lambda stream, rows: read_table(stream, rows, dialect)
+
+    def _note(self, form: str, *details: str) -> None:
+        said = ", ".join(detail for detail in details if detail)
+        self.forms.append(f"{form} ({said})" if said else form)
+
+
+def _check_document(binary: BinaryIO, file: str, form: str) -> None:
+    """Raises UsageError for a document too large to be held as a whole."""
+    place = binary.tell()
+    size = binary.seek(0, io.SEEK_END)
+    binary.seek(place)
+    if size > DOCUMENT_LIMIT:
+        hint = "split it"
+        if form == "json":
+            hint = f"one object a line: jq -c '.[]' {clean(file)} > {clean(file)}.jsonl"
+        raise UsageError(f"'{clean(file)}' is larger than {DOCUMENT_LIMIT // 2**20} MiB", hint=hint)

@@ -1,0 +1,44 @@
+"""One prompt as its file gives it, or the reason why it cannot be used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One prompt and what its row says besides; nothing is checked against a model.
+
+    `file` is as the user named it, `-` for stdin, and for a folder the file inside.
+    `line` is the physical line the record starts on, from 1; in a JSON or YAML
+    document that is not an array the number of the element.
+    `columns` are all columns of a row, `extra` those with no meaning to us.
+    """
+
+    file: str
+    line: int
+    prompt: str
+    id: str | None = None
+    name: str | None = None
+    size: str | None = None
+    quality: str | None = None
+    model: str | None = None
+    user_id: str | None = None
+    watermark: bool | None = None
+    count: int | None = None
+    columns: dict[str, Any] = field(default_factory=dict)
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Bad:
+    """A record that cannot be used."""
+
+    file: str
+    line: int
+    why: str
+
+
+class Fault(Exception):
+    """Why one record cannot be used; becomes a `Bad` where file and line are known."""

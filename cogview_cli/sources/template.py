@@ -1,0 +1,80 @@
+"""`--template`: a prompt made from the columns of a row. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from cogview_cli.errors import UsageError
+from cogview_cli.sources.columns import find_column
+from cogview_cli.sources.record import Fault
+from cogview_cli.sources.values import as_label, shown
+from cogview_cli.text import clean
+
+_PIECE = re.compile(r"\{\{|\}\}|\{([^{}]+)\}|[{}]")
+
+
+class PromptTemplate:
+    """Text with `{column}` holes; `{{` and `}}` are literal braces.
+
+    Raises UsageError for a stray brace.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        pieces = list(_PIECE.finditer(text))
+        if any(piece[0] in ("{", "}") for piece in pieces):
+            raise UsageError(
+                f"template '{clean(text)}': stray brace", hint="write {{ or }} for a literal brace"
+            )
+        self.holes = list(dict.fromkeys(piece[1].strip() for piece in pieces if piece[1]))
+        self._found: set[str] = set()
+        if not self.holes:
+            raise UsageError(
+                f"template '{clean(text)}' names no column",
+                hint="name a column in braces: --template '{name}海报'",
+            )
+
+    def fill(self, row: Mapping[str, Any]) -> str:
+        """The prompt; Fault if the row lacks a column."""
+        values = {hole: self._value(hole, row) for hole in self.holes}
+        return _PIECE.sub(lambda m: values[m[1].strip()] if m[1] else m[0][0], self._text)
+
+    def _value(self, hole: str, row: Mapping[str, Any]) -> str:
+        column = find_column(hole, row)
+        if column is None:
+            raise Fault(f"no column '{clean(hole)}' for the template")
+        self._found.add(hole)
+        value = row[column]
+        if value is None or isinstance(value, list | dict):
+            raise Fault(f"field {column}: {shown(value)} does not fit into the template")
+        if isinstance(value, str):
+            return value
+        return (
+            ("true" if value else "false")
+            if isinstance(value, bool)
+            else as_label(column, value) or ""
+        )
+
+    def check_columns(self, file: str, names: Iterable[str]) -> None:
+        """Raises UsageError if a hole names none of a table's columns."""
+        names = list(names)
+        for hole in self.holes:
+            if find_column(hole, names) is None:
+                raise unknown_hole(file, hole, names)
+
+    def check_found(self, file: str, names: Iterable[str]) -> None:
+        """Raises UsageError if a hole was in no row at all."""
+        for hole in self.holes:
+            if hole not in self._found:
+                raise unknown_hole(file, hole, names)
+
+
+def unknown_hole(file: str, hole: str, names: Iterable[str]) -> UsageError:
+    """The error for a hole that no row of the file can fill."""
+    columns = clean(", ".join(names)) or "none"
+    return UsageError(
+        f"'{clean(file)}' has no column '{clean(hole)}', which the template names",
+        hint=f"columns: {columns}",
+    )

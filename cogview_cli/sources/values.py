@@ -1,0 +1,140 @@
+"""One value of a row made what its field needs. Pure; a wrong one raises Fault.
+
+CSV gives text only, JSON and YAML give types; both come through here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from cogview_cli.sources.record import Fault
+from cogview_cli.text import clean
+
+COUNTS = range(1, 1001)
+_WHOLE = re.compile(r"([0-9]{1,9})(?:\.0*)?")
+_IMAGE_SUFFIX = re.compile(r"\.(?:png|jpe?g|webp)$", re.IGNORECASE)
+_TRUE = frozenset({"true", "yes", "on", "1", "是"})
+_FALSE = frozenset({"false", "no", "off", "0", "否"})
+_SHOWN = 60
+
+
+class WrittenFloat(float):
+    """A float that remembers how it was written, so that an id `1.50` stays `1.50`."""
+
+    __slots__ = ("written",)
+
+    def __new__(cls, written: str) -> WrittenFloat:
+        number = super().__new__(cls, written)
+        number.written = written
+        return number
+
+    written: str
+
+
+def is_empty(value: Any) -> bool:
+    """Whether a cell says nothing; 0 and false say something."""
+    return value is None or value == "" or value == [] or value == {}
+
+
+def shown(value: Any) -> str:
+    """A value for an error message: short, safe, text in quotes."""
+    if isinstance(value, str):
+        return f"'{clean(value, _SHOWN)}'"
+    return clean(json.dumps(value, ensure_ascii=False, default=str), _SHOWN)
+
+
+def as_prompt(field: str, value: Any) -> str:
+    """The prompt as it is; never blank."""
+    if not isinstance(value, str):
+        raise Fault(f"field {field}: {shown(value)} is not text")
+    if not value.strip():
+        raise Fault(f"field {field}: the prompt is empty")
+    return checked_text(value)
+
+
+def checked_text(text: str) -> str:
+    """`text` if it can be sent; Fault for NUL and halves of surrogate pairs."""
+    if "\x00" in text:
+        raise Fault("holds a NUL character")
+    if not text.isascii():
+        try:
+            text.encode("utf-8")
+        except UnicodeEncodeError:
+            raise Fault("holds half a character (a lone surrogate)") from None
+    return text
+
+
+def as_text(field: str, value: Any) -> str | None:
+    """Text without outer blanks; None for an empty cell."""
+    if is_empty(value):
+        return None
+    if not isinstance(value, str):
+        raise Fault(f"field {field}: {shown(value)} is not text")
+    return value.strip() or None
+
+
+def as_label(field: str, value: Any) -> str | None:
+    """Text, or a number as it was written."""
+    if isinstance(value, WrittenFloat):
+        return value.written
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    return as_text(field, value)
+
+
+def as_whole(field: str, value: Any) -> int | None:
+    """A whole number that is not negative: 4, "4", and "4.0" as spreadsheets write it."""
+    if is_empty(value):
+        return None
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    if isinstance(value, float) and value.is_integer() and value >= 0:
+        return int(value)
+    if isinstance(value, str):
+        if not value.strip():
+            return None
+        if match := _WHOLE.fullmatch(value.strip()):
+            return int(match[1])
+    raise Fault(f"field {field}: {shown(value)} is not a whole number")
+
+
+def as_count(field: str, value: Any) -> int | None:
+    """How many images of one prompt."""
+    count = as_whole(field, value)
+    if count is not None and count not in COUNTS:
+        raise Fault(f"field {field}: {shown(value)} is not from {COUNTS[0]} to {COUNTS[-1]}")
+    return count
+
+
+def as_flag(field: str, value: Any) -> bool | None:
+    """true or false, also as the words and digits of spreadsheets."""
+    if is_empty(value) or isinstance(value, bool):
+        return value if isinstance(value, bool) else None
+    word = str(value).strip().lower()
+    if word in _TRUE or word in _FALSE:
+        return word in _TRUE
+    if not word:
+        return None
+    raise Fault(f"field {field}: {shown(value)} is neither true nor false")
+
+
+def as_name(field: str, value: Any, *, folders: bool) -> str | None:
+    """A file name without its image suffix; a `/` stays only where it means a folder."""
+    text = as_label(field, value)
+    if text is None:
+        return None
+    stem = _IMAGE_SUFFIX.sub("", text)
+    return (stem if folders else stem.replace("/", "_")) or None
+
+
+def as_pixels(fields: tuple[str, str], values: tuple[Any, Any]) -> str | None:
+    """Width and height as "WxH"; None if both are empty, Fault if one is."""
+    width, height = as_whole(fields[0], values[0]), as_whole(fields[1], values[1])
+    if width is None and height is None:
+        return None
+    if width is None or height is None:
+        empty, other = fields if width is None else fields[::-1]
+        raise Fault(f"field {empty}: empty, though {other} is given")
+    return f"{width}x{height}"

@@ -1,0 +1,91 @@
+"""One YAML document, through the optional library PyYAML."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Iterator
+from typing import Any, TextIO
+
+from cogview_cli.errors import UsageError
+from cogview_cli.sources.columns import normal
+from cogview_cli.sources.json_document import document_records
+from cogview_cli.sources.record import Bad, Fault, Record
+from cogview_cli.sources.rows import Rows
+from cogview_cli.sources.values import checked_text
+from cogview_cli.text import clean
+
+# References can make a small document endless.
+_VALUES_LIMIT = 1_000_000
+_FILE_NAME = re.compile(r"\S+\.(?:txt|csv|tsv|jsonl?|md)")
+
+
+def read_yaml(stream: TextIO, rows: Rows) -> Iterator[Record | Bad]:
+    """The records of a document; UsageError without PyYAML or for broken YAML."""
+    value = _loaded(stream, rows.file)
+    for record in document_records(_with_affixes(value), rows):
+        yield _no_file_name(record)
+
+
+def _loaded(stream: TextIO, file: str) -> Any:
+    try:
+        import yaml
+    except ImportError:
+        raise UsageError(
+            f"'{clean(file)}' is YAML, which needs PyYAML",
+            hint="pip install 'cogview-cli[yaml]'",
+        ) from None
+    try:
+        return _Plain().value(yaml.safe_load(stream))
+    except RecursionError:
+        raise UsageError(f"'{clean(file)}' is nested too deeply", hint="check the file") from None
+    except (yaml.YAMLError, ValueError, Fault) as error:
+        raise UsageError(
+            f"'{clean(file)}' is not valid YAML: {clean(error)}", hint="check the file"
+        ) from None
+
+
+class _Plain:
+    """Makes what YAML can hold what JSON can hold."""
+
+    def __init__(self) -> None:
+        self._left = _VALUES_LIMIT
+
+    def value(self, value: Any) -> Any:
+        """The value with text keys and dates as text; ValueError for what has no equivalent."""
+        self._left -= 1
+        if self._left < 0:
+            raise ValueError(f"more than {_VALUES_LIMIT} values")
+        if isinstance(value, dict):
+            return {str(name): self.value(item) for name, item in value.items()}
+        if isinstance(value, list):
+            return [self.value(item) for item in value]
+        if isinstance(value, datetime.date):
+            return value.isoformat()
+        if isinstance(value, float) and value - value != 0:
+            raise ValueError(f"the number {value}")
+        if isinstance(value, str):
+            return checked_text(value)
+        if value is None or isinstance(value, bool | int | float):
+            return value
+        raise ValueError(f"a value of the kind {type(value).__name__}")
+
+
+def _with_affixes(value: Any) -> Any:
+    """`prompt: [...]` with `prefix` and `suffix` as the list of whole prompts."""
+    if not isinstance(value, dict):
+        return value
+    own = {normal(name): item for name, item in value.items()}
+    prompts = own.get("prompt")
+    if not isinstance(prompts, list):
+        return value
+    prefix, suffix = (own.get(name) or "" for name in ("prefix", "suffix"))
+    return [f"{prefix}{item}{suffix}" if isinstance(item, str) else item for item in prompts]
+
+
+def _no_file_name(record: Record | Bad) -> Record | Bad:
+    """Some tools read prompts from files named in the list; paying for the name helps nobody."""
+    if isinstance(record, Bad) or not _FILE_NAME.fullmatch(record.prompt):
+        return record
+    why = f"'{clean(record.prompt)}' is the name of a file: give it to the command itself"
+    return Bad(record.file, record.line, why)
