@@ -9,7 +9,17 @@ from typing import Annotated
 import typer
 
 from cogview_cli import __version__, output
-from cogview_cli.commands import config, gen, help_topics, history, recover, sandbox, sizes
+from cogview_cli.commands import (
+    batch,
+    config,
+    gallery,
+    gen,
+    help_topics,
+    history,
+    recover,
+    sandbox,
+    sizes,
+)
 from cogview_cli.errors import CogviewError, ExitCode, UsageError
 
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -22,10 +32,12 @@ app = typer.Typer(
     epilog="Exit codes: cogview help exit-codes.  Try it without a key: cogview gen '猫' --sandbox",
 )
 app.command("gen", epilog=gen.EPILOG, context_settings=SETTINGS)(gen.gen)
+app.command("batch", epilog=batch.EPILOG, context_settings=SETTINGS)(batch.batch)
 app.command("sizes", context_settings=SETTINGS)(sizes.sizes)
 app.add_typer(config.app, name="config", context_settings=SETTINGS)
 app.command("recover", context_settings=SETTINGS)(recover.recover)
 app.add_typer(history.app, name="history", context_settings=SETTINGS)
+app.command("gallery", epilog=gallery.EPILOG, context_settings=SETTINGS)(gallery.gallery)
 app.command("sandbox", epilog=sandbox.EPILOG, context_settings=SETTINGS)(sandbox.sandbox)
 app.command("help", context_settings=SETTINGS)(help_topics.help)
 

@@ -191,8 +191,9 @@ class Work:
                 output.write_json(self._summary.record())
         except output.StdoutClosed:
             self._summary.codes.add(ExitCode.STDOUT_CLOSED)
-        if not order.style.quiet:
-            for line in closing_lines(self._summary, report.groups(plan)):
+        groups = report.groups(plan)
+        if groups or not order.style.quiet:
+            for line in closing_lines(self._summary, groups):
                 output.say(clean(line, 600))
             if failed:
                 output.say(clean(f"failed rows: {self._reporter.path(str(failed))}"))
@@ -202,7 +203,7 @@ class Work:
         try:
             return write()
         except OSError as error:
-            what = f"cannot write '{error.filename}': {error.strerror}"
+            what = f"cannot write '{error.filename2 or error.filename}': {error.strerror}"
             output.show_error(MachineError(what, hint="free some space, or choose another place"))
             self._summary.codes.add(ExitCode.MACHINE)
             return None

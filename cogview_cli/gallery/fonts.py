@@ -1,0 +1,51 @@
+"""A font with Chinese characters in one of the systems' usual places."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+# In the order of preference; the number is the face within a collection.
+_FACES = (
+    ("NotoSansCJK-Regular.ttc", 2),
+    ("NotoSansCJKsc-Regular.otf", 0),
+    ("NotoSansSC-Regular.otf", 0),
+    ("NotoSansSC-Regular.ttf", 0),
+    ("SourceHanSansSC-Regular.otf", 0),
+    ("SourceHanSans.ttc", 0),
+    ("PingFang.ttc", 0),
+    ("Hiragino Sans GB.ttc", 0),
+    ("STHeiti Light.ttc", 0),
+    ("msyh.ttc", 0),
+    ("msyh.ttf", 0),
+    ("simhei.ttf", 0),
+    ("wqy-microhei.ttc", 0),
+    ("wqy-zenhei.ttc", 0),
+    ("DroidSansFallbackFull.ttf", 0),
+)
+
+
+def places() -> list[Path]:
+    """The folders where systems and users keep fonts."""
+    home, windows = Path.home(), os.environ.get("WINDIR", r"C:\Windows")
+    return [
+        home / ".local/share/fonts",
+        home / ".fonts",
+        Path("/usr/local/share/fonts"),
+        Path("/usr/share/fonts"),
+        home / "Library/Fonts",
+        Path("/Library/Fonts"),
+        Path("/System/Library/Fonts"),
+        Path(windows, "Fonts"),
+    ]
+
+
+def find_cjk(folders: Iterable[Path]) -> tuple[Path, int] | None:
+    """The best font file below `folders` and the face to use; None without one."""
+    found: dict[str, Path] = {}
+    for folder in folders:
+        for place, _, names in os.walk(folder):
+            for name in names:
+                found.setdefault(name, Path(place, name))
+    return next(((found[name], face) for name, face in _FACES if name in found), None)

@@ -1,0 +1,103 @@
+"""The page's own words, in English and Chinese."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Labels:
+    """Every word of the page that is not data; `{}` holes take numbers."""
+
+    lang: str
+    images: str
+    images_one: str
+    paid: str
+    status: dict[str, str]
+    every: str
+    search: str
+    none_match: str
+    keys: str
+    model: str
+    size: str
+    quality: str
+    cost: str
+    created: str
+    filters: str
+    level: str
+    file: str
+    copy: str
+    copied: str
+    close: str
+    previous: str
+    next: str
+    no_prompt: str
+    made_by: str
+
+
+ENGLISH = Labels(
+    lang="en",
+    images="{} images",
+    images_one="1 image",
+    paid="{} paid",
+    status={
+        "saved": "Saved",
+        "refused": "Refused",
+        "failed": "Failed",
+        "unknown": "Unknown",
+        "unsaved": "Paid, not saved",
+        "expired": "Expired",
+    },
+    every="All",
+    search="Filter by prompt, file or model",
+    none_match="Nothing matches.",
+    keys="/ filter · arrows or j k move · Enter opens · Esc closes",
+    model="Model",
+    size="Size",
+    quality="Quality",
+    cost="Cost",
+    created="Created",
+    filters="Content filter (0 is most severe)",
+    level="level {}",
+    file="File",
+    copy="Copy prompt",
+    copied="Copied",
+    close="Close",
+    previous="Previous",
+    next="Next",
+    no_prompt="No prompt is known",
+    made_by="Made with cogview",
+)
+CHINESE = Labels(
+    lang="zh",
+    images="{} 张图片",
+    images_one="1 张图片",
+    paid="已支付 {}",
+    status={
+        "saved": "已保存",
+        "refused": "被拒绝",
+        "failed": "失败",
+        "unknown": "结果未知",
+        "unsaved": "已付费，未保存",
+        "expired": "已过期",
+    },
+    every="全部",
+    search="按提示词、文件名或模型筛选",
+    none_match="没有匹配的内容。",
+    keys="/ 筛选 · 方向键或 j k 移动 · Enter 打开 · Esc 关闭",
+    model="模型",
+    size="尺寸",
+    quality="质量",
+    cost="费用",
+    created="时间",
+    filters="内容过滤（0 最严重）",
+    level="{} 级",
+    file="文件",
+    copy="复制提示词",
+    copied="已复制",
+    close="关闭",
+    previous="上一张",
+    next="下一张",
+    no_prompt="没有提示词",
+    made_by="由 cogview 生成",
+)

@@ -1,0 +1,95 @@
+"""Requests of a batch that brought no picture, as its ledger rows tell."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cogview_cli.codes import CODES, Kind
+from cogview_cli.config.store import state_dir
+from cogview_cli.gallery.items import Cost, Item, Level
+from cogview_cli.gallery.scan import levels
+
+if TYPE_CHECKING:
+    from cogview_cli.ledger import Entry
+
+_STATES = ("rejected", "unknown", "answer", "expired")
+_PAID = ("answer", "expired")
+_STATUS = {"unknown": "unknown", "answer": "unsaved", "expired": "expired"}
+
+
+def without_picture(folder: Path, saved_keys: set[str]) -> list[Item]:
+    """What a batch into `folder` (or below) asked for and has no picture of.
+
+    `saved_keys` are those of the pictures' sidecars: a later try settled them.
+    Without a ledger there is nothing; none is ever created. Raises MachineError
+    for one that cannot be read.
+    """
+    if not (state_dir() / "ledger.db").is_file():
+        return []
+    from cogview_cli.state import open_ledger
+
+    with open_ledger() as ledger:
+        rows = [row for state in _STATES for row in ledger.history(state=state)]
+    return select(rows, roots_of(folder), saved_keys)
+
+
+def roots_of(folder: Path) -> set[str]:
+    """The names a batch may have written `folder` with."""
+    return {os.path.abspath(folder), os.path.realpath(folder)}
+
+
+def select(rows: Iterable[Entry], roots: set[str], saved_keys: set[str]) -> list[Item]:
+    """The newest row of each key that belongs to one of `roots` and has no picture."""
+    newest: dict[str, Entry] = {}
+    for row in sorted(rows, key=lambda row: row.asked):
+        if row.key not in saved_keys and _below(row.namespace, roots):
+            newest[row.key] = row
+    return [item_of(row) for row in newest.values()]
+
+
+def _below(namespace: str, roots: set[str]) -> bool:
+    return any(namespace == root or namespace.startswith(root + os.sep) for root in roots)
+
+
+def item_of(row: Entry) -> Item:
+    """A ledger row as an item without a picture."""
+    return Item(
+        status=_STATUS.get(row.state) or _rejection(row.code or ""),
+        prompt=str(row.body.get("prompt", "")),
+        model=str(row.body.get("model") or ""),
+        size=str(row.body.get("size") or ""),
+        quality=str(row.body.get("quality") or ""),
+        cost=_cost(row),
+        created=row.asked,
+        filters=_filters(row),
+        id=row.id,
+        key=row.key,
+        code=row.code or "",
+        message=_words(row),
+    )
+
+
+def _rejection(code: str) -> str:
+    refused = code in CODES and CODES[code].kind is Kind.REFUSED
+    return "refused" if refused else "failed"
+
+
+def _cost(row: Entry) -> Cost | None:
+    if row.state not in _PAID or row.price is None or row.account == "sandbox":
+        return None
+    return Cost(amount=row.price, currency=row.currency)
+
+
+def _words(row: Entry) -> str:
+    """The server's own words, or what the code means."""
+    meaning = CODES[row.code].meaning if row.code in CODES else ""
+    return row.message or meaning
+
+
+def _filters(row: Entry) -> tuple[Level, ...]:
+    from cogview_cli.wire import decode
+
+    return levels(decode(row.answer).content_filter) if row.answer else ()

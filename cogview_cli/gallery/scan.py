@@ -1,0 +1,159 @@
+"""The pictures of a folder and what their sidecars say of them. Reads, never writes."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+from cogview_cli.errors import MachineError, UsageError
+from cogview_cli.gallery.items import SAVED, Cost, Item, Level, Picture
+from cogview_cli.gallery.ours import is_our_sheet
+from cogview_cli.names import IMAGE_SUFFIXES
+
+SIDECAR_BYTES = 4 * 2**20
+SIDE_PIXELS = range(1, 2**20)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scan:
+    """The pictures found, the paths of damaged sidecars, and folders that could not be read."""
+
+    items: list[Item]
+    damaged: list[str]
+    unreadable: list[str]
+
+
+def scan(folder: Path) -> Scan:
+    """Every picture in `folder` and below; hidden files and folders are passed over.
+
+    UsageError if there is no such folder, MachineError if it cannot be read.
+    """
+    found = Scan(items=[], damaged=[], unreadable=[])
+    for path in _pictures(folder, found.unreadable):
+        item = _item(folder, path, found.damaged)
+        if item:
+            found.items.append(item)
+    return found
+
+
+def _pictures(folder: Path, unreadable: list[str]) -> Iterator[Path]:
+    _check(folder)
+    skipped = unreadable.append
+    for place, folders, files in os.walk(folder, onerror=lambda error: skipped(error.filename)):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in files:
+            path = Path(place, name)
+            named = path.suffix.lower() in IMAGE_SUFFIXES and not name.startswith(".")
+            if named and path.is_file():  # opening a pipe would wait for ever
+                yield path
+
+
+def _check(folder: Path) -> None:
+    try:
+        os.scandir(folder).close()
+    except (FileNotFoundError, NotADirectoryError):
+        raise UsageError(
+            f"'{folder}' is not a folder", hint="give the folder of the pictures: cogview gallery ."
+        ) from None
+    except OSError as error:
+        raise MachineError(
+            f"cannot read the folder '{folder}': {error.strerror}", hint="check its permissions"
+        ) from None
+
+
+def _item(folder: Path, path: Path, damaged: list[str]) -> Item | None:
+    """The item of the picture at `path`; None for a contact sheet of ours."""
+    relative = path.relative_to(folder).as_posix()
+    content = _sidecar(path.with_name(path.name + ".json"))
+    if content is None:
+        if is_our_sheet(path):
+            return None
+        return Item(status=SAVED, picture=Picture(path=relative))
+    item = from_sidecar(content, relative)
+    if item is None:
+        damaged.append(relative + ".json")
+    return item or Item(status=SAVED, picture=Picture(path=relative))
+
+
+def _sidecar(path: Path) -> bytes | None:
+    """The sidecar's bytes, none of them if it cannot be read; None if there is no sidecar."""
+    if not path.is_file():
+        return None
+    try:
+        with path.open("rb") as file:
+            return file.read(SIDECAR_BYTES)
+    except OSError:
+        return b""
+
+
+def from_sidecar(data: bytes, path: str) -> Item | None:
+    """The item a sidecar describes; None if it is damaged or no sidecar at all."""
+    try:
+        content = json.loads(data.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(content, dict) or not isinstance(content.get("prompt"), str):
+        return None
+    image, cost = _table(content, "image"), _table(content, "cost")
+    return Item(
+        status=SAVED,
+        picture=Picture(path=path, width=_side(image, "width"), height=_side(image, "height")),
+        prompt=content["prompt"],
+        model=_word(content, "model"),
+        size=_word(content, "size"),
+        quality=_word(content, "quality"),
+        cost=_cost(cost.get("amount"), _word(cost, "currency")),
+        created=_seconds(content.get("created")),
+        filters=levels(content.get("content_filter")),
+        id=_word(content, "id"),
+        key=_word(content, "key"),
+    )
+
+
+def levels(found: Any) -> tuple[Level, ...]:
+    """The content filter's entries, as far as they are well formed."""
+    entries = found if isinstance(found, list | tuple) else []
+    return tuple(
+        Level(role=_word(entry, "role"), level=_word(entry, "level"))
+        for entry in entries
+        if isinstance(entry, dict)
+    )
+
+
+def _table(content: dict[str, Any], name: str) -> dict[str, Any]:
+    value = content.get(name)
+    return value if isinstance(value, dict) else {}
+
+
+def _word(content: dict[str, Any], name: str) -> str:
+    """A short text or a number as text; empty for anything else."""
+    value = content.get(name)
+    plain = isinstance(value, str | int | float) and not isinstance(value, bool)
+    return str(value)[:200] if plain else ""
+
+
+def _side(image: dict[str, Any], name: str) -> int | None:
+    value = image.get(name)
+    return value if type(value) is int and value in SIDE_PIXELS else None
+
+
+def _cost(amount: Any, currency: str) -> Cost | None:
+    try:
+        value = Decimal(amount) if isinstance(amount, str) else None
+    except InvalidOperation:
+        return None
+    # A hostile exponent would make the sum a text of a billion digits.
+    if value is None or not value.is_finite() or value < 0 or abs(value.adjusted()) > 12:
+        return None
+    return Cost(amount=value, currency=currency)
+
+
+def _seconds(value: Any) -> float | None:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if number and math.isfinite(value) and 0 <= value < 2**36 else None
