@@ -93,9 +93,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _ended(error: CogviewError, arguments: list[str]) -> int:
     output.show_error(error)
     if "--debug" in arguments:
-        import traceback
-
-        output.say("".join(traceback.format_exception(error)))
+        output.show_traceback(error)
     return int(error.exit_code)
 
 
@@ -116,7 +114,5 @@ def _bug(error: Exception, arguments: list[str]) -> int:
         )
     )
     if "--debug" in arguments:
-        import traceback
-
-        output.say("".join(traceback.format_exception(error)))
+        output.show_traceback(error)
     return int(ExitCode.BUG)

@@ -15,6 +15,7 @@ from cogview_cli.wire import ENDPOINT, Answer, ImageRequest
 
 ANSWER_LIMIT = 48 * 2**20
 KEPT_OF_TOO_LONG = 2**20
+KEY_LENGTH = 12  # characters; a real key has about 49
 # An answer that waits in the socket when a stopped process goes on is still read.
 GRACE_SECONDS = 0.5
 _KEPT_HEADERS = (
@@ -43,9 +44,11 @@ class AnswerLost(Exception):
 
 
 class _Exchange:
-    """One POST under way: what was sent and what has arrived."""
+    """One POST under way: what was sent and what has arrived, `secret` blotted out."""
 
-    def __init__(self) -> None:
+    def __init__(self, secret: str) -> None:
+        # A short key, such as a test's, may be part of any word.
+        self._secret = secret if len(secret) >= KEY_LENGTH else ""
         self.sent = False
         self.status = 0
         self.headers: dict[str, str] = {}
@@ -61,16 +64,21 @@ class _Exchange:
     def begin(self, response: httpx.Response) -> None:
         self.status = response.status_code
         self.headers = {
-            name: response.headers[name][:500] for name in _KEPT_HEADERS if name in response.headers
+            name: self._blotted(response.headers[name].encode()).decode()[:500]
+            for name in _KEPT_HEADERS
+            if name in response.headers
         }
 
     def answer(self) -> Answer:
         raw, whole = bytes(self.raw), self.whole
         if len(raw) > ANSWER_LIMIT:
             raw, whole = raw[:KEPT_OF_TOO_LONG], False
-        return Answer(
-            status=self.status, headers=self.headers, raw=_unpacked(raw, self.headers), whole=whole
-        )
+        raw = self._blotted(_unpacked(raw, self.headers))
+        return Answer(status=self.status, headers=self.headers, raw=raw, whole=whole)
+
+    def _blotted(self, data: bytes) -> bytes:
+        """Some servers repeat a key they refuse; it must reach neither screen nor disk."""
+        return data.replace(self._secret.encode(), b"***") if self._secret else data
 
     @property
     def partial(self) -> Answer | None:
@@ -106,7 +114,7 @@ class ApiClient:
 
         Raises NotSent, AnswerLost, or MachineError for TLS and proxy settings.
         """
-        exchange = _Exchange()
+        exchange = _Exchange(self._key.reveal())
         task = asyncio.create_task(self._exchange(request, exchange))
         try:
             done, _ = await asyncio.wait({task}, timeout=self._timeout)

@@ -119,7 +119,7 @@ class Finisher:
             stem,
             suffix,
             overwrite=target.destination.on_exists == "overwrite",
-            free=lambda path: _free(path, entry.id),
+            free=lambda path: _free(path, entry),
         )
         info = fetched.info
         return SavedFile(
@@ -136,9 +136,9 @@ class Finisher:
         """The file an earlier, killed run published before it could say so."""
         for number in itertools.count(1) if self._resuming else ():
             path = folder / f"{with_number(stem, number)}{suffix}"
-            if not path.is_file() or path.is_symlink():
+            if not os.path.lexists(path):
                 return None
-            if _sha256(path) == fetched.sha256:
+            if path.is_file() and not path.is_symlink() and _sha256(path) == fetched.sha256:
                 return path
         return None
 
@@ -198,10 +198,10 @@ def _put(files: list[SavedFile], number: int, saved: SavedFile) -> None:
     files[number:] = [saved, *files[number + 1 :]]
 
 
-def _free(path: Path, id: str) -> bool:
+def _free(path: Path, entry: Entry) -> bool:
     """A name is free if neither an image nor somebody else's sidecar has it."""
     beside = sidecar.sidecar_path(path)
-    return not beside.exists() or sidecar.belongs_to(beside, id)
+    return not beside.exists() or sidecar.belongs_to(beside, entry.id, entry.key)
 
 
 def _converted(part: Path, format: str) -> Fetched:

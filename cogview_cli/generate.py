@@ -100,7 +100,7 @@ class Generator:
                     job, entry = replace(job, known=job.known | {entry.id}), None
         except asyncio.CancelledError:
             return self.never_sent(job, entry)
-        except Temporary as error:  # nobody lets go of a slot
+        except (Temporary, MachineError) as error:  # nobody lets go of a slot, or none can be had
             self.stop(problem_of(error))
             return self.never_sent(job, entry)
         assert entry is not None

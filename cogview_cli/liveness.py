@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -19,6 +20,14 @@ def kernel_lock(path: Path) -> FileLock:
     return FileLock(str(path), timeout=0, thread_local=False, is_singleton=False, mode=0o600)
 
 
+def take(lock: FileLock, timeout: float = 0) -> None:
+    """Acquires `lock`; Timeout if another holds it, OSError where there are no kernel locks."""
+    try:
+        lock.acquire(timeout=timeout, poll_interval=0.2)
+    except NotImplementedError as error:
+        raise OSError(errno.ENOSYS, str(error), lock.lock_file) from error
+
+
 class RunLock:
     """Marks this process as alive under a fresh name until it releases or dies."""
 
@@ -27,7 +36,7 @@ class RunLock:
         self.name = secrets.token_hex(8)
         self._path = folder / f"{self.name}.lock"
         self._lock = kernel_lock(self._path)
-        self._lock.acquire()
+        take(self._lock)
 
     def release(self) -> None:
         """Ends the run; its lock file goes too."""
@@ -43,7 +52,7 @@ def is_alive(folder: Path, name: str) -> bool:
         return False
     lock = kernel_lock(path)
     try:
-        lock.acquire()
+        take(lock)
     except Timeout:
         return True
     lock.release()
@@ -58,7 +67,7 @@ def only_one(path: Path, *, wait: bool) -> Iterator[None]:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = kernel_lock(path)
     try:
-        lock.acquire(timeout=-1 if wait else 0, poll_interval=0.2)
+        take(lock, -1 if wait else 0)
     except Timeout:
         raise Busy(path.name) from None
     try:

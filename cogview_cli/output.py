@@ -12,7 +12,7 @@ from typing import Any
 
 from cogview_cli.errors import CogviewError, MachineError
 from cogview_cli.outcome import Outcome, SavedFile, Summary, image_records
-from cogview_cli.text import clean, cut_cells
+from cogview_cli.text import clean, cut_cells, json_safe
 
 
 class StdoutClosed(Exception):
@@ -66,7 +66,7 @@ def write_line(text: str) -> None:
 
 def write_json(record: Any) -> None:
     """One JSON object on one line."""
-    text = json.dumps(record, ensure_ascii=False, default=str)
+    text = json_safe(json.dumps(record, ensure_ascii=False, default=str))
     write_data(text.encode("utf-8", "backslashreplace") + b"\n")
 
 
@@ -91,6 +91,15 @@ def show_error(error: CogviewError) -> None:
     say(f"error: {clean(error.message, 600)}")
     if error.hint:
         say(f"hint: {clean(error.hint, 600)}")
+
+
+def show_traceback(error: BaseException) -> None:
+    """Where an error came from, for --debug; text of others in it is shown as text."""
+    import traceback
+
+    for line in "".join(traceback.format_exception(error)).splitlines():
+        indent = line[: len(line) - len(line.lstrip())]
+        say(indent + clean(line.lstrip(), 2000))
 
 
 def warn(text: str) -> None:

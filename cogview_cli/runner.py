@@ -21,7 +21,7 @@ from cogview_cli.download import Downloader
 from cogview_cli.errors import ExitCode
 from cogview_cli.finish import Finisher
 from cogview_cli.generate import Generator, Notify
-from cogview_cli.ledger import Ledger
+from cogview_cli.ledger import SANDBOX_ACCOUNT, Ledger
 from cogview_cli.links import redact
 from cogview_cli.outcome import Outcome, Problem
 from cogview_cli.output import StdoutClosed, warn
@@ -29,7 +29,6 @@ from cogview_cli.retry import Policy
 from cogview_cli.slots import Slots
 from cogview_cli.state import open_ledger
 
-SANDBOX_ACCOUNT = "sandbox"
 STDOUT_CLOSED = Problem(
     code="stdout", message="stdout was closed", exit_code=ExitCode.STDOUT_CLOSED
 )

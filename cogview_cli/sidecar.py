@@ -83,13 +83,13 @@ def write(image: Path, content: dict[str, Any]) -> Path:
     return path
 
 
-def belongs_to(path: Path, id: str) -> bool:
-    """Whether the sidecar at `path` was written for request `id`."""
+def belongs_to(path: Path, id: str, key: str) -> bool:
+    """Whether the sidecar at `path` is of request `id`, or of an earlier one for its image."""
     try:
         content = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError, RecursionError):
         return False
-    return isinstance(content, dict) and content.get("id") == id
+    return isinstance(content, dict) and (content.get("id") == id or content.get("key") == key)
 
 
 def read_request(path: Path) -> ImageRequest:

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from filelock import BaseFileLock, Timeout
 
-from cogview_cli.errors import Temporary
-from cogview_cli.liveness import kernel_lock
+from cogview_cli.errors import MachineError, Temporary
+from cogview_cli.liveness import kernel_lock, take
 
 POLL_SECONDS = (0.02, 0.08)
 SHRINK = 0.7
@@ -53,7 +53,10 @@ class Slots:
 
     def __init__(self, folder: Path, width: int, *, patience: float = 600.0) -> None:
         """`patience`: seconds to wait while other processes hold every slot."""
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise _no_locks(folder, error) from error
         self.share = Share(width)
         self.folder = folder
         self._held: set[int] = set()
@@ -105,9 +108,11 @@ class Slots:
         for number in numbers:
             lock = kernel_lock(self.folder / f"{number:03}.lock")
             try:
-                lock.acquire()
+                take(lock)
             except Timeout:
                 continue
+            except OSError as error:
+                raise _no_locks(self.folder, error) from error
             self._held.add(number)
             return lock, number
         return None
@@ -120,6 +125,13 @@ class Slots:
                 await self._freed.wait()
         except TimeoutError:
             return
+
+
+def _no_locks(folder: Path, error: OSError) -> MachineError:
+    return MachineError(
+        f"no lock can be taken in '{folder}': {error.strerror or error}",
+        hint="set COGVIEW_STATE_DIR to a folder on a local disk",
+    )
 
 
 def _all_taken(seconds: float) -> Temporary:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 
@@ -27,6 +28,11 @@ def clean(text: object, limit: int = SHOWN_LIMIT) -> str:
     """`text` on one line without control or bidi characters, cut to `limit` characters."""
     shown = _UNSAFE.sub(_escape, str(text)[: limit * 4])
     return shown if len(shown) <= limit else shown[: limit - 1] + "…"
+
+
+def json_safe(text: str) -> str:
+    """JSON text with control and bidi characters escaped: equal data, harmless to show."""
+    return _UNSAFE.sub(lambda match: json.dumps(match[0])[1:-1], text)
 
 
 def cell_width(text: str) -> int:

@@ -95,12 +95,13 @@ def test_a_sidecar_is_readable_utf8_and_says_which_request_it_belongs_to(tmp_pat
     assert path == tmp_path / "猫.jpg.json"
     assert "一只猫" in path.read_text("utf-8")
     assert json.loads(path.read_text("utf-8")) == content()
-    assert sidecar.belongs_to(path, "20260101-000000-abcdef")
-    assert not sidecar.belongs_to(path, "20260101-000000-000000")
+    assert sidecar.belongs_to(path, "20260101-000000-abcdef", "other")
+    assert sidecar.belongs_to(path, "20260101-000000-000000", "k")
+    assert not sidecar.belongs_to(path, "20260101-000000-000000", "other")
 
 
 def test_writing_again_replaces_the_sidecar_whole(tmp_path: Path) -> None:
-    sidecar.write(tmp_path / "x.png", {"id": "a" * 1000})
+    sidecar.write(tmp_path / "x.png", {"id": "a", "prompt": "a" * 1000})
     path = sidecar.write(tmp_path / "x.png", {"id": "b"})
     assert json.loads(path.read_text("utf-8")) == {"id": "b"}
 
@@ -121,7 +122,7 @@ def test_anything_else_is_not_a_sidecar(tmp_path: Path, text: str) -> None:
     path = write(tmp_path, text)
     with pytest.raises(UsageError, match="is not a sidecar"):
         sidecar.read_request(path)
-    assert not sidecar.belongs_to(path, "x")
+    assert not sidecar.belongs_to(path, "x", "y")
 
 
 def test_bytes_that_are_no_text_are_not_a_sidecar(tmp_path: Path) -> None:
@@ -139,4 +140,4 @@ def test_a_newer_sidecar_asks_for_an_upgrade(tmp_path: Path) -> None:
 def test_a_sidecar_that_cannot_be_read_is_an_error(tmp_path: Path, name: str) -> None:
     with pytest.raises(UsageError, match="cannot read"):
         sidecar.read_request(tmp_path / name)
-    assert not sidecar.belongs_to(tmp_path / name, "x")
+    assert not sidecar.belongs_to(tmp_path / name, "x", "y")

@@ -15,6 +15,8 @@ from cogview_cli.wire import Answer
 # States in which money was spent; `unknown` may have cost as much again.
 PAID_STATES = ("answer", "saved", "expired")
 
+# The account of requests to an in-process sandbox: they cost nothing.
+SANDBOX_ACCOUNT = "sandbox"
 # What the vendor promises where a link does not say (reference/api.md §6).
 LINK_DAYS = 30
 
@@ -62,8 +64,11 @@ class Entry:
 
     @property
     def good_until(self) -> float:
-        """When the image can no longer be fetched; without an answer it never could."""
-        if self.answer is None:
+        """When the image can no longer be fetched; without an answer it never could.
+
+        The pictures of an in-process sandbox go with it.
+        """
+        if self.answer is None or self.account == SANDBOX_ACCOUNT:
             return 0.0
         came = self.answered or self.asked
         return came + LINK_DAYS * 86400 if self.expires is None else self.expires

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from cogview_cli.ledger.entry import (
+    SANDBOX_ACCOUNT,
     Entry,
     Intent,
     answer_columns,
@@ -159,7 +160,13 @@ class Ledger:
     # Start of a run, and reading.
 
     def settle_dead_runs(self) -> list[Entry]:
-        """Turns the intents of processes that died into `unknown`; returns those."""
+        """Turns the intents of processes that died into `unknown`; returns those.
+
+        What a sandbox had made for them is gone with it.
+        """
+        for entry in self._abandoned("answer"):
+            if entry.account == SANDBOX_ACCOUNT:
+                self.expired(entry.id, "the sandbox that made it has ended")
         found = self._abandoned("intent")
         for entry in found:
             self._settle(entry.id)
@@ -168,7 +175,8 @@ class Ledger:
     def _abandoned(self, state: str) -> list[Entry]:
         """The entries in `state` whose process has ended."""
         owners = self._file.rows("SELECT DISTINCT run FROM requests WHERE state = ?", (state,))
-        dead = [row["run"] for row in owners if not is_alive(self.folder / "runs", row["run"])]
+        with self._file.explained():
+            dead = [row["run"] for row in owners if not is_alive(self.folder / "runs", row["run"])]
         marks = ", ".join("?" * len(dead))
         return self._select(f"state = ? AND run IN ({marks})", state, *dead) if dead else []
 

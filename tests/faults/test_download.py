@@ -1,0 +1,322 @@
+"""G1-G17: fetching the picture. It costs nothing and may be repeated; the answer is never lost."""
+
+from __future__ import annotations
+
+import itertools
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import trustme
+
+from cogview_cli import images as pictures
+from cogview_cli.network import tls_context
+from cogview_cli.sandbox.thread import SandboxThread
+from tests.conftest import Ended, Run
+from tests.faults.case import Case, check_streams, later, run_case, saved, unsaved
+from tests.faults.peers import HOST, Scripted, Step, http, in_answer, picture, silence
+from tests.faults.test_network import server_context, trust
+from tests.faults.world import KEY, SMALL, history, images, states, temporaries
+
+pytestmark = pytest.mark.faults
+# Each passes by itself, is fetched again, and is waited for as long as one run is patient.
+PASSING = {
+    "G1 500": "500-download",
+    "G1 closed without an answer": "lost-download",
+    "G2 403": "403-download",
+    "G2 404": "404-download",
+    "G3 cut, length given": "cut-download",
+    "G4 cut, no length": "short-download",
+    "G5 PNG minus 12 bytes": "trim-download",
+    "G7 bit flip in a PNG": "flip-download",
+    "G8 stall": "stall-download",
+    "G11 HTML in a 200": "html-download",
+    "G11 nothing in a 200": "empty-download",
+}
+# Trying again at once is of no use.
+FINAL = {
+    "G9 gzip of 128 MiB": "gzip-download",
+    "G14 302 to a private address": "redirect-private",
+    "G14 302 to file:": "redirect-file",
+    "G15 redirect loop": "redirect-loop",
+    "G17 endless picture": "oversize-download",
+    "G17 Content-Length of 10 TB": "huge-length",
+}
+BOMBS = {"G10 50000x50000": "bomb-download", "G10 12000x12000": "bomb-warning"}
+# Addresses that are never fetched.
+NOWHERE = {
+    "G14 169.254.169.254": "private-url",
+    "G14 http: of another host": "http-url",
+    "G14 file:": "file-url",
+    "G14 data:": "data-url",
+    "G14 user:password@": "userinfo-url",
+    "G15 line feed and ESC in the URL": "control-url",
+    "G15 10,000 characters": "long-url",
+}
+CASES = [
+    *(saved(f"{id} once", f"{fault}x1", downloads=2) for id, fault in PASSING.items()),
+    *(unsaved(f"{id} for ever", fault) for id, fault in PASSING.items()),
+    *(later(f"{id} until recover", f"{fault}x2") for id, fault in PASSING.items()),
+    *(unsaved(id, fault) for id, fault in FINAL.items()),
+    # One turn of a loop is an ordinary redirect.
+    *(
+        later(f"{id} until recover", f"{fault}x1")
+        for id, fault in FINAL.items()
+        if fault != "redirect-loop"
+    ),
+    *(unsaved(id, fault, keeps=(".unverified",)) for id, fault in BOMBS.items()),
+    *(unsaved(id, fault, downloads=0) for id, fault in NOWHERE.items()),
+    Case(
+        id="G2 the link has expired", fault="expired-url", code=6, state="expired", charged=1,
+        words=("expired",),
+    ),
+    saved("G6 half a JPEG", "cut-downloadx1 sandbox:jpeg", suffix=".jpg"),
+    saved("G8 512 bytes at a time", "slow-download"),
+    saved("G12 PNG as image/gif", "wrong-type"),
+    saved("G12 JPEG under a .png name", "jpeg", suffix=".jpg"),
+    saved("G12 WebP under a .png name", "webp", suffix=".webp"),
+    saved("G13 302 to another origin", "redirect-download"),
+    saved("G16 Content-Disposition ../../x", "disposition"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+def test_case(
+    case: Case, cogview: Run, sandbox: SandboxThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if "stall" in case.fault or "huge" in case.fault:
+        monkeypatch.setattr("cogview_cli.download.IDLE_SECONDS", 0.2)
+    run_case(case, cogview, sandbox)
+
+
+def fetched(cogview: Run, *gets: Step, url: str = "%ORIGIN%/1.png") -> tuple[Ended, Scripted]:
+    """`gen` against a server whose picture is fetched with these steps."""
+    with Scripted([in_answer(url=url)], gets) as api:
+        ended = cogview("gen", "cat", "--base-url", api.base_url)
+    assert api.count(b"POST") == 1
+    check_streams(ended)
+    return ended, api
+
+
+def whole(body: bytes, *headers: str) -> bytes:
+    return http("200 OK", body, *headers)
+
+
+PNG, JPEG, WEBP = picture("PNG"), picture("JPEG"), picture("WEBP")
+DAMAGED = {
+    "G5 PNG minus 1 byte": (PNG[:-1], PNG),
+    "G5 PNG minus 12 bytes": (PNG[:-12], PNG),
+    "G6 JPEG minus 1 byte": (JPEG[:-1], JPEG),
+    "G6 half a JPEG": (JPEG[: len(JPEG) // 2], JPEG),
+    "G6 WebP minus 1 byte": (WEBP[:-1], WEBP),
+    "G7 bit flip in a PNG": (PNG[:-40] + bytes([PNG[-40] ^ 16]) + PNG[-39:], PNG),
+}
+
+
+@pytest.mark.parametrize("how", DAMAGED)
+def test_a_damaged_picture_is_fetched_again(how: str, cogview: Run) -> None:
+    bad, good = DAMAGED[how]
+    ended, api = fetched(cogview, whole(bad), whole(good))
+    assert (ended.code, api.count(b"GET")) == (0, 2), ended
+    (path,) = images()
+    assert path.read_bytes() == good
+
+
+def test_g7_a_bit_flip_in_a_jpeg_cannot_be_promised_and_harms_nobody(cogview: Run) -> None:
+    """Saved as it came, or fetched again; nothing in between."""
+    for at in range(700, len(JPEG) - 2, max(1, len(JPEG) // 4)):
+        flipped = JPEG[:at] + bytes([JPEG[at] ^ 1]) + JPEG[at + 1 :]
+        ended, api = fetched(cogview, whole(flipped), whole(JPEG))
+        assert ended.code == 0, ended
+        kept = Path(ended.out.strip()).read_bytes()
+        assert kept == (flipped if api.count(b"GET") == 1 else JPEG)
+
+
+def drip(link: socket.socket) -> None:
+    """The picture byte by byte."""
+    link.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+    for byte in PNG:
+        link.sendall(bytes([byte]))
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("how", ["G8 a byte at a time", "G8 nothing at all"])
+def test_a_drip_ends_at_the_deadline(
+    how: str, cogview: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The whole picture has a deadline, however often a byte comes."""
+    monkeypatch.setattr("cogview_cli.download.TOTAL_SECONDS", 0.5)
+
+    began = time.monotonic()
+    ended, _ = fetched(cogview, drip if "byte" in how else silence)
+    assert ended.code == 6, ended
+    assert time.monotonic() - began < 5
+    assert (states(), temporaries()) == (["answer"], [])
+
+
+def test_g8_slower_than_a_kilobyte_a_second_is_too_slow(
+    cogview: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cogview_cli.download.SLOW_AFTER_SECONDS", 0.1)
+
+    ended, api = fetched(cogview, drip, whole(PNG))
+    assert (ended.code, api.count(b"GET")) == (0, 2), ended
+
+
+def test_g2_thirty_days_later_a_refusal_is_the_end(
+    cogview: Run, sandbox: SandboxThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before that it may come back; after it nobody is told again."""
+    cogview("gen", "sandbox:404-download", *SMALL)
+    assert cogview("recover").code == 6 and states() == ["answer"]
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() + 31 * 86400)
+    assert cogview("recover").code == 6 and states() == ["expired"]
+    assert cogview("recover").code == 0
+    assert sandbox.books.posts.total() == 1
+
+
+def test_g10_the_bytes_of_a_bomb_are_kept(cogview: Run, sandbox: SandboxThread) -> None:
+    ended = cogview("gen", "sandbox:bomb-download", *SMALL)
+    (kept,) = Path.cwd().rglob("*.unverified")
+    assert kept.read_bytes().startswith(b"\x89PNG") and str(kept) in ended.err
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        'attachment; filename="../../.bashrc"',
+        'attachment; filename="C:\\x"',
+        "attachment; filename*=UTF-8''..%2F..%2Fx%00y",
+        'attachment; filename="/etc/passwd"',
+    ],
+    ids=["G16 dots", "G16 drive", "G16 NUL", "G16 absolute"],
+)
+def test_the_server_names_nothing(value: str, cogview: Run, tmp_path: Path) -> None:
+    before = set(tmp_path.iterdir()) - {tmp_path / "state"}
+    ended, _ = fetched(
+        cogview, whole(PNG, f"Content-Disposition: {value}"), url="%ORIGIN%/..%2f..%2fx.exe"
+    )
+    assert ended.code == 0, ended
+    (path,) = images()
+    assert path.parent == tmp_path / "work" and path.name.endswith("-cat.png")
+    assert set(tmp_path.iterdir()) - {tmp_path / "state"} == before
+
+
+def test_g13_no_key_and_no_cookie_goes_to_the_image_host(cogview: Run) -> None:
+    with Scripted([], [whole(PNG)]) as mirror:
+        moved = http("302 Found", b"", f"Location: {mirror.origin}/2.png", "Set-Cookie: a=b")
+        ended, api = fetched(cogview, moved)
+        assert ended.code == 0, ended
+        for request in (api.requests[1], mirror.requests[0]):
+            assert b"authorization" not in request.lower() and KEY.encode() not in request
+            assert b"cookie" not in request.lower()
+
+
+# --- G14: addresses, with an API that is not on loopback ---------------------
+
+PUBLIC = "93.184.215.14"  # stands for the internet; nothing is ever sent there
+Names = dict[str, list[str]]
+
+
+@pytest.fixture
+def internet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[Names, int], list[tuple[str, int]]]:
+    """Names resolve as told; connections to PUBLIC go to a port of loopback, others are noted."""
+    tried: list[tuple[str, int]] = []
+    connect = socket.socket.connect
+
+    def lay(names: Names, port: int) -> list[tuple[str, int]]:
+        answers = {name: itertools.cycle(ips) for name, ips in names.items()}
+
+        def resolve(host: str | bytes, asked: object, *_: object, **__: object) -> list[object]:
+            name = host.decode() if isinstance(host, bytes) else host
+            ip = next(answers[name]) if name in answers else name
+            kind = socket.AF_INET6 if ":" in ip else socket.AF_INET
+            return [(kind, socket.SOCK_STREAM, 6, "", (ip, int(str(asked or 443))))]
+
+        def redirected(self: socket.socket, address: tuple[str, int]) -> None:
+            tried.append(address[:2])
+            connect(self, (HOST, port if address[0] == PUBLIC else 1))
+
+        monkeypatch.setattr(socket, "getaddrinfo", resolve)
+        monkeypatch.setattr(socket.socket, "connect", redirected)
+        return tried
+
+    return lay
+
+
+INSIDE = {
+    "G14 127.0.0.1": ("https://127.0.0.1/1.png", {}),
+    "G14 ::1": ("https://[::1]/1.png", {}),
+    "G14 169.254.169.254": ("https://169.254.169.254/latest", {}),
+    "G14 10.0.0.1": ("https://10.0.0.1/1.png", {}),
+    "G14 IPv4 inside IPv6": ("https://[::ffff:10.0.0.1]/1.png", {}),
+    "G14 name that leads inside": ("https://inner.example/1.png", {"inner.example": ["10.0.0.1"]}),
+    "G14 localhost": ("https://localhost/1.png", {"localhost": ["127.0.0.1"]}),
+    "G14 plain http": ("http://images.example/1.png", {"images.example": [PUBLIC]}),
+}
+
+
+@pytest.mark.parametrize("how", INSIDE)
+def test_no_picture_is_fetched_from_inside(
+    how: str,
+    cogview: Run,
+    internet: Callable[[Names, int], list[tuple[str, int]]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    url, names = INSIDE[how]
+    authority = trustme.CA()
+    trust(authority, tmp_path, monkeypatch)
+    tls_context.cache_clear()
+    with Scripted([in_answer(url=url)], tls=server_context(authority, "api.example")) as api:
+        tried = internet({"api.example": [PUBLIC], **names}, api.port)
+        ended = cogview("gen", "cat", "--base-url", "https://api.example/v4")
+    tls_context.cache_clear()
+    assert (ended.code, states()) == (6, ["answer"]), ended
+    assert tried == [(PUBLIC, 443)] and api.count(b"POST") == 1
+
+
+def test_g14_the_address_that_was_checked_is_the_one_that_is_used(
+    cogview: Run,
+    internet: Callable[[Names, int], list[tuple[str, int]]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A name that leads outside at the first look and inside at the second."""
+    authority = trustme.CA()
+    trust(authority, tmp_path, monkeypatch)
+    tls_context.cache_clear()
+    context = server_context(authority, "api.example", "images.example")
+    answer = in_answer(url="https://images.example/1.png")
+    with Scripted([answer], [whole(PNG)], tls=context) as api:
+        names = {"api.example": [PUBLIC], "images.example": [PUBLIC, "10.0.0.1"]}
+        tried = internet(names, api.port)
+        ended = cogview("gen", "cat", "--base-url", "https://api.example/v4")
+    tls_context.cache_clear()
+    assert ended.code == 0, ended
+    assert tried == [(PUBLIC, 443)] * 2
+    assert b"Host: images.example" in api.requests[1]
+
+
+def test_g17_memory_is_not_taken_for_a_length_that_is_only_said(
+    cogview: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended, api = fetched(cogview, http("200 OK", PNG, length=10 * 2**40))
+    assert (ended.code, api.count(b"GET")) == (6, 1), ended
+    assert "64 MiB" in ended.err
+
+
+def test_g11_what_came_instead_is_told(cogview: Run) -> None:
+    ended, _ = fetched(cogview, whole("<h1>链接已过期\x1b[31m</h1>".encode()))
+    (entry,) = history()
+    assert (ended.code, entry.state) == (6, "answer")
+    assert entry.message and "no picture" in entry.message
+
+
+def test_only_the_formats_of_the_api_are_ever_decoded() -> None:
+    assert {pictures.sniff(head) for head in (b"GIF89a", b"%PDF-1.7", b"8BPS", b"BM")} == {None}

@@ -1,0 +1,318 @@
+"""N1-N14: the way to the API and back, TLS and proxies."""
+
+from __future__ import annotations
+
+import datetime
+import socket
+import ssl
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import trustme
+
+from cogview_cli.network import tls_context
+from cogview_cli.sandbox.thread import SandboxThread
+from tests.conftest import Ended, Run
+from tests.faults.case import Case, check_streams, not_sent, run_case, unknown
+from tests.faults.peers import (
+    HOST,
+    ConnectProxy,
+    Listener,
+    Scripted,
+    Socks5,
+    Step,
+    http,
+    in_answer,
+    inline,
+    picture,
+    reset,
+    silence,
+)
+from tests.faults.world import KEY, SMALL, history, images, run, states
+
+pytestmark = pytest.mark.faults
+SHORT = ("--timeout", "0.5")
+API, HOST_OF_IMAGES = "api.example.invalid", "images.example.invalid"
+CASES = [
+    unknown("N5 FIN after the POST was read", "lost-answer"),
+    unknown("N5 RST after the POST was read", "reset"),
+    unknown("N7 silence past the deadline", "silent", *SHORT),
+    unknown("N10 headers that never end", "slow-headers", *SHORT),
+    not_sent("N13 HTML 404 of something else", "html-404", 9, words=("--base-url",)),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+def test_case(case: Case, cogview: Run, sandbox: SandboxThread) -> None:
+    run_case(case, cogview, sandbox)
+
+
+def cost_nothing(ended: Ended, code: int, tries: int) -> None:
+    """Ended with `code` after so many tries, none of which reached the API."""
+    assert ended.code == code, ended
+    (entry,) = history()
+    assert (entry.state, entry.attempt, images()) == ("not_sent", tries, [])
+    check_streams(ended)
+
+
+def test_n1_an_unknown_host_is_temporary(cogview: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nowhere(*_: object, **__: object) -> list[object]:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", nowhere)
+    ended = cogview("gen", "cat", "--base-url", f"https://{API}/v4", "--retries", "1")
+    cost_nothing(ended, 75, 2)
+
+
+def test_n2_a_refused_connection_is_temporary(cogview: Run) -> None:
+    with socket.socket() as taken:
+        taken.bind((HOST, 0))  # bound, not listening: connecting is refused
+        url = f"http://{HOST}:{taken.getsockname()[1]}/v4"
+        ended = cogview("gen", "cat", "--base-url", url)
+    cost_nothing(ended, 75, 4)
+
+
+def test_n3_a_connect_that_hangs_is_temporary(
+    cogview: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full backlog on loopback: the kernel answers nothing."""
+    monkeypatch.setattr("cogview_cli.network.CONNECT_SECONDS", 0.2)
+    with socket.socket() as full, socket.socket() as first, socket.socket() as second:
+        full.bind((HOST, 0))
+        full.listen(0)
+        for filler in (first, second):
+            filler.setblocking(False)
+            filler.connect_ex(full.getsockname())
+        url = f"http://{HOST}:{full.getsockname()[1]}/v4"
+        ended = cogview("gen", "cat", "--base-url", url, "--retries", "1")
+    cost_nothing(ended, 75, 2)
+
+
+@pytest.mark.parametrize("end", [reset, b""], ids=["N5 RST", "N5 FIN"])
+def test_one_post_and_no_more(end: Step, cogview: Run) -> None:
+    with Scripted([end, inline()]) as api:
+        assert cogview("gen", "cat", "--base-url", api.base_url).code == 5
+        assert api.count(b"POST") == 1
+    assert states() == ["unknown"]
+
+
+class _Hangup(Listener):
+    """RST without having read anything."""
+
+    def talk(self, link: socket.socket) -> None:
+        reset(link)
+
+
+def test_n6_a_reset_before_reading_is_a_false_alarm(cogview: Run) -> None:
+    """It cannot be told from N5; an unknown too many is better than a payment too many."""
+    with _Hangup() as api:
+        ended = cogview("gen", "cat", "--base-url", f"http://{HOST}:{api.port}/v4")
+        assert (ended.code in (5, 75), api.connections >= 1) == (True, True), ended
+        assert ended.code == 75 or api.connections == 1
+    assert states() == (["unknown"] if ended.code == 5 else ["not_sent"])
+
+
+def test_n8_each_post_has_a_connection_of_its_own(cogview: Run) -> None:
+    """A kept connection that dies under a POST would be an avoidable unknown."""
+    with Scripted([inline()]) as api:
+        ended = cogview("gen", "cat", "-n", "2", "--jobs", "1", "--base-url", api.base_url)
+        assert (ended.code, api.connections, api.count(b"POST")) == (0, 2, 2), ended
+    assert len(images()) == 2
+
+
+def test_n9_the_second_post_lost_is_not_sent_again(cogview: Run, sandbox: SandboxThread) -> None:
+    sandbox.script("cat", ["ok", "lost-answer"])
+    assert cogview("gen", "cat", *SMALL, "-n", "2", "--jobs", "1").code == 5
+    assert sandbox.books.posts.total() == sandbox.books.charges.total() == 2
+    assert states() == ["saved", "unknown"]
+
+
+def test_n14_a_clock_that_jumps_changes_no_wait(sandbox: SandboxThread, tmp_path: Path) -> None:
+    """Wall-clock time jumps by a day, back and forth, all the while."""
+    (tmp_path / "jump").mkdir()
+    (tmp_path / "jump" / "sitecustomize.py").write_text(
+        "import itertools, time\n"
+        "real, days = time.time, itertools.cycle((0, 86400, -86400))\n"
+        "time.time = lambda: real() + next(days)\n"
+    )
+    began = time.monotonic()
+    ended = run(
+        "gen", "cat sandbox:1302x2", *SMALL,
+        COGVIEW_BASE_URL=sandbox.base_url, COGVIEW_API_KEY=KEY, PYTHONPATH=str(tmp_path / "jump"),
+    )  # fmt: skip
+    assert ended.code == 0, ended
+    assert time.monotonic() - began < 20
+    assert sandbox.books.posts.total() == 3 and states() == ["saved"]
+
+
+# --- TLS --------------------------------------------------------------------
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Iterator[trustme.CA]:
+    """A CA; `trust` makes it one that counts."""
+    tls_context.cache_clear()
+    yield trustme.CA()
+    tls_context.cache_clear()
+
+
+def trust(authority: trustme.CA, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    authority.cert_pem.write_to_path(str(folder / "ca.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(folder / "ca.pem"))
+
+
+def server_context(
+    authority: trustme.CA, *names: str, until: datetime.datetime | None = None
+) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(*names, not_after=until).configure_cert(context)
+    return context
+
+
+YESTERDAY = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=1)
+BAD = {
+    "N4 expired": ("127.0.0.1", YESTERDAY, True),
+    "N4 wrong host": ("another.example", None, True),
+    "N4 self-signed": ("127.0.0.1", None, False),
+}
+
+
+@pytest.mark.parametrize("how", BAD)
+def test_a_bad_certificate_stops_before_the_key(
+    how: str,
+    cogview: Run,
+    authority: trustme.CA,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    name, until, trusted = BAD[how]
+    if trusted:
+        trust(authority, tmp_path, monkeypatch)
+    with Scripted([inline()], tls=server_context(authority, name, until=until)) as api:
+        ended = cogview("gen", "cat", "--base-url", api.base_url)
+        assert (api.seen, api.connections) == (b"", 1)
+    cost_nothing(ended, 9, 1)
+    assert "TLS" in ended.err and "SSL_CERT_FILE" in ended.err
+
+
+def test_n4_ssl_cert_file_is_honoured(
+    cogview: Run, authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For the API and for the image host."""
+    trust(authority, tmp_path, monkeypatch)
+    answer = in_answer(url="%ORIGIN%/1.png")
+    context = server_context(authority, HOST)
+    with Scripted([answer], [http("200 OK", picture())], tls=context) as api:
+        ended = cogview("gen", "cat", "--base-url", api.base_url)
+        assert ended.code == 0, ended
+        post, get = api.requests
+        assert f"Bearer {KEY}".encode() in post and KEY.encode() not in get
+    assert states() == ["saved"] and len(images()) == 1
+
+
+def test_n4_a_ca_file_that_is_none_is_named(
+    cogview: Run, authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "ca.pem").write_text("no certificate")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    ended = cogview("gen", "cat", "--base-url", f"https://{API}/v4")
+    assert ended.code == 9 and "SSL_CERT_FILE" in ended.err, ended
+    assert "not_sent" in states() or states() == []
+
+
+def test_n4_tls_to_a_plain_port_sends_no_key(cogview: Run) -> None:
+    seen = []
+
+    class Plain(Listener):
+        def talk(self, link: socket.socket) -> None:
+            seen.append(link.recv(65536))
+            link.sendall(http("400 Bad Request"))
+
+    with Plain() as plain:
+        ended = cogview("gen", "cat", "--base-url", f"https://{HOST}:{plain.port}/v4")
+    assert len(seen) == 1 and KEY.encode() not in seen[0]
+    cost_nothing(ended, 9, 1)
+
+
+# --- proxies ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "tries"),
+    [("407 Proxy Authentication Required", 9, 1), ("502 Bad Gateway", 75, 2)],
+    ids=["N12 407", "N12 502"],
+)
+def test_a_proxy_that_does_not_connect_cost_nothing(
+    status: str, code: int, tries: int, cogview: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ConnectProxy(answer=http(status)) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://{HOST}:{proxy.port}")
+        ended = cogview("gen", "cat", "--base-url", f"https://{API}/v4", "--retries", "1")
+        assert proxy.asked == [f"{API}:443"] * tries
+        assert KEY.encode() not in proxy.seen
+    cost_nothing(ended, code, tries)
+
+
+def test_n12_a_proxy_that_is_not_there_is_temporary(
+    cogview: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as taken:
+        taken.bind((HOST, 0))
+        monkeypatch.setenv("HTTPS_PROXY", f"http://{HOST}:{taken.getsockname()[1]}")
+        ended = cogview("gen", "cat", "--base-url", f"https://{API}/v4", "--retries", "0")
+    cost_nothing(ended, 75, 1)
+
+
+def test_n12_a_proxy_that_falls_silent_on_connect_is_temporary(
+    cogview: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Silent(Listener):
+        def talk(self, link: socket.socket) -> None:
+            silence(link)
+
+    with Silent() as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://{HOST}:{proxy.port}")
+        more = ("--retries", "0", "--timeout", "0.5")
+        ended = cogview("gen", "cat", "--base-url", f"https://{API}/v4", *more)
+    assert ended.code == 75, ended
+    assert states() == ["not_sent"]
+
+
+@pytest.mark.parametrize("kind", ["http", "socks", "socks5h"])
+def test_n12_a_proxy_sees_names_and_no_key(
+    kind: str,
+    cogview: Run,
+    authority: trustme.CA,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """API and image host through it, by name, inside TLS from end to end."""
+    trust(authority, tmp_path, monkeypatch)
+    context = server_context(authority, API, HOST_OF_IMAGES)
+    answer = in_answer(url=f"https://{HOST_OF_IMAGES}/1.png?Signature=x")
+    with Scripted([answer], [http("200 OK", picture())], tls=context) as server:
+        ports = {f"{API}:443": server.port, f"{HOST_OF_IMAGES}:443": server.port}
+        with (ConnectProxy if kind == "http" else Socks5)(ports) as proxy:
+            monkeypatch.setenv("ALL_PROXY", f"{kind}://{HOST}:{proxy.port}")
+            ended = cogview("gen", "cat", "--base-url", f"https://{API}/v4")
+            assert ended.code == 0, ended
+            assert proxy.asked == list(ports)
+        assert KEY.encode() in server.requests[0] and KEY.encode() not in server.requests[1]
+    assert states() == ["saved"]
+
+
+def test_n12_loopback_goes_through_no_proxy(cogview: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    with ConnectProxy(answer=http("502 Bad Gateway")) as proxy:
+        monkeypatch.setenv("ALL_PROXY", f"http://{HOST}:{proxy.port}")
+        assert cogview("gen", "cat", *SMALL).code == 0
+        assert proxy.connections == 0
+
+
+def test_n12_a_proxy_setting_that_is_none_is_named(
+    cogview: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALL_PROXY", "gopher://127.0.0.1:70")
+    ended = cogview("gen", "cat", "--base-url", f"https://{API}/v4")
+    assert ended.code == 9 and "PROXY" in ended.err, ended

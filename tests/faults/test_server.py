@@ -1,0 +1,300 @@
+"""S1-S27: what the API may answer to the POST."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import re
+import subprocess
+import time
+from collections import deque
+from typing import Any
+
+import pytest
+
+from cogview_cli.codes import CODES
+from cogview_cli.config.settings import load
+from cogview_cli.sandbox.faults import DOWNLOAD_FAULTS, FAULTS, URL_FAULTS
+from cogview_cli.sandbox.thread import SandboxThread
+from tests.conftest import Run
+from tests.faults.case import Case, check_streams, not_sent, run_case, saved, unknown
+from tests.faults.peers import Scripted, http, inline, throttled
+from tests.faults.world import COMMAND, KEY, SMALL, environment, history, images, states
+
+pytestmark = pytest.mark.faults
+BRIEF = ("--max-wait", "0.6")
+SHORT = ("--timeout", "1")
+
+
+def account(row: str, code: str) -> Case:
+    return not_sent(f"{row} {code} account", code, 4)
+
+
+def rejected(row: str, code: str) -> Case:
+    return Case(id=f"{row} {code} rejected", fault=code, code=3, state="rejected")
+
+
+def busy(row: str, code: str) -> Case:
+    return not_sent(f"{row} {code} for ever", code, 75, *BRIEF, posts=(3, 9))
+
+
+def filtered(name: str) -> Case:
+    """A 200 without a picture, with a content filter: refused, and perhaps charged."""
+    return Case(id=f"S19 {name}", fault=name, code=8, state="rejected", charged=1)
+
+
+CASES = [
+    saved("S1 1302 twice", "1302x2", posts=3),
+    saved("S1 1303 once", "1303x1", posts=2),
+    *(busy("S2", code) for code in ("1302", "1303")),
+    not_sent("S3 1113 arrears", "1113", 4, words=("Coding Plan",)),
+    saved("S4 Retry-After of 2 s", "retry-after-2x1", posts=2, seconds=2),
+    not_sent("S5 Retry-After of a day", "retry-after-day", 75, words=("86400 s",)),
+    saved("S5 Retry-After soon", "retry-after-junkx1", posts=2),
+    saved("S5 Retry-After of 20 digits", "retry-after-digitsx1", posts=2),
+    saved("S5 Retry-After in the past", "retry-after-pastx1", posts=2),
+    *(
+        not_sent(f"S6 {code} quota", code, 7)
+        for code in ("1304", "1308", "1310", "1316", "1317", "1318", "1319", "1320", "1321")
+    ),
+    saved("S7 1305 twice", "1305x2", posts=3),
+    saved("S7 1312 twice", "1312x2", posts=3),
+    *(busy("S7", code) for code in ("1305", "1312")),
+    *(
+        Case(id=f"S8 {code} content policy", fault=code, code=8, state="rejected")
+        for code in ("1300", "1301")
+    ),
+    *(rejected("S9", code) for code in ("1210", "1211", "1212", "1213", "1214", "1215")),
+    *(rejected("S9", code) for code in ("1221", "1222", "1261")),
+    *(account("S10", code) for code in ("1000", "1001", "1002", "1003", "1004", "1005", "1220")),
+    *(account("S10", code) for code in ("1100", "1110", "1111", "1112", "1121", "1309")),
+    *(account("S10", code) for code in ("1311", "1313", "1314", "1315")),
+    *(
+        saved(f"S11 {code} twice", f"{code}x2", posts=3)
+        for code in ("500", "1120", "1200", "1230", "1234")
+    ),
+    *(
+        not_sent(f"S11 {code} for ever", code, 75, posts=(3, 3))
+        for code in ("500", "1120", "1200", "1230", "1234")
+    ),
+    unknown("S12a html-500 not generated", "html-500", charged=0),
+    unknown("S12a html-502 not generated", "html-502", charged=0),
+    unknown("S12a 504 not generated", "504", charged=0),
+    unknown("S12b html-502 generated", "html-502-charged"),
+    saved("S13 503 with Retry-After", "503x1", posts=2, seconds=1),
+    not_sent("S13 503 and no time to wait", "503", 75, *BRIEF),
+    saved("S14 408 once", "408x1", posts=2),
+    not_sent("S14 408 for ever", "408", 75, posts=(3, 3)),
+    unknown("S15 1231 already have request", "1231", charged=0),
+    saved("S16 error 1302 inside a 200", "error-in-200x1", posts=2),
+    saved("S16 code as a number", "code-numberx1", posts=2),
+    unknown("S17 empty 200", "empty-200"),
+    unknown("S17 HTML in a 200", "html-200"),
+    saved("S17 BOM before the JSON", "bom-200"),
+    unknown("S17 cut JSON of the right length", "cut-json"),
+    saved("S18 100,000 nested lists", "deep-json"),
+    saved("S18 number of 5,000 digits", "big-number"),
+    saved("S18 NaN", "nan-json"),
+    saved("S18 lone surrogate", "surrogate-json"),
+    *map(filtered, ("empty-data", "no-data", "filtered")),
+    saved("S19 contentFilter spelled otherwise", "camel-filter"),
+    saved("S19 no content_filter", "no-filter"),
+    saved("S20 two URLs in one answer", "two-images", images=2),
+    unknown("S21 endless answer", "big-answer"),
+    not_sent("S22 redirect to another origin", "redirect", 9, downloads=0),
+    saved("S23 103 before the 200", "early-hints"),
+    saved("S24 answer byte by byte", "slow-answer"),
+    saved("S25 cut after the URL", "cut-answer"),
+    unknown("S25 cut before the URL", "cut-early"),
+    unknown("S26 header of 200 KB", "huge-header"),
+    saved("S27 data named twice", "twice-json"),
+    unknown("S27 url is a number", "url-number"),
+    unknown("S27 url is null", "url-null"),
+    saved("S27 created as a string", "created-text"),
+    saved("S27 picture in the answer itself", "b64", downloads=0),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+def test_case(case: Case, cogview: Run, sandbox: SandboxThread) -> None:
+    run_case(case, cogview, sandbox)
+
+
+def test_the_tables_name_every_code_and_every_fault() -> None:
+    from tests.faults import test_download, test_input, test_network
+
+    tables = (CASES, test_network.CASES, test_download.CASES, test_input.CASES)
+    tried = {
+        re.sub(r"x[0-9]+$", "", name)
+        for case in itertools.chain(*tables)
+        for name in case.fault.split(" sandbox:")
+    }
+    assert set(CODES) | set(FAULTS) == tried
+    here = {case.fault for case in CASES}
+    assert not here & (set(DOWNLOAD_FAULTS) | set(URL_FAULTS))
+
+
+class _Clocked(deque[dict[str, object]]):
+    """Bodies as they arrive, and when."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.times: list[float] = []
+
+    def append(self, body: dict[str, object]) -> None:
+        self.times.append(time.monotonic())
+        super().append(body)
+
+    @property
+    def gaps(self) -> list[float]:
+        return [after - before for before, after in zip(self.times, self.times[1:], strict=False)]
+
+
+@pytest.fixture
+def clocked(sandbox: SandboxThread) -> _Clocked:
+    sandbox.books.bodies = _Clocked()
+    return sandbox.books.bodies
+
+
+def test_s2_gaps_grow(cogview: Run, clocked: _Clocked) -> None:
+    """Each wait is at least as long as half the doubled window."""
+    cogview("gen", "sandbox:1302", *SMALL, "--max-wait", "1")
+    assert len(clocked.gaps) >= 3
+    assert all(gap >= 0.025 * 2**n for n, gap in enumerate(clocked.gaps))
+
+
+@pytest.mark.parametrize("value", ["-5", "0.5", "1e9", "٣", "1, 2", "", "  "])
+def test_s5_junk_in_retry_after_is_our_own_backoff(value: str, cogview: Run) -> None:
+    with Scripted([throttled(f"Retry-After: {value}"), inline()]) as api:
+        began = time.monotonic()
+        ended = cogview("gen", "cat", "--base-url", api.base_url)
+        assert (ended.code, api.count(b"POST")) == (0, 2), ended
+        assert time.monotonic() - began < 2
+
+
+def test_s5_a_date_counts_from_the_answers_own_date(cogview: Run) -> None:
+    """This machine's clock may be years off."""
+    dates = "Date: Wed, 21 Oct 2015 07:28:00 GMT", "Retry-After: Wed, 21 Oct 2015 07:28:01 GMT"
+    with Scripted([throttled(*dates), inline()]) as api:
+        began = time.monotonic()
+        assert cogview("gen", "cat", "--base-url", api.base_url).code == 0
+        assert 1 <= time.monotonic() - began < 4
+
+
+def test_s6_the_reset_time_is_shown(cogview: Run) -> None:
+    ended = cogview("gen", "sandbox:1308", *SMALL)
+    assert "2030-01-01 00:00:00" in ended.err, ended
+
+
+@pytest.mark.parametrize(
+    ("code", "exit_code"), [("1113", 4), ("1002", 4), ("1304", 7)], ids=["S3", "S10", "S6"]
+)
+def test_what_holds_for_the_account_ends_the_run(
+    code: str, exit_code: int, cogview: Run, sandbox: SandboxThread
+) -> None:
+    """What was saved before stays; nothing is sent after."""
+    sandbox.script("cat", ["ok", code, "ok"])
+    ended = cogview("gen", "cat", *SMALL, "-n", "4", "--jobs", "1", "--json")
+    assert ended.code == exit_code, ended
+    assert (len(images()), sandbox.books.posts.total(), sandbox.books.charges.total()) == (1, 2, 1)
+    summary = json.loads(ended.out.splitlines()[-1])
+    assert (summary["saved"], summary["failed"], summary["not_sent"]) == (1, 1, 2)
+
+
+def test_s7_everybody_pauses_while_the_platform_is_busy(cogview: Run, clocked: _Clocked) -> None:
+    """No request begins between an overload and the end of its pause."""
+    ended = cogview("gen", "cat sandbox:1305x1", *SMALL, "-n", "3", "--jobs", "1")
+    assert ended.code == 0, ended
+    assert len(clocked.times) == 4 and clocked.gaps[0] >= 0.025
+
+
+def test_s8_one_refusal_stops_none_of_the_others(cogview: Run, sandbox: SandboxThread) -> None:
+    sandbox.script("cat", ["ok", "ok", "1301", "ok", "ok"])
+    ended = cogview("gen", "cat", *SMALL, "-n", "5", "--jobs", "1")
+    assert ended.code == 8, ended
+    assert (len(images()), sandbox.books.posts.total()) == (4, 5)
+    assert sorted(states()) == ["rejected", "saved", "saved", "saved", "saved"]
+
+
+def test_s12_the_unknown_outranks_every_other_end(cogview: Run, sandbox: SandboxThread) -> None:
+    sandbox.script("cat", ["ok", "lost-answer", "1113"])
+    assert cogview("gen", "cat", *SMALL, "-n", "3", "--jobs", "1").code == 5
+
+
+def test_s12_an_unknown_outcome_is_repeated_only_on_demand(
+    cogview: Run, sandbox: SandboxThread
+) -> None:
+    """It stays on record, and both count as perhaps paid."""
+    ended = cogview("gen", "sandbox:html-502-chargedx1", *SMALL, "--on-unknown", "retry")
+    assert ended.code == 0, ended
+    assert sandbox.books.posts.total() == sandbox.books.charges.total() == 2
+    assert states() == ["unknown", "saved"]
+
+
+@pytest.mark.parametrize("fault", ["empty-200", "html-200", "cut-json", "url-number"])
+def test_s17_the_raw_answer_is_kept_before_it_is_read(fault: str, cogview: Run) -> None:
+    cogview("gen", f"sandbox:{fault}", *SMALL)
+    (entry,) = history()
+    assert entry.answer is not None and entry.answer.status == 200
+    assert bool(entry.answer.raw) == (fault != "empty-200")
+
+
+def test_s19_a_refusal_names_role_and_level(cogview: Run) -> None:
+    assert "role assistant, level 0" in cogview("gen", "sandbox:filtered", *SMALL).err
+
+
+def test_s21_an_endless_answer_takes_bounded_memory_and_the_head_is_kept(
+    sandbox: SandboxThread,
+) -> None:
+    command = [*COMMAND, "gen", "sandbox:big-answer"]
+    keys = {"COGVIEW_BASE_URL": sandbox.base_url, "COGVIEW_API_KEY": KEY}
+    with subprocess.Popen(
+        command, env=environment(**keys), stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 5
+    assert used.ru_maxrss < 200 * 1024, f"{used.ru_maxrss // 1024} MiB"
+    (entry,) = history()
+    assert entry.answer is not None and len(entry.answer.raw) == 2**20
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("where", ["same", "other"])
+def test_s22_no_redirect_is_followed(status: int, where: str, cogview: Run) -> None:
+    """Neither the key nor the body goes anywhere else."""
+    with Scripted([inline()]) as other:
+        target = "%ORIGIN%" if where == "same" else other.origin
+        moved = http(f"{status} Moved", b"", f"Location: {target}/v5/images/generations")
+        with Scripted([moved, inline()]) as api:
+            ended = cogview("gen", "cat", "--base-url", api.base_url)
+            assert (ended.code, len(api.requests), other.connections) == (9, 1, 0), ended
+            assert api.requests[0].startswith(b"POST /v4/images/generations ")
+    assert (states(), images()) == (["not_sent"], [])
+    check_streams(ended)
+
+
+def test_s24_an_answer_has_five_minutes() -> None:
+    assert load({}).timeout == 300
+
+
+@pytest.mark.torture
+def test_s24_an_answer_after_170_seconds_is_saved(
+    cogview: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with SandboxThread(latency=(170.0, 170.0)) as slow:
+        monkeypatch.setenv("COGVIEW_BASE_URL", slow.base_url)
+        assert cogview("gen", "cat", *SMALL).code == 0
+        assert slow.books.posts.total() == 1
+
+
+def test_s26_and_s27_nothing_of_the_answer_is_taken_at_its_word(cogview: Run) -> None:
+    """A value of every wrong kind, in every place: no crash, one POST, an honest end."""
+    values: tuple[Any, ...] = (None, 7, 1.5, True, [], {}, "", "x", [[]], [None], {"url": []})
+    for value in values:
+        body: dict[str, Any] = dict.fromkeys(("data", "created", "content_filter"), value)
+        with Scripted([http("200 OK", json.dumps({**body, "error": value}).encode())]) as api:
+            ended = cogview("gen", "cat", "--base-url", api.base_url, "--max-wait", "0")
+            assert ended.code in (3, 5, 6, 8, 9, 75), (value, ended)
+            assert api.count(b"POST") == 1 or ended.code == 75, value
