@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -16,16 +15,19 @@ class Busy(Exception):
 
 
 def kernel_lock(path: Path) -> FileLock:
-    """A lock on `path` that the kernel frees when this process ends, however it ends."""
-    return FileLock(str(path), timeout=0, thread_local=False, is_singleton=False, mode=0o600)
+    """A lock on `path` that the kernel frees when this process ends, however it ends.
 
-
-def take(lock: FileLock, timeout: float = 0) -> None:
-    """Acquires `lock`; Timeout if another holds it, OSError where there are no kernel locks."""
-    try:
-        lock.acquire(timeout=timeout, poll_interval=0.2)
-    except NotImplementedError as error:
-        raise OSError(errno.ENOSYS, str(error), lock.lock_file) from error
+    Acquiring it raises OSError where there are no such locks: a lock file that outlives
+    its owner is no substitute.
+    """
+    return FileLock(
+        str(path),
+        timeout=0,
+        thread_local=False,
+        is_singleton=False,
+        mode=0o600,
+        fallback_to_soft=False,
+    )
 
 
 class RunLock:
@@ -36,7 +38,7 @@ class RunLock:
         self.name = secrets.token_hex(8)
         self._path = folder / f"{self.name}.lock"
         self._lock = kernel_lock(self._path)
-        take(self._lock)
+        self._lock.acquire()
 
     def release(self) -> None:
         """Ends the run; its lock file goes too."""
@@ -52,7 +54,7 @@ def is_alive(folder: Path, name: str) -> bool:
         return False
     lock = kernel_lock(path)
     try:
-        take(lock)
+        lock.acquire()
     except Timeout:
         return True
     lock.release()
@@ -67,7 +69,7 @@ def only_one(path: Path, *, wait: bool) -> Iterator[None]:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = kernel_lock(path)
     try:
-        take(lock, -1 if wait else 0)
+        lock.acquire(timeout=-1 if wait else 0, poll_interval=0.2)
     except Timeout:
         raise Busy(path.name) from None
     try:

@@ -17,7 +17,7 @@ from pathlib import Path
 from filelock import BaseFileLock, Timeout
 
 from cogview_cli.errors import MachineError, Temporary
-from cogview_cli.liveness import kernel_lock, take
+from cogview_cli.liveness import kernel_lock
 
 POLL_SECONDS = (0.02, 0.08)
 SHRINK = 0.7
@@ -108,7 +108,7 @@ class Slots:
         for number in numbers:
             lock = kernel_lock(self.folder / f"{number:03}.lock")
             try:
-                take(lock)
+                lock.acquire()
             except Timeout:
                 continue
             except OSError as error:
