@@ -23,6 +23,7 @@ import httpx
 from cogview_cli import images
 from cogview_cli.hosts import address, is_loopback, is_public
 from cogview_cli.network import CONNECT_SECONDS, new_client, tls_failure, uses_proxy
+from cogview_cli.text import clean
 
 SIZE_LIMIT = 64 * 2**20
 TOTAL_SECONDS = 120.0
@@ -208,12 +209,19 @@ def _checked(part: Path, size: int, digest: str) -> Fetched:
         info = images.check(part)
     except images.NotAnImage as error:
         gone = not size or images.sniff(part.read_bytes()[:16]) is None
-        raise DownloadFailed(f"what arrived is no picture: {error}", gone=gone) from error
+        said = f"; it says: {_beginning(part)}" if gone and size else ""
+        raise DownloadFailed(f"what arrived is no picture: {error}{said}", gone=gone) from error
     except images.TooLarge as error:
         kept = part.with_suffix(".unverified")
         part.replace(kept)
         raise DownloadFailed(f"{error}; the bytes are in '{kept}'", final=True) from error
     return Fetched(bytes=size, sha256=digest, info=info)
+
+
+def _beginning(part: Path) -> str:
+    """The first words of what came instead of a picture, such as an error page."""
+    with part.open("rb") as file:
+        return clean(" ".join(file.read(800).decode("utf-8", "replace").split()), 200)
 
 
 def store_base64(data: str, part: Path) -> Fetched:

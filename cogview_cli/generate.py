@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Protocol
 
 from cogview_cli import links, models
 from cogview_cli.budget import Budget
@@ -29,7 +30,16 @@ from cogview_cli.retry import GiveUp, Policy, Tally, Wait, decide
 from cogview_cli.slots import Slots
 from cogview_cli.wire import Answer, ApiError, Reply, decode
 
-Notify = Callable[[str], None]
+
+class Notify(Protocol):
+    """Hears what takes time or was retried; `urgent`: people should know at once."""
+
+    def __call__(self, text: str, *, urgent: bool = False) -> None: ...
+
+
+def _silent(text: str, *, urgent: bool = False) -> None:
+    """Nobody listens."""
+
 
 # After one of these no other request of the run would fare better.
 _ENDS_THE_RUN = {Kind.ACCOUNT, Kind.QUOTA, Kind.NOT_THE_API}
@@ -49,7 +59,7 @@ class Generator:
         policy: Policy,
         base_url: str,
         account: str,
-        notify: Notify = lambda text: None,
+        notify: Notify = _silent,
         uniform: Callable[[float, float], float] = random.uniform,
     ) -> None:
         self._ledger = ledger

@@ -194,11 +194,11 @@ class Reporter:
                 " (0 is most severe)"
             )
 
-    def note(self, text: str) -> None:
-        """Something that takes time or was retried."""
+    def note(self, text: str, *, urgent: bool = False) -> None:
+        """Something that takes time or was retried; what is urgent is always said."""
         if self._status is not None:
             self._status.update(self._one_line(text))
-        elif self._style.verbose:
+        elif self._style.verbose or (urgent and not self._style.quiet):
             say(clean(text))
 
     def summary(self, summary: Summary) -> None:

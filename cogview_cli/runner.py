@@ -239,7 +239,12 @@ class _Signals:
             return
         self._seen = True
         message = f"stopped by {name}; waiting for what is in flight (again to end at once)"
-        self._generator.notify(message)
+        self._generator.notify(message, urgent=True)
         self._generator.stop(
-            Problem(code=name, message=f"not sent: stopped by {name}", exit_code=code)
+            Problem(
+                code=name,
+                message=f"not sent: stopped by {name}",
+                exit_code=code,
+                hint="the same command again does the rest",
+            )
         )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -12,8 +13,9 @@ from cogview_cli.batch.plan import Item, Plan
 from cogview_cli.batch.resume import Rules, Sidecars, Verdict, verdict
 from cogview_cli.codes import CODES, Kind
 from cogview_cli.destination import Destination
-from cogview_cli.errors import ExitCode, MachineError
+from cogview_cli.errors import ExitCode, MachineError, UsageError
 from cogview_cli.ledger import Entry, Ledger
+from cogview_cli.liveness import is_alive
 from cogview_cli.outcome import Outcome, Problem, SavedFile
 
 _LEFT = "todo NOT IN ('send', 'fetch')"
@@ -31,15 +33,21 @@ class Past:
     @property
     def namespace(self) -> str:
         """The output folder as the ledger names it, whatever links lead to it."""
-        return str(Path(self.destination.root).resolve())
+        folder = str(Path(self.destination.root).resolve())
+        return folder.encode("utf-8", "backslashreplace").decode()  # bytes that are no text
 
     def decide(self, plan: Plan) -> None:
-        """Stores in the plan what to do with each item. MachineError under --on-exists fail."""
+        """Stores in the plan what to do with each item.
+
+        MachineError under --on-exists fail, UsageError under overwrite, for a name taken.
+        """
         for chunk in plan.chunks():
             plan.decide(
                 (found.todo, _passed_over(found), item.number)
                 for item, found in self._verdicts(chunk)
             )
+        if self.destination.on_exists == "overwrite":
+            self._check_overwrites(plan)
 
     def outcomes(self, plan: Plan) -> Iterator[Outcome]:
         """The outcomes of items that need nothing more."""
@@ -56,9 +64,36 @@ class Past:
         keys = [item.key for item in chunk]
         asked = self.ledger.by_key(self.namespace, keys) if self.ledger else {}
         for item in chunk:
-            entries = asked.get(item.key, [])
+            entries = list(self._settled(asked.get(item.key, [])))
             found = verdict(entries, partial(self.sidecars.image, item.key), self.rules)
             yield item, self._name_taken(item) or found if found.todo == "send" else found
+
+    def _settled(self, entries: Iterable[Entry]) -> Iterator[Entry]:
+        """Without what living runs still work on; what dead ones left open is unknown."""
+        for entry in entries:
+            if entry.state not in ("intent", "answer"):
+                yield entry
+            elif not self._alive(entry.run):
+                yield replace(entry, state="unknown") if entry.state == "intent" else entry
+
+    def _alive(self, run: str) -> bool:
+        return self.ledger is not None and is_alive(self.ledger.folder / "runs", run)
+
+    def _check_overwrites(self, plan: Plan) -> None:
+        """UsageError if a new image would replace one that another item has: paid, then lost."""
+        plan.query("CREATE TEMP TABLE kept (name TEXT PRIMARY KEY) WITHOUT ROWID")
+        for chunk in plan.chunks("todo != 'send'"):
+            for _, found in self._verdicts(chunk):
+                for file in _files(found):
+                    plan.query("INSERT OR IGNORE INTO kept VALUES (?)", _comparable(file.file))
+        for item in plan.items("todo = 'send'"):
+            folder, stem = item.job(self.destination, "").target.place()
+            name = _comparable(f"{folder / stem}.png")
+            if plan.query("SELECT 1 FROM kept WHERE name = ?", name).fetchone():
+                raise UsageError(
+                    f"--on-exists overwrite: the new '{stem}' would replace an image of this batch",
+                    hint="name it apart (--name '{index:04}-{slug}'), or: --on-exists rename",
+                )
 
     def _name_taken(self, item: Item) -> Verdict | None:
         """The file that makes an item needless under --on-exists skip."""
@@ -77,6 +112,12 @@ def _passed_over(found: Verdict) -> str:
     if found.todo == "fetch" and found.entry:
         return found.entry.id
     return " ".join(sorted(found.known))
+
+
+def _comparable(image: str) -> str:
+    """An image's name without suffix and letter case, whatever links lead to its folder."""
+    path = Path(image)
+    return str(Path(os.path.realpath(path.parent), path.stem)).casefold()
 
 
 def carried(item: Item, found: Verdict) -> Outcome:

@@ -77,7 +77,10 @@ def lines(progress: Progress, width: int, *, fancy: bool = True) -> tuple[str, s
         f"{progress.cost} CNY",
         clock(progress.elapsed),
     ]
-    return cut_cells(bar + tail, width), cut_cells(dot.join(parts), width)
+    cut = [cut_cells(text, width) for text in (bar + tail, dot.join(parts))]
+    if not fancy:
+        cut = [text.replace("…", ".") for text in cut]
+    return cut[0], cut[1]
 
 
 class Display:
@@ -146,9 +149,9 @@ class Display:
             self._last_line = time.monotonic()
             output.say(plain_line(self.progress))
 
-    def note(self, text: str) -> None:
-        """Something that takes time or was retried."""
-        if self._style.verbose:
+    def note(self, text: str, *, urgent: bool = False) -> None:
+        """Something that takes time or was retried; what is urgent is always said."""
+        if self._style.verbose or (urgent and not self._style.quiet):
             with self._away():
                 output.say(clean(text, 300))
 

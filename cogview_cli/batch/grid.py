@@ -13,18 +13,26 @@ from cogview_cli.batch.wanted import target_of
 from cogview_cli.destination import Destination
 from cogview_cli.files import replace_whole
 from cogview_cli.images import READABLE
+from cogview_cli.names import template_fields
 
 FOLDER = "grid"
 
 
 def grid_path(destination: Destination, template: str, fields: dict[str, Any]) -> Path:
-    """Where a row's grid goes: `grid/NAME.png`, or `grid.png` among images with own folders."""
-    bare = template.removesuffix("-{n}")
-    plain = bare != template
-    target = target_of(destination, f"{FOLDER}/{bare}" if plain else template, fields, 1, "")
-    target.fields["n"] = FOLDER
+    """Where a row's grid goes: `grid/NAME.png`, or `grid.png` in a folder of the row's own."""
+    target = target_of(destination, _grid_template(template), fields, FOLDER, "")
     folder, stem = target.place()
     return folder / f"{stem}.png"
+
+
+def _grid_template(template: str) -> str:
+    *folders, name = template.split("/")
+    if folders and name.startswith("{n") and name.endswith("}"):
+        # `{index:05}/samples/{n:04}`: beside the samples, as GenEval has it.
+        own = folders if template_fields(folders[-1]) else folders[:-1]
+        return "/".join([*(own or folders), FOLDER])
+    bare = name.removesuffix("-{n}")
+    return "/".join([*([FOLDER] if bare != name else []), *folders, bare])
 
 
 def compose(images: Sequence[str], path: Path, columns: int) -> None:

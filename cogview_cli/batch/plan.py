@@ -106,8 +106,8 @@ class Plan:
         columns = _json(record.columns) if record.columns else None
         self._waiting.append(
             (
-                row.index, record.file, record.line, _json(row.request.body()), row.template,
-                _json(row.fields), _json(row.source), columns, row.content, row.count,
+                row.index, _storable(record.file), record.line, _json(row.request.body()),
+                row.template, _json(row.fields), _json(row.source), columns, row.content, row.count,
             )
         )  # fmt: skip
         if len(self._waiting) >= CHUNK:
@@ -198,7 +198,7 @@ class Plan:
             (
                 outcome.status,
                 problem.code if problem else None,
-                problem.message if problem else None,
+                _storable(problem.message) if problem else None,
                 problem.hint if problem else None,
                 None if record is None else _json(record),
                 outcome.index,
@@ -227,4 +227,9 @@ def _item(row: tuple[Any, ...]) -> Item:
 
 
 def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, default=str)
+    return _storable(json.dumps(value, ensure_ascii=False, default=str))
+
+
+def _storable(text: str) -> str:
+    """Text that SQLite can keep: bytes of a file name that are no text are escaped."""
+    return text.encode("utf-8", "backslashreplace").decode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -68,8 +69,8 @@ def check_grid(plan: Plan, tiles: int) -> None:
         )
 
 
-def check_names(plan: Plan, destination: Destination) -> None:
-    """UsageError if two rows would write the same file: one paid image would be lost."""
+def check_names(plan: Plan, destination: Destination, why: str) -> None:
+    """UsageError if two rows would write the same file, of which `why` would lose one."""
     plan.query("CREATE TEMP TABLE names (name TEXT PRIMARY KEY, r INTEGER) WITHOUT ROWID")
     for item in plan.items():
         folder, stem = item.job(destination, "").target.place()
@@ -78,7 +79,7 @@ def check_names(plan: Plan, destination: Destination) -> None:
         if taken:
             rows = f"{file_and_line(plan, taken[0])} and {file_and_line(plan, item.index)}"
             raise UsageError(
-                f"{rows} both make '{stem}': --on-exists overwrite would lose one",
+                f"{rows} both make '{stem}': {why} would lose one",
                 hint="name them apart: --name '{index:04}-{slug}'",
             )
         plan.query("INSERT INTO names VALUES (?, ?)", name, item.index)
@@ -89,7 +90,7 @@ def default_folder(sources: Sequence[str]) -> Path:
     first = sources[0]
     if first == "-":
         return Path.cwd() / "batch"
-    path = Path(first).absolute()
+    path = Path(os.path.abspath(first))
     folder = Path.cwd() / (path.name if path.is_dir() else path.stem)
     return folder.with_name(f"{folder.name}-images") if folder == path else folder
 

@@ -25,6 +25,8 @@ _COLUMNS = (
     "error_code", "error_message", "source_file", "source_line",
 )  # fmt: skip
 _NO_IMAGE = "status NOT IN ('saved', 'skipped')"
+# Not what is paid or may be: to ask for it again from a file would pay it twice.
+_TO_ASK_AGAIN = "status IN ('refused', 'failed')"
 
 
 def report_format(path: str) -> str:
@@ -60,13 +62,18 @@ def write_report(path: Path, plan: Plan, summary: Summary) -> None:
     write = _write_csv if report_format(str(path)) == "csv" else _write_json
     temporary = temporary_beside(path.absolute().parent, "tmp")
     try:
-        with temporary.open("x", encoding="utf-8", newline="") as file:
+        with _opened(temporary) as file:
             write(file, plan, summary)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _opened(new: Path) -> IO[str]:
+    """A new text file; bytes of file names that are no text are escaped in it."""
+    return new.open("x", encoding="utf-8", errors="backslashreplace", newline="")
 
 
 def _records(plan: Plan) -> Iterator[dict[str, Any]]:
@@ -107,12 +114,13 @@ def _write_json(file: IO[str], plan: Plan, summary: Summary) -> None:
 
 
 def write_failed(folder: Path, plan: Plan) -> Path | None:
-    """The rows that brought no image, as a prompt file; None if there are none.
+    """The rows to ask again for what they lack, as a prompt file; None if there are none.
 
-    An older file of other content is left alone: the new one gets a number.
+    An older file of other content is left alone: the new one gets a number. A folder
+    that is gone, because nothing was sent, is not made for it.
     """
     text = "".join(_failed_rows(plan))
-    if not text:
+    if not text or not folder.is_dir():
         return None
     number = 1
     while True:
@@ -128,13 +136,14 @@ def write_failed(folder: Path, plan: Plan) -> Path | None:
 
 def _failed_rows(plan: Plan) -> Iterator[str]:
     rows = plan.query(
-        "SELECT body, columns FROM items JOIN rows USING (r)"
-        f" WHERE {_NO_IMAGE} AND status NOT IN ('not_sent', 'unsaved') GROUP BY r ORDER BY r"
+        "SELECT body, columns, count(*) FROM items JOIN rows USING (r)"
+        f" WHERE {_TO_ASK_AGAIN} GROUP BY r ORDER BY r"
     )
-    for body, columns in rows:
-        asked = json.loads(body)
+    for body, columns, missing in rows:
+        asked = {**json.loads(body), "n": missing}
         own = json.loads(columns) if columns else {}
-        kept = {name: value for name, value in own.items() if name.lower() not in asked}
+        settled = {*asked, "watermark", "watermark_enabled"}
+        kept = {name: value for name, value in own.items() if name.lower() not in settled}
         yield json.dumps({**asked, **kept}, ensure_ascii=False) + "\n"
 
 
@@ -148,7 +157,7 @@ def _content(path: Path) -> str | None:
 def _write_new(path: Path, text: str) -> None:
     temporary = temporary_beside(path.parent, "tmp")
     try:
-        with temporary.open("x", encoding="utf-8", newline="") as file:
+        with _opened(temporary) as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())

@@ -124,7 +124,7 @@ def _check_name(made: Wanted) -> None:
 
 
 def target_of(
-    destination: Destination, template: str, fields: Mapping[str, Any], n: int, key: str
+    destination: Destination, template: str, fields: Mapping[str, Any], n: int | str, key: str
 ) -> Target:
     """Where the `n`-th image of a row goes."""
     values = {**fields, "n": n}

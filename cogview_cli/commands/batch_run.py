@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -27,7 +28,9 @@ def run(order: Order, plan: Plan) -> int:
     if order.grid:
         prepare.check_grid(plan, order.grid[0] * order.grid[1])
     if order.settings.on_exists == "overwrite":
-        prepare.check_names(plan, order.destination)
+        prepare.check_names(plan, order.destination, "--on-exists overwrite")
+    elif order.grid:
+        prepare.check_names(plan, order.destination, "--grid")
     check_models(plan.models(), order.settings.max_cost)
     if warning := prepare.ignored_line(survey.ignored):
         output.warn(warning)
@@ -55,7 +58,7 @@ def _folder_lock(order: Order) -> Iterator[None]:
     """One run at a time on a folder, or on one shard of it."""
     number, shards = order.selection.shard
     what = f"{order.folder.resolve()}\n{number}/{shards}"
-    name = hashlib.sha256(what.encode()).hexdigest()[:16]
+    name = hashlib.sha256(os.fsencode(what)).hexdigest()[:16]
     try:
         with only_one(state_dir() / "folders" / f"{name}.lock", wait=order.wait):
             yield

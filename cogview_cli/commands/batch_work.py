@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -19,10 +20,10 @@ from cogview_cli.batch.display import Display
 from cogview_cli.batch.grid import Grids
 from cogview_cli.batch.plan import Item, Plan
 from cogview_cli.commands.batch_order import Order
-from cogview_cli.errors import ExitCode, MachineError, UsageError
+from cogview_cli.errors import CogviewError, ExitCode, MachineError, UsageError
 from cogview_cli.files import check_writable, ensure_folder
 from cogview_cli.generate import Generator
-from cogview_cli.outcome import Outcome, Problem, Summary, image_records
+from cogview_cli.outcome import Outcome, Problem, Summary, image_records, problem_of
 from cogview_cli.text import clean
 
 HINTS_SHOWN = 3
@@ -41,6 +42,7 @@ class Work:
         columns = order.grid[0] if order.grid else 0
         self._grids = Grids(plan, order.destination, columns) if order.grid else None
         self._display: Display | None = None
+        self._reason: Problem | None = None
 
     def run(self) -> int:
         """Runs it; the exit code."""
@@ -75,9 +77,9 @@ class Work:
             in_flight=lambda: generator.in_flight,
         )
 
-    def _note(self, text: str) -> None:
+    def _note(self, text: str, *, urgent: bool = False) -> None:
         if self._display is not None:
-            self._display.note(text)
+            self._display.note(text, urgent=urgent)
 
     # Before the first request.
 
@@ -97,9 +99,7 @@ class Work:
                 f"{question}, more than confirm-above ({order.settings.confirm_above} CNY)",
                 hint="allow it with --yes, or set a limit: --max-cost",
             )
-        import typer
-
-        if not typer.confirm(f"{question}. Go on?", err=True):
+        if not _agreed(f"{question}. Go on? [y/N]: "):
             raise UsageError("nothing was sent", hint="--limit 10 tries the first ten")
 
     def _make_folder(self) -> None:
@@ -111,6 +111,19 @@ class Work:
 
     async def _work(self, generator: Generator, past: Past) -> None:
         try:
+            await self._go_through(generator, past)
+        except CogviewError as error:
+            # All in flight has ended; among it may be what weighs more than this.
+            generator.stop(problem_of(error))
+        self._never_sent(generator)
+        self._reason = generator.stop_reason
+        if self._reason:
+            self._summary.codes.add(self._reason.exit_code)
+        if self._grids:
+            await self._finish_grids()
+
+    async def _go_through(self, generator: Generator, past: Past) -> None:
+        try:
             for outcome in past.outcomes(self._plan):
                 self._report(generator, outcome, fresh=False)
         except output.StdoutClosed:
@@ -118,11 +131,6 @@ class Work:
         await runner.run_all(
             generator, self._streams(generator, past), partial(self._report, generator, fresh=True)
         )
-        self._never_sent(generator)
-        if generator.stop_reason:
-            self._summary.codes.add(generator.stop_reason.exit_code)
-        if self._grids:
-            await self._finish_grids()
 
     def _streams(self, generator: Generator, past: Past) -> Iterator[runner.Stream]:
         """One stream a model, so that none waits for the slots of another; one for free ones."""
@@ -191,6 +199,8 @@ class Work:
                 output.write_json(self._summary.record())
         except output.StdoutClosed:
             self._summary.codes.add(ExitCode.STDOUT_CLOSED)
+        if self._reason and self._reason != runner.STDOUT_CLOSED:
+            output.show_error(CogviewError(self._reason.message, hint=self._reason.hint))
         groups = report.groups(plan)
         if groups or not order.style.quiet:
             for line in closing_lines(self._summary, groups):
@@ -217,6 +227,18 @@ def closing_lines(summary: Summary, groups: Sequence[report.Group]) -> Iterator[
     hints = dict.fromkeys(group.hint for group in groups if group.hint)
     for hint in list(hints)[:HINTS_SHOWN]:
         yield f"hint: {hint}"
+
+
+def _agreed(question: str) -> bool:
+    """Whether the user says yes; the question goes to stderr, for stdout carries data only."""
+    # asyncio takes the first Ctrl-C for itself; here it must end the run.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        sys.stderr.write(question)
+        sys.stderr.flush()
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def stream_width(order: Order, model: str) -> int:
