@@ -199,8 +199,11 @@ async def _worker(
     failures: list[Exception],
 ) -> None:
     """One piece after the other; a failure stops the run but loses no answer in flight."""
-    while not generator.stopping and (piece := next(work, None)):
+    while not generator.stopping:
         try:
+            piece = next(work, None)
+            if piece is None:
+                return
             report(await piece())
         except StdoutClosed:
             generator.stop(STDOUT_CLOSED)

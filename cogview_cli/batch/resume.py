@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -68,14 +69,16 @@ def verdict(
 
 def _without_image(newest: Sequence[Entry], rules: Rules) -> Verdict:
     send = Verdict(todo="send", known=frozenset(entry.id for entry in newest))
-    states = [entry.state for entry in newest]
+    # What came before an image that once was there is settled.
+    since = list(takewhile(lambda entry: entry.state not in ("saved", "expired"), newest))
+    states = [entry.state for entry in since]
     if "unknown" in states:
-        entry = newest[states.index("unknown")]
+        entry = since[states.index("unknown")]
         return send if rules.retry_unknown else Verdict(todo="unknown", entry=entry)
     if states[:1] == ["rejected"] and not rules.retry_failed:
-        return Verdict(todo="refused", entry=newest[0])
-    if states[:1] == ["resolved"] and newest[0].code == "drop":
-        return Verdict(todo="dropped", entry=newest[0])
+        return Verdict(todo="refused", entry=since[0])
+    if states[:1] == ["resolved"] and since[0].code == "drop":
+        return Verdict(todo="dropped", entry=since[0])
     return send
 
 

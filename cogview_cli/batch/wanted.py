@@ -103,7 +103,7 @@ def _name(
 def _template(record: Record, asked: str | None) -> str:
     if asked is not None:
         return without_suffix(asked)[0]
-    own = record.name or record.id
+    own = record.name or (record.id or "").replace("/", "_")
     return own.replace("{", "{{").replace("}", "}}") if own else DEFAULT_NAME
 
 

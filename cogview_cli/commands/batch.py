@@ -153,7 +153,7 @@ def _order(given: dict[str, Any]) -> Any:
     check_report(given["report"])
     return Order(
         settings=settings,
-        folder=_folder(settings.output, sources),
+        folder=_folder(settings, sources),
         relative=not Path(settings.output or "").expanduser().is_absolute(),
         wishes=_wishes(given, settings, grid),
         reading=_reading(given, sources),
@@ -179,12 +179,16 @@ def _sources(given: list[str] | None) -> list[str]:
     return ["-"]
 
 
-def _folder(asked: str | None, sources: list[str]) -> Path:
-    """The output folder; UsageError for what `gen` alone takes."""
+def _folder(settings: Settings, sources: list[str]) -> Path:
+    """The output folder; UsageError for what `gen` alone takes.
+
+    A file or template that is configured for `gen` is not meant for a batch.
+    """
     from cogview_cli.batch.prepare import default_folder
     from cogview_cli.names import template_fields
 
-    if asked is None:
+    asked, typed = settings.output, settings.origins["output"].startswith("flag ")
+    if asked is None or (not typed and (asked == "-" or template_fields(asked))):
         return default_folder(sources)
     if asked == "-":
         raise UsageError("batch writes into a folder, not to stdout", hint="-o out/")

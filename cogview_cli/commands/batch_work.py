@@ -150,7 +150,8 @@ class Work:
     async def _fetch(self, generator: Generator, past: Past, item: Item) -> Outcome:
         """An image that an earlier run paid for; free."""
         outcome = await generator.finish(past.entry(item))
-        return replace(outcome, index=item.index, n=item.n, cost=Decimal(0))
+        problem = outcome.problem and replace(outcome.problem, hint="run the same command again")
+        return replace(outcome, index=item.index, n=item.n, cost=Decimal(0), problem=problem)
 
     def _report(self, generator: Generator, outcome: Outcome, *, fresh: bool) -> None:
         self._summary.add(outcome)

@@ -1,0 +1,135 @@
+"""What remains of a run: the report, and the rows to ask again."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cogview_cli.batch.report import neutral
+from cogview_cli.sandbox.thread import SandboxThread
+from tests.batch.support import (
+    Batch,
+    paths,
+    pictures,
+    prompts,
+    rows,
+)
+from tests.conftest import Run
+
+# --- reports ---------------------------------------------------------------------
+
+
+def test_report_csv_is_safe_for_spreadsheets(batch: Batch) -> None:
+    rows({"prompt": "=HYPERLINK(1)"}, {"prompt": "@x sandbox:1301"}, {"prompt": '猫,"x"'})
+    assert batch("--report", "r.csv", source="p.jsonl").code == 3
+    raw = Path("r.csv").read_bytes()
+    assert raw.startswith(b"\xef\xbb\xbf")
+    table = list(csv.DictReader(raw.decode("utf-8-sig").splitlines()))
+    assert [line["prompt"] for line in table] == ["'=HYPERLINK(1)", "'@x sandbox:1301", '猫,"x"']
+    assert [line["status"] for line in table] == ["saved", "refused", "saved"]
+    assert [line["error_code"] for line in table] == ["", "1301", ""]
+    assert [line["source_line"] for line in table] == ["1", "2", "3"]
+    assert [line["cost"] for line in table] == ["0.06", "", "0.06"]
+
+
+@given(st.text(max_size=20))
+def test_no_cell_is_a_formula(text: str) -> None:
+    cell = neutral(text)
+    assert not cell.startswith(("=", "+", "-", "@", "\t", "\r"))
+    assert cell.removeprefix("'") == text.removeprefix("'") or cell == text
+
+
+def test_report_json_has_every_item_and_the_summary(batch: Batch) -> None:
+    prompts("cat", "dog sandbox:1113", "owl")
+    ended = batch("--jobs", "1", "--report", "r.json")
+    report = json.loads(Path("r.json").read_text("utf-8"))
+    assert [image["status"] for image in report["images"]] == ["saved", "failed", "not_sent"]
+    assert [image["index"] for image in report["images"]] == [1, 2, 3]
+    assert report["images"][0]["source"] == {"file": "p.txt", "line": 1}
+    assert report["summary"]["exit_code"] == ended.code == 4
+    assert report["summary"]["not_sent"] == report["summary"]["failed"] == 1
+
+
+def test_a_report_that_cannot_be_written_is_9_and_loses_nothing(batch: Batch) -> None:
+    prompts("cat")
+    Path("r.csv").mkdir()
+    ended = batch("--report", "r.csv")
+    assert ended.code == 9 and len(pictures()) == 1, ended
+    assert "r.csv" in ended.err
+
+
+# --- failed rows -----------------------------------------------------------------
+
+
+def failed_rows(name: str = "failed") -> list[dict[str, object]]:
+    text = Path("out", f"{name}.jsonl").read_text("utf-8")
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_failed_rows_are_taken_back_as_they_are(
+    batch: Batch, cogview: Run, sandbox: SandboxThread
+) -> None:
+    Path("p.csv").write_text("提示词,sku,ar\ncat sandbox:1301x1,A1,1:1\ndog,B2,1:1\n", "utf-8")
+    ended = cogview("batch", "p.csv", "-q", "hd", "-o", "out", "--name", "{sku}")
+    assert ended.code == 3
+    assert "failed.jsonl" in ended.err
+    assert len(failed_rows()) == 1
+    again = cogview("batch", "out/failed.jsonl", "-o", "out", "--name", "{sku}", "--retry-failed")
+    assert (again.code, paths(again)) == (0, ["out/A1.png"])
+    asked = [body for body in sandbox.books.bodies if "1301" in str(body["prompt"])]
+    assert asked[0] == asked[1]
+
+
+def test_failed_rows_of_other_content_get_a_number(batch: Batch) -> None:
+    prompts("cat sandbox:1301")
+    batch()
+    batch()
+    assert sorted(name for name in os.listdir("out")) == ["failed.jsonl"]
+    prompts("cat sandbox:1301", "dog sandbox:1301")
+    batch()
+    batch()
+    assert sorted(os.listdir("out")) == ["failed-2.jsonl", "failed.jsonl"]
+    assert [len(failed_rows()), len(failed_rows("failed-2"))] == [1, 2]
+
+
+def test_no_failure_no_file_of_failures(batch: Batch) -> None:
+    prompts("cat")
+    batch()
+    assert not Path("out/failed.jsonl").exists()
+
+
+def test_failed_rows_ask_for_as_many_images_as_are_missing(
+    batch: Batch, cogview: Run, sandbox: SandboxThread
+) -> None:
+    rows({"prompt": "cat", "n": 3}, {"prompt": "dog"})
+    sandbox.script("cat", ["ok", "1301", "ok"])
+    assert batch("--jobs", "1", source="p.jsonl").code == 3
+    assert cogview("batch", "out/failed.jsonl", "-o", "mended").code == 0
+    assert sandbox.books.charges["cat"] == 3
+    assert sandbox.books.charges["dog"] == 1
+
+
+def test_failed_rows_never_repeat_what_may_be_paid(
+    batch: Batch, cogview: Run, sandbox: SandboxThread
+) -> None:
+    prompts("cat sandbox:lost-answer", "dog sandbox:1301x1")
+    assert batch().code == 5
+    assert cogview("batch", "out/failed.jsonl", "-o", "mended").code == 0
+    assert sandbox.books.posts["cat sandbox:lost-answer"] == 1
+
+
+def test_failed_rows_hold_what_was_sent_not_what_a_flag_went_before(
+    batch: Batch, cogview: Run, sandbox: SandboxThread
+) -> None:
+    rows({"Prompt": "cat sandbox:1301", "watermark": True, "Quality": "standard", "count": 1})
+    flags = ("--no-watermark", "-q", "hd", "-n", "2")
+    assert batch(*flags, source="p.jsonl").code == 3
+    cogview("batch", "out/failed.jsonl", "-o", "mended")
+    first, second, third, fourth = sandbox.books.bodies
+    assert first == second == third == fourth
+    assert (first["quality"], first["watermark_enabled"]) == ("hd", False)
