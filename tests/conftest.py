@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from cogview_cli.sandbox.thread import SandboxThread
@@ -51,6 +52,10 @@ def sandbox() -> Iterator[SandboxThread]:
     with SandboxThread() as box:
         yield box
 
+
+# A busy machine is slow, which is no error of the code.
+hypothesis.settings.register_profile("calm", deadline=None)
+hypothesis.settings.load_profile("calm")
 
 Run = Callable[..., "Ended"]
 

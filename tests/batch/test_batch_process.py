@@ -128,7 +128,9 @@ def test_a_second_run_on_a_folder_leaves_with_75() -> None:
     prompts(*many(3))
     with SandboxThread(latency=SLOW) as box, started(box) as first:
         until(lambda: posts(box))
+        first.send_signal(signal.SIGSTOP)
         code, out, err = run(box)
+        first.send_signal(signal.SIGCONT)
         assert (code, out) == (75, "")
         assert "--wait" in err
         assert ended(first)[0] == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import shutil
+import signal
 import socket
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
@@ -171,7 +172,9 @@ def test_c1_the_same_batch_twice_at_once() -> None:
         line = ("batch", "p.txt", *SMALL, "-o", "out")
         with running(*line, **keys) as first:
             until(lambda: box.books.in_flight)
+            first.send_signal(signal.SIGSTOP)
             second = run(*line, **keys)
+            first.send_signal(signal.SIGCONT)
             assert second.code == 75 and "--wait" in second.err, second
             third = run(*line, "--wait", **keys)
             assert third.code == first.wait() == 0, third

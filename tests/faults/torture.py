@@ -62,6 +62,11 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
+def unmeasured(variables: dict[str, str]) -> dict[str, str]:
+    """Without coverage's measuring, which writes files of its own."""
+    return {name: value for name, value in variables.items() if not name.startswith("COVERAGE")}
+
+
 class Loaded:
     """`cogview` with all modules imported, waiting for `go`."""
 
@@ -69,7 +74,7 @@ class Loaded:
         self.popen = subprocess.Popen(
             [sys.executable, "-c", _LOADED, *arguments],
             # An import path of this folder would be read again, and fail, under way.
-            env=environment(PYTHONSAFEPATH="1", **more),
+            env=unmeasured(environment(PYTHONSAFEPATH="1", **more)),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
