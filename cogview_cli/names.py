@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from cogview_cli.errors import UsageError
 
@@ -22,6 +22,7 @@ _WINDOWS_DEVICES = re.compile(
     r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(?= *(?:\.|$))", re.IGNORECASE
 )
 _FORBIDDEN = frozenset('/\\:*?"<>|')
+_UNSAFE_CATEGORIES = ("Cc", "Cf", "Cs", "Zl", "Zp", "Co")
 _HOLE = re.compile(r"\{\{|\}\}|\{([^{}:/]*)(?::(0?[0-9]{1,2}))?\}")
 
 
@@ -38,24 +39,35 @@ def cut_bytes(text: str, limit: int) -> str:
     return kept
 
 
-def slug(text: str, limit: int = SLUG_BYTES) -> str:
-    """Letters and digits of any script joined by `-`; `image` if there are none."""
-    normal = unicodedata.normalize("NFC", text)
-    kept = "".join(c if unicodedata.category(c)[0] in "LNM" else "-" for c in normal)
-    joined = re.sub(r"-+", "-", kept).strip("-")
-    return safe_component(cut_bytes(joined, limit).strip("-") or "image")
+class _Table(dict[int, str]):
+    """A `str.translate` table that works out each character once."""
+
+    def __init__(self, make: Callable[[str], str]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, code: int) -> str:
+        self[code] = made = self._make(chr(code))
+        return made
+
+
+def _slug_char(char: str) -> str:
+    return char if unicodedata.category(char)[0] in "LNM" else "-"
 
 
 def _safe_char(char: str) -> str:
-    unsafe = char in _FORBIDDEN or unicodedata.category(char) in (
-        "Cc",
-        "Cf",
-        "Cs",
-        "Zl",
-        "Zp",
-        "Co",
-    )
+    unsafe = char in _FORBIDDEN or unicodedata.category(char) in _UNSAFE_CATEGORIES
     return "_" if unsafe else char
+
+
+_SLUG_CHARS, _SAFE_CHARS = _Table(_slug_char), _Table(_safe_char)
+
+
+def slug(text: str, limit: int = SLUG_BYTES) -> str:
+    """Letters and digits of any script joined by `-`; `image` if there are none."""
+    kept = unicodedata.normalize("NFC", text).translate(_SLUG_CHARS)
+    joined = re.sub(r"-+", "-", kept).strip("-")
+    return safe_component(cut_bytes(joined, limit).strip("-") or "image")
 
 
 def safe_component(text: str, limit: int = STEM_BYTES) -> str:
@@ -65,7 +77,7 @@ def safe_component(text: str, limit: int = STEM_BYTES) -> str:
     name, no leading dash, dot or blank, no trailing dot or blank.
     """
     normal = unicodedata.normalize("NFC", text)
-    plain = "".join(map(_safe_char, normal)).strip(" ").rstrip(". ")
+    plain = normal.translate(_SAFE_CHARS).strip(" ").rstrip(". ")
     if plain[:1] in ("-", ".", "~"):
         plain = "_" + plain[1:]
     if match := _WINDOWS_DEVICES.match(plain):

@@ -41,32 +41,48 @@ class Past:
 
         MachineError under --on-exists fail, UsageError under overwrite, for a name taken.
         """
-        for chunk in plan.chunks():
+        for chunk in plan.key_chunks():
+            found = self._verdicts(key for _, key in chunk)
             plan.decide(
-                (found.todo, _passed_over(found), item.number)
-                for item, found in self._verdicts(chunk)
+                (found[key].todo, _passed_over(found[key]), number) for number, key in chunk
             )
-        if self.destination.on_exists == "overwrite":
+        if self.destination.on_exists in ("skip", "fail"):
+            taken = (item.number for item in plan.items("todo = 'send'") if self._name_taken(item))
+            plan.decide([("done", "", number) for number in taken])
+        elif self.destination.on_exists == "overwrite":
             self._check_overwrites(plan)
 
     def outcomes(self, plan: Plan) -> Iterator[Outcome]:
         """The outcomes of items that need nothing more."""
-        for chunk in plan.chunks(_LEFT):
-            for item, found in self._verdicts(chunk):
-                yield carried(item, found)
+        for item, found in self._settled_items(plan, _LEFT):
+            yield carried(item, found)
 
     def entry(self, item: Item) -> Entry:
         """The request whose image is to be fetched."""
         assert self.ledger is not None
         return self.ledger.get(next(iter(item.known)))
 
-    def _verdicts(self, chunk: list[Item]) -> Iterator[tuple[Item, Verdict]]:
-        keys = [item.key for item in chunk]
-        asked = self.ledger.by_key(self.namespace, keys) if self.ledger else {}
-        for item in chunk:
-            entries = list(self._settled(asked.get(item.key, [])))
-            found = verdict(entries, partial(self.sidecars.image, item.key), self.rules)
-            yield item, self._name_taken(item) or found if found.todo == "send" else found
+    def _verdicts(self, keys: Iterable[str]) -> dict[str, Verdict]:
+        """What ledger and sidecars say of each key."""
+        wanted = list(keys)
+        asked = self.ledger.by_key(self.namespace, wanted) if self.ledger else {}
+        return {
+            key: verdict(
+                list(self._settled(asked.get(key, ()))),
+                partial(self.sidecars.image, key),
+                self.rules,
+            )
+            for key in wanted
+        }
+
+    def _settled_items(self, plan: Plan, where: str) -> Iterator[tuple[Item, Verdict]]:
+        """The items that `where` selects, and why they need nothing more."""
+        for chunk in plan.chunks(where):
+            found = self._verdicts(item.key for item in chunk)
+            for item in chunk:
+                by_key = found[item.key]
+                named = self._name_taken(item) if by_key.todo == "send" else None
+                yield item, named or by_key
 
     def _settled(self, entries: Iterable[Entry]) -> Iterator[Entry]:
         """Without what living runs still work on; what dead ones left open is unknown."""
@@ -82,10 +98,9 @@ class Past:
     def _check_overwrites(self, plan: Plan) -> None:
         """UsageError if a new image would replace one that another item has: paid, then lost."""
         plan.query("CREATE TEMP TABLE kept (name TEXT PRIMARY KEY) WITHOUT ROWID")
-        for chunk in plan.chunks("todo != 'send'"):
-            for _, found in self._verdicts(chunk):
-                for file in _files(found):
-                    plan.query("INSERT OR IGNORE INTO kept VALUES (?)", _comparable(file.file))
+        for _, found in self._settled_items(plan, "todo != 'send'"):
+            for file in _files(found):
+                plan.query("INSERT OR IGNORE INTO kept VALUES (?)", _comparable(file.file))
         for item in plan.items("todo = 'send'"):
             folder, stem = item.job(self.destination, "").target.place()
             name = _comparable(f"{folder / stem}.png")

@@ -153,6 +153,18 @@ class Plan:
             yield [_item(row) for row in rows]
             last = rows[-1][0]
 
+    def key_chunks(self) -> Iterator[list[tuple[int, str]]]:
+        """The number and key of every item in order, a few hundred at a time."""
+        last = 0
+        while True:
+            rows: list[tuple[int, str]] = self._db.execute(
+                "SELECT i, key FROM items WHERE i > ? ORDER BY i LIMIT ?", (last, CHUNK)
+            ).fetchall()
+            if not rows:
+                return
+            yield rows
+            last = rows[-1][0]
+
     def items(self, where: str = "1", *values: object) -> Iterator[Item]:
         """The items in order, one by one."""
         for chunk in self.chunks(where, *values):
