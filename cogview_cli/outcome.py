@@ -11,6 +11,8 @@ from typing import Any
 from cogview_cli.errors import CogviewError, ExitCode, worst
 
 STATUSES = ("saved", "skipped", "refused", "failed", "unknown", "unsaved", "not_sent")
+# Sent, or meant to be, and no picture came of it.
+LOSSES = ("refused", "failed", "unknown", "unsaved")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

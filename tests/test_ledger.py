@@ -20,9 +20,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from cogview_cli.ledger import file as ledger_file
 from cogview_cli.errors import MachineError
 from cogview_cli.ledger import PAID_STATES, Claimed, Entry, Intent, Ledger
+from cogview_cli.ledger import file as ledger_file
 from cogview_cli.links import redact
 from cogview_cli.wire import Answer
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cogview_cli import output
-from cogview_cli.outcome import Outcome, Summary
+from cogview_cli.outcome import LOSSES, Outcome, Summary
 from cogview_cli.output import Reporter, Style
 from cogview_cli.text import cell_width, clean, cut_cells
 
@@ -115,7 +115,7 @@ class Display:
             total=self._total,
             done=done,
             saved=counts["saved"] + counts["skipped"],
-            failed=done - counts["saved"] - counts["skipped"],
+            failed=sum(counts[status] for status in LOSSES),
             in_flight=self._in_flight(),
             cost=str(self._summary.cost),
             elapsed=elapsed,

@@ -23,12 +23,11 @@ from cogview_cli.commands.batch_order import Order
 from cogview_cli.errors import CogviewError, ExitCode, MachineError, UsageError
 from cogview_cli.files import check_writable, ensure_folder
 from cogview_cli.generate import Generator
-from cogview_cli.outcome import Outcome, Problem, Summary, image_records, problem_of
+from cogview_cli.outcome import LOSSES, Outcome, Problem, Summary, image_records, problem_of
 from cogview_cli.text import clean
 
 HINTS_SHOWN = 3
 T = TypeVar("T")
-_LOSSES = ("refused", "failed", "unknown", "unsaved")
 
 
 class Work:
@@ -159,7 +158,7 @@ class Work:
         self._plan.ended(outcome, image_records(shown))
         if self._grids and outcome.files:
             self._grids.row_ended(outcome.index, fresh=fresh and outcome.status == "saved")
-        if self._order.fail_fast and fresh and outcome.status in _LOSSES and outcome.problem:
+        if self._order.fail_fast and fresh and outcome.status in LOSSES and outcome.problem:
             generator.stop(_first_failure(outcome.problem))
         assert self._display is not None
         self._display.outcome(outcome)
