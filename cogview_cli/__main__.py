@@ -1,10 +1,13 @@
 """`cogview` and `python -m cogview_cli`. The version is answered before anything is loaded."""
 
+import os
 import sys
 
 
 def main() -> int:
     """The exit code of this process's command line."""
+    if os.environ.get("_COGVIEW_COMPLETE"):
+        return _complete()
     if sys.argv[1:] == ["--version"]:
         from cogview_cli import __version__
 
@@ -13,6 +16,15 @@ def main() -> int:
     from cogview_cli.app import main as run
 
     return run()
+
+
+def _complete() -> int:
+    """Answers a shell that completes a command line."""
+    # Where rich is to be had, typer reads help as markup: slow, and `[env …]` would be gone.
+    sys.modules["rich"] = None  # type: ignore[assignment]
+    from cogview_cli.app import complete
+
+    return complete()
 
 
 if __name__ == "__main__":

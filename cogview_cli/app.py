@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from contextlib import suppress
+from typing import Annotated, Any
 
 import typer
 
@@ -20,8 +21,15 @@ from cogview_cli.commands import (
     sandbox,
     sizes,
 )
+from cogview_cli.commands.help_page import Command
+from cogview_cli.commands.mistakes import explain
 from cogview_cli.errors import CogviewError, ExitCode, UsageError
 
+COMPLETION_FLAGS = {"--install-completion", "--show-completion"}
+UNKNOWN_SHELL = UsageError(
+    "your shell is none of bash, zsh, fish, PowerShell",
+    hint="write the script yourself: _COGVIEW_COMPLETE=source_bash cogview > cogview.bash",
+)
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 app = typer.Typer(
     name="cogview",
@@ -31,15 +39,25 @@ app = typer.Typer(
     no_args_is_help=False,
     epilog="Exit codes: cogview help exit-codes.  Try it without a key: cogview gen '猫' --sandbox",
 )
-app.command("gen", epilog=gen.EPILOG, context_settings=SETTINGS)(gen.gen)
-app.command("batch", epilog=batch.EPILOG, context_settings=SETTINGS)(batch.batch)
-app.command("sizes", context_settings=SETTINGS)(sizes.sizes)
+SIZES_EPILOG = """\b
+Examples:
+  cogview sizes                     every model's preset sizes
+  cogview sizes 16:9 -m glm-image   the legal size for a ratio
+  cogview sizes 1600x900            is it legal, and which one is next to it
+"""
+app.command("gen", cls=Command, epilog=gen.EPILOG, context_settings=SETTINGS)(gen.gen)
+app.command("batch", cls=Command, epilog=batch.EPILOG, context_settings=SETTINGS)(batch.batch)
+app.command("sizes", cls=Command, epilog=SIZES_EPILOG, context_settings=SETTINGS)(sizes.sizes)
 app.add_typer(config.app, name="config", context_settings=SETTINGS)
-app.command("recover", context_settings=SETTINGS)(recover.recover)
+app.command("recover", cls=Command, context_settings=SETTINGS)(recover.recover)
 app.add_typer(history.app, name="history", context_settings=SETTINGS)
-app.command("gallery", epilog=gallery.EPILOG, context_settings=SETTINGS)(gallery.gallery)
-app.command("sandbox", epilog=sandbox.EPILOG, context_settings=SETTINGS)(sandbox.sandbox)
-app.command("help", context_settings=SETTINGS)(help_topics.help)
+app.command("gallery", cls=Command, epilog=gallery.EPILOG, context_settings=SETTINGS)(
+    gallery.gallery
+)
+app.command("sandbox", cls=Command, epilog=sandbox.EPILOG, context_settings=SETTINGS)(
+    sandbox.sandbox
+)
+app.command("help", cls=Command, context_settings=SETTINGS)(help_topics.help)
 
 WELCOME = """cogview makes images with Zhipu's CogView models.
 
@@ -53,8 +71,8 @@ All commands and options: cogview --help
 """
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(context: typer.Context, wanted: bool) -> None:
+    if wanted and not context.resilient_parsing:
         output.write_line(f"cogview {__version__}")
         raise typer.Exit
 
@@ -71,17 +89,33 @@ def root(
         output.write_data(WELCOME.encode())
 
 
+def root_command() -> Any:
+    """The whole command tree."""
+    return typer.main.get_command(app)
+
+
+def complete() -> int:
+    """Answers a shell's question for completions, as its environment puts it.
+
+    Leaves through SystemExit. Silent if it fails: a message would land in the user's line.
+    """
+    with suppress(Exception):
+        root_command().main(args=[], prog_name="cogview")
+    return 1
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command line; the exit code. Errors become text here and nowhere else."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        command = typer.main.get_command(app)
-        code = command.main(args=arguments, prog_name="cogview", standalone_mode=False)
+        code = root_command().main(args=arguments, prog_name="cogview", standalone_mode=False)
+        if code and COMPLETION_FLAGS & set(arguments[:1]):
+            raise UNKNOWN_SHELL
         return int(code or 0)
     except CogviewError as error:
         return _ended(error, arguments)
     except typer.TyperException as error:
-        return _usage(error)
+        return _ended(explain(error, arguments), [])
     except output.StdoutClosed:
         return int(ExitCode.STDOUT_CLOSED)
     except (KeyboardInterrupt, typer.Abort):
@@ -95,15 +129,6 @@ def _ended(error: CogviewError, arguments: list[str]) -> int:
     if "--debug" in arguments:
         output.show_traceback(error)
     return int(error.exit_code)
-
-
-def _usage(error: typer.TyperException) -> int:
-    context = getattr(error, "ctx", None)
-    where = context.command_path if context else "cogview"
-    message = error.format_message().rstrip(".")
-    if message.startswith("Missing command"):
-        message = f"{where}: which command?"
-    return _ended(UsageError(message, hint=f"{where} --help"), [])
 
 
 def _bug(error: Exception, arguments: list[str]) -> int:

@@ -12,6 +12,7 @@ from typing import Any
 
 from cogview_cli.errors import CogviewError, MachineError
 from cogview_cli.outcome import Outcome, SavedFile, Summary, image_records
+from cogview_cli.i18n import _
 from cogview_cli.text import clean, cut_cells, json_safe
 
 
@@ -34,7 +35,7 @@ def write_data(data: bytes) -> None:
     """Writes and flushes bytes to stdout. Raises StdoutClosed, or MachineError for a full disk."""
     stdout = sys.stdout
     if stdout is None:
-        raise MachineError("stdout is closed", hint="redirect it to a file or /dev/null")
+        raise MachineError(_("stdout is closed"), hint=_("redirect it to a file or /dev/null"))
     try:
         stream = getattr(stdout, "buffer", None)
         if stream is None:
@@ -48,7 +49,9 @@ def write_data(data: bytes) -> None:
     except (OSError, ValueError) as error:
         silence_stdout()
         why = getattr(error, "strerror", None) or str(error)
-        raise MachineError(f"cannot write to stdout: {why}", hint="redirect it elsewhere") from None
+        raise MachineError(
+            _("cannot write to stdout: {why}", why=why), hint=_("redirect it elsewhere")
+        ) from None
 
 
 def silence_stdout() -> None:
@@ -88,9 +91,9 @@ def say(text: str) -> None:
 
 def show_error(error: CogviewError) -> None:
     """`error: what went wrong`, and on its own line what to do next."""
-    say(f"error: {clean(error.message, 600)}")
+    say(_("error: {message}", message=clean(error.message, 600)))
     if error.hint:
-        say(f"hint: {clean(error.hint, 600)}")
+        say(_("hint: {hint}", hint=clean(error.hint, 600)))
 
 
 def show_traceback(error: BaseException) -> None:
@@ -104,7 +107,7 @@ def show_traceback(error: BaseException) -> None:
 
 def warn(text: str) -> None:
     """A warning: the work goes on."""
-    say(f"warning: {clean(text, 600)}")
+    say(_("warning: {text}", text=clean(text, 600)))
 
 
 def on_terminal() -> bool:
@@ -182,7 +185,7 @@ class Reporter:
             if outcome.status == "refused":
                 self._filters(outcome)
         elif outcome.status == "skipped" and not self._style.quiet:
-            say(f"skipped: {clean(outcome.files[0].file)} is there already")
+            say(_("skipped: {path} is there already", path=clean(outcome.files[0].file)))
         elif self._style.verbose or (on_terminal() and not self._style.quiet):
             for file in outcome.files:
                 say(_file_line(outcome, file))
@@ -190,8 +193,11 @@ class Reporter:
     def _filters(self, outcome: Outcome) -> None:
         for entry in outcome.content_filter:
             say(
-                f"  content filter: role {clean(entry['role'])}, level {clean(entry['level'])}"
-                " (0 is most severe)"
+                _(
+                    "  content filter: role {role}, level {level} (0 is most severe)",
+                    role=clean(entry["role"]),
+                    level=clean(entry["level"]),
+                )
             )
 
     def note(self, text: str, *, urgent: bool = False) -> None:
@@ -219,7 +225,7 @@ class Reporter:
 
         console = Console(stderr=True, highlight=False, markup=False)
         self._width = console.width
-        with console.status(self._one_line(text)) as self._status:
+        with console.status(self._one_line(text), refresh_per_second=1) as self._status:
             try:
                 yield
             finally:
@@ -227,18 +233,36 @@ class Reporter:
 
 
 def _file_line(outcome: Outcome, file: SavedFile) -> str:
-    cost = f", {outcome.cost} CNY" if outcome.cost is not None else ""
-    seconds = f", {outcome.seconds:.1f} s" if outcome.seconds else ""
-    size = f"{file.width}x{file.height}, {max(1, file.bytes // 1024)} KiB"
-    return f"saved {file.format.upper()} {size}{cost}{seconds}"
+    facts = [f"{file.width}x{file.height}", f"{max(1, file.bytes // 1024)} KiB"]
+    if outcome.cost is not None:
+        facts.append(f"{outcome.cost} CNY")
+    if outcome.seconds:
+        facts.append(_("{seconds:.1f} s", seconds=outcome.seconds))
+    told = _(", ").join(facts)
+    return _("saved {format} {facts}", format=file.format.upper(), facts=told)
+
+
+_COUNTED = {
+    "skipped": "skipped {count}",
+    "refused": "refused {count}",
+    "failed": "failed {count}",
+    "unknown": "unknown {count}",
+    "unsaved": "unsaved {count}",
+    "not_sent": "not sent {count}",
+}
 
 
 def summary_line(summary: Summary, total: int) -> str:
     """What a run has saved and paid, and how the others ended."""
-    parts = [f"saved {summary.counts['saved']} of {total}", f"paid {summary.cost} CNY"]
+    saved = summary.counts["saved"]
+    parts = [
+        _("saved {count} of {total}", count=saved, total=total),
+        _("paid {cost} CNY", cost=summary.cost),
+    ]
     if summary.unknown_cost:
-        parts.append(f"up to {summary.cost + summary.unknown_cost} CNY with the unknown")
-    for status in ("skipped", "refused", "failed", "unknown", "unsaved", "not_sent"):
+        most = summary.cost + summary.unknown_cost
+        parts.append(_("up to {cost} CNY with the unknown", cost=most))
+    for status, words in _COUNTED.items():
         if count := summary.counts[status]:
-            parts.append(f"{status.replace('_', ' ')} {count}")
-    return "; ".join(parts)
+            parts.append(_(words, count=count))
+    return _("; ").join(parts)

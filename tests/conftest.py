@@ -22,6 +22,7 @@ def own_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith(_CLEARED) or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
+    monkeypatch.setenv("COGVIEW_LANG", "en")
     monkeypatch.setenv("COGVIEW_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setenv("COGVIEW_CONFIG_DIR", str(tmp_path / "config"))
     (tmp_path / "tmp").mkdir()

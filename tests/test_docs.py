@@ -9,11 +9,12 @@ import sys
 from pathlib import Path
 
 import pytest
-import typer
 
 from cogview_cli import __version__
-from cogview_cli.app import app
+from cogview_cli.app import root_command
+from cogview_cli.commands.reference import options_reference, walk
 from cogview_cli.config.docs import settings_reference
+from cogview_cli.config.settings import SETTINGS
 from cogview_cli.errors import EXIT_MEANINGS
 
 ROOT = Path(__file__).parent.parent
@@ -52,22 +53,82 @@ def test_the_newest_change_is_of_this_version() -> None:
     assert versions[0] == __version__
 
 
-COMMANDS = sorted(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
+COMMANDS = dict(walk(root_command(), "cogview"))
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_is_in_the_readme(name: str) -> None:
-    assert f"cogview {name}" in README
+def test_the_readme_lists_every_option() -> None:
+    """Regenerate: python -m cogview_cli.commands.reference."""
+    assert _section("options") == options_reference().strip()
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_and_option_has_help(name: str) -> None:
-    command = typer.main.get_command(app).commands[name]  # type: ignore[attr-defined]
+def test_the_reference_is_printed_by_its_command() -> None:
+    command = [sys.executable, "-m", "cogview_cli.commands.reference"]
+    done = subprocess.run(command, capture_output=True, check=True)
+    assert done.stdout.decode() == options_reference()
+
+
+@pytest.mark.parametrize("path", COMMANDS)
+def test_every_command_is_in_the_readme(path: str) -> None:
+    assert path in README
+
+
+@pytest.mark.parametrize("path", COMMANDS)
+def test_every_command_and_option_has_help(path: str) -> None:
+    command = COMMANDS[path]
     assert command.help
-    for child in getattr(command, "commands", {}).values():
-        assert child.help
     for param in command.params:
         assert getattr(param, "help", None), param.name
+
+
+@pytest.mark.parametrize("path", COMMANDS)
+def test_every_command_and_option_is_in_the_reference(path: str) -> None:
+    text = options_reference()
+    for param in COMMANDS[path].params:
+        for name in (*param.opts, *param.secondary_opts):
+            assert name in text or param.metavar in text, name
+
+
+@pytest.mark.parametrize("path", COMMANDS)
+def test_every_command_and_option_is_offered_to_the_shell(path: str) -> None:
+    """As the shell asks: what begins with -, and the commands below."""
+    command = COMMANDS[path]
+    options = {
+        name
+        for param in command.params
+        if param.param_type_name == "option"
+        for name in (*param.opts, *param.secondary_opts)
+    }
+    assert options | {"-h", "--help"} == set(_offered(f"{path} -"))
+    if below := set(getattr(command, "commands", {})):
+        assert below <= set(_offered(f"{path} "))
+
+
+def _offered(line: str) -> list[str]:
+    words = line.split(" ")
+    question = {
+        "_COGVIEW_COMPLETE": "complete_bash",
+        "COMP_WORDS": line,
+        "COMP_CWORD": str(len(words) - 1),
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "cogview_cli"],
+        env={**os.environ, **question},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.split()
+
+
+@pytest.mark.parametrize("path", ["cogview gen", "cogview batch"])
+def test_a_flag_that_is_a_setting_names_its_variable(path: str) -> None:
+    for param in COMMANDS[path].params:
+        if param.param_type_name == "option" and (setting := SETTINGS.get(_setting(param.name))):
+            assert f"[env {setting.env[0]}" in param.help, param.name
+
+
+def _setting(name: str) -> str:
+    return name.rstrip("_")
 
 
 @pytest.mark.parametrize("shell", COMPLETIONS)

@@ -13,7 +13,7 @@ import cogview_cli
 ROOT = Path(cogview_cli.__file__).parent
 # Lower first. A module imports only from layers before its own.
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("__init__", "errors", "text", "hosts"),
+    ("__init__", "errors", "text", "hosts", "i18n"),
     ("models", "names", "codes", "links", "budget", "config.secret"),
     ("files", "wire", "liveness", "config.kinds"),
     (
@@ -25,6 +25,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "prompt",
         "request",
         "destination",
+        "preview",
         "network",
         "sources",
     ),
@@ -35,13 +36,14 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("runner",),
     ("commands",),
     ("app",),
+    ("commands.reference",),
     ("__main__",),
 )
 HOMES = {
     "httpx": {"network", "client", "download", "config.check"},
-    "PIL": {"images", "sandbox", "batch.grid", "gallery"},
-    "typer": {"commands", "app"},
-    "rich": {"output", "batch.display"},
+    "PIL": {"images", "sandbox", "batch.grid", "gallery", "preview"},
+    "typer": {"commands", "app", "commands.reference"},
+    "rich": {"output", "batch.display", "preview"},
     "sqlite3": {"ledger", "batch"},
     "tomlkit": {"config.store", "commands"},
     "yaml": {"sources"},

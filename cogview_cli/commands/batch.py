@@ -11,11 +11,12 @@ from typing import Annotated, Any
 import typer
 
 from cogview_cli import output
-from cogview_cli.commands import options
+from cogview_cli.commands import complete, options
 from cogview_cli.config.settings import Settings, load
 from cogview_cli.errors import UsageError
+from cogview_cli.i18n import _
 
-EPILOG = """\b
+EPILOG = "\b\n" + _("""\
 Examples:
   cogview batch prompts.txt -o out/ --tier V2 --max-cost 30
   cogview batch products.csv --template '{name}海报，标题“{slogan}”' --name '{sku}' -q hd
@@ -24,72 +25,188 @@ Examples:
   cogview batch prompts.jsonl --dry-run      what would be sent, and the price
 
 The same command again does only what is missing.  Prompt files: cogview help prompts
-"""
+""")
 
 
 def batch(
     sources: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[SOURCE]…", help="Prompt files, a folder of them, or - for stdin."),
+        typer.Argument(
+            metavar="[SOURCE]…", help=_("Prompt files, a folder of them, or - for stdin.")
+        ),
     ] = None,
     model: options.Model = None,
     size: options.Size = None,
     quality: options.Quality = None,
     output_: Annotated[
         str | None,
-        typer.Option("--output", "-o", help="The folder. [default: named after the source]"),
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="DIR",
+            help=options.about("output", "The folder.", "named after the source"),
+            rich_help_panel=options.FILES,
+        ),
     ] = None,
     name: Annotated[
         str | None,
-        typer.Option("--name", help="A name template: '{index:05}/{n:04}.png'."),
+        typer.Option(
+            "--name",
+            metavar="TEMPLATE",
+            help=_("A name template: '{index:05}/{n:04}.png'."),
+            rich_help_panel=options.FILES,
+        ),
     ] = None,
     count: Annotated[
-        int | None, typer.Option("--count", "-n", min=1, help="Images of each prompt.")
+        int | None,
+        typer.Option(
+            "--count",
+            "-n",
+            min=1,
+            metavar="N",
+            help=_("Images of each prompt."),
+            rich_help_panel=options.PICTURE,
+        ),
     ] = None,
     grid: Annotated[
-        str | None, typer.Option("--grid", help="2x2: also tile each prompt's images into one.")
+        str | None,
+        typer.Option(
+            "--grid",
+            metavar="CxR",
+            rich_help_panel=options.FILES,
+            help=_("2x2: also tile each prompt's images into one."),
+        ),
     ] = None,
     prompt_field: Annotated[
-        str | None, typer.Option("--prompt-field", help="The column that holds the prompt.")
+        str | None,
+        typer.Option(
+            "--prompt-field",
+            metavar="NAME",
+            rich_help_panel=options.PROMPTS,
+            help=_("The column that holds the prompt."),
+        ),
     ] = None,
     template: Annotated[
-        str | None, typer.Option("--template", help="A prompt with holes: '{name}海报，{slogan}'.")
+        str | None,
+        typer.Option(
+            "--template",
+            metavar="TEXT",
+            rich_help_panel=options.PROMPTS,
+            help=_("A prompt with holes: '{name}海报，{slogan}'."),
+        ),
     ] = None,
     input_format: Annotated[
         str | None,
-        typer.Option("--input-format", help="txt, blocks, jsonl, json, csv, tsv or yaml."),
+        typer.Option(
+            "--input-format",
+            rich_help_panel=options.PROMPTS,
+            metavar="FORM",
+            help=_("txt, blocks, jsonl, json, csv, tsv or yaml."),
+            autocompletion=complete.input_format,
+        ),
     ] = None,
     lang: Annotated[
-        str | None, typer.Option("--lang", help="zh or en, where prompts come in both.")
+        str | None,
+        typer.Option(
+            "--lang",
+            rich_help_panel=options.PROMPTS,
+            metavar="LANG",
+            help=_("zh or en, where prompts come in both."),
+            autocompletion=complete.language,
+        ),
     ] = None,
     comments: Annotated[
-        bool, typer.Option("--comments/--no-comments", help="Skip lines that begin with # or //.")
+        bool,
+        typer.Option(
+            "--comments/--no-comments",
+            rich_help_panel=options.PROMPTS,
+            help=_("Skip lines that begin with # or //."),
+        ),
     ] = True,
-    start: Annotated[int, typer.Option("--start", min=1, help="Begin at this row.")] = 1,
+    start: Annotated[
+        int,
+        typer.Option(
+            "--start",
+            metavar="N",
+            rich_help_panel=options.PROMPTS,
+            min=1,
+            help=_("Begin at this row."),
+        ),
+    ] = 1,
     limit: Annotated[
-        int | None, typer.Option("--limit", min=1, help="At most so many rows.")
+        int | None,
+        typer.Option(
+            "--limit",
+            metavar="N",
+            rich_help_panel=options.PROMPTS,
+            min=1,
+            help=_("At most so many rows."),
+        ),
     ] = None,
     shard: Annotated[
-        str | None, typer.Option("--shard", help="I/N: one of N parts, stable, for job arrays.")
+        str | None,
+        typer.Option(
+            "--shard",
+            metavar="I/N",
+            rich_help_panel=options.PROMPTS,
+            help=_("I/N: one of N parts, stable, for job arrays."),
+        ),
     ] = None,
-    dedupe: Annotated[bool, typer.Option("--dedupe", help="Make each prompt only once.")] = False,
+    dedupe: Annotated[
+        bool,
+        typer.Option(
+            "--dedupe", rich_help_panel=options.PROMPTS, help=_("Make each prompt only once.")
+        ),
+    ] = False,
     skip_bad: Annotated[
-        bool, typer.Option("--skip-bad", help="Leave bad rows out instead of stopping.")
+        bool,
+        typer.Option(
+            "--skip-bad",
+            rich_help_panel=options.PROMPTS,
+            help=_("Leave bad rows out instead of stopping."),
+        ),
     ] = False,
     fail_fast: Annotated[
-        bool, typer.Option("--fail-fast", help="Send nothing more after the first failure.")
+        bool,
+        typer.Option(
+            "--fail-fast",
+            rich_help_panel=options.SENDING,
+            help=_("Send nothing more after the first failure."),
+        ),
     ] = False,
     retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="Ask again for what was refused before.")
+        bool,
+        typer.Option(
+            "--retry-failed",
+            rich_help_panel=options.SENDING,
+            help=_("Ask again for what was refused before."),
+        ),
     ] = False,
     report: Annotated[
-        str | None, typer.Option("--report", help="Write a report, .csv or .json.")
+        str | None,
+        typer.Option(
+            "--report",
+            metavar="FILE",
+            rich_help_panel=options.FILES,
+            help=_("Write a report, .csv or .json."),
+        ),
     ] = None,
     yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Spend more than confirm-above without asking.")
+        bool,
+        typer.Option(
+            "--yes",
+            "-y",
+            rich_help_panel=options.MONEY,
+            help=_("Spend more than confirm-above without asking."),
+        ),
     ] = False,
     wait: Annotated[
-        bool, typer.Option("--wait", help="Wait for another run on the folder, not exit 75.")
+        bool,
+        typer.Option(
+            "--wait",
+            rich_help_panel=options.SENDING,
+            help=_("Wait for another run on the folder, not exit 75."),
+        ),
     ] = False,
     user_id: options.UserId = None,
     watermark: options.Watermark = None,
@@ -101,9 +218,6 @@ def batch(
     dry_run: options.DryRun = False,
     json: options.Json = False,
     print0: options.Print0 = False,
-    quiet: options.Quiet = False,
-    verbose: options.Verbose = False,
-    debug: options.Debug = False,
     tier: options.Tier = None,
     jobs: options.Jobs = None,
     profile: options.Profile = None,
@@ -113,6 +227,9 @@ def batch(
     retries: options.Retries = None,
     no_validate: options.NoValidate = False,
     sandbox: options.Sandbox = None,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    debug: options.Debug = False,
 ) -> None:
     """Make an image (or -n of them) from each prompt of files; resumable, within budget."""
     given = dict(locals(), output=output_)
@@ -175,7 +292,7 @@ def _sources(given: list[str] | None) -> list[str]:
     if given:
         return given
     if sys.stdin is None or sys.stdin.isatty():
-        raise UsageError("there is no prompt file", hint="try: cogview batch prompts.txt")
+        raise UsageError(_("there is no prompt file"), hint=_("try: cogview batch prompts.txt"))
     return ["-"]
 
 
@@ -191,9 +308,11 @@ def _folder(settings: Settings, sources: list[str]) -> Path:
     if asked is None or (not typed and (asked == "-" or template_fields(asked))):
         return default_folder(sources)
     if asked == "-":
-        raise UsageError("batch writes into a folder, not to stdout", hint="-o out/")
+        raise UsageError(_("batch writes into a folder, not to stdout"), hint="-o out/")
     if template_fields(asked):
-        raise UsageError(f"--output '{asked}' is a template", hint="-o out/ --name '{slug}'")
+        raise UsageError(
+            _("--output '{path}' is a template", path=asked), hint="-o out/ --name '{slug}'"
+        )
     return Path(os.path.expanduser(asked)).absolute()
 
 

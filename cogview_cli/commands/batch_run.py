@@ -15,6 +15,7 @@ from cogview_cli.commands.batch_work import Work
 from cogview_cli.commands.common import check_models
 from cogview_cli.config.store import state_dir
 from cogview_cli.errors import MachineError, Temporary, UsageError
+from cogview_cli.i18n import _
 from cogview_cli.ledger import Ledger
 from cogview_cli.liveness import Busy, only_one
 from cogview_cli.text import clean
@@ -43,14 +44,15 @@ def run(order: Order, plan: Plan) -> int:
 def _refuse_bad(survey: prepare.Survey, *, skip: bool) -> None:
     """UsageError if any row is bad: nothing is paid for a file that cannot be finished."""
     for line in prepare.shown_bad(survey):
-        output.say(clean(f"{'warning' if skip else 'error'}: {line}", 400))
+        said = _("warning: {line}", line=line) if skip else _("error: {line}", line=line)
+        output.say(clean(said, 400))
     if survey.bad_count and not skip:
         raise UsageError(
-            f"{survey.bad_count} bad row(s); nothing was sent",
-            hint="mend them, or leave them out: --skip-bad",
+            _("{count} bad row(s); nothing was sent", count=survey.bad_count),
+            hint=_("mend them, or leave them out: --skip-bad"),
         )
     if not survey.rows:
-        raise UsageError("the source holds no prompt", hint="one prompt a line, for example")
+        raise UsageError(_("the source holds no prompt"), hint=_("one prompt a line, for example"))
 
 
 @contextmanager
@@ -64,12 +66,17 @@ def _folder_lock(order: Order) -> Iterator[None]:
             yield
     except Busy:
         raise Temporary(
-            f"another run is working on '{order.folder}'", hint="wait for it with --wait"
+            _("another run is working on '{path}'", path=order.folder),
+            hint=_("wait for it with --wait"),
         ) from None
     except OSError as error:
         raise MachineError(
-            f"the state folder '{state_dir()}': {error.strerror}",
-            hint="set COGVIEW_STATE_DIR to a folder that can be written",
+            _(
+                "the state folder '{path}': {reason}",
+                path=state_dir(),
+                reason=_(str(error.strerror)),
+            ),
+            hint=_("set COGVIEW_STATE_DIR to a folder that can be written"),
         ) from None
 
 
@@ -100,7 +107,13 @@ def _show(order: Order, plan: Plan, survey: prepare.Survey) -> int:
         )
     if not order.style.quiet:
         _describe(survey)
-        output.say(f"{to_send} request(s), price {price_text}; nothing was sent")
+        output.say(
+            _(
+                "{count} request(s), price {price}; nothing was sent",
+                count=to_send,
+                price=price_text,
+            )
+        )
     return 0
 
 
@@ -115,14 +128,21 @@ def _existing_ledger() -> Iterator[Ledger | None]:
 
 
 def _describe(survey: prepare.Survey) -> None:
-    output.say(clean(f"form: {'; '.join(survey.forms)}"))
+    output.say(clean(_("form: {forms}", forms="; ".join(survey.forms))))
     if survey.columns:
-        output.say(clean(f"columns: {', '.join(survey.columns)}"))
-    output.say(f"rows: {survey.rows}; longest prompt: {survey.longest} characters")
+        output.say(clean(_("columns: {columns}", columns=", ".join(survey.columns))))
+    output.say(
+        _(
+            "rows: {rows}; longest prompt: {longest} characters",
+            rows=survey.rows,
+            longest=survey.longest,
+        )
+    )
 
 
 def _price(plan: Plan) -> str:
     unknown = [name for name in plan.models("todo = 'send'") if models.price_of(name) is None]
-    more = f" and what {', '.join(unknown)} costs" if unknown else ""
     known = plan.price("todo = 'send'")
-    return f"{known} CNY{more}"
+    if not unknown:
+        return f"{known} CNY"
+    return _("{price} CNY and what {models} costs", price=known, models=", ".join(unknown))

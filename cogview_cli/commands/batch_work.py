@@ -23,6 +23,7 @@ from cogview_cli.commands.batch_order import Order
 from cogview_cli.errors import CogviewError, ExitCode, MachineError, UsageError
 from cogview_cli.files import check_writable, ensure_folder
 from cogview_cli.generate import Generator
+from cogview_cli.i18n import _
 from cogview_cli.outcome import LOSSES, Outcome, Problem, Summary, image_records, problem_of
 from cogview_cli.text import clean
 
@@ -90,16 +91,13 @@ class Work:
         if order.settings.sandbox or order.yes or most <= order.settings.confirm_above:
             return
         count = self._plan.count("todo = 'send'")
-        question = f"{count} images cost {price} CNY"
         if not (sys.stdin and sys.stdin.isatty() and output.on_terminal()):
             if limit is not None:
                 return
-            raise UsageError(
-                f"{question}, more than confirm-above ({order.settings.confirm_above} CNY)",
-                hint="allow it with --yes, or set a limit: --max-cost",
-            )
-        if not _agreed(f"{question}. Go on? [y/N]: "):
-            raise UsageError("nothing was sent", hint="--limit 10 tries the first ten")
+            raise _too_dear(count, price, order.settings.confirm_above)
+        question = _("{count} images cost {price} CNY. Go on? [y/N]: ", count=count, price=price)
+        if not _agreed(question):
+            raise UsageError(_("nothing was sent"), hint=_("--limit 10 tries the first ten"))
 
     def _make_folder(self) -> None:
         if self._plan.count("todo IN ('send', 'fetch')"):
@@ -149,7 +147,8 @@ class Work:
     async def _fetch(self, generator: Generator, past: Past, item: Item) -> Outcome:
         """An image that an earlier run paid for; free."""
         outcome = await generator.finish(past.entry(item))
-        problem = outcome.problem and replace(outcome.problem, hint="run the same command again")
+        hint = _("run the same command again")
+        problem = outcome.problem and replace(outcome.problem, hint=hint)
         return replace(outcome, index=item.index, n=item.n, cost=Decimal(0), problem=problem)
 
     def _report(self, generator: Generator, outcome: Outcome, *, fresh: bool) -> None:
@@ -183,7 +182,8 @@ class Work:
     async def _finish_grids(self) -> None:
         assert self._grids is not None
         for trouble in await self._grids.finish():
-            output.show_error(MachineError(f"a grid could not be made: {trouble}"))
+            why = _("a grid could not be made: {reason}", reason=trouble)
+            output.show_error(MachineError(why))
             self._summary.codes.add(ExitCode.MACHINE)
 
     # After it.
@@ -206,15 +206,15 @@ class Work:
             for line in closing_lines(self._summary, groups):
                 output.say(clean(line, 600))
             if failed:
-                output.say(clean(f"failed rows: {self._reporter.path(str(failed))}"))
+                path = self._reporter.path(str(failed))
+                output.say(clean(_("failed rows: {path}", path=path)))
 
     def _kept(self, write: Callable[[], T]) -> T | None:
         """What `write` wrote; if it can't, the run has ended badly on this machine."""
         try:
             return write()
         except OSError as error:
-            what = f"cannot write '{error.filename2 or error.filename}': {error.strerror}"
-            output.show_error(MachineError(what, hint="free some space, or choose another place"))
+            output.show_error(_unwritten(error))
             self._summary.codes.add(ExitCode.MACHINE)
             return None
 
@@ -226,7 +226,27 @@ def closing_lines(summary: Summary, groups: Sequence[report.Group]) -> Iterator[
         yield f"  {group.line}"
     hints = dict.fromkeys(group.hint for group in groups if group.hint)
     for hint in list(hints)[:HINTS_SHOWN]:
-        yield f"hint: {hint}"
+        yield _("hint: {hint}", hint=hint)
+
+
+def _too_dear(count: int, price: Decimal, limit: Decimal) -> UsageError:
+    return UsageError(
+        _(
+            "{count} images cost {price} CNY, more than confirm-above ({limit} CNY)",
+            count=count,
+            price=price,
+            limit=limit,
+        ),
+        hint=_("allow it with --yes, or set a limit: --max-cost"),
+    )
+
+
+def _unwritten(error: OSError) -> MachineError:
+    path = error.filename2 or error.filename
+    return MachineError(
+        _("cannot write '{path}': {reason}", path=path, reason=_(str(error.strerror))),
+        hint=_("free some space, or choose another place"),
+    )
 
 
 def _agreed(question: str) -> bool:
@@ -252,7 +272,7 @@ def _first_failure(problem: Problem) -> Problem:
     return replace(
         problem,
         code="fail-fast",
-        message="not sent: --fail-fast, and one has failed",
+        message=_("not sent: --fail-fast, and one has failed"),
         exit_code=ExitCode.REJECTED if code is ExitCode.REFUSED else code,
         hint="",
     )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cogview_cli import models
+from cogview_cli.commands import complete
 from cogview_cli.config import kinds, settings, store
 from cogview_cli.config.secret import Secret, clean_key
 from cogview_cli.config.settings import Setting, Settings
@@ -30,10 +31,27 @@ app = typer.Typer(
 )
 
 ProfileOption = Annotated[
-    str | None, typer.Option("--profile", metavar="NAME", help="Use this profile's table.")
+    str | None,
+    typer.Option(
+        "--profile",
+        metavar="NAME",
+        help="Use this profile's table.",
+        autocompletion=complete.profile,
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
-NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The setting, e.g. base-url.")]
+NameArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME", help="The setting, e.g. base-url.", autocompletion=complete.setting
+    ),
+]
+KeptArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME", help="The setting, e.g. base-url.", autocompletion=complete.setting_kept
+    ),
+]
 _PROFILE_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -98,7 +116,12 @@ def _set_hint(setting: Setting) -> str:
 def set_command(
     name: NameArgument,
     value: Annotated[
-        str | None, typer.Argument(metavar="[VALUE]", help="Left out for api-key: it asks.")
+        str | None,
+        typer.Argument(
+            metavar="[VALUE]",
+            help="Left out for api-key: it asks.",
+            autocompletion=complete.setting_value,
+        ),
     ] = None,
     profile: ProfileOption = None,
 ) -> None:
@@ -195,7 +218,7 @@ def _table(document: Any, profile: str | None) -> Any:
 
 
 @app.command("unset")
-def unset_command(name: NameArgument, profile: ProfileOption = None) -> None:
+def unset_command(name: KeptArgument, profile: ProfileOption = None) -> None:
     """Take a setting out of the config file."""
     config = store.read()
     table = config.data if profile is None else config.profiles.get(profile, {})

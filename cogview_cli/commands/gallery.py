@@ -53,20 +53,34 @@ def gallery(
     ),
     output_: Annotated[
         str | None,
-        typer.Option("--output", "-o", help="The page's file, or -. [default: DIR/index.html]"),
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="The page's file, or -. [default: DIR/index.html]",
+        ),
     ] = None,
     sheet: Annotated[
         Path | None,
-        typer.Option("--sheet", help="Draw contact sheets into this .jpg, .png or .webp file."),
+        typer.Option(
+            "--sheet",
+            metavar="FILE",
+            help="Draw contact sheets into this .jpg, .png or .webp file.",
+        ),
     ] = None,
     columns: Annotated[
-        int, typer.Option("--columns", min=1, max=50, help="Pictures a row of a sheet.")
+        int,
+        typer.Option("--columns", metavar="N", min=1, max=50, help="Pictures a row of a sheet."),
     ] = 5,
     thumb: Annotated[
-        int, typer.Option("--thumb", min=64, max=2048, help="Pixels a picture of a sheet.")
+        int,
+        typer.Option("--thumb", metavar="N", min=64, max=2048, help="Pixels a picture of a sheet."),
     ] = 320,
     title: Annotated[
-        str | None, typer.Option("--title", help="The page's title. [default: the folder's name]")
+        str | None,
+        typer.Option(
+            "--title", metavar="TEXT", help="The page's title. [default: the folder's name]"
+        ),
     ] = None,
     open_: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
     force: Annotated[

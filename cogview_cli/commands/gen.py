@@ -36,21 +36,42 @@ Exit codes: cogview help exit-codes.  Name templates: cogview help names
 
 def gen(
     prompt: Annotated[
-        str | None, typer.Argument(help="What to draw; - or nothing reads it from stdin.")
+        str | None,
+        typer.Argument(metavar="[PROMPT]", help="What to draw; - or nothing reads it from stdin."),
     ] = None,
     model: options.Model = None,
     size: options.Size = None,
     quality: options.Quality = None,
     output_: Annotated[
         str | None,
-        typer.Option("--output", "-o", help="A file, a folder, a template ({slug}-{n}.png), or -."),
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="WHERE",
+            help=options.about(
+                "output", "A file, a folder, a template ({slug}-{n}.png), or -.", "this folder"
+            ),
+            rich_help_panel=options.FILES,
+        ),
     ] = None,
     count: options.Count = 1,
     prompt_file: Annotated[
-        str | None, typer.Option("--prompt-file", help="Read the whole prompt from this file.")
+        str | None,
+        typer.Option(
+            "--prompt-file",
+            metavar="FILE",
+            help="Read the whole prompt from this file.",
+            rich_help_panel=options.PICTURE,
+        ),
     ] = None,
     from_: Annotated[
-        str | None, typer.Option("--from", help="Repeat the request of this sidecar (.json).")
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="SIDECAR",
+            help="Repeat the request of this sidecar (.json).",
+            rich_help_panel=options.PICTURE,
+        ),
     ] = None,
     user_id: options.UserId = None,
     watermark: options.Watermark = None,
@@ -62,9 +83,16 @@ def gen(
     dry_run: options.DryRun = False,
     json: options.Json = False,
     print0: options.Print0 = False,
-    quiet: options.Quiet = False,
-    verbose: options.Verbose = False,
-    debug: options.Debug = False,
+    preview: Annotated[
+        bool,
+        typer.Option(
+            "--preview", help="Show the picture in the terminal.", rich_help_panel=options.FILES
+        ),
+    ] = False,
+    open_: Annotated[
+        bool,
+        typer.Option("--open", help="Open the picture in a viewer.", rich_help_panel=options.FILES),
+    ] = False,
     tier: options.Tier = None,
     jobs: options.Jobs = None,
     profile: options.Profile = None,
@@ -74,6 +102,9 @@ def gen(
     retries: options.Retries = None,
     no_validate: options.NoValidate = False,
     sandbox: options.Sandbox = None,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    debug: options.Debug = False,
 ) -> None:
     """Make one image (or -n of them) from a prompt; print the path of each."""
     given = {name: value for name, value in locals().items() if name in options.SETTING_FLAGS}
@@ -96,6 +127,8 @@ def gen(
         style=style,
         dry_run=dry_run,
         relative=not Path(settings.output or "").expanduser().is_absolute(),
+        preview=preview,
+        open=open_,
     )
     _check(plan)
     raise typer.Exit(show(plan) if dry_run else run(plan))

@@ -31,6 +31,8 @@ class GenPlan:
     style: output.Style
     dry_run: bool
     relative: bool
+    preview: bool = False
+    open: bool = False
 
 
 def target_of(plan: GenPlan, n: int, now: float, key: str = "") -> Target:
@@ -61,6 +63,7 @@ def show(plan: GenPlan) -> int:
                 "exit_code": 0,
             }
         )
+    _show_pictures(plan, [])
     if not plan.style.quiet:
         output.say(f"{plan.count} request(s), price {total}; nothing was sent")
     return 0
@@ -73,12 +76,21 @@ def run(plan: GenPlan) -> int:
     summary = Summary(single=True)
     base = str(Path.cwd()) if plan.relative else None
     reporter = output.Reporter(plan.style, relative_to=base)
+    files: list[str] = []
     try:
-        asyncio.run(_run(plan, summary, reporter))
+        asyncio.run(_run(plan, summary, reporter, files))
     finally:
         if sum(summary.counts.values()):
             _close(reporter, summary)
+    _show_pictures(plan, files)
     return int(summary.exit_code)
+
+
+def _show_pictures(plan: GenPlan, files: list[str]) -> None:
+    if plan.preview or plan.open:
+        from cogview_cli.commands.gen_show import show_pictures
+
+        show_pictures(files, plan.style, draw=plan.preview, view=plan.open)
 
 
 def _close(reporter: output.Reporter, summary: Summary) -> None:
@@ -88,14 +100,19 @@ def _close(reporter: output.Reporter, summary: Summary) -> None:
         summary.stopped = ExitCode.STDOUT_CLOSED
 
 
-async def _run(plan: GenPlan, summary: Summary, reporter: output.Reporter) -> None:
+async def _run(
+    plan: GenPlan, summary: Summary, reporter: output.Reporter, files: list[str]
+) -> None:
+    """Runs the jobs; `files` gets the pictures that can be shown."""
     from cogview_cli import runner
+    from cogview_cli.commands.gen_progress import Progress
     from cogview_cli.files import check_writable, ensure_folder
 
     width = runner.slots_width(plan.settings, plan.request.model)
     jobs, ready = _jobs(plan)
     for outcome in ready:
         summary.add(outcome)
+        files.extend(file.file for file in outcome.files)
         reporter.outcome(outcome)
     if not jobs:
         return
@@ -105,16 +122,22 @@ async def _run(plan: GenPlan, summary: Summary, reporter: output.Reporter) -> No
         ensure_folder(folder, Path(plan.destination.root))
         check_writable(folder)
 
+    progress = Progress(plan.request, len(jobs), reporter, plan.style)
+
     def report(outcome: Outcome) -> None:
         summary.add(outcome)
+        progress.done()
         if plan.destination.stdout and outcome.files:
             _to_stdout(outcome.files[0])
+        else:
+            files.extend(file.file for file in outcome.files)
         reporter.outcome(outcome)
 
-    with reporter.working(_working_text(plan)):
+    with reporter.working(progress.text()):
         async with (
             runner.session(plan.settings) as opened,
-            runner.generator(opened, plan.settings, reporter.note, width) as generator,
+            runner.generator(opened, plan.settings, progress.note, width) as generator,
+            progress.ticking(),
         ):
             waiting = iter(jobs)
             work = (partial(generator.run, job) for job in waiting)
@@ -135,12 +158,6 @@ def _make_state_folder() -> None:
             f"the state folder '{state_dir()}': {error.strerror}",
             hint="set COGVIEW_STATE_DIR to a folder that can be written",
         ) from None
-
-
-def _working_text(plan: GenPlan) -> str:
-    expected = models.expected_seconds(plan.request.model, plan.request.quality)
-    usual = f" (usually {'-'.join(map(str, dict.fromkeys(expected)))} s)" if expected else ""
-    return f"{plan.request.model} is drawing{usual}"
 
 
 def _jobs(plan: GenPlan) -> tuple[list[Any], list[Outcome]]:

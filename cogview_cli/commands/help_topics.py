@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from cogview_cli import output
+from cogview_cli.commands import complete
 from cogview_cli.errors import EXIT_MEANINGS, UsageError
 from cogview_cli.names import TEMPLATE_FIELDS
 
@@ -45,7 +46,14 @@ TOPICS = {"exit-codes": _exit_codes, "names": _names, "prompts": _prompts}
 
 
 def help(
-    topic: Annotated[str | None, typer.Argument(help=f"One of: {', '.join(TOPICS)}.")] = None,
+    topic: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[TOPIC]",
+            help=f"One of: {', '.join(TOPICS)}.",
+            autocompletion=complete.topic,
+        ),
+    ] = None,
 ) -> None:
     """Explain exit codes, name templates or prompt files."""
     if topic is None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cogview_cli import output
+from cogview_cli.commands import complete
 from cogview_cli.errors import UsageError
 from cogview_cli.text import clean, cut_cells
 
@@ -30,7 +31,8 @@ def history(
         bool, typer.Option("--unknown", help="Only requests that may have been paid.")
     ] = False,
     since: Annotated[
-        str | None, typer.Option("--since", help="2026-11-21, or an age: 90m, 24h, 7d, 4w.")
+        str | None,
+        typer.Option("--since", metavar="WHEN", help="2026-11-21, or an age: 90m, 24h, 7d, 4w."),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
@@ -52,7 +54,14 @@ def history(
 
 @app.command("resolve")
 def resolve(
-    id: Annotated[str, typer.Argument(metavar="ID", help="A request of `history --unknown`.")],
+    id: Annotated[
+        str,
+        typer.Argument(
+            metavar="ID",
+            help="A request of `history --unknown`.",
+            autocompletion=complete.unknown_request,
+        ),
+    ],
     retry: Annotated[
         bool, typer.Option("--retry", help="The same batch may ask for it again.")
     ] = False,

@@ -6,7 +6,9 @@ from typing import Annotated
 
 import typer
 
-from cogview_cli.models import DEFAULT_MODEL
+from cogview_cli.commands import complete
+from cogview_cli.config.kinds import to_text, to_toml
+from cogview_cli.config.settings import SETTINGS
 
 # Options that are settings as well: the flag goes before all other places.
 SETTING_FLAGS = (
@@ -15,81 +17,240 @@ SETTING_FLAGS = (
     "retries", "sandbox",
 )  # fmt: skip
 
+# The headings of the help page.
+PICTURE = "Picture"
+PROMPTS = "Prompts"
+FILES = "Files and output"
+MONEY = "Money and account"
+SENDING = "Sending"
+MESSAGES = "Messages"
+
+
+def about(name: str, text: str, default: str = "") -> str:
+    """Help of a flag that is also a setting: its variable and its default.
+
+    `default`: words for a default that no single value tells.
+    """
+    setting = SETTINGS[name]
+    if not default and setting.default is not None:
+        default = to_text(to_toml(setting.default))
+    told = f"; default {default}" if default else ""
+    return f"{text} [env {setting.env[0]}{told}]"
+
+
 Model = Annotated[
     str | None,
-    typer.Option("--model", "-m", help=f"The model. [env COGVIEW_MODEL; default {DEFAULT_MODEL}]"),
+    typer.Option(
+        "--model",
+        "-m",
+        metavar="NAME",
+        help=about("model", "The model."),
+        rich_help_panel=PICTURE,
+        autocompletion=complete.model,
+    ),
 ]
 Size = Annotated[
     str | None,
     typer.Option(
-        "--size", "-s", help="1440x720, a ratio (16:9) or a name (wide). See: cogview sizes"
+        "--size",
+        "-s",
+        metavar="SIZE",
+        help=about("size", "1440x720, a ratio (16:9) or a name (wide). See: cogview sizes"),
+        rich_help_panel=PICTURE,
+        autocompletion=complete.size,
     ),
 ]
-Quality = Annotated[str | None, typer.Option("--quality", "-q", help="hd or standard.")]
+Quality = Annotated[
+    str | None,
+    typer.Option(
+        "--quality",
+        "-q",
+        metavar="QUALITY",
+        help=about("quality", "hd or standard."),
+        rich_help_panel=PICTURE,
+        autocompletion=complete.quality,
+    ),
+]
 Count = Annotated[
-    int, typer.Option("--count", "-n", min=1, help="How many images; each is a request.")
+    int,
+    typer.Option(
+        "--count",
+        "-n",
+        min=1,
+        metavar="N",
+        help="How many images; each is a request.",
+        rich_help_panel=PICTURE,
+    ),
 ]
 UserId = Annotated[
-    str | None, typer.Option("--user-id", help="Your end user's id, 6-128 characters.")
+    str | None,
+    typer.Option(
+        "--user-id",
+        metavar="ID",
+        help=about("user_id", "Your end user's id, 6-128 characters."),
+        rich_help_panel=PICTURE,
+    ),
 ]
 Watermark = Annotated[
     bool | None,
     typer.Option(
-        "--watermark/--no-watermark", help="The vendor's mark; off needs a signed waiver."
+        "--watermark/--no-watermark",
+        help=about("watermark", "The vendor's mark; off needs a signed waiver."),
+        rich_help_panel=PICTURE,
     ),
 ]
 Format = Annotated[
-    str | None, typer.Option("--format", help="original (bytes as they came), png, jpeg or webp.")
+    str | None,
+    typer.Option(
+        "--format",
+        metavar="FORMAT",
+        help=about("format", "original (bytes as they came), png, jpeg or webp."),
+        rich_help_panel=FILES,
+        autocompletion=complete.choice("format"),
+    ),
 ]
 Sidecar = Annotated[
-    bool | None, typer.Option("--sidecar/--no-sidecar", help="The .json file beside each image.")
+    bool | None,
+    typer.Option(
+        "--sidecar/--no-sidecar",
+        help=about("sidecar", "The .json file beside each image."),
+        rich_help_panel=FILES,
+    ),
 ]
 OnExists = Annotated[
     str | None,
-    typer.Option("--on-exists", help="rename (-2, -3…), skip, fail or overwrite. [default rename]"),
+    typer.Option(
+        "--on-exists",
+        metavar="WHAT",
+        help=about("on_exists", "rename (-2, -3…), skip, fail or overwrite."),
+        rich_help_panel=FILES,
+        autocompletion=complete.choice("on_exists"),
+    ),
 ]
 OnUnknown = Annotated[
     str | None,
     typer.Option(
-        "--on-unknown", help="skip, or retry: ask again after a lost answer; may pay twice."
+        "--on-unknown",
+        metavar="WHAT",
+        help=about("on_unknown", "skip, or retry: ask again after a lost answer; may pay twice."),
+        rich_help_panel=MONEY,
+        autocompletion=complete.choice("on_unknown"),
     ),
 ]
-MaxCost = Annotated[str | None, typer.Option("--max-cost", help="Never spend more CNY than this.")]
-DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Check, print the requests and the price, send nothing.")
+MaxCost = Annotated[
+    str | None,
+    typer.Option(
+        "--max-cost",
+        metavar="CNY",
+        help=about("max_cost", "Never spend more CNY than this."),
+        rich_help_panel=MONEY,
+    ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")]
-Print0 = Annotated[bool, typer.Option("--print0", help="End each path with NUL, for xargs -0.")]
+DryRun = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run",
+        help="Check, print the requests and the price, send nothing.",
+        rich_help_panel=MONEY,
+    ),
+]
+Json = Annotated[
+    bool,
+    typer.Option("--json", help="One JSON object a line on stdout.", rich_help_panel=FILES),
+]
+Print0 = Annotated[
+    bool,
+    typer.Option("--print0", help="End each path with NUL, for xargs -0.", rich_help_panel=FILES),
+]
 Tier = Annotated[
-    str | None, typer.Option("--tier", help="V0 (5 at once), V1 (10), V2 (15) or V3 (20).")
+    str | None,
+    typer.Option(
+        "--tier",
+        metavar="TIER",
+        help=about("tier", "V0 (5 at once), V1 (10), V2 (15) or V3 (20)."),
+        rich_help_panel=MONEY,
+        autocompletion=complete.tier,
+    ),
 ]
 Jobs = Annotated[
-    int | None, typer.Option("--jobs", min=1, help="Requests at once, instead of the tier's.")
+    int | None,
+    typer.Option(
+        "--jobs",
+        min=1,
+        metavar="N",
+        help=about("jobs", "Requests at once, instead of the tier's."),
+        rich_help_panel=SENDING,
+    ),
 ]
 Profile = Annotated[
-    str | None, typer.Option("--profile", help="bigmodel, zai, or a table of the config.")
+    str | None,
+    typer.Option(
+        "--profile",
+        metavar="NAME",
+        help=about("profile", "bigmodel, zai, or a table of the config."),
+        rich_help_panel=MONEY,
+        autocompletion=complete.profile,
+    ),
 ]
-BaseUrl = Annotated[str | None, typer.Option("--base-url", help="Where the API is.")]
+BaseUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--base-url",
+        metavar="URL",
+        help=about("base_url", "Where the API is."),
+        rich_help_panel=SENDING,
+    ),
+]
 Timeout = Annotated[
-    str | None, typer.Option("--timeout", help="Seconds for one answer. [default 300]")
+    str | None,
+    typer.Option(
+        "--timeout",
+        metavar="SECONDS",
+        help=about("timeout", "Seconds for one answer."),
+        rich_help_panel=SENDING,
+    ),
 ]
 MaxWait = Annotated[
     str | None,
     typer.Option(
-        "--max-wait", help="Seconds to wait in all while throttled. [default: twice --timeout]"
+        "--max-wait",
+        metavar="SECONDS",
+        help=about("max_wait", "Seconds to wait in all while throttled.", "twice --timeout"),
+        rich_help_panel=SENDING,
     ),
 ]
 Retries = Annotated[
     int | None,
-    typer.Option("--retries", min=0, help="Repeats of a request that cost nothing. [default 3]"),
+    typer.Option(
+        "--retries",
+        min=0,
+        metavar="N",
+        help=about("retries", "Repeats of a request that cost nothing."),
+        rich_help_panel=SENDING,
+    ),
 ]
 NoValidate = Annotated[
-    bool, typer.Option("--no-validate", help="Send what the local rules would refuse.")
+    bool,
+    typer.Option(
+        "--no-validate", help="Send what the local rules would refuse.", rich_help_panel=SENDING
+    ),
 ]
 Sandbox = Annotated[
     bool | None,
-    typer.Option("--sandbox", help="Use a stand-in on this machine: no key, no network, no cost."),
+    typer.Option(
+        "--sandbox",
+        help=about("sandbox", "Use a stand-in on this machine: no key, no network, no cost."),
+        rich_help_panel=SENDING,
+    ),
 ]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say more on stderr.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Say even more; show tracebacks.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="Only errors on stderr.")]
+Verbose = Annotated[
+    bool,
+    typer.Option("--verbose", "-v", help="Say more on stderr.", rich_help_panel=MESSAGES),
+]
+Debug = Annotated[
+    bool,
+    typer.Option("--debug", help="Say even more; show tracebacks.", rich_help_panel=MESSAGES),
+]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", help="Only errors on stderr.", rich_help_panel=MESSAGES)
+]

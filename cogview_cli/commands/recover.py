@@ -9,14 +9,24 @@ from typing import Annotated, Any
 import typer
 
 from cogview_cli import output
-from cogview_cli.commands import options
+from cogview_cli.commands import complete, options
 from cogview_cli.outcome import Outcome, Problem, Summary
 
 
 def recover(
-    ids: Annotated[list[str] | None, typer.Argument(help="Only these requests.")] = None,
+    ids: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[ID]…",
+            help="Only these requests.",
+            autocompletion=complete.unfinished_request,
+        ),
+    ] = None,
     out: Annotated[
-        str | None, typer.Option("--output", "--out", "-o", help="Save into this folder instead.")
+        str | None,
+        typer.Option(
+            "--output", "--out", "-o", metavar="DIR", help="Save into this folder instead."
+        ),
     ] = None,
     json: options.Json = False,
     print0: options.Print0 = False,

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from cogview_cli import output
+from cogview_cli.commands import complete
 from cogview_cli.errors import MachineError, UsageError
 from cogview_cli.models import TIER_SLOTS
 from cogview_cli.sandbox.faults import FAULTS
@@ -22,20 +23,32 @@ EPILOG = (
 
 def sandbox(
     port: Annotated[
-        int, typer.Option("--port", min=0, max=65535, help="0 takes a free one.")
+        int, typer.Option("--port", metavar="PORT", min=0, max=65535, help="0 takes a free one.")
     ] = 8421,
     tier: Annotated[
-        str, typer.Option("--tier", help="V0 (5 at once), V1 (10), V2 (15), V3 (20).")
+        str,
+        typer.Option(
+            "--tier",
+            metavar="TIER",
+            help="V0 (5 at once), V1 (10), V2 (15), V3 (20).",
+            autocompletion=complete.tier,
+        ),
     ] = "V0",
     latency: Annotated[
-        str, typer.Option("--latency", help="Seconds a picture takes: 5-10, or 2.")
+        str,
+        typer.Option("--latency", metavar="SECONDS", help="Seconds a picture takes: 5-10, or 2."),
     ] = "0",
     hd_latency: Annotated[
         str | None,
-        typer.Option("--hd-latency", help="The same for quality hd. [default: --latency]"),
+        typer.Option(
+            "--hd-latency", metavar="SECONDS", help="The same for quality hd. [default: --latency]"
+        ),
     ] = None,
     download_latency: Annotated[
-        str, typer.Option("--download-latency", help="Seconds before a picture is served.")
+        str,
+        typer.Option(
+            "--download-latency", metavar="SECONDS", help="Seconds before a picture is served."
+        ),
     ] = "0",
     quiet: Annotated[bool, typer.Option("--quiet", help="Print only the base URL.")] = False,
 ) -> None:

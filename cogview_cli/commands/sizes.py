@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from cogview_cli import models, output
+from cogview_cli.commands import complete
 from cogview_cli.config.settings import load
 from cogview_cli.errors import UsageError
 from cogview_cli.models import ModelRules, Size
@@ -15,9 +16,22 @@ from cogview_cli.models import ModelRules, Size
 def sizes(
     what: Annotated[
         str | None,
-        typer.Argument(metavar="[WxH|RATIO]", help="A size to check, or a ratio such as 16:9."),
+        typer.Argument(
+            metavar="[WxH|RATIO]",
+            help="A size to check, or a ratio such as 16:9.",
+            autocompletion=complete.size,
+        ),
     ] = None,
-    model: Annotated[str | None, typer.Option("--model", "-m", help="Only this model.")] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            "-m",
+            metavar="NAME",
+            help="Only this model.",
+            autocompletion=complete.model,
+        ),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """List the sizes each model takes; check one; find one for a ratio."""

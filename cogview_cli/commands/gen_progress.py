@@ -1,0 +1,80 @@
+"""The line that says how long a `gen` has been at work, and how long it usually takes."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+
+from cogview_cli import models, output
+from cogview_cli.batch.display import clock
+from cogview_cli.output import Reporter, Style
+from cogview_cli.wire import ImageRequest
+
+EVERY_SECONDS = 1.0
+NOTE_SECONDS = 8.0
+
+
+def usual_time(request: ImageRequest) -> str:
+    """` of about 5–10 s`, or nothing for a model whose time is not known."""
+    expected = models.expected_seconds(request.model, request.quality)
+    return f" of about {'–'.join(map(str, dict.fromkeys(expected)))} s" if expected else ""
+
+
+class Progress:
+    """Elapsed against expected time, done of wanted, and for a while what went wrong."""
+
+    def __init__(
+        self,
+        request: ImageRequest,
+        count: int,
+        reporter: Reporter,
+        style: Style,
+        *,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._request, self._count, self._done = request, count, 0
+        self._reporter, self._style = reporter, style
+        self._now, self._began = now, now()
+        self._note, self._noted = "", 0.0
+
+    def text(self) -> str:
+        """The line as it stands now."""
+        elapsed = clock(self._now() - self._began)
+        line = f"{self._request.model} is drawing: {elapsed}{usual_time(self._request)}"
+        if self._count > 1:
+            line += f", {self._done} of {self._count} done"
+        fresh = self._note and self._now() - self._noted < NOTE_SECONDS
+        return f"{line}; {self._note}" if fresh else line
+
+    def done(self) -> None:
+        """One more has ended."""
+        self._done += 1
+
+    def note(self, text: str, *, urgent: bool = False) -> None:
+        """Something that takes time or was retried; see `Reporter.note`."""
+        self._note, self._noted = text, self._now()
+        self._reporter.note(self.text() if self._watched() else text, urgent=urgent)
+
+    def _watched(self) -> bool:
+        return output.on_terminal() and not (self._style.quiet or self._style.verbose)
+
+    @asynccontextmanager
+    async def ticking(self) -> AsyncIterator[None]:
+        """Brings the line up to date once a second, where one is shown."""
+        if not self._watched():
+            yield
+            return
+        ticker = asyncio.create_task(self._tick())
+        try:
+            yield
+        finally:
+            ticker.cancel()
+            with suppress(asyncio.CancelledError):
+                await ticker
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(EVERY_SECONDS)
+            self._reporter.note(self.text())

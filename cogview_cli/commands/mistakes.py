@@ -1,0 +1,65 @@
+"""What a command line that makes no sense most likely meant. Pure."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from typing import Any
+
+import typer
+
+from cogview_cli.errors import UsageError
+
+NEAREST = 2
+# What people look for as an option and find elsewhere.
+ELSEWHERE = {
+    "--api-key": "cogview config set api-key",
+    "--key": "cogview config set api-key",
+    "--width": "cogview gen --size 1440x720",
+    "--height": "cogview gen --size 1440x720",
+    "--ratio": "cogview gen --size 16:9",
+    "--aspect-ratio": "cogview gen --size 16:9",
+}
+
+
+def explain(error: typer.TyperException, arguments: Sequence[str]) -> UsageError:
+    """The parser's complaint in our words, with the command that was probably meant."""
+    context: Any = getattr(error, "ctx", None)
+    where = context.command_path if context else "cogview"
+    option = getattr(error, "option_name", None)
+    near = getattr(error, "possibilities", None)
+    if option is not None and near is not None:
+        return UsageError(f"no such option: {option}", hint=_option_hint(where, option, near))
+    said, _, names = error.format_message().partition(". Did you mean ")
+    return UsageError(_message(said.rstrip("."), where), hint=_hint(said, where, names, arguments))
+
+
+def _message(said: str, where: str) -> str:
+    if said.startswith("Missing command"):
+        return f"{where}: which command?"
+    return said[:1].lower() + said[1:].replace("a valid int range", "a whole number")
+
+
+def _hint(said: str, where: str, names: str, arguments: Sequence[str]) -> str:
+    if names:
+        return _near(where, [name.strip(" ?'") for name in names.split(",")])
+    if said.startswith("No such command") and where == "cogview" and _is_prompt(arguments[0]):
+        return f"cogview gen {shlex.quote(arguments[0])}"
+    if said.startswith("Got unexpected extra argument") and where == "cogview gen":
+        return 'a prompt is one argument, in quotes: cogview gen "一只 可爱的 小猫咪"'
+    return f"{where} --help"
+
+
+def _is_prompt(word: str) -> bool:
+    """Whether a word is no mistyped command but something to draw."""
+    return " " in word.strip() or any(ord(char) >= 0x2E80 for char in word)
+
+
+def _option_hint(where: str, option: str, near: Sequence[str]) -> str:
+    if option in ELSEWHERE:
+        return f"use: {ELSEWHERE[option]}"
+    return _near(where, near) if near else f"{where} --help"
+
+
+def _near(where: str, words: Sequence[str]) -> str:
+    return "did you mean: " + ", or: ".join(f"{where} {word}" for word in words[:NEAREST])

@@ -1,0 +1,60 @@
+"""The reference of commands and options for the README, made from the command line itself.
+
+`python -m cogview_cli.commands.reference` prints it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import typer
+
+from cogview_cli.app import root_command
+from cogview_cli.output import write_data
+
+Row = tuple[str, str]
+TWINS = ("cogview gen", "cogview batch")
+
+
+def options_reference() -> str:
+    """Markdown: what each command does and takes; what `gen` and `batch` share is told once."""
+    commands = dict(walk(root_command(), "cogview"))
+    tables = {path: _rows(command, path) for path, command in commands.items()}
+    first, second = (tables[path] for path in TWINS)
+    shared = [row for row in first if row in second]
+    parts = [_part(" and ".join(f"`{path}`" for path in TWINS) + " both take:", shared)]
+    for path, rows in tables.items():
+        own = [row for row in rows if row not in shared] if path in TWINS else rows
+        parts.append(_part(f"`{path}`: {_cell(commands[path].help)}", own))
+    return "\n".join(parts)
+
+
+def walk(command: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """Each command below `command`, itself included, with the words that call it."""
+    yield path, command
+    for name, child in getattr(command, "commands", {}).items():
+        yield from walk(child, f"{path} {name}")
+
+
+def _rows(command: Any, path: str) -> list[Row]:
+    context = typer.Context(command, info_name=path)
+    records = (param.get_help_record(context) for param in command.params)
+    return [(record[0], record[1]) for record in records if record is not None]
+
+
+def _part(heading: str, rows: list[Row]) -> str:
+    lines = [f"{heading}\n"]
+    if rows:
+        lines += ["| option | meaning |", "| --- | --- |"]
+        lines += [f"| `{_cell(names)}` | {_cell(text)} |" for names, text in rows]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.replace("|", "\\|").split())
+
+
+if __name__ == "__main__":
+    write_data(options_reference().encode())

@@ -1,0 +1,127 @@
+"""A picture shown to people: drawn in the terminal, or handed to the system's viewer.
+
+Half blocks need nothing but colours. With the extra `preview` and stdin and stdout on the
+terminal, kitty's protocol or sixels are used where the terminal says that it knows them.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+WIDEST = 80
+LINES_LEFT = 4
+VIEWER_SECONDS = 1.0
+INSTALL = "sharper in kitty or with sixels: pip install 'cogview-cli[preview]'"
+_RESET = "\x1b[0m"
+
+
+def terminal() -> TextIO | None:
+    """stdout if it is a terminal, else stderr if that is one."""
+    if os.environ.get("TERM") == "dumb":
+        return None
+    return next((stream for stream in (sys.stdout, sys.stderr) if stream and stream.isatty()), None)
+
+
+def draw(path: str, stream: TextIO) -> str:
+    """Draws a picture on a terminal; a hint for people, or nothing. Raises what goes wrong."""
+    asks = sys.stdin is not None and sys.stdin.isatty() and stream is sys.stdout
+    if asks and importlib.util.find_spec("textual_image"):
+        _draw_as_the_terminal_can(path, stream)
+        return ""
+    _draw_half_blocks(path, stream)
+    return INSTALL if asks else ""
+
+
+def _draw_as_the_terminal_can(path: str, stream: TextIO) -> None:
+    from rich.console import Console
+
+    # It tells of every terminal that does not answer.
+    logging.getLogger("textual_image").setLevel(logging.ERROR)
+    # On import it asks the terminal what it can, and reads the answer from stdin.
+    renderable = importlib.import_module("textual_image.renderable").Image
+    columns, lines = _room()
+    console = Console(file=stream, width=columns, height=lines)
+    console.print(renderable(path, width="auto", height="auto"))
+
+
+def _draw_half_blocks(path: str, stream: TextIO) -> None:
+    from PIL import Image
+
+    with Image.open(path) as image:
+        text = half_blocks(image, *_room(), true_colour=_true_colour())
+    stream.write(text)
+    stream.flush()
+
+
+def _room() -> tuple[int, int]:
+    """Columns and lines a picture may take."""
+    columns, lines = shutil.get_terminal_size()
+    return min(columns, WIDEST), max(lines - LINES_LEFT, 1)
+
+
+def _true_colour() -> bool:
+    return os.environ.get("COLORTERM", "").lower() in ("truecolor", "24bit")
+
+
+def fit(size: tuple[int, int], columns: int, lines: int) -> tuple[int, int]:
+    """Columns and lines for a picture of `size`; a line is two pixels high."""
+    width, height = size
+    scale = min(columns / width, 2 * lines / height)
+    return max(1, round(width * scale)), max(1, round(height * scale / 2))
+
+
+def half_blocks(image: Image, columns: int, lines: int, *, true_colour: bool) -> str:
+    """The picture as text: each character shows two pixels, one above the other."""
+    wide, high = fit(image.size, columns, lines)
+    small = image.convert("RGB").resize((wide, high * 2))
+    data = small.tobytes()
+    pixels = [(data[i], data[i + 1], data[i + 2]) for i in range(0, len(data), 3)]
+    colour = _rgb if true_colour else _of_256
+    rows = []
+    for y in range(0, high * 2, 2):
+        upper, lower = pixels[y * wide : (y + 1) * wide], pixels[(y + 1) * wide : (y + 2) * wide]
+        cells = zip(upper, lower, strict=True)
+        row = "".join(f"\x1b[38;{colour(a)}m\x1b[48;{colour(b)}m▀" for a, b in cells)
+        rows.append(f"{row}{_RESET}\n")
+    return "".join(rows)
+
+
+def _rgb(pixel: tuple[int, int, int]) -> str:
+    return "2;{};{};{}".format(*pixel)
+
+
+def _of_256(pixel: tuple[int, int, int]) -> str:
+    """The nearest colour of the 6×6×6 cube."""
+    red, green, blue = (round(value / 51) for value in pixel)
+    return f"5;{16 + 36 * red + 6 * green + blue}"
+
+
+def open_in_viewer(path: str) -> bool:
+    """Hands a file to the system's viewer; whether that worked, as far as it can be told soon.
+
+    The viewer gets none of our streams: a pipe on stdout must not stay open with it.
+    """
+    opener = "open" if sys.platform == "darwin" else "xdg-open"
+    try:
+        process = subprocess.Popen(
+            [opener, str(Path(path).absolute())],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        return process.wait(VIEWER_SECONDS) == 0
+    except subprocess.TimeoutExpired:
+        return True
+    except OSError:
+        return False

@@ -1,0 +1,89 @@
+"""A mistyped word is answered with the right one, and every usage error with a next command."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cogview_cli.app import root_command
+from cogview_cli.commands.reference import walk
+from tests.conftest import Run
+
+COMMANDS = dict(walk(root_command(), "cogview"))
+OPTIONS = [
+    (path, option)
+    for path, command in COMMANDS.items()
+    for param in command.params
+    for option in (*param.opts, *param.secondary_opts)
+    if option.startswith("--") and len(option) >= len("--json")
+]
+
+
+def hint(cogview: Run, *line: str) -> str:
+    ended = cogview(*line)
+    assert (ended.code, ended.out) == (2, ""), ended
+    error, said = ended.err.splitlines()
+    assert error.startswith("error: ")
+    return said.removeprefix("hint: ")
+
+
+def swapped(word: str, at: int) -> str:
+    """`word` with two neighbouring letters exchanged."""
+    return word[:at] + word[at + 1] + word[at] + word[at + 2 :]
+
+
+@pytest.mark.parametrize(("path", "option"), OPTIONS, ids=" ".join)
+def test_an_option_with_two_letters_exchanged_is_recognised(
+    cogview: Run, path: str, option: str
+) -> None:
+    places = [i for i in range(2, len(option) - 1) if option[i] != option[i + 1]]
+    typo = swapped(option, random.choice(places))
+    said = hint(cogview, *path.split()[1:], typo)
+    assert said.startswith("did you mean: ")
+    assert f"{path} {option}" in said.removeprefix("did you mean: ").split(", or: ")
+
+
+@pytest.mark.parametrize("path", [path for path in COMMANDS if " " in path])
+def test_a_command_with_its_last_letter_doubled_is_recognised(cogview: Run, path: str) -> None:
+    assert path in hint(cogview, *(path + path[-1]).split()[1:]).split(": ", 1)[1].split(", or: ")
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (("gen", "cat", "--sise", "1440x720"), "did you mean: cogview gen --size"),
+        (("gen", "cat", "--api-key", "k"), "use: cogview config set api-key"),
+        (("gen", "cat", "--api-key=k"), "use: cogview config set api-key"),
+        (("gen", "cat", "--width", "512"), "use: cogview gen --size 1440x720"),
+        (("水墨山水",), "cogview gen '水墨山水'"),
+        (("a cat",), "cogview gen 'a cat'"),
+        (("xyzzy",), "cogview --help"),
+        (("gen", "a", "cat"), "a prompt is one argument, in quotes: cogview gen "),
+        (("gen", "-Z"), "cogview gen --help"),
+        (("config",), "cogview config --help"),
+        (("history", "resolve"), "cogview history resolve --help"),
+        (("gen", "cat", "-n", "two"), "cogview gen --help"),
+    ],
+)  # fmt: skip
+def test_the_hint_is_the_next_command(cogview: Run, line: tuple[str, ...], expected: str) -> None:
+    said = hint(cogview, *line)
+    assert said.startswith(expected)
+
+
+def test_a_key_typed_as_an_option_is_not_repeated(cogview: Run) -> None:
+    for line in (("gen", "cat", "--api-key=canary.k"), ("gen", "cat", "--api-kee=canary.k")):
+        assert "canary" not in cogview(*line).err
+
+
+@given(st.text(min_size=1, max_size=30))
+def test_no_word_of_nonsense_is_a_bug(word: str) -> None:
+    from cogview_cli.commands.mistakes import explain
+
+    command = root_command()
+    try:
+        command.main(args=[f"--{word}"], prog_name="cogview", standalone_mode=False)
+    except Exception as error:
+        assert explain(error, [f"--{word}"]).hint  # type: ignore[arg-type]
