@@ -10,56 +10,29 @@ from typing import Annotated, Any
 import typer
 
 from cogview_cli import __version__, output
-from cogview_cli.commands import (
-    batch,
-    config,
-    gallery,
-    gen,
-    help_topics,
-    history,
-    recover,
-    sandbox,
-    sizes,
-)
-from cogview_cli.commands.help_page import Command
+from cogview_cli.commands.lazy import SETTINGS, LazyGroup, in_the_users_language
 from cogview_cli.commands.mistakes import explain
 from cogview_cli.errors import CogviewError, ExitCode, UsageError
+from cogview_cli.i18n import _
 
 COMPLETION_FLAGS = {"--install-completion", "--show-completion"}
 UNKNOWN_SHELL = UsageError(
-    "your shell is none of bash, zsh, fish, PowerShell",
-    hint="write the script yourself: _COGVIEW_COMPLETE=source_bash cogview > cogview.bash",
+    _("your shell is none of bash, zsh, fish, PowerShell"),
+    hint=_("write the script yourself: _COGVIEW_COMPLETE=source_bash cogview > cogview.bash"),
 )
-SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 app = typer.Typer(
     name="cogview",
+    cls=LazyGroup,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings=SETTINGS,
     no_args_is_help=False,
-    epilog="Exit codes: cogview help exit-codes.  Try it without a key: cogview gen '猫' --sandbox",
+    epilog=_(
+        "Exit codes: cogview help exit-codes.  Try it without a key: cogview gen '猫' --sandbox"
+    ),
 )
-SIZES_EPILOG = """\b
-Examples:
-  cogview sizes                     every model's preset sizes
-  cogview sizes 16:9 -m glm-image   the legal size for a ratio
-  cogview sizes 1600x900            is it legal, and which one is next to it
-"""
-app.command("gen", cls=Command, epilog=gen.EPILOG, context_settings=SETTINGS)(gen.gen)
-app.command("batch", cls=Command, epilog=batch.EPILOG, context_settings=SETTINGS)(batch.batch)
-app.command("sizes", cls=Command, epilog=SIZES_EPILOG, context_settings=SETTINGS)(sizes.sizes)
-app.add_typer(config.app, name="config", context_settings=SETTINGS)
-app.command("recover", cls=Command, context_settings=SETTINGS)(recover.recover)
-app.add_typer(history.app, name="history", context_settings=SETTINGS)
-app.command("gallery", cls=Command, epilog=gallery.EPILOG, context_settings=SETTINGS)(
-    gallery.gallery
-)
-app.command("sandbox", cls=Command, epilog=sandbox.EPILOG, context_settings=SETTINGS)(
-    sandbox.sandbox
-)
-app.command("help", cls=Command, context_settings=SETTINGS)(help_topics.help)
-
-WELCOME = """cogview makes images with Zhipu's CogView models.
+WELCOME = _("""\
+cogview makes images with Zhipu's CogView models.
 
   cogview gen "一只可爱的小猫咪" --size 1440x720 --quality hd
   cogview gen "一只可爱的小猫咪" --sandbox     no key, no network, no cost
@@ -68,7 +41,7 @@ WELCOME = """cogview makes images with Zhipu's CogView models.
   cogview recover                             finish paid images, free
 
 All commands and options: cogview --help
-"""
+""")
 
 
 def _version(context: typer.Context, wanted: bool) -> None:
@@ -81,7 +54,8 @@ def _version(context: typer.Context, wanted: bool) -> None:
 def root(
     context: typer.Context,
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help=_("Show the version.")),
     ] = False,
 ) -> None:
     """The command line for Zhipu's CogView image models."""
@@ -90,8 +64,10 @@ def root(
 
 
 def root_command() -> Any:
-    """The whole command tree."""
-    return typer.main.get_command(app)
+    """The whole command tree, in the user's language; commands are loaded when asked for."""
+    tree = typer.main.get_command(app)
+    in_the_users_language(tree)
+    return tree
 
 
 def complete() -> int:
@@ -135,7 +111,7 @@ def _bug(error: Exception, arguments: list[str]) -> int:
     output.show_error(
         CogviewError(
             f"{type(error).__name__}: {error}",
-            hint="this is a bug: run it with --debug and report it",
+            hint=_("this is a bug: run it with --debug and report it"),
         )
     )
     if "--debug" in arguments:

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import httpx
 
 from cogview_cli.errors import MachineError
+from cogview_cli.i18n import _
 from cogview_cli.network import new_client, tls_failure
 from cogview_cli.wire import ENDPOINT, Answer, ImageRequest
 
@@ -117,9 +118,9 @@ class ApiClient:
         exchange = _Exchange(self._key.reveal())
         task = asyncio.create_task(self._exchange(request, exchange))
         try:
-            done, _ = await asyncio.wait({task}, timeout=self._timeout)
+            done, _waiting = await asyncio.wait({task}, timeout=self._timeout)
             if not done:
-                done, _ = await asyncio.wait({task}, timeout=GRACE_SECONDS)
+                done, _waiting = await asyncio.wait({task}, timeout=GRACE_SECONDS)
             if not done:
                 raise TimeoutError(f"no answer within {self._timeout:g} s")
             task.result()
@@ -156,19 +157,19 @@ class ApiClient:
 
 
 def _explained(error: Exception, exchange: _Exchange) -> Exception:
-    """The one place where httpx's exceptions become ours."""
+    """The one place where httpx's exceptions become ours; their messages are stored."""
     if exchange.sent:
         return AnswerLost(_words(error), exchange.partial)
     if tls := tls_failure(error):
         return MachineError(
             f"TLS: {getattr(tls, 'verify_message', '') or tls.reason or tls}",
-            hint="check the base URL, the clock and SSL_CERT_FILE; the key was not sent",
+            hint=_("check the base URL, the clock and SSL_CERT_FILE; the key was not sent"),
         )
     if isinstance(error, httpx.ProxyError) and "407" in str(error):
-        return MachineError("the proxy asks for a login (407)", hint="put it into HTTPS_PROXY")
+        return MachineError("the proxy asks for a login (407)", hint=_("put it into HTTPS_PROXY"))
     if isinstance(error, httpx.UnsupportedProtocol | httpx.LocalProtocolError | httpx.InvalidURL):
         return MachineError(
-            f"the request cannot be made: {error}", hint="check the base URL and the key"
+            f"the request cannot be made: {error}", hint=_("check the base URL and the key")
         )
     return NotSent(_words(error))
 

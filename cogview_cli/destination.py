@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cogview_cli.errors import MachineError, UsageError
+from cogview_cli.i18n import _
 from cogview_cli.names import IMAGE_SUFFIXES, check_template, expand, template_fields
 
 GEN_TEMPLATE = "{date}-{time}-{slug}"
@@ -50,7 +51,8 @@ def from_output(
     template, implied = without_suffix(template)
     if implied and format_typed and format not in ("original", implied):
         raise UsageError(
-            f"--format {format} contradicts --output '{output}'", hint="leave one of the two out"
+            _("--format {format} contradicts --output '{output}'", format=format, output=output),
+            hint=_("leave one of the two out"),
         )
     if count > 1 and "n" not in template_fields(template):
         template += "-{n}"
@@ -78,10 +80,14 @@ def _split(output: str | None) -> tuple[Path, str]:
         and not output.endswith("/")
     ):
         if os.path.exists(path) and not os.path.isfile(path):
-            raise MachineError(f"'{output}' is not a regular file", hint="choose another --output")
+            raise MachineError(
+                _("'{path}' is not a regular file", path=output), hint=_("choose another --output")
+            )
         return path.parent, path.name.replace("{", "{{").replace("}", "}}")
     if os.path.exists(path) and not os.path.isdir(path):
-        raise MachineError(f"'{output}' is not a folder", hint="choose another --output")
+        raise MachineError(
+            _("'{path}' is not a folder", path=output), hint=_("choose another --output")
+        )
     return path, GEN_TEMPLATE
 
 

@@ -14,6 +14,7 @@ import os
 import random
 import re
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,10 @@ REDIRECTS = 5
 TRIES = 5
 TRIES_WHEN_REFUSED = 2
 URL_LIMIT = 8192
+# Each holds a whole decoded picture, and more of them than CPUs only slow the loop down.
+CHECKS_AT_ONCE = min(4, os.cpu_count() or 1)
+# The loop must not stop for every piece that comes: few, large writes.
+WRITE_BYTES = 256 * 1024
 
 
 class DownloadFailed(Exception):
@@ -62,9 +67,11 @@ class Downloader:
         self._total = min(total, TOTAL_SECONDS)
         self._gate = asyncio.Semaphore(width)
         self._clients: dict[str, httpx.AsyncClient] = {}
+        self._checks = ThreadPoolExecutor(CHECKS_AT_ONCE, thread_name_prefix="check")
 
     async def close(self) -> None:
         """Closes the connections."""
+        self._checks.shutdown(wait=False)
         for client in self._clients.values():
             await client.aclose()
 
@@ -91,13 +98,14 @@ class Downloader:
 
     async def _once(self, url: str, part: Path) -> Fetched:
         try:
-            size, digest = await self._transfer(url, part)
+            size = await self._transfer(url, part)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             final = tls_failure(error) is not None or isinstance(error, httpx.InvalidURL)
             raise DownloadFailed(_words(error), final=final) from error
-        return await asyncio.to_thread(_checked, part, size, digest)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._checks, _checked, part, size)
 
-    async def _transfer(self, url: str, part: Path) -> tuple[int, str]:
+    async def _transfer(self, url: str, part: Path) -> int:
         for _ in range(REDIRECTS + 1):
             target = self._allowed(url)
             client = self._client(target)
@@ -170,22 +178,20 @@ async def _resolve(host: str, port: int) -> list[str]:
     return [str(entry[4][0]) for entry in found]
 
 
-async def _to_file(response: httpx.Response, part: Path) -> tuple[int, str]:
+async def _to_file(response: httpx.Response, part: Path) -> int:
+    """Writes the body, its size in bytes; `_checked` syncs it, off the loop."""
     _check_head(response)
-    digest, size = hashlib.sha256(), 0
+    size = 0
     loop = asyncio.get_running_loop()
     began = loop.time()
-    with part.open("wb") as file:
+    with part.open("wb", buffering=WRITE_BYTES) as file:
         async for chunk in response.aiter_raw():
             size += len(chunk)
             if size > SIZE_LIMIT:
                 raise DownloadFailed("the image is larger than 64 MiB", final=True)
             _check_speed(size, loop.time() - began)
-            digest.update(chunk)
             file.write(chunk)
-        file.flush()
-        os.fsync(file.fileno())
-    return size, digest.hexdigest()
+    return size
 
 
 def _check_head(response: httpx.Response) -> None:
@@ -204,7 +210,11 @@ def _check_speed(size: int, seconds: float) -> None:
         raise DownloadFailed("the image host is slower than 1 KB/s")
 
 
-def _checked(part: Path, size: int, digest: str) -> Fetched:
+def _checked(part: Path, size: int) -> Fetched:
+    """Syncs the file and looks at it; raises DownloadFailed, OSError for this disk."""
+    with part.open("rb+") as file:
+        os.fsync(file.fileno())
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
     try:
         info = images.check(part)
     except images.NotAnImage as error:
@@ -230,11 +240,8 @@ def store_base64(data: str, part: Path) -> Fetched:
         raw = base64.b64decode(data.rpartition(",")[2], validate=True)
     except (binascii.Error, ValueError):
         raise DownloadFailed("the image in the answer is not base64", final=True) from None
-    with part.open("wb") as file:
-        file.write(raw)
-        file.flush()
-        os.fsync(file.fileno())
-    return _checked(part, len(raw), hashlib.sha256(raw).hexdigest())
+    part.write_bytes(raw)
+    return _checked(part, len(raw))
 
 
 def _words(error: Exception) -> str:

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from cogview_cli.budget import Budget
 from cogview_cli.codes import CODES, Kind
 from cogview_cli.errors import ExitCode
+from cogview_cli.i18n import _
 from cogview_cli.outcome import Problem
 from cogview_cli.retry import GiveUp
+from cogview_cli.stored import told
 from cogview_cli.wire import ApiError
 
 EXIT_OF_KIND = {
@@ -36,30 +38,30 @@ class Failure:
     @property
     def words(self) -> str:
         """The failure in one line: the code's meaning and the server's own words."""
-        meaning = CODES[self.code].meaning if self.code in CODES else ""
-        parts = [f"code {self.code}" if self.code else "", meaning, self.message]
-        return ": ".join(part for part in parts if part)
+        code = _("code {code}", code=self.code) if self.code else ""
+        meaning = _(CODES[self.code].meaning) if self.code in CODES else ""
+        return _(": ").join(part for part in (code, meaning, told(self.message)) if part)
 
     def problem(self, why: GiveUp) -> Problem:
         """What to tell the user."""
         exit_code = EXIT_OF_KIND[self.kind] if self.kind else ExitCode.TEMPORARY
-        reason = f" ({why.reason})" if why.reason else ""
         return Problem(
             code=self.code or (self.kind.value if self.kind else "network"),
-            message=f"{self._what()}{reason}",
+            message=self._what(why.reason),
             exit_code=exit_code,
             http_status=self.error.status if self.error else None,
             retryable=exit_code is ExitCode.TEMPORARY,
             hint=_hint(self.kind, self.code),
         )
 
-    def _what(self) -> str:
-        if self.kind is not Kind.UNKNOWN:
-            return self.words
-        return f"outcome unknown, it may have been paid: {self.words}"
+    def _what(self, reason: str) -> str:
+        what = self.words
+        if self.kind is Kind.UNKNOWN:
+            what = _("outcome unknown, it may have been paid: {why}", why=what)
+        return _("{what} ({reason})", what=what, reason=reason) if reason else what
 
 
-_HINTS = {
+HINTS = {
     Kind.ACCOUNT: "cogview config check",
     Kind.QUOTA: "wait until the quota is renewed, then run it again",
     Kind.UNKNOWN: "cogview history --unknown; not repeated (--on-unknown retry may pay twice)",
@@ -72,29 +74,31 @@ _HINTS = {
 
 def _hint(kind: Kind | None, code: str) -> str:
     if code == "1113":
-        return "top up the account; keys of a Coding Plan do not pay for images"
+        return _("top up the account; keys of a Coding Plan do not pay for images")
     if kind is None:
-        return "check the network and --base-url, then run it again: cogview config check"
-    return _HINTS.get(kind, "run it again later")
+        return _("check the network and --base-url, then run it again: cogview config check")
+    return _(HINTS[kind]) if kind in HINTS else _("run it again later")
 
 
-CLAIMED = Problem(
-    code="claimed",
-    message="another cogview process is making this picture",
-    exit_code=ExitCode.TEMPORARY,
-    retryable=True,
-    hint="run it again later",
-)
+def claimed() -> Problem:
+    """Another process has the same image in hand."""
+    return Problem(
+        code="claimed",
+        message=_("another cogview process is making this picture"),
+        exit_code=ExitCode.TEMPORARY,
+        retryable=True,
+        hint=_("run it again later"),
+    )
 
 
 def worn_out(failure: Failure) -> Problem:
     """The run has used up its allowance of failures."""
     return Problem(
         code="network",
-        message=f"not sent: too many requests failed ({failure.words})",
+        message=_("not sent: too many requests failed ({why})", why=failure.words),
         exit_code=ExitCode.TEMPORARY,
         retryable=True,
-        hint="check the network (cogview config check), then run it again",
+        hint=_("check the network (cogview config check), then run it again"),
     )
 
 
@@ -102,9 +106,9 @@ def all_rejected(failure: Failure) -> Problem:
     """The same mistake in every request: the rest would fare no better."""
     return Problem(
         code="all-rejected",
-        message=f"not sent: the API rejected every request so far with {failure.words}",
+        message=_("not sent: the API rejected every request so far with {why}", why=failure.words),
         exit_code=ExitCode.REJECTED,
-        hint="check model, size and quality: cogview sizes",
+        hint=_("check model, size and quality: cogview sizes"),
     )
 
 
@@ -112,8 +116,12 @@ def over_budget(budget: Budget) -> Problem:
     """--max-cost is reached."""
     return Problem(
         code="budget",
-        message=f"--max-cost {budget.limit} CNY leaves no room for another image"
-        f" (spent or perhaps spent: {budget.most + budget.in_flight} CNY)",
+        message=_(
+            "--max-cost {limit} CNY leaves no room for another image"
+            " (spent or perhaps spent: {spent} CNY)",
+            limit=budget.limit,
+            spent=budget.most + budget.in_flight,
+        ),
         exit_code=ExitCode.BUDGET,
-        hint="raise --max-cost to go on",
+        hint=_("raise --max-cost to go on"),
     )

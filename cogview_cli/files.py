@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from cogview_cli.errors import MachineError
+from cogview_cli.i18n import _
 from cogview_cli.names import with_number
 
 FREE_BYTES_OUTPUT = 8 * 2**20
@@ -20,7 +20,7 @@ _NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.
 
 def temporary_beside(folder: Path, kind: str = "part") -> Path:
     """A fresh hidden name in `folder`; the same folder, so that a link can publish it."""
-    return folder / f".cogview-{secrets.token_hex(8)}.{kind}"
+    return folder / f".cogview-{os.urandom(8).hex()}.{kind}"
 
 
 def sync_folder(folder: Path) -> None:
@@ -120,15 +120,19 @@ def ensure_folder(folder: Path, root: Path) -> None:
     """Creates `folder`; everything up to the parent of `root` must be there already."""
     if not os.path.isdir(root.parent):
         raise MachineError(
-            f"the folder '{root.parent}' does not exist", hint=f"mkdir -p '{root.parent}'"
+            _("the folder '{path}' does not exist", path=root.parent),
+            hint=f"mkdir -p '{root.parent}'",
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
-        raise MachineError(f"'{folder}' is not a folder", hint="choose another --output") from None
+        raise MachineError(
+            _("'{path}' is not a folder", path=folder), hint=_("choose another --output")
+        ) from None
     except OSError as error:
         raise MachineError(
-            f"cannot create the folder '{folder}': {error.strerror}", hint="choose another --output"
+            _("cannot create the folder '{path}': {why}", path=folder, why=error.strerror),
+            hint=_("choose another --output"),
         ) from None
 
 
@@ -140,9 +144,11 @@ def check_writable(folder: Path, need: int = FREE_BYTES_OUTPUT) -> None:
         free = shutil.disk_usage(folder).free
     except OSError as error:
         raise MachineError(
-            f"cannot write in '{folder}': {error.strerror}", hint="choose another --output"
+            _("cannot write in '{path}': {why}", path=folder, why=error.strerror),
+            hint=_("choose another --output"),
         ) from None
     if free < need:
         raise MachineError(
-            f"only {free // 1024} KiB free in '{folder}'", hint="free some space, then run it again"
+            _("only {free} KiB free in '{path}'", free=free // 1024, path=folder),
+            hint=_("free some space, then run it again"),
         )

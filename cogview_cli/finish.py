@@ -20,9 +20,11 @@ from cogview_cli.destination import Target
 from cogview_cli.download import Downloader, DownloadFailed, Fetched, store_base64
 from cogview_cli.errors import ExitCode, MachineError
 from cogview_cli.files import publish
+from cogview_cli.i18n import _
 from cogview_cli.ledger import Entry, Ledger
 from cogview_cli.names import with_number
 from cogview_cli.outcome import Outcome, Problem, SavedFile
+from cogview_cli.stored import told
 from cogview_cli.wire import ApiError, ImageRef, Reply, decode
 
 
@@ -145,26 +147,27 @@ class Finisher:
     async def _unsaved(
         self, entry: Entry, reply: Reply, files: list[SavedFile], message: str, *, gone: bool
     ) -> Outcome:
-        """Paid and not on disk: the answer stays, unless its link is past its time."""
+        """Paid and not on disk: the answer stays, unless its link is past its time.
+
+        `message` is stored, so it is English.
+        """
         expired = gone and entry.good_until < time.time()
         record = self._ledger.expired if expired else self._ledger.unsaved
         with suppress(Exception):
             record(entry.id, message)
-        hint = (
-            "the link has expired; it cannot be fetched any more" if expired else "cogview recover"
-        )
+        gone_for_good = _("the link has expired; it cannot be fetched any more")
         problem = Problem(
             code="expired" if expired else "unsaved",
-            message=f"paid, not saved: {message}",
+            message=_("paid, not saved: {why}", why=told(message)),
             exit_code=ExitCode.UNSAVED,
             retryable=not expired,
-            hint=hint,
+            hint=gone_for_good if expired else "cogview recover",
         )
         return outcome_of(entry, "unsaved", reply=reply, files=files, problem=problem)
 
 
 def _unreadable(error: ApiError) -> Problem:
-    return Problem(code=error.code, message=error.message, exit_code=ExitCode.UNKNOWN)
+    return Problem(code=error.code, message=told(error.message), exit_code=ExitCode.UNKNOWN)
 
 
 def outcome_of(

@@ -19,9 +19,10 @@ from cogview_cli.budget import Budget
 from cogview_cli.client import AnswerLost, ApiClient, NotSent
 from cogview_cli.codes import Kind
 from cogview_cli.errors import CogviewError, ExitCode, MachineError, Temporary
-from cogview_cli.failure import CLAIMED, Failure, all_rejected, over_budget, worn_out
+from cogview_cli.failure import Failure, all_rejected, claimed, over_budget, worn_out
 from cogview_cli.finish import Finisher, outcome_of
 from cogview_cli.health import Health
+from cogview_cli.i18n import _
 from cogview_cli.job import Job
 from cogview_cli.ledger import Claimed, Entry, Intent, Ledger
 from cogview_cli.outcome import Outcome, Problem, problem_of
@@ -158,7 +159,7 @@ class Generator:
         if isinstance(error, CogviewError):  # no ledger, no POST
             self.stop(problem_of(error))
             return self.never_sent(job, entry)
-        return self._outcome(job, None, "not_sent", CLAIMED)
+        return self._outcome(job, None, "not_sent", claimed())
 
     def _learn(
         self, result: Outcome | Entry | Failure, slots: Slots, epoch: int, tally: Tally
@@ -269,16 +270,20 @@ class Generator:
         problem = replace(
             problem_of(error),
             code="unsaved",
-            message=f"paid, but the answer could not be stored: {error.message}; it is in {path}",
+            message=_(
+                "paid, but the answer could not be stored: {why}; it is in {place}",
+                why=error.message,
+                place=path,
+            ),
             exit_code=ExitCode.UNSAVED,
-            hint="free some space, then: cogview recover",
+            hint=_("free some space, then: cogview recover"),
         )
         self.stop(problem)
         return replace(self._outcome(job, entry, "unsaved", problem), cost=job.price)
 
     def _next(self, failure: Failure, tally: Tally) -> Wait | GiveUp:
         if self._stopping.is_set():
-            return GiveUp("stopped")
+            return GiveUp(_("stopped"))
         error = failure.error
         return decide(
             failure.kind,
@@ -289,7 +294,9 @@ class Generator:
         )
 
     async def _pause(self, wait: Wait, failure: Failure, job: Job) -> None:
-        self.notify(f"{failure.words}; trying again in {wait.seconds:.1f} s")
+        self.notify(
+            _("{why}; trying again in {seconds:.1f} s", why=failure.words, seconds=wait.seconds)
+        )
         if wait.everyone:
             self._slots(job.request.model).pause(wait.seconds)
         try:

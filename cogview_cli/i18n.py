@@ -37,5 +37,6 @@ def _(message: str, /, **values: object) -> str:
 
     Without values the text is taken as it stands, braces and all.
     """
-    text = _catalogue(language(os.environ))(message)
+    # For an empty message gettext would return the catalogue's header.
+    text = message and _catalogue(language(os.environ))(message)
     return text.format(**values) if values else text

@@ -7,9 +7,10 @@ import json
 import struct
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from PIL import Image, PngImagePlugin
+if TYPE_CHECKING:
+    from PIL import Image, PngImagePlugin
 
 PIXEL_LIMIT = 2**25
 READABLE = ("PNG", "JPEG", "WEBP")
@@ -17,9 +18,6 @@ SUFFIXES = {"png": ".png", "jpeg": ".jpg", "webp": ".webp"}
 _PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 _XMP_KEY = "XML:com.adobe.xmp"
 _USER_COMMENT, _DESCRIPTION, _EXIF_FOLDER = 0x9286, 0x010E, 0x8769
-
-# The size is checked against PIXEL_LIMIT before any decoding, as an error, in every thread.
-Image.MAX_IMAGE_PIXELS = None
 
 
 class NotAnImage(Exception):
@@ -67,14 +65,23 @@ def check(path: Path) -> ImageInfo:
         raise NotAnImage(f"the {found.upper()} data does not decode: {error}") from error
 
 
+def _open(source: Path | io.BytesIO, formats: tuple[str, ...]) -> Image.Image:
+    """Opens a picture. Pillow is loaded here: a request need not wait for it to be sent."""
+    from PIL import Image
+
+    # The size is checked against PIXEL_LIMIT before any decoding, as an error, in every thread.
+    Image.MAX_IMAGE_PIXELS = None
+    return Image.open(source, formats=formats)
+
+
 def _decode(found: str, data: bytes) -> ImageInfo:
-    with Image.open(io.BytesIO(data), formats=(found.upper(),)) as image:
+    with _open(io.BytesIO(data), (found.upper(),)) as image:
         width, height = image.size
         if width * height > PIXEL_LIMIT:
             raise TooLarge(f"{width}x{height} pixels, more than any model makes")
         image.verify()
     # verify() checks PNG sums that load() passes over; load() finds what verify() does not.
-    with Image.open(io.BytesIO(data), formats=(found.upper(),)) as image:
+    with _open(io.BytesIO(data), (found.upper(),)) as image:
         image.load()
     return ImageInfo(format=found, width=width, height=height)
 
@@ -104,7 +111,7 @@ def convert(source: Path, target: Path, format: str) -> ImageInfo:
     format has no text chunks, they go as JSON into the EXIF user comment,
     or into the description if that is taken.
     """
-    with Image.open(source, formats=READABLE) as image:
+    with _open(source, READABLE) as image:
         image.load()
         plain = image.mode == "RGB" or (format != "jpeg" and image.mode != "CMYK")
         picture = image if plain else image.convert("RGB")
@@ -143,6 +150,8 @@ def _xmp(image: Image.Image) -> bytes | None:
 def _png_texts(
     texts: dict[str, str], xmp: bytes | None, image: Image.Image
 ) -> PngImagePlugin.PngInfo:
+    from PIL import PngImagePlugin
+
     chunks = PngImagePlugin.PngInfo()
     comment = image.info.get("comment")
     if isinstance(comment, bytes):

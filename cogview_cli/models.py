@@ -13,6 +13,7 @@ from decimal import Decimal
 from math import gcd
 
 from cogview_cli.errors import UsageError
+from cogview_cli.i18n import _
 
 PRICES_AS_OF = "2026-09-25"
 CURRENCY = "CNY"
@@ -160,14 +161,28 @@ def size_fault(rules: ModelRules, size: Size) -> str | None:
     if size in rules.presets:
         return None
     if not rules.custom_sizes:
-        return f"{rules.name} takes only its {len(rules.presets)} preset sizes"
+        return _(
+            "{model} takes only its {count} preset sizes",
+            model=rules.name,
+            count=len(rules.presets),
+        )
     low, high = rules.side.start, rules.side.stop - 1
     if size.width not in rules.side or size.height not in rules.side:
-        return f"{rules.name} takes sides of {low} to {high} pixels"
+        return _(
+            "{model} takes sides of {low} to {high} pixels", model=rules.name, low=low, high=high
+        )
     if size.width % rules.step or size.height % rules.step:
-        return f"{rules.name} takes sides that are multiples of {rules.step}"
+        return _(
+            "{model} takes sides that are multiples of {step}", model=rules.name, step=rules.step
+        )
     if size.pixels > rules.max_pixels:
-        return f"{rules.name} takes at most {rules.max_pixels} pixels, {size} has {size.pixels}"
+        return _(
+            "{model} takes at most {most} pixels, {size} has {pixels}",
+            model=rules.name,
+            most=rules.max_pixels,
+            size=size,
+            pixels=size.pixels,
+        )
     return None
 
 
@@ -215,8 +230,8 @@ def resolve_size(model: str, text: str, *, validate: bool = True) -> str:
     if size:
         if rules and validate and (fault := size_fault(rules, size)):
             raise UsageError(
-                f"size {size}: {fault}",
-                hint=f"nearest legal size: --size {nearest_size(rules, size)}",
+                _("size {size}: {fault}", size=size, fault=fault),
+                hint=_("nearest legal size: --size {size}", size=nearest_size(rules, size)),
             )
         return str(size)
     ratio = parse_ratio(text)
@@ -230,13 +245,16 @@ def resolve_size(model: str, text: str, *, validate: bool = True) -> str:
 def _unreadable_size(text: str, *, is_ratio: bool) -> UsageError:
     if is_ratio:
         return UsageError(
-            f"size '{text}': a ratio needs a known model",
-            hint="give width and height, such as --size 1440x720",
+            _("size '{text}': a ratio needs a known model", text=text),
+            hint=_("give width and height, such as --size 1440x720"),
         )
     names = ", ".join(PRESET_NAMES)
     return UsageError(
-        f"size '{text}' is not a size",
-        hint=f"give WIDTHxHEIGHT (--size 1440x720), a ratio (--size 16:9) or one of: {names}",
+        _("size '{text}' is not a size", text=text),
+        hint=_(
+            "give WIDTHxHEIGHT (--size 1440x720), a ratio (--size 16:9) or one of: {names}",
+            names=names,
+        ),
     )
 
 
@@ -244,17 +262,30 @@ def check_quality(model: str, quality: str) -> None:
     """Raises UsageError if the model does not take this quality."""
     rules = rules_for(model)
     if quality not in ("hd", "standard"):
-        raise UsageError(f"quality '{quality}' is unknown", hint="use --quality hd or standard")
+        raise UsageError(
+            _("quality '{quality}' is unknown", quality=quality),
+            hint=_("use --quality hd or standard"),
+        )
     if rules is None or quality in rules.qualities:
         return
     if rules.qualities:
-        hint = f"use --quality {rules.qualities[0]}, or leave --quality out"
+        only = rules.qualities[0]
         raise UsageError(
-            f"quality '{quality}': {rules.name} takes only {rules.qualities[0]}", hint=hint
+            _(
+                "quality '{quality}': {model} takes only {only}",
+                quality=quality,
+                model=rules.name,
+                only=only,
+            ),
+            hint=_("use --quality {only}, or leave --quality out", only=only),
         )
     raise UsageError(
-        f"quality '{quality}': {rules.name} does not take a quality",
-        hint=f"leave --quality out, or use --model {DEFAULT_MODEL}",
+        _(
+            "quality '{quality}': {model} does not take a quality",
+            quality=quality,
+            model=rules.name,
+        ),
+        hint=_("leave --quality out, or use --model {model}", model=DEFAULT_MODEL),
     )
 
 
@@ -262,8 +293,8 @@ def check_user_id(user_id: str) -> None:
     """Raises UsageError unless `user_id` has 6 to 128 characters."""
     if len(user_id) not in USER_ID_LENGTH:
         raise UsageError(
-            f"user id: {len(user_id)} characters; the API takes 6 to 128",
-            hint="give a longer or shorter --user-id, or leave it out",
+            _("user id: {count} characters; the API takes 6 to 128", count=len(user_id)),
+            hint=_("give a longer or shorter --user-id, or leave it out"),
         )
 
 
@@ -274,11 +305,20 @@ def check_prompt(model: str, prompt: str) -> None:
     """
     rules = rules_for(model)
     if all(char.isspace() or char in "\ufeff\u200b\x00" for char in prompt):
-        raise UsageError("the prompt is empty", hint='try: cogview gen "一只可爱的小猫咪"')
+        raise UsageError(_("the prompt is empty"), hint=_('try: cogview gen "一只可爱的小猫咪"'))
     if rules and rules.prompt_limit and len(prompt) > rules.prompt_limit:
         raise UsageError(
-            f"prompt: {len(prompt)} characters; {rules.name} takes {rules.prompt_limit}",
-            hint=f"shorten it to {rules.prompt_limit} characters, or use --model {DEFAULT_MODEL}",
+            _(
+                "prompt: {count} characters; {model} takes {limit}",
+                count=len(prompt),
+                model=rules.name,
+                limit=rules.prompt_limit,
+            ),
+            hint=_(
+                "shorten it to {limit} characters, or use --model {model}",
+                limit=rules.prompt_limit,
+                model=DEFAULT_MODEL,
+            ),
         )
 
 

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Callable, Mapping
 
 from cogview_cli.errors import UsageError
+from cogview_cli.i18n import _
 
 SLUG_BYTES = 60
 COMPONENT_BYTES = 255
@@ -95,10 +96,14 @@ def check_template(template: str, known: Mapping[str, object]) -> None:
     for name in template_fields(template):
         if name not in known:
             fields = ", ".join(sorted(known))
-            raise UsageError(f"name template: no field '{name}'", hint=f"fields: {fields}")
+            raise UsageError(
+                _("name template: no field '{name}'", name=name),
+                hint=_("fields: {fields}", fields=fields),
+            )
     if re.search(r"[{}]", _HOLE.sub("", template)):
         raise UsageError(
-            f"name template '{template}': stray brace", hint="write {{ or }} for a literal brace"
+            _("name template '{template}': stray brace", template=template),
+            hint=_("write {{ or }} for a literal brace"),
         )
 
 

@@ -13,6 +13,7 @@ import httpx
 from cogview_cli import __version__
 from cogview_cli.errors import MachineError
 from cogview_cli.hosts import is_loopback
+from cogview_cli.i18n import _
 
 USER_AGENT = f"cogview-cli/{__version__}"
 CONNECT_SECONDS = 10.0
@@ -26,8 +27,8 @@ def tls_context() -> ssl.SSLContext:
         return httpx.create_ssl_context()
     except (OSError, ssl.SSLError) as error:
         raise MachineError(
-            f"the CA certificates cannot be read: {error}",
-            hint="check SSL_CERT_FILE and SSL_CERT_DIR",
+            _("the CA certificates cannot be read: {why}", why=error),
+            hint=_("check SSL_CERT_FILE and SSL_CERT_DIR"),
         ) from error
 
 
@@ -59,7 +60,7 @@ def new_client(url: httpx.URL, *, read_seconds: float | None) -> httpx.AsyncClie
         )
     except (ValueError, ImportError, httpx.InvalidURL) as error:
         raise MachineError(
-            f"proxy settings: {error}", hint="check HTTPS_PROXY and ALL_PROXY"
+            _("proxy settings: {why}", why=error), hint=_("check HTTPS_PROXY and ALL_PROXY")
         ) from error
 
 

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from cogview_cli.errors import CogviewError, ExitCode, worst
+from cogview_cli.stored import told
 
 STATUSES = ("saved", "skipped", "refused", "failed", "unknown", "unsaved", "not_sent")
 # Sent, or meant to be, and no picture came of it.
@@ -28,10 +29,10 @@ class Problem:
 
 
 def problem_of(error: CogviewError) -> Problem:
-    """The problem behind one of our own errors."""
+    """The problem behind one of our own errors, in the user's language."""
     return Problem(
         code=type(error).__name__,
-        message=error.message,
+        message=told(error.message),
         exit_code=error.exit_code,
         retryable=error.exit_code is ExitCode.TEMPORARY,
         hint=error.hint,

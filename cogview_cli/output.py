@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from cogview_cli.errors import CogviewError, MachineError
-from cogview_cli.outcome import Outcome, SavedFile, Summary, image_records
 from cogview_cli.i18n import _
+from cogview_cli.outcome import Outcome, SavedFile, Summary, image_records
 from cogview_cli.text import clean, cut_cells, json_safe
 
 
@@ -91,9 +91,10 @@ def say(text: str) -> None:
 
 def show_error(error: CogviewError) -> None:
     """`error: what went wrong`, and on its own line what to do next."""
-    say(_("error: {message}", message=clean(error.message, 600)))
+    # The two words are the same in every language: scripts look for them.
+    say(f"error: {clean(error.message, 600)}")
     if error.hint:
-        say(_("hint: {hint}", hint=clean(error.hint, 600)))
+        say(f"hint: {clean(error.hint, 600)}")
 
 
 def show_traceback(error: BaseException) -> None:
@@ -107,7 +108,7 @@ def show_traceback(error: BaseException) -> None:
 
 def warn(text: str) -> None:
     """A warning: the work goes on."""
-    say(_("warning: {text}", text=clean(text, 600)))
+    say(f"warning: {clean(text, 600)}")
 
 
 def on_terminal() -> bool:
@@ -242,7 +243,7 @@ def _file_line(outcome: Outcome, file: SavedFile) -> str:
     return _("saved {format} {facts}", format=file.format.upper(), facts=told)
 
 
-_COUNTED = {
+COUNTED = {
     "skipped": "skipped {count}",
     "refused": "refused {count}",
     "failed": "failed {count}",
@@ -262,7 +263,7 @@ def summary_line(summary: Summary, total: int) -> str:
     if summary.unknown_cost:
         most = summary.cost + summary.unknown_cost
         parts.append(_("up to {cost} CNY with the unknown", cost=most))
-    for status, words in _COUNTED.items():
+    for status, words in COUNTED.items():
         if count := summary.counts[status]:
             parts.append(_(words, count=count))
     return _("; ").join(parts)

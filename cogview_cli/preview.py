@@ -15,13 +15,15 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from cogview_cli.i18n import _
+
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 WIDEST = 80
 LINES_LEFT = 4
 VIEWER_SECONDS = 1.0
-INSTALL = "sharper in kitty or with sixels: pip install 'cogview-cli[preview]'"
+INSTALL = _("sharper in kitty or with sixels: pip install 'cogview-cli[preview]'")
 _RESET = "\x1b[0m"
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cogview_cli.errors import UsageError
+from cogview_cli.i18n import _
 
 PROMPT_BYTES_LIMIT = 2**20
 _EXAMPLE = 'try: cogview gen "一只可爱的小猫咪"'
@@ -20,7 +21,9 @@ def prompt_from(
     Raises UsageError for no prompt, two prompts, or text that is not UTF-8.
     """
     if argument is not None and file is not None:
-        raise UsageError("a prompt and --prompt-file contradict", hint="leave one of the two out")
+        raise UsageError(
+            _("a prompt and --prompt-file contradict"), hint=_("leave one of the two out")
+        )
     if file is not None and file != "-":
         return _decoded(_read(file), f"'{file}'"), {"file": file, "line": 1}
     if argument not in (None, "-") and file is None:
@@ -36,8 +39,12 @@ def _checked_argument(text: str) -> str:
     except UnicodeEncodeError as error:
         byte = ord(text[error.start]) & 0xFF
         raise UsageError(
-            f"the prompt is not UTF-8: byte 0x{byte:02x} at character {error.start + 1}",
-            hint="check the terminal's encoding, or use --prompt-file",
+            _(
+                "the prompt is not UTF-8: byte 0x{byte:02x} at character {position}",
+                byte=byte,
+                position=error.start + 1,
+            ),
+            hint=_("check the terminal's encoding, or use --prompt-file"),
         ) from None
     return text
 
@@ -45,13 +52,13 @@ def _checked_argument(text: str) -> str:
 def _stdin(*, asked: bool) -> str:
     stdin = sys.stdin
     if stdin is None or (stdin.isatty() and not asked):
-        raise UsageError("there is no prompt", hint=_EXAMPLE)
+        raise UsageError(_("there is no prompt"), hint=_(_EXAMPLE))
     if stdin.isatty():
-        raise UsageError("- reads the prompt from stdin, which is a terminal", hint=_EXAMPLE)
+        raise UsageError(_("- reads the prompt from stdin, which is a terminal"), hint=_(_EXAMPLE))
     buffer = getattr(stdin, "buffer", None)
     data = buffer.read(PROMPT_BYTES_LIMIT + 1) if buffer else stdin.read().encode()
     if not data.strip():
-        raise UsageError("there is no prompt: stdin is empty", hint=_EXAMPLE)
+        raise UsageError(_("there is no prompt: stdin is empty"), hint=_(_EXAMPLE))
     return _decoded(data, "stdin")
 
 
@@ -60,20 +67,30 @@ def _read(file: str) -> bytes:
         with Path(file).open("rb") as stream:
             return stream.read(PROMPT_BYTES_LIMIT + 1)
     except OSError as error:
-        raise UsageError(f"cannot read '{file}': {error.strerror}", hint="check the path") from None
+        raise UsageError(
+            _("cannot read '{path}': {why}", path=file, why=error.strerror),
+            hint=_("check the path"),
+        ) from None
 
 
 def _decoded(data: bytes, name: str) -> str:
     """UTF-8 text without BOM and final line end; inner line ends stay."""
     if len(data) > PROMPT_BYTES_LIMIT:
-        raise UsageError(f"{name} is larger than 1 MiB", hint="many prompts: cogview batch")
+        raise UsageError(
+            _("{name} is larger than 1 MiB", name=name), hint=_("many prompts: cogview batch")
+        )
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UsageError(
-            f"{name} is not UTF-8: byte 0x{data[error.start]:02x} at offset {error.start}",
-            hint=f"convert it: iconv -f GB18030 -t UTF-8 {name}",
+            _(
+                "{name} is not UTF-8: byte 0x{byte:02x} at offset {offset}",
+                name=name,
+                byte=data[error.start],
+                offset=error.start,
+            ),
+            hint=_("convert it: iconv -f GB18030 -t UTF-8 {name}", name=name),
         ) from None
     if "\x00" in text:
-        raise UsageError(f"{name} holds a NUL character", hint="give plain text")
+        raise UsageError(_("{name} holds a NUL character", name=name), hint=_("give plain text"))
     return text.rstrip("\r\n")

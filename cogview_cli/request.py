@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from cogview_cli import models
+from cogview_cli.i18n import _
 from cogview_cli.names import slug
 from cogview_cli.wire import ImageRequest
 
@@ -28,9 +29,13 @@ def doubt(model: str) -> str | None:
     """What a user should hear about this model before anything is sent; None if nothing."""
     rules = models.rules_for(model)
     if rules is None:
-        return f"model '{model}' is unknown here: sent as given, price unknown"
+        return _("model '{model}' is unknown here: sent as given, price unknown", model=model)
     if rules.retired:
-        return f"{rules.name} is retired by the vendor; {models.DEFAULT_MODEL} replaces it"
+        return _(
+            "{model} is retired by the vendor; {successor} replaces it",
+            model=rules.name,
+            successor=models.DEFAULT_MODEL,
+        )
     return None
 
 

@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 from cogview_cli import links
+from cogview_cli.i18n import _
 from cogview_cli.ledger import Ledger
 from cogview_cli.wire import Answer
 
@@ -46,7 +47,8 @@ def rescue(id: str, answer: Answer) -> str:
         folder = rescue_folder()
         folder.mkdir(mode=0o700, exist_ok=True)
         if not is_private(folder):
-            raise PermissionError(errno.EACCES, f"'{folder}' is not this user's alone")
+            why = _("'{path}' is not this user's alone", path=folder)
+            raise PermissionError(errno.EACCES, why)
         path = folder / f"{id}.json"
         with os.fdopen(
             os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="utf-8"
@@ -57,7 +59,7 @@ def rescue(id: str, answer: Answer) -> str:
     except OSError as error:
         # The last place left: whole, or the picture could never be fetched.
         sys.stderr.write(f"{text}\n")
-        return f"stderr only ({error.strerror})"
+        return _("stderr only ({why})", why=error.strerror)
     sys.stderr.write(f"{links.redact(text.encode()).decode('utf-8', 'replace')[:4000]}\n")
     return f"'{path}'"
 

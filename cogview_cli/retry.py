@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from cogview_cli.codes import Kind
+from cogview_cli.i18n import _
 
 LONGEST_WAIT = 20.0
 TRANSIENT_RETRIES = 2
@@ -104,7 +105,7 @@ def _counted(
 ) -> Wait | GiveUp:
     count: int = getattr(tally, field)
     if count >= limit:
-        return GiveUp(f"tried {count + 1} times" if count else "")
+        return GiveUp(_("tried {count} times", count=count + 1) if count else "")
     after = replace(tally, **{field: count + 1})
     return _within(backoff(count + 1, base, uniform), after, policy, retry_after, uniform)
 
@@ -119,9 +120,11 @@ def _within(
     everyone: bool = False,
 ) -> Wait | GiveUp:
     if retry_after is not None and retry_after > RETRY_AFTER_LIMIT:
-        return GiveUp(f"the API asks to wait {retry_after:.0f} s")
+        return GiveUp(_("the API asks to wait {seconds:.0f} s", seconds=retry_after))
     seconds = own if retry_after is None else max(own, retry_after + uniform(0.0, 1.0))
     waited = tally.waited + seconds
     if waited > policy.max_wait:
-        return GiveUp(f"waited {tally.waited:.0f} s of {policy.max_wait:.0f} s")
+        return GiveUp(
+            _("waited {waited:.0f} s of {most:.0f} s", waited=tally.waited, most=policy.max_wait)
+        )
     return Wait(seconds, replace(tally, waited=waited), everyone)

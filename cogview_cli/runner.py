@@ -21,6 +21,7 @@ from cogview_cli.download import Downloader
 from cogview_cli.errors import ExitCode
 from cogview_cli.finish import Finisher
 from cogview_cli.generate import Generator, Notify
+from cogview_cli.i18n import _
 from cogview_cli.ledger import SANDBOX_ACCOUNT, Ledger
 from cogview_cli.links import redact
 from cogview_cli.outcome import Outcome, Problem
@@ -30,7 +31,7 @@ from cogview_cli.slots import Slots
 from cogview_cli.state import open_ledger
 
 STDOUT_CLOSED = Problem(
-    code="stdout", message="stdout was closed", exit_code=ExitCode.STDOUT_CLOSED
+    code="stdout", message=_("stdout was closed"), exit_code=ExitCode.STDOUT_CLOSED
 )
 _SIGNALS = {
     "SIGHUP": ExitCode.HANGUP,
@@ -153,11 +154,19 @@ def _look_back(ledger: Ledger) -> None:
     """Settles what killed runs left, and says so: money may hang on it."""
     if lost := len(ledger.settle_dead_runs()):
         warn(
-            f"{lost} earlier request(s) may have been paid, with no picture:"
-            " cogview history --unknown"
+            _(
+                "{count} earlier request(s) may have been paid, with no picture:"
+                " cogview history --unknown",
+                count=lost,
+            )
         )
     if waiting := len(ledger.unfinished()):
-        warn(f"{waiting} paid picture(s) not on disk yet, free to finish: cogview recover")
+        warn(
+            _(
+                "{count} paid picture(s) not on disk yet, free to finish: cogview recover",
+                count=waiting,
+            )
+        )
     ledger.purge_expired_links(redact)
 
 
@@ -184,7 +193,7 @@ async def run_all(
     failures: list[Exception] = []
     with _Signals(generator, workers):
         for stream in streams:
-            for _ in range(stream.width):
+            for _worker_number in range(stream.width):
                 worker = _worker(generator, stream.work, report, failures)
                 workers.add(asyncio.create_task(worker))
         await asyncio.gather(*workers)
@@ -210,7 +219,8 @@ async def _worker(
         except Exception as error:
             failures.append(error)
             code = getattr(error, "exit_code", ExitCode.BUG)
-            generator.stop(Problem(code="failure", message=f"not sent: {error}", exit_code=code))
+            message = _("not sent: {why}", why=error)
+            generator.stop(Problem(code="failure", message=message, exit_code=code))
 
 
 class _Signals:
@@ -228,7 +238,7 @@ class _Signals:
                     if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
                         loop.add_signal_handler(number, self._arrived, name, code)
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *_exception: object) -> None:
         loop = asyncio.get_running_loop()
         for name in _SIGNALS:
             if number := getattr(signal, name, None):
@@ -241,13 +251,16 @@ class _Signals:
                 task.cancel()
             return
         self._seen = True
-        message = f"stopped by {name}; waiting for what is in flight (again to end at once)"
+        message = _(
+            "stopped by {signal}; waiting for what is in flight (again to end at once)",
+            signal=name,
+        )
         self._generator.notify(message, urgent=True)
         self._generator.stop(
             Problem(
                 code=name,
-                message=f"not sent: stopped by {name}",
+                message=_("not sent: stopped by {signal}", signal=name),
                 exit_code=code,
-                hint="the same command again does the rest",
+                hint=_("the same command again does the rest"),
             )
         )

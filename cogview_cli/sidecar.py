@@ -11,6 +11,7 @@ from typing import Any
 from cogview_cli import __version__
 from cogview_cli.errors import UsageError
 from cogview_cli.files import replace_whole
+from cogview_cli.i18n import _
 from cogview_cli.ledger import Entry
 from cogview_cli.outcome import SavedFile
 from cogview_cli.wire import ImageRequest, Reply
@@ -97,16 +98,20 @@ def read_request(path: Path) -> ImageRequest:
     try:
         content = json.loads(path.read_text("utf-8"))
         if content["schema"] > SCHEMA:
-            raise UsageError(f"'{path}' was written by a newer cogview", hint="upgrade cogview")
+            raise UsageError(
+                _("'{path}' was written by a newer cogview", path=path), hint=_("upgrade cogview")
+            )
         request = ImageRequest.from_body(content)
         if not isinstance(request.prompt, str) or not isinstance(request.model, str):
             raise TypeError
     except OSError as error:
         raise UsageError(
-            f"cannot read '{path}': {error.strerror}", hint="give a sidecar, such as cat.png.json"
+            _("cannot read '{path}': {why}", path=path, why=error.strerror),
+            hint=_("give a sidecar, such as cat.png.json"),
         ) from None
     except (ValueError, TypeError, KeyError, RecursionError):
         raise UsageError(
-            f"'{path}' is not a sidecar", hint="give the .json file beside an image"
+            _("'{path}' is not a sidecar", path=path),
+            hint=_("give the .json file beside an image"),
         ) from None
     return request

@@ -11,17 +11,21 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from filelock import BaseFileLock, Timeout
 
 from cogview_cli.errors import MachineError, Temporary
+from cogview_cli.i18n import _
 from cogview_cli.liveness import kernel_lock
 
 POLL_SECONDS = (0.02, 0.08)
 SHRINK = 0.7
 GROW_AFTER = 10
+# A lock, a request, and for the image before it a download and its file.
+FILES_A_SLOT = 4
+FILES_BESIDES = 100
 
 
 class Share:
@@ -57,6 +61,7 @@ class Slots:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise _no_locks(folder, error) from error
+        allow_files(FILES_A_SLOT * width + FILES_BESIDES)
         self.share = Share(width)
         self.folder = folder
         self._held: set[int] = set()
@@ -129,13 +134,24 @@ class Slots:
 
 def _no_locks(folder: Path, error: OSError) -> MachineError:
     return MachineError(
-        f"no lock can be taken in '{folder}': {error.strerror or error}",
-        hint="set COGVIEW_STATE_DIR to a folder on a local disk",
+        _("no lock can be taken in '{path}': {why}", path=folder, why=error.strerror or error),
+        hint=_("set COGVIEW_STATE_DIR to a folder on a local disk"),
     )
+
+
+def allow_files(wanted: int) -> None:
+    """Lets this process open so many files, as far as the system permits: often 1024, or 256."""
+    with suppress(ImportError, OSError, ValueError):
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        if soft != resource.RLIM_INFINITY and soft < most:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def _all_taken(seconds: float) -> Temporary:
     return Temporary(
-        f"other cogview processes have held every slot for {seconds:.0f} s",
-        hint="run it again later; a stopped process keeps its slots: ps aux | grep cogview",
+        _("other cogview processes have held every slot for {seconds:.0f} s", seconds=seconds),
+        hint=_("run it again later; a stopped process keeps its slots: ps aux | grep cogview"),
     )

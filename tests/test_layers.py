@@ -14,7 +14,7 @@ ROOT = Path(cogview_cli.__file__).parent
 # Lower first. A module imports only from layers before its own.
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("__init__", "errors", "text", "hosts", "i18n"),
-    ("models", "names", "codes", "links", "budget", "config.secret"),
+    ("models", "names", "codes", "links", "budget", "stored", "config.secret"),
     ("files", "wire", "liveness", "config.kinds"),
     (
         "config.store",

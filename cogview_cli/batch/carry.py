@@ -14,9 +14,11 @@ from cogview_cli.batch.resume import Rules, Sidecars, Verdict, verdict
 from cogview_cli.codes import CODES, Kind
 from cogview_cli.destination import Destination
 from cogview_cli.errors import ExitCode, MachineError, UsageError
+from cogview_cli.i18n import _
 from cogview_cli.ledger import Entry, Ledger
 from cogview_cli.liveness import is_alive
 from cogview_cli.outcome import Outcome, Problem, SavedFile
+from cogview_cli.stored import told
 
 _LEFT = "todo NOT IN ('send', 'fetch')"
 
@@ -98,17 +100,14 @@ class Past:
     def _check_overwrites(self, plan: Plan) -> None:
         """UsageError if a new image would replace one that another item has: paid, then lost."""
         plan.query("CREATE TEMP TABLE kept (name TEXT PRIMARY KEY) WITHOUT ROWID")
-        for _, found in self._settled_items(plan, "todo != 'send'"):
+        for _item, found in self._settled_items(plan, "todo != 'send'"):
             for file in _files(found):
                 plan.query("INSERT OR IGNORE INTO kept VALUES (?)", _comparable(file.file))
         for item in plan.items("todo = 'send'"):
             folder, stem = item.job(self.destination, "").target.place()
             name = _comparable(f"{folder / stem}.png")
             if plan.query("SELECT 1 FROM kept WHERE name = ?", name).fetchone():
-                raise UsageError(
-                    f"--on-exists overwrite: the new '{stem}' would replace an image of this batch",
-                    hint="name it apart (--name '{index:04}-{slug}'), or: --on-exists rename",
-                )
+                raise _would_replace(stem)
 
     def _name_taken(self, item: Item) -> Verdict | None:
         """The file that makes an item needless under --on-exists skip."""
@@ -117,9 +116,20 @@ class Past:
         there = item.job(self.destination, "").target.existing()
         if there and self.destination.on_exists == "fail":
             raise MachineError(
-                f"'{there}' exists; nothing was sent", hint="choose another --output or --on-exists"
+                _("'{path}' exists; nothing was sent", path=there),
+                hint=_("choose another --output or --on-exists"),
             )
         return Verdict(todo="done", image=str(there)) if there else None
+
+
+def _would_replace(stem: str) -> UsageError:
+    return UsageError(
+        _(
+            "--on-exists overwrite: the new '{name}' would replace an image of this batch",
+            name=stem,
+        ),
+        hint=_("name it apart (--name '{index:04}-{slug}'), or: --on-exists rename"),
+    )
 
 
 def _passed_over(found: Verdict) -> str:
@@ -177,21 +187,24 @@ def _files(found: Verdict) -> tuple[SavedFile, ...]:
 
 
 def _problem(found: Verdict) -> Problem | None:
-    why = found.entry.message if found.entry else None
+    why = told(found.entry.message or "") if found.entry else None
     if found.todo == "unknown":
         return Problem(
             code="unknown",
-            message=f"an earlier request may have been paid, its answer is lost: {why}",
+            message=_(
+                "an earlier request may have been paid, its answer is lost: {reason}", reason=why
+            ),
             exit_code=ExitCode.UNKNOWN,
-            hint="cogview history --unknown; to ask again, perhaps paying twice:"
-            " --on-unknown retry",
+            hint=_(
+                "cogview history --unknown; to ask again, perhaps paying twice: --on-unknown retry"
+            ),
         )
     if found.todo == "refused":
         code = found.entry.code if found.entry else None
         return Problem(
             code=code or "refused",
-            message=f"refused in an earlier run: {why}",
+            message=_("refused in an earlier run: {reason}", reason=why),
             exit_code=ExitCode.REJECTED,
-            hint="change the prompt, or ask again: --retry-failed",
+            hint=_("change the prompt, or ask again: --retry-failed"),
         )
     return None

@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from cogview_cli import output
+from cogview_cli.i18n import _
 from cogview_cli.outcome import LOSSES, Outcome, Summary
 from cogview_cli.output import Reporter, Style
 from cogview_cli.text import cell_width, clean, cut_cells
@@ -54,11 +55,21 @@ def clock(seconds: float | None) -> str:
 
 def plain_line(progress: Progress) -> str:
     """The state of a run in one line for a log."""
-    failed = f", failed {progress.failed}" if progress.failed else ""
-    return (
-        f"{progress.done} of {progress.total}: saved {progress.saved}{failed},"
-        f" in flight {progress.in_flight}, {progress.cost} CNY,"
-        f" {clock(progress.elapsed)} so far, about {clock(progress.left)} left"
+    values = {
+        **asdict(progress),
+        "elapsed": clock(progress.elapsed),
+        "left": clock(progress.left),
+    }
+    if progress.failed:
+        return _(
+            "{done} of {total}: saved {saved}, failed {failed}, in flight {in_flight}, {cost} CNY,"
+            " {elapsed} so far, about {left} left",
+            **values,
+        )
+    return _(
+        "{done} of {total}: saved {saved}, in flight {in_flight}, {cost} CNY,"
+        " {elapsed} so far, about {left} left",
+        **values,
     )
 
 
@@ -66,14 +77,15 @@ def lines(progress: Progress, width: int, *, fancy: bool = True) -> tuple[str, s
     """Two lines of at most `width` cells: how far, and what of it."""
     full, empty, dot = ("━", "─", " · ") if fancy else ("#", "-", ", ")
     share = progress.done / progress.total if progress.total else 1.0
-    tail = f" {progress.done}/{progress.total}  {share:4.0%}  {clock(progress.left)} left"
+    left = _("{time} left", time=clock(progress.left))
+    tail = f" {progress.done}/{progress.total}  {share:4.0%}  {left}"
     room = max(8, min(40, width - cell_width(tail)))
     filled = int(share * room)
     bar = full * filled + empty * (room - filled)
     parts = [
-        f"saved {progress.saved}",
-        f"in flight {progress.in_flight}",
-        *([f"failed {progress.failed}"] if progress.failed else []),
+        _("saved {count}", count=progress.saved),
+        _("in flight {count}", count=progress.in_flight),
+        *([_("failed {count}", count=progress.failed)] if progress.failed else []),
         f"{progress.cost} CNY",
         clock(progress.elapsed),
     ]
@@ -135,13 +147,20 @@ class Display:
         if problem and outcome.status != "not_sent":
             self._told += 1
             if self._told <= FAILURES_TOLD:
-                where = self._where(outcome.index)
-                self._say(f"error: {where}: {outcome.status}: {problem.message}")
+                self._say(self._trouble(outcome, problem.message))
             elif self._told == FAILURES_TOLD + 1:
-                self._say("more failures follow; they are counted at the end")
+                self._say(_("more failures follow; they are counted at the end"))
         elif self._style.verbose:
-            self._say(f"{self._where(outcome.index)}: {outcome.status}")
+            self._say(f"{self._where(outcome.index)}: {_(outcome.status)}")
         self._now_and_then()
+
+    def _trouble(self, outcome: Outcome, message: str) -> str:
+        return _(
+            "error: {where}: {status}: {message}",
+            where=self._where(outcome.index),
+            status=_(outcome.status),
+            message=message,
+        )
 
     def _now_and_then(self) -> None:
         due = time.monotonic() - self._last_line >= PLAIN_EVERY_SECONDS

@@ -12,6 +12,7 @@ from cogview_cli.batch.plan import Plan, Selection
 from cogview_cli.batch.wanted import Wishes, wanted
 from cogview_cli.destination import Destination
 from cogview_cli.errors import UsageError
+from cogview_cli.i18n import _
 from cogview_cli.sources import Bad, Reading
 
 BAD_SHOWN = 50
@@ -64,7 +65,12 @@ def check_grid(plan: Plan, tiles: int) -> None:
     if found := row.fetchone():
         file, line, count = found
         raise UsageError(
-            f"{file}:{line}: {count} image(s) do not fill a grid of {tiles}",
+            _(
+                "{where}: {count} image(s) do not fill a grid of {tiles}",
+                where=f"{file}:{line}",
+                count=count,
+                tiles=tiles,
+            ),
             hint=f"--count {tiles}",
         )
 
@@ -77,10 +83,15 @@ def check_names(plan: Plan, destination: Destination, why: str) -> None:
         name = str(folder / stem).casefold()
         taken = plan.query("SELECT r FROM names WHERE name = ?", name).fetchone()
         if taken:
-            rows = f"{file_and_line(plan, taken[0])} and {file_and_line(plan, item.index)}"
             raise UsageError(
-                f"{rows} both make '{stem}': {why} would lose one",
-                hint="name them apart: --name '{index:04}-{slug}'",
+                _(
+                    "{first} and {second} both make '{name}': {why} would lose one",
+                    first=file_and_line(plan, taken[0]),
+                    second=file_and_line(plan, item.index),
+                    name=stem,
+                    why=why,
+                ),
+                hint=_("name them apart: --name '{index:04}-{slug}'"),
             )
         plan.query("INSERT INTO names VALUES (?, ?)", name, item.index)
 
@@ -99,27 +110,32 @@ def parse_shard(text: str | None) -> tuple[int, int]:
     """`I/N` with I from 1 to N; UsageError otherwise."""
     if text is None:
         return 1, 1
-    left, _, right = text.partition("/")
+    left, _slash, right = text.partition("/")
     if left.isdecimal() and right.isdecimal() and 1 <= int(left) <= int(right):
         return int(left), int(right)
-    raise UsageError(f"--shard '{text}' is not I/N", hint="shards count from 1: --shard 1/4 … 4/4")
+    raise UsageError(
+        _("--shard '{text}' is not I/N", text=text),
+        hint=_("shards count from 1: --shard 1/4 … 4/4"),
+    )
 
 
 def parse_grid(text: str | None) -> tuple[int, int] | None:
     """`2x2` as columns and rows; UsageError otherwise."""
     if text is None:
         return None
-    left, _, right = text.lower().partition("x")
+    left, _times, right = text.lower().partition("x")
     if left.isdecimal() and right.isdecimal() and 2 <= int(left) * int(right) <= 100:
         return int(left), int(right)
-    raise UsageError(f"--grid '{text}' is not COLUMNSxROWS", hint="--grid 2x2")
+    raise UsageError(_("--grid '{text}' is not COLUMNSxROWS", text=text), hint="--grid 2x2")
 
 
 def choose(plan: Plan, host: str, selection: Selection) -> None:
     """Makes the plan's items; UsageError if nothing is selected."""
     plan.arrange(host, selection)
     if not plan.count() and selection.shard == (1, 1):
-        raise UsageError("no row is selected", hint=f"the source has {plan.rows()} row(s)")
+        raise UsageError(
+            _("no row is selected"), hint=_("the source has {count} row(s)", count=plan.rows())
+        )
 
 
 def shown_bad(survey: Survey) -> Iterator[str]:
@@ -127,15 +143,16 @@ def shown_bad(survey: Survey) -> Iterator[str]:
     for bad in survey.bad:
         yield f"{bad.file}:{bad.line}: {bad.why}"
     if survey.bad_count > len(survey.bad):
-        yield f"… and {survey.bad_count - len(survey.bad)} more"
+        yield _("… and {count} more", count=survey.bad_count - len(survey.bad))
 
 
 def ignored_line(ignored: Counter[str]) -> str | None:
     """The one warning about columns CogView has nothing for."""
     if not ignored:
         return None
-    parts = ", ".join(f"{name} ({count} rows)" for name, count in ignored.most_common(8))
-    return f"CogView has no equivalent for: {parts}; kept in the sidecars only"
+    most = ignored.most_common(8)
+    parts = ", ".join(_("{name} ({count} rows)", name=name, count=count) for name, count in most)
+    return _("CogView has no equivalent for: {columns}; kept in the sidecars only", columns=parts)
 
 
 def file_and_line(plan: Plan, index: int) -> str:

@@ -13,6 +13,7 @@ from typing import IO, Any
 from cogview_cli.batch.plan import Plan
 from cogview_cli.errors import UsageError
 from cogview_cli.files import move_new, temporary_beside
+from cogview_cli.i18n import _
 from cogview_cli.names import with_number
 from cogview_cli.outcome import Outcome, Summary, image_records
 
@@ -33,7 +34,9 @@ def report_format(path: str) -> str:
     """`csv` or `json` by the suffix; UsageError for any other."""
     suffix = Path(path).suffix.lower().lstrip(".")
     if suffix not in ("csv", "json"):
-        raise UsageError(f"--report '{path}' is neither .csv nor .json", hint="--report report.csv")
+        raise UsageError(
+            _("--report '{path}' is neither .csv nor .json", path=path), hint="--report report.csv"
+        )
     return suffix
 
 
@@ -43,7 +46,10 @@ def check_report(path: str | None) -> None:
         return
     report_format(path)
     if not Path(path).absolute().parent.is_dir():
-        raise UsageError(f"--report '{path}': there is no such folder", hint="mkdir -p it first")
+        raise UsageError(
+            _("--report '{path}': there is no such folder", path=path),
+            hint=_("mkdir -p it first"),
+        )
 
 
 def report_record(outcome: Outcome) -> list[dict[str, Any]]:
@@ -181,9 +187,16 @@ class Group:
     def line(self) -> str:
         """`refused 3: code 1301 …: prompts.txt:4, prompts.txt:9 and 1 more`."""
         more = self.count - len(self.places)
-        rest = f" and {more} more" if more else ""
-        where = f": {', '.join(self.places)}{rest}" if self.places else ""
-        return f"{self.status.replace('_', ' ')} {self.count}: {self.message}{where}"
+        status = _(self.status.replace("_", " "))
+        line = _(
+            "{status} {count}: {message}", status=status, count=self.count, message=self.message
+        )
+        if not self.places:
+            return line
+        places = ", ".join(self.places)
+        if not more:
+            return _("{line}: {places}", line=line, places=places)
+        return _("{line}: {places} and {more} more", line=line, places=places, more=more)
 
 
 def groups(plan: Plan) -> list[Group]:

@@ -44,7 +44,7 @@ def batch(
             "--output",
             "-o",
             metavar="DIR",
-            help=options.about("output", "The folder.", "named after the source"),
+            help=options.about("output", _("The folder."), _("named after the source")),
             rich_help_panel=options.FILES,
         ),
     ] = None,

@@ -44,7 +44,7 @@ def run(order: Order, plan: Plan) -> int:
 def _refuse_bad(survey: prepare.Survey, *, skip: bool) -> None:
     """UsageError if any row is bad: nothing is paid for a file that cannot be finished."""
     for line in prepare.shown_bad(survey):
-        said = _("warning: {line}", line=line) if skip else _("error: {line}", line=line)
+        said = f"{'warning' if skip else 'error'}: {line}"
         output.say(clean(said, 400))
     if survey.bad_count and not skip:
         raise UsageError(

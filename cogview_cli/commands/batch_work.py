@@ -226,7 +226,7 @@ def closing_lines(summary: Summary, groups: Sequence[report.Group]) -> Iterator[
         yield f"  {group.line}"
     hints = dict.fromkeys(group.hint for group in groups if group.hint)
     for hint in list(hints)[:HINTS_SHOWN]:
-        yield _("hint: {hint}", hint=hint)
+        yield f"hint: {hint}"
 
 
 def _too_dear(count: int, price: Decimal, limit: Decimal) -> UsageError:

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from cogview_cli import models, output
 from cogview_cli.errors import UsageError
+from cogview_cli.i18n import _
 from cogview_cli.request import doubt
 
 
@@ -16,5 +17,9 @@ def check_models(names: Iterable[str], max_cost: Decimal | None) -> None:
         if warning := doubt(name):
             output.warn(warning)
         if max_cost is not None and models.price_of(name) is None:
-            hint = f"leave --max-cost out, or use one of: {', '.join(models.MODELS)}"
-            raise UsageError("--max-cost needs a model whose price is known", hint=hint)
+            raise UsageError(
+                _("--max-cost needs a model whose price is known"),
+                hint=_(
+                    "leave --max-cost out, or use one of: {names}", names=", ".join(models.MODELS)
+                ),
+            )

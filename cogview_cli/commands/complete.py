@@ -12,6 +12,7 @@ import typer
 from cogview_cli import models
 from cogview_cli.config import kinds, store
 from cogview_cli.config.settings import SETTINGS, Setting, find_setting, known_profiles, load
+from cogview_cli.i18n import _
 from cogview_cli.models import ModelRules
 
 Offer = tuple[str, str]
@@ -56,8 +57,10 @@ def model(ctx: typer.Context, incomplete: str) -> Iterable[Offer]:
 
 
 def _model_words(rules: ModelRules) -> str:
-    retired = ", retired" if rules.retired else ""
-    return f"{rules.price} {models.CURRENCY} an image{retired}"
+    values = {"price": rules.price, "currency": models.CURRENCY}
+    if rules.retired:
+        return _("{price} {currency} an image, retired", **values)
+    return _("{price} {currency} an image", **values)
 
 
 @_quiet
@@ -65,7 +68,7 @@ def size(ctx: typer.Context, incomplete: str) -> Iterable[Offer]:
     """Sizes the model takes: presets, names, ratios; after `1600x` every legal height."""
     rules = _rules(ctx)
     presets = [(str(size), size.ratio) for size in rules.presets]
-    begun = "x" in incomplete and not any(text.startswith(incomplete) for text, _ in presets)
+    begun = "x" in incomplete and not any(text.startswith(incomplete) for text, _ratio in presets)
     if begun:
         return [(str(size), size.ratio) for size in models.legal_sizes(rules)]
     return [*presets, *_shapes()]
@@ -74,7 +77,7 @@ def size(ctx: typer.Context, incomplete: str) -> Iterable[Offer]:
 def _shapes() -> Iterable[Offer]:
     # The size for each would be good to know, but to find them all takes too long.
     named = [(name, f"{wide}:{high}") for name, (wide, high) in models.PRESET_NAMES.items()]
-    return [*named, *((ratio, "") for _, ratio in named), *((text, "") for text in MORE_RATIOS)]
+    return [*named, *((ratio, "") for _name, ratio in named), *((text, "") for text in MORE_RATIOS)]
 
 
 @_quiet
@@ -89,7 +92,7 @@ def quality(ctx: typer.Context, incomplete: str) -> Iterable[Offer]:
 @_quiet
 def tier(ctx: typer.Context, incomplete: str) -> Iterable[Offer]:
     """The account tiers."""
-    return [(name, f"{slots} at once") for name, slots in models.TIER_SLOTS.items()]
+    return [(name, _("{slots} at once", slots=slots)) for name, slots in models.TIER_SLOTS.items()]
 
 
 @_quiet
@@ -101,7 +104,7 @@ def profile(ctx: typer.Context, incomplete: str) -> Iterable[Offer]:
 @_quiet
 def setting(ctx: typer.Context, incomplete: str) -> Iterable[Offer]:
     """The names of all settings."""
-    return [(item.option, item.doc) for item in SETTINGS.values()]
+    return [(item.option, _(item.doc)) for item in SETTINGS.values()]
 
 
 @_quiet
@@ -109,7 +112,7 @@ def setting_kept(ctx: typer.Context, incomplete: str) -> Iterable[Offer]:
     """The settings that are in the config file, or in the profile's table of it."""
     config, name = store.read(), ctx.params.get("profile")
     table = config.data if name is None else config.profiles[name]
-    return [(item.option, item.doc) for key, item in SETTINGS.items() if key in table]
+    return [(item.option, _(item.doc)) for key, item in SETTINGS.items() if key in table]
 
 
 @_quiet
@@ -126,7 +129,7 @@ def choices_of(chosen: Setting) -> list[str]:
     """The values of a setting that takes a few words only."""
     if chosen.kind is kinds.BOOL:
         return ["true", "false"]
-    _, found, names = chosen.kind.words.partition(_ONE_OF)
+    _rule, found, names = chosen.kind.words.partition(_ONE_OF)
     return names.split(", ") if found else []
 
 

@@ -17,6 +17,7 @@ from cogview_cli.config import kinds, settings, store
 from cogview_cli.config.secret import Secret, clean_key
 from cogview_cli.config.settings import Setting, Settings
 from cogview_cli.errors import CogviewError, ExitCode, MachineError, UsageError, worst
+from cogview_cli.i18n import _
 from cogview_cli.text import clean
 
 if TYPE_CHECKING:
@@ -35,21 +36,21 @@ ProfileOption = Annotated[
     typer.Option(
         "--profile",
         metavar="NAME",
-        help="Use this profile's table.",
+        help=_("Use this profile's table."),
         autocompletion=complete.profile,
     ),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+JsonOption = Annotated[bool, typer.Option("--json", help=_("One JSON object a line."))]
 NameArgument = Annotated[
     str,
     typer.Argument(
-        metavar="NAME", help="The setting, e.g. base-url.", autocompletion=complete.setting
+        metavar="NAME", help=_("The setting, e.g. base-url."), autocompletion=complete.setting
     ),
 ]
 KeptArgument = Annotated[
     str,
     typer.Argument(
-        metavar="NAME", help="The setting, e.g. base-url.", autocompletion=complete.setting_kept
+        metavar="NAME", help=_("The setting, e.g. base-url."), autocompletion=complete.setting_kept
     ),
 ]
 _PROFILE_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -64,7 +65,7 @@ def path_command() -> None:
 @app.command("show")
 def show_command(
     profile: ProfileOption = None,
-    origin: Annotated[bool, typer.Option("--origin", help="Name each value's source.")] = False,
+    origin: Annotated[bool, typer.Option("--origin", help=_("Name each value's source."))] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Print every setting that is in force."""
@@ -78,8 +79,9 @@ def _line(current: Settings, setting: Setting, *, origin: bool, as_json: bool) -
     if as_json:
         found = {"name": setting.name, "value": _json_value(value), "origin": source}
         return json.dumps(found, ensure_ascii=False)
-    shown = "(not set)" if value is None else clean(display(value), 4096)
-    return f"{setting.option} = {shown}" + (f"  # {clean(source, 4096)}" if origin else "")
+    shown = _("(not set)") if value is None else clean(display(value), 4096)
+    told = f"  # {clean(settings.shown_origin(source), 4096)}" if origin else ""
+    return f"{setting.option} = {shown}{told}"
 
 
 def display(value: object) -> str:
@@ -103,13 +105,14 @@ def get_command(name: NameArgument, profile: ProfileOption = None) -> None:
     setting = settings.find_setting(name)
     value = getattr(settings.load({"profile": profile}), setting.name)
     if value is None:
-        raise UsageError(f"{setting.option} is not set", hint=_set_hint(setting))
+        raise UsageError(_("{name} is not set", name=setting.option), hint=_set_hint(setting))
     _write(display(value))
 
 
 def _set_hint(setting: Setting) -> str:
-    value = "" if setting.name == "api_key" else " VALUE"
-    return f"run: cogview config set {setting.option}{value}"
+    if setting.name == "api_key":
+        return _("run: cogview config set api-key")
+    return _("run: cogview config set {name} VALUE", name=setting.option)
 
 
 @app.command("set")
@@ -119,7 +122,7 @@ def set_command(
         str | None,
         typer.Argument(
             metavar="[VALUE]",
-            help="Left out for api-key: it asks.",
+            help=_("Left out for api-key: it asks."),
             autocompletion=complete.setting_value,
         ),
     ] = None,
@@ -141,18 +144,24 @@ def _check_profile(setting: Setting, profile: str | None) -> None:
         return
     if not _PROFILE_NAME.fullmatch(profile):
         raise UsageError(
-            f"profile '{clean(profile, 80)}': a name takes letters, digits, - and _",
-            hint="use a name such as --profile work",
+            _(
+                "profile '{name}': a name takes letters, digits, - and _",
+                name=clean(profile, 80),
+            ),
+            hint=_("use a name such as --profile work"),
         )
     if setting.name == "profile":
         raise UsageError(
-            "a profile cannot select a profile", hint=f"run: cogview config set profile {profile}"
+            _("a profile cannot select a profile"),
+            hint=_("run: cogview config set profile {name}", name=profile),
         )
 
 
 def _checked(setting: Setting, value: str | None, profile: str | None) -> str | int | float | bool:
     if value is None:
-        raise UsageError(f"{setting.option}: the value is missing", hint=_set_hint(setting))
+        raise UsageError(
+            _("{name}: the value is missing", name=setting.option), hint=_set_hint(setting)
+        )
     try:
         parsed = setting.kind.parse(value)
     except ValueError as error:
@@ -175,7 +184,10 @@ def _check_meaning(setting: Setting, value: str, profile: str | None) -> None:
     if setting.name == "profile":
         known = settings.known_profiles(store.read())
         if value not in known:
-            raise UsageError(f"there is no profile '{value}'", hint=f"known: {', '.join(known)}")
+            raise UsageError(
+                _("there is no profile '{name}'", name=value),
+                hint=_("known: {names}", names=", ".join(known)),
+            )
 
 
 def _existing_profile(profile: str | None) -> str | None:
@@ -187,18 +199,18 @@ def _key(value: str | None) -> str:
     if value is not None:
         # Arguments are seen by other users and kept in the shell's history.
         raise UsageError(
-            "the key is not taken as an argument: other users could see it",
-            hint="run: cogview config set api-key (it asks), or add < FILE to read a file",
+            _("the key is not taken as an argument: other users could see it"),
+            hint=_("run: cogview config set api-key (it asks), or add < FILE to read a file"),
         )
     if sys.stdin is not None and sys.stdin.isatty():
-        return clean_key(_ask(), "the prompt").reveal()
+        return clean_key(_ask(), _("the prompt")).reveal()
     first = sys.stdin.buffer.readline(1 << 16) if sys.stdin is not None else b""
     return clean_key(first.decode("utf-8-sig", "replace"), "stdin").reveal()
 
 
 def _ask() -> str:
     try:
-        return getpass.getpass("API key (not shown): ")
+        return getpass.getpass(_("API key (not shown): "))
     except EOFError:
         return ""
 
@@ -225,7 +237,10 @@ def unset_command(name: KeptArgument, profile: ProfileOption = None) -> None:
     # A name that is in the file can go, even one that is no setting.
     key = name if name in table and name != "profiles" else settings.find_setting(name).name
     if key not in table:
-        raise UsageError(f"{name} is not set in {config.path}", hint="see: cogview config show")
+        raise UsageError(
+            _("{name} is not set in {path}", name=name, path=config.path),
+            hint=_("see: cogview config show"),
+        )
 
     def change(document: Any) -> None:
         del _table(document, profile)[key]
@@ -253,7 +268,10 @@ def _finding_line(finding: Finding, *, as_json: bool) -> str:
         if finding.error is not None:
             fields["hint"] = finding.error.hint
         return json.dumps(fields, ensure_ascii=False)
-    return f"{finding.status:<4}  {finding.subject}: {clean(finding.text, 4096)}"
+    from cogview_cli.config.check import SUBJECTS
+
+    told = _("{subject}: {text}", subject=SUBJECTS[finding.subject], text=clean(finding.text, 4096))
+    return f"{finding.status:<4}  {told}"
 
 
 def _worst_of(errors: Iterable[CogviewError]) -> CogviewError:

@@ -14,6 +14,7 @@ from cogview_cli.commands import options
 from cogview_cli.destination import STDOUT
 from cogview_cli.errors import CogviewError, MachineError, UsageError
 from cogview_cli.files import replace_whole
+from cogview_cli.i18n import _, language
 from cogview_cli.names import with_number
 from cogview_cli.text import clean
 
@@ -23,14 +24,13 @@ if TYPE_CHECKING:
 
 PAGE_NAME = "index.html"
 SHEET_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
-EPILOG = """\b
-Examples:
+EPILOG = "\b\n" + _("""Examples:
   cogview gallery pictures/                   writes pictures/index.html
   cogview gallery pictures/ --open            and opens it
   cogview gallery pictures/ --sheet all.jpg   a contact sheet instead of the page
 
 Without --sheet: the page. With --sheet: the sheet, and the page too if -o is given.
-"""
+""")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,16 +48,16 @@ class Plan:
 
 
 def gallery(
-    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="The folder of pictures.")] = Path(
-        "."
-    ),
+    folder: Annotated[
+        Path, typer.Argument(metavar="[DIR]", help=_("The folder of pictures."))
+    ] = Path("."),
     output_: Annotated[
         str | None,
         typer.Option(
             "--output",
             "-o",
             metavar="FILE",
-            help="The page's file, or -. [default: DIR/index.html]",
+            help=_("The page's file, or -. [default: DIR/index.html]"),
         ),
     ] = None,
     sheet: Annotated[
@@ -65,26 +65,28 @@ def gallery(
         typer.Option(
             "--sheet",
             metavar="FILE",
-            help="Draw contact sheets into this .jpg, .png or .webp file.",
+            help=_("Draw contact sheets into this .jpg, .png or .webp file."),
         ),
     ] = None,
     columns: Annotated[
         int,
-        typer.Option("--columns", metavar="N", min=1, max=50, help="Pictures a row of a sheet."),
+        typer.Option("--columns", metavar="N", min=1, max=50, help=_("Pictures a row of a sheet.")),
     ] = 5,
     thumb: Annotated[
         int,
-        typer.Option("--thumb", metavar="N", min=64, max=2048, help="Pixels a picture of a sheet."),
+        typer.Option(
+            "--thumb", metavar="N", min=64, max=2048, help=_("Pixels a picture of a sheet.")
+        ),
     ] = 320,
     title: Annotated[
         str | None,
         typer.Option(
-            "--title", metavar="TEXT", help="The page's title. [default: the folder's name]"
+            "--title", metavar="TEXT", help=_("The page's title. [default: the folder's name]")
         ),
     ] = None,
-    open_: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+    open_: Annotated[bool, typer.Option("--open", help=_("Open it in the browser."))] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="Overwrite a file that cogview did not write.")
+        bool, typer.Option("--force", help=_("Overwrite a file that cogview did not write."))
     ] = False,
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -109,7 +111,7 @@ def gallery(
     if plan.sheet is not None:
         written += _write_sheets(plan, plan.sheet, items, json)
     if open_ and typer.launch(os.path.abspath(written[0])) != 0:
-        output.warn(f"no program opens '{written[0]}'")
+        output.warn(_("no program opens '{path}'", path=written[0]))
     if not quiet:
         output.say(_summary(items))
 
@@ -126,16 +128,16 @@ def _check(plan: Plan, *, alone: bool) -> None:
     """What can be wrong with the options; `alone`: nothing else would use stdout."""
     if plan.on_stdout and not alone:
         raise UsageError(
-            "--output - leaves no room for --json, --sheet or --open",
-            hint=f"give a file: --output {PAGE_NAME}",
+            _("--output - leaves no room for --json, --sheet or --open"),
+            hint=_("give a file: --output {name}", name=PAGE_NAME),
         )
     if plan.sheet is None:
         return
     plan.grid.check()
     if plan.sheet.suffix.lower() not in SHEET_SUFFIXES:
         raise UsageError(
-            f"--sheet '{plan.sheet}' is no picture's name",
-            hint=f"--sheet {plan.sheet.stem or 'sheet'}.jpg (or .png, .webp)",
+            _("--sheet '{path}' is no picture's name", path=plan.sheet),
+            hint=_("--sheet {stem}.jpg (or .png, .webp)", stem=plan.sheet.stem or "sheet"),
         )
 
 
@@ -146,23 +148,24 @@ def _items(plan: Plan) -> list[Item]:
 
     found = scan(plan.folder)
     if found.damaged:
-        output.warn(f"damaged sidecars: {_some(found.damaged)}; shown without their data")
+        some = _some(found.damaged)
+        output.warn(_("damaged sidecars: {some}; shown without their data", some=some))
     if found.unreadable:
-        output.warn(f"folders that cannot be read: {_some(found.unreadable)}")
+        output.warn(_("folders that cannot be read: {some}", some=_some(found.unreadable)))
     others = _without_picture(plan, {item.key for item in found.items})
     items = in_order([*found.items, *others])
     if not items or (plan.page is None and not found.items):
         raise UsageError(
-            f"there is no picture in '{plan.folder}'",
-            hint="give the folder of the pictures: cogview gallery DIR",
+            _("there is no picture in '{folder}'", folder=plan.folder),
+            hint=_("give the folder of the pictures: cogview gallery DIR"),
         )
     return items
 
 
 def _some(names: list[str]) -> str:
     """How many, and the first few of them."""
-    listed = ", ".join(clean(name, 60) for name in names[:3])
-    return f"{len(names)} ({listed}{', …' if len(names) > 3 else ''})"
+    listed = [clean(name, 60) for name in names[:3]] + ["…"] * (len(names) > 3)
+    return _("{count} ({names})", count=len(names), names=", ".join(listed))
 
 
 def _without_picture(plan: Plan, saved_keys: set[str]) -> list[Item]:
@@ -174,7 +177,7 @@ def _without_picture(plan: Plan, saved_keys: set[str]) -> list[Item]:
     try:
         return without_picture(plan.folder, saved_keys)
     except CogviewError as error:
-        output.warn(f"failed requests are not shown: {error.message}")
+        output.warn(_("failed requests are not shown: {why}", why=error.message))
         return []
 
 
@@ -185,7 +188,8 @@ def _write_page(plan: Plan, items: list[Item], json: bool) -> str:
     assert plan.page is not None
     beside = plan.folder if plan.on_stdout else plan.page.parent
     place = Place(folder=_absolute(plan.folder), page_folder=_absolute(beside))
-    data = build(items, place, plan.title).encode("utf-8")
+    chinese = language(os.environ) == "zh"
+    data = build(items, place, plan.title, chinese=chinese).encode("utf-8")
     if plan.on_stdout:
         output.write_data(data)
         return STDOUT
@@ -208,7 +212,7 @@ def _write_sheets(plan: Plan, target: Path, items: list[Item], json: bool) -> li
 
     font = find_cjk(places())
     if font is None and not plan.quiet:
-        output.say("no font with Chinese characters found: such captions are numbers")
+        output.say(_("no font with Chinese characters found: such captions are numbers"))
     sheet = Sheet(folder=plan.folder, grid=plan.grid, font=font)
     pictures = [item for item in items if item.picture]
     written: list[str] = []
@@ -220,7 +224,7 @@ def _write_sheets(plan: Plan, target: Path, items: list[Item], json: bool) -> li
         _report(path, json, {"type": "sheet", "page": number, "images": count})
         written.append(str(path))
     if sheet.unreadable:
-        output.warn(f"pictures that cannot be read: {_some(sheet.unreadable)}")
+        output.warn(_("pictures that cannot be read: {some}", some=_some(sheet.unreadable)))
     return written
 
 
@@ -229,7 +233,8 @@ def _write(path: Path, data: bytes, flag: str) -> None:
         replace_whole(path, data)
     except OSError as error:
         raise MachineError(
-            f"cannot write '{path}': {error.strerror}", hint=f"{flag} FILE in another folder"
+            _("cannot write '{path}': {why}", path=path, why=error.strerror),
+            hint=_("{flag} FILE in another folder", flag=flag),
         ) from None
 
 
@@ -254,5 +259,17 @@ def _summary(items: list[Item]) -> str:
     from cogview_cli.gallery.items import SAVED, counts
 
     found = counts(items)
-    others = [f"{name} {number}" for name, number in found.items() if name != SAVED]
-    return "; ".join([f"{found.get(SAVED, 0)} image(s)", *others])
+    saved = _("{count} image(s)", count=found.get(SAVED, 0))
+    others = [_status(name, number) for name, number in found.items() if name != SAVED]
+    return _("; ").join([saved, *others])
+
+
+def _status(name: str, count: int) -> str:
+    told = {
+        "refused": _("refused {count}", count=count),
+        "failed": _("failed {count}", count=count),
+        "unknown": _("unknown {count}", count=count),
+        "unsaved": _("unsaved {count}", count=count),
+        "expired": _("expired {count}", count=count),
+    }
+    return told[name]

@@ -18,11 +18,12 @@ from cogview_cli.config.settings import Settings, load
 from cogview_cli.config.store import state_dir
 from cogview_cli.destination import STDOUT, Destination, from_output
 from cogview_cli.errors import BudgetReached, UsageError
+from cogview_cli.i18n import _
 from cogview_cli.prompt import prompt_from
 from cogview_cli.request import checked
 from cogview_cli.wire import ImageRequest
 
-EPILOG = """\b
+EPILOG = "\b\n" + _("""\
 Examples:
   cogview gen "一只可爱的小猫咪" --size 1440x720 --quality hd
   cogview gen "产品海报" -n 4 -o 'out/{slug}-{n}.png'
@@ -31,13 +32,15 @@ Examples:
   cogview gen "猫" --sandbox      no key, no network, no cost
 
 Exit codes: cogview help exit-codes.  Name templates: cogview help names
-"""
+""")
 
 
 def gen(
     prompt: Annotated[
         str | None,
-        typer.Argument(metavar="[PROMPT]", help="What to draw; - or nothing reads it from stdin."),
+        typer.Argument(
+            metavar="[PROMPT]", help=_("What to draw; - or nothing reads it from stdin.")
+        ),
     ] = None,
     model: options.Model = None,
     size: options.Size = None,
@@ -49,7 +52,9 @@ def gen(
             "-o",
             metavar="WHERE",
             help=options.about(
-                "output", "A file, a folder, a template ({slug}-{n}.png), or -.", "this folder"
+                "output",
+                _("A file, a folder, a template ({slug}-{n}.png), or -."),
+                _("this folder"),
             ),
             rich_help_panel=options.FILES,
         ),
@@ -60,7 +65,7 @@ def gen(
         typer.Option(
             "--prompt-file",
             metavar="FILE",
-            help="Read the whole prompt from this file.",
+            help=_("Read the whole prompt from this file."),
             rich_help_panel=options.PICTURE,
         ),
     ] = None,
@@ -69,7 +74,7 @@ def gen(
         typer.Option(
             "--from",
             metavar="SIDECAR",
-            help="Repeat the request of this sidecar (.json).",
+            help=_("Repeat the request of this sidecar (.json)."),
             rich_help_panel=options.PICTURE,
         ),
     ] = None,
@@ -86,12 +91,14 @@ def gen(
     preview: Annotated[
         bool,
         typer.Option(
-            "--preview", help="Show the picture in the terminal.", rich_help_panel=options.FILES
+            "--preview", help=_("Show the picture in the terminal."), rich_help_panel=options.FILES
         ),
     ] = False,
     open_: Annotated[
         bool,
-        typer.Option("--open", help="Open the picture in a viewer.", rich_help_panel=options.FILES),
+        typer.Option(
+            "--open", help=_("Open the picture in a viewer."), rich_help_panel=options.FILES
+        ),
     ] = False,
     tier: options.Tier = None,
     jobs: options.Jobs = None,
@@ -179,18 +186,21 @@ def _check(plan: GenPlan) -> None:
 
 def _check_stdout(plan: GenPlan) -> None:
     if plan.count > 1:
-        raise UsageError("--output - takes one image", hint="give a folder: --output images/")
+        raise UsageError(_("--output - takes one image"), hint=_("give a folder: --output images/"))
     if plan.style.json or plan.style.print0:
         raise UsageError(
-            "--output - leaves no room for --json or --print0", hint="give a file: -o cat.png"
+            _("--output - leaves no room for --json or --print0"), hint=_("give a file: -o cat.png")
         )
     if not plan.dry_run and sys.stdout is not None and sys.stdout.isatty():
-        raise UsageError("image bytes would go to the terminal", hint="redirect: -o - > cat.png")
+        raise UsageError(
+            _("image bytes would go to the terminal"), hint=_("redirect: -o - > cat.png")
+        )
 
 
 def _check_budget(plan: GenPlan) -> None:
     price, limit = models.price_of(plan.request.model), plan.settings.max_cost
     if limit is not None and price is not None and price > limit:
         raise BudgetReached(
-            f"one image costs {price} CNY, --max-cost is {limit}", hint=f"--max-cost {price}"
+            _("one image costs {price} CNY, --max-cost is {limit}", price=price, limit=limit),
+            hint=f"--max-cost {price}",
         )

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, suppress
 
 from cogview_cli import models, output
 from cogview_cli.batch.display import clock
+from cogview_cli.i18n import _
 from cogview_cli.output import Reporter, Style
 from cogview_cli.wire import ImageRequest
 
@@ -16,10 +17,17 @@ EVERY_SECONDS = 1.0
 NOTE_SECONDS = 8.0
 
 
-def usual_time(request: ImageRequest) -> str:
-    """` of about 5–10 s`, or nothing for a model whose time is not known."""
+def at_work(request: ImageRequest, elapsed: str) -> str:
+    """Elapsed against usual time; without that for a model whose time is not known."""
     expected = models.expected_seconds(request.model, request.quality)
-    return f" of about {'–'.join(map(str, dict.fromkeys(expected)))} s" if expected else ""
+    if not expected:
+        return _("{model} is drawing: {elapsed}", model=request.model, elapsed=elapsed)
+    return _(
+        "{model} is drawing: {elapsed} of about {seconds} s",
+        model=request.model,
+        elapsed=elapsed,
+        seconds="–".join(map(str, dict.fromkeys(expected))),
+    )
 
 
 class Progress:
@@ -41,12 +49,11 @@ class Progress:
 
     def text(self) -> str:
         """The line as it stands now."""
-        elapsed = clock(self._now() - self._began)
-        line = f"{self._request.model} is drawing: {elapsed}{usual_time(self._request)}"
+        line = at_work(self._request, clock(self._now() - self._began))
         if self._count > 1:
-            line += f", {self._done} of {self._count} done"
+            line += _(", {done} of {count} done", done=self._done, count=self._count)
         fresh = self._note and self._now() - self._noted < NOTE_SECONDS
-        return f"{line}; {self._note}" if fresh else line
+        return line + _("; ") + self._note if fresh else line
 
     def done(self) -> None:
         """One more has ended."""

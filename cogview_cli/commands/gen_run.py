@@ -14,6 +14,7 @@ from cogview_cli.config.settings import Settings
 from cogview_cli.config.store import state_dir
 from cogview_cli.destination import Destination, Target
 from cogview_cli.errors import ExitCode, MachineError
+from cogview_cli.i18n import _
 from cogview_cli.outcome import Outcome, SavedFile, Summary
 from cogview_cli.request import name_fields
 from cogview_cli.wire import ImageRequest
@@ -50,7 +51,6 @@ def show(plan: GenPlan) -> int:
             output.write_json({**record, "cost": None if price is None else str(price)})
         else:
             output.write_json(plan.request.body())
-    total = "unknown" if price is None else f"{price * plan.count} CNY"
     if plan.style.json:
         cost = "0"
         most = None if price is None else str(price * plan.count)
@@ -65,8 +65,16 @@ def show(plan: GenPlan) -> int:
         )
     _show_pictures(plan, [])
     if not plan.style.quiet:
-        output.say(f"{plan.count} request(s), price {total}; nothing was sent")
+        output.say(_not_sent(plan.count, price))
     return 0
+
+
+def _not_sent(count: int, price: Decimal | None) -> str:
+    if price is None:
+        return _("{count} request(s), price unknown; nothing was sent", count=count)
+    return _(
+        "{count} request(s), price {cost} CNY; nothing was sent", count=count, cost=price * count
+    )
 
 
 def run(plan: GenPlan) -> int:
@@ -155,8 +163,8 @@ def _make_state_folder() -> None:
         state_dir().mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise MachineError(
-            f"the state folder '{state_dir()}': {error.strerror}",
-            hint="set COGVIEW_STATE_DIR to a folder that can be written",
+            _("the state folder '{path}': {why}", path=state_dir(), why=error.strerror),
+            hint=_("set COGVIEW_STATE_DIR to a folder that can be written"),
         ) from None
 
 
@@ -198,7 +206,8 @@ def _existing(plan: GenPlan, target: Target) -> Path | None:
     there = target.existing()
     if there and policy == "fail":
         raise MachineError(
-            f"'{there}' exists; nothing was sent", hint="choose another --output or --on-exists"
+            _("'{path}' exists; nothing was sent", path=there),
+            hint=_("choose another --output or --on-exists"),
         )
     return there
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cogview_cli import output, preview
+from cogview_cli.i18n import _
 from cogview_cli.output import Style
 
 
@@ -13,7 +14,7 @@ def show_pictures(files: Sequence[str], style: Style, *, draw: bool, view: bool)
     if not files:
         for flag, wanted in (("--preview", draw), ("--open", view)):
             if wanted:
-                output.warn(f"{flag}: there is no picture to show")
+                output.warn(_("{flag}: there is no picture to show", flag=flag))
         return
     if draw:
         _draw(files, style)
@@ -25,14 +26,14 @@ def _draw(files: Sequence[str], style: Style) -> None:
     stream = preview.terminal()
     if stream is None:
         if style.verbose:
-            output.say("--preview: neither stdout nor stderr is a terminal")
+            output.say(_("--preview: neither stdout nor stderr is a terminal"))
         return
     hint = ""
     for file in files:
         try:
             hint = preview.draw(file, stream)
         except Exception as error:
-            output.warn(f"--preview: '{file}' cannot be drawn: {error}")
+            output.warn(_("--preview: '{path}' cannot be drawn: {why}", path=file, why=error))
     if hint and not style.quiet:
         output.say(f"hint: {hint}")
 
@@ -40,4 +41,4 @@ def _draw(files: Sequence[str], style: Style) -> None:
 def _open(files: Sequence[str]) -> None:
     for file in files:
         if not preview.open_in_viewer(file):
-            output.warn(f"--open: no program opens '{file}'")
+            output.warn(_("--open: no program opens '{path}'", path=file))

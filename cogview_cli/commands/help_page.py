@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from typer.core import TyperCommand
 
+ARGUMENTS = "Arguments"
 OTHERS = "Options"
 
 
@@ -32,5 +34,12 @@ class Command(TyperCommand):
 
 def _heading(param: Any) -> str:
     if param.param_type_name == "argument":
-        return "Arguments"
+        return ARGUMENTS
     return getattr(param, "rich_help_panel", None) or OTHERS
+
+
+def walk(command: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """Each command below `command`, itself included, with the words that call it."""
+    yield path, command
+    for name, child in getattr(command, "commands", {}).items():
+        yield from walk(child, f"{path} {name}")

@@ -9,24 +9,27 @@ import typer
 from cogview_cli import output
 from cogview_cli.commands import complete
 from cogview_cli.errors import EXIT_MEANINGS, UsageError
+from cogview_cli.i18n import _
 from cogview_cli.names import TEMPLATE_FIELDS
 
 
 def _exit_codes() -> str:
-    return "\n".join(f"{int(code):>4}  {text}" for code, text in EXIT_MEANINGS.items())
+    return "\n".join(f"{int(code):>4}  {_(text)}" for code, text in EXIT_MEANINGS.items())
 
 
 def _names() -> str:
-    return (
-        "Name templates (-o, --name): fields in braces, zero-padded with {index:04}.\n"
-        "  " + " ".join(f"{{{name}}}" for name in TEMPLATE_FIELDS) + "\n"
-        "In a batch also any column of the row; {id} is the row's own id.\n"
-        "Example: cogview gen '猫' -n 3 -o 'cats/{date}-{slug}-{n:02}.{ext}'"
+    lines = (
+        _("Name templates (-o, --name): fields in braces, zero-padded with {index:04}."),
+        "  " + " ".join(f"{{{name}}}" for name in TEMPLATE_FIELDS),
+        _("In a batch also any column of the row; {id} is the row's own id."),
+        _("Example: cogview gen '猫' -n 3 -o 'cats/{date}-{slug}-{n:02}.{ext}'"),
     )
+    return "\n".join(lines)
 
 
 def _prompts() -> str:
-    return """Prompt files (cogview batch): found by content, then by suffix; --input-format forces.
+    return _(
+        """Prompt files (cogview batch): found by content, then by suffix; --input-format forces.
   txt     a prompt a line; # and // comments; longer prompts between lines of ---
           --prompt "…" --width … (A1111), "…" -H512 -W640 (InvokeAI), … --ar 3:2 (Midjourney)
   jsonl   an object or a bare prompt a line; Batch-API bodies
@@ -40,6 +43,7 @@ Columns, in any letter case (others go to the sidecar):
   size    size; width and height; aspect_ratio, ratio, 比例        count  n, count, num_images
   quality, model, user_id, watermark
 Example: cogview batch products.csv --template '{name}海报，标题“{slogan}”' --name '{sku}'"""
+    )
 
 
 TOPICS = {"exit-codes": _exit_codes, "names": _names, "prompts": _prompts}
@@ -50,15 +54,18 @@ def help(
         str | None,
         typer.Argument(
             metavar="[TOPIC]",
-            help=f"One of: {', '.join(TOPICS)}.",
+            help=_("One of: {topics}.", topics=", ".join(TOPICS)),
             autocompletion=complete.topic,
         ),
     ] = None,
 ) -> None:
     """Explain exit codes, name templates or prompt files."""
     if topic is None:
-        output.write_line("Topics: " + ", ".join(TOPICS) + ".  Commands: cogview --help")
+        topics = ", ".join(TOPICS)
+        output.write_line(_("Topics: {topics}.  Commands: cogview --help", topics=topics))
     elif topic in TOPICS:
         output.write_line(TOPICS[topic]())
     else:
-        raise UsageError(f"there is no topic '{topic}'", hint=f"cogview help {next(iter(TOPICS))}")
+        raise UsageError(
+            _("there is no topic '{topic}'", topic=topic), hint=f"cogview help {next(iter(TOPICS))}"
+        )

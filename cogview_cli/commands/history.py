@@ -13,6 +13,7 @@ import typer
 from cogview_cli import output
 from cogview_cli.commands import complete
 from cogview_cli.errors import UsageError
+from cogview_cli.i18n import _
 from cogview_cli.text import clean, cut_cells
 
 if TYPE_CHECKING:
@@ -28,13 +29,13 @@ _UNITS = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 def history(
     context: typer.Context,
     unknown: Annotated[
-        bool, typer.Option("--unknown", help="Only requests that may have been paid.")
+        bool, typer.Option("--unknown", help=_("Only requests that may have been paid."))
     ] = False,
     since: Annotated[
         str | None,
-        typer.Option("--since", metavar="WHEN", help="2026-11-21, or an age: 90m, 24h, 7d, 4w."),
+        typer.Option("--since", metavar="WHEN", help=_("2026-11-21, or an age: 90m, 24h, 7d, 4w.")),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    json: Annotated[bool, typer.Option("--json", help=_("One JSON object a line."))] = False,
 ) -> None:
     """List past requests: time, status, cost, file. Totals go to stderr."""
     if context.invoked_subcommand is not None:
@@ -58,36 +59,37 @@ def resolve(
         str,
         typer.Argument(
             metavar="ID",
-            help="A request of `history --unknown`.",
+            help=_("A request of `history --unknown`."),
             autocompletion=complete.unknown_request,
         ),
     ],
     retry: Annotated[
-        bool, typer.Option("--retry", help="The same batch may ask for it again.")
+        bool, typer.Option("--retry", help=_("The same batch may ask for it again."))
     ] = False,
-    drop: Annotated[bool, typer.Option("--drop", help="Leave it; never ask again.")] = False,
+    drop: Annotated[bool, typer.Option("--drop", help=_("Leave it; never ask again."))] = False,
 ) -> None:
     """Decide about a request whose outcome is unknown."""
     from cogview_cli.state import open_ledger
 
     if retry == drop:
         raise UsageError(
-            "say what to do with it",
-            hint=f"cogview history resolve {clean(id)} --retry (or --drop)",
+            _("say what to do with it"),
+            hint=_("cogview history resolve {id} --retry (or --drop)", id=clean(id)),
         )
     with open_ledger() as ledger:
         try:
             entry = ledger.get(id)
         except KeyError:
             raise UsageError(
-                f"there is no request '{id}'", hint="cogview history --unknown"
+                _("there is no request '{id}'", id=id), hint="cogview history --unknown"
             ) from None
         if entry.state != "unknown":
             raise UsageError(
-                f"request '{id}' is {entry.state}, not unknown", hint="cogview history --unknown"
+                _("request '{id}' is {state}, not unknown", id=id, state=entry.state),
+                hint="cogview history --unknown",
             )
         ledger.resolved(id, "retry" if retry else "drop")
-    output.say(f"{id}: " + ("may be sent again" if retry else "dropped"))
+    output.say(_("{id}: may be sent again", id=id) if retry else _("{id}: dropped", id=id))
 
 
 def _since(text: str | None) -> float | None:
@@ -100,8 +102,8 @@ def _since(text: str | None) -> float | None:
         return datetime.fromisoformat(text.strip()).timestamp()
     except (ValueError, OverflowError):
         raise UsageError(
-            f"--since '{text}' is neither a date nor an age",
-            hint="--since 2026-11-21 or --since 24h",
+            _("--since '{text}' is neither a date nor an age", text=text),
+            hint=_("--since 2026-11-21 or --since 24h"),
         ) from None
 
 
@@ -157,5 +159,12 @@ def totals(entries: list[Entry]) -> str:
     """The closing line: how many, how much, how much at most."""
     paid = sum((_cost(entry) or Decimal(0) for entry in entries), Decimal(0))
     perhaps = sum((_perhaps(entry) for entry in entries), Decimal(0))
-    most = f", up to {paid + perhaps} CNY with the unknown" if perhaps else ""
-    return f"{len(entries)} request(s), paid {paid} CNY{most}"
+    count = len(entries)
+    if not perhaps:
+        return _("{count} request(s), paid {paid} CNY", count=count, paid=paid)
+    return _(
+        "{count} request(s), paid {paid} CNY, up to {most} CNY with the unknown",
+        count=count,
+        paid=paid,
+        most=paid + perhaps,
+    )

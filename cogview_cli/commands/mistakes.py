@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Sequence
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import typer
 
 from cogview_cli.errors import UsageError
+from cogview_cli.i18n import _
 
 NEAREST = 2
 # What people look for as an option and find elsewhere.
@@ -20,6 +22,19 @@ ELSEWHERE = {
     "--ratio": "cogview gen --size 16:9",
     "--aspect-ratio": "cogview gen --size 16:9",
 }
+# The parser's complaints as `_message` words them; a hole takes any text.
+COMPLAINTS = (
+    "no such command {name}",
+    "no such option: {name}",
+    "missing argument {name}",
+    "missing option {name}",
+    "got unexpected extra argument(s) ({words})",
+    "option {name} requires an argument",
+    "option {name} does not take a value",
+    "invalid value for {name}: {value} is not a valid integer",
+    "invalid value for {name}: {value} is not a whole number",
+    "invalid value for {name}: {value} is not in the range {range}",
+)
 
 
 def explain(error: typer.TyperException, arguments: Sequence[str]) -> UsageError:
@@ -29,15 +44,29 @@ def explain(error: typer.TyperException, arguments: Sequence[str]) -> UsageError
     option = getattr(error, "option_name", None)
     near = getattr(error, "possibilities", None)
     if option is not None and near is not None:
-        return UsageError(f"no such option: {option}", hint=_option_hint(where, option, near))
-    said, _, names = error.format_message().partition(". Did you mean ")
+        return UsageError(
+            _("no such option: {name}", name=option), hint=_option_hint(where, option, near)
+        )
+    said, _comma, names = error.format_message().partition(". Did you mean ")
     return UsageError(_message(said.rstrip("."), where), hint=_hint(said, where, names, arguments))
 
 
 def _message(said: str, where: str) -> str:
     if said.startswith("Missing command"):
-        return f"{where}: which command?"
-    return said[:1].lower() + said[1:].replace("a valid int range", "a whole number")
+        return _("{command}: which command?", command=where)
+    return told(said[:1].lower() + said[1:].replace("a valid int range", "a whole number"))
+
+
+def told(complaint: str) -> str:
+    """A complaint in the user's language; as it stands if it is none that is expected."""
+    for template in COMPLAINTS:
+        if match := re.fullmatch(_pattern(template), complaint, re.DOTALL):
+            return _(template, **match.groupdict())
+    return complaint
+
+
+def _pattern(template: str) -> str:
+    return re.sub(r"\\{(\w+)\\}", r"(?P<\1>.*)", re.escape(template))
 
 
 def _hint(said: str, where: str, names: str, arguments: Sequence[str]) -> str:
@@ -46,7 +75,7 @@ def _hint(said: str, where: str, names: str, arguments: Sequence[str]) -> str:
     if said.startswith("No such command") and where == "cogview" and _is_prompt(arguments[0]):
         return f"cogview gen {shlex.quote(arguments[0])}"
     if said.startswith("Got unexpected extra argument") and where == "cogview gen":
-        return 'a prompt is one argument, in quotes: cogview gen "一只 可爱的 小猫咪"'
+        return _('a prompt is one argument, in quotes: cogview gen "一只 可爱的 小猫咪"')
     return f"{where} --help"
 
 
@@ -57,9 +86,12 @@ def _is_prompt(word: str) -> bool:
 
 def _option_hint(where: str, option: str, near: Sequence[str]) -> str:
     if option in ELSEWHERE:
-        return f"use: {ELSEWHERE[option]}"
+        return _("use: {command}", command=ELSEWHERE[option])
     return _near(where, near) if near else f"{where} --help"
 
 
 def _near(where: str, words: Sequence[str]) -> str:
-    return "did you mean: " + ", or: ".join(f"{where} {word}" for word in words[:NEAREST])
+    first, *others = (f"{where} {word}" for word in words[:NEAREST])
+    if not others:
+        return _("did you mean: {first}", first=first)
+    return _("did you mean: {first}, or: {second}", first=first, second=others[0])

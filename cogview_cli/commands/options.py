@@ -9,6 +9,7 @@ import typer
 from cogview_cli.commands import complete
 from cogview_cli.config.kinds import to_text, to_toml
 from cogview_cli.config.settings import SETTINGS
+from cogview_cli.i18n import _
 
 # Options that are settings as well: the flag goes before all other places.
 SETTING_FLAGS = (
@@ -18,12 +19,12 @@ SETTING_FLAGS = (
 )  # fmt: skip
 
 # The headings of the help page.
-PICTURE = "Picture"
-PROMPTS = "Prompts"
-FILES = "Files and output"
-MONEY = "Money and account"
-SENDING = "Sending"
-MESSAGES = "Messages"
+PICTURE = _("Picture")
+PROMPTS = _("Prompts")
+FILES = _("Files and output")
+MONEY = _("Money and account")
+SENDING = _("Sending")
+MESSAGES = _("Messages")
 
 
 def about(name: str, text: str, default: str = "") -> str:
@@ -34,8 +35,14 @@ def about(name: str, text: str, default: str = "") -> str:
     setting = SETTINGS[name]
     if not default and setting.default is not None:
         default = to_text(to_toml(setting.default))
-    told = f"; default {default}" if default else ""
-    return f"{text} [env {setting.env[0]}{told}]"
+    if not default:
+        return _("{text} [env {variable}]", text=text, variable=setting.env[0])
+    return _(
+        "{text} [env {variable}; default {default}]",
+        text=text,
+        variable=setting.env[0],
+        default=default,
+    )
 
 
 Model = Annotated[
@@ -44,7 +51,7 @@ Model = Annotated[
         "--model",
         "-m",
         metavar="NAME",
-        help=about("model", "The model."),
+        help=about("model", _("The model.")),
         rich_help_panel=PICTURE,
         autocompletion=complete.model,
     ),
@@ -55,7 +62,7 @@ Size = Annotated[
         "--size",
         "-s",
         metavar="SIZE",
-        help=about("size", "1440x720, a ratio (16:9) or a name (wide). See: cogview sizes"),
+        help=about("size", _("1440x720, a ratio (16:9) or a name (wide). See: cogview sizes")),
         rich_help_panel=PICTURE,
         autocompletion=complete.size,
     ),
@@ -66,7 +73,7 @@ Quality = Annotated[
         "--quality",
         "-q",
         metavar="QUALITY",
-        help=about("quality", "hd or standard."),
+        help=about("quality", _("hd or standard.")),
         rich_help_panel=PICTURE,
         autocompletion=complete.quality,
     ),
@@ -78,7 +85,7 @@ Count = Annotated[
         "-n",
         min=1,
         metavar="N",
-        help="How many images; each is a request.",
+        help=_("How many images; each is a request."),
         rich_help_panel=PICTURE,
     ),
 ]
@@ -87,7 +94,7 @@ UserId = Annotated[
     typer.Option(
         "--user-id",
         metavar="ID",
-        help=about("user_id", "Your end user's id, 6-128 characters."),
+        help=about("user_id", _("Your end user's id, 6-128 characters.")),
         rich_help_panel=PICTURE,
     ),
 ]
@@ -95,7 +102,7 @@ Watermark = Annotated[
     bool | None,
     typer.Option(
         "--watermark/--no-watermark",
-        help=about("watermark", "The vendor's mark; off needs a signed waiver."),
+        help=about("watermark", _("The vendor's mark; off needs a signed waiver.")),
         rich_help_panel=PICTURE,
     ),
 ]
@@ -104,7 +111,7 @@ Format = Annotated[
     typer.Option(
         "--format",
         metavar="FORMAT",
-        help=about("format", "original (bytes as they came), png, jpeg or webp."),
+        help=about("format", _("original (bytes as they came), png, jpeg or webp.")),
         rich_help_panel=FILES,
         autocompletion=complete.choice("format"),
     ),
@@ -113,7 +120,7 @@ Sidecar = Annotated[
     bool | None,
     typer.Option(
         "--sidecar/--no-sidecar",
-        help=about("sidecar", "The .json file beside each image."),
+        help=about("sidecar", _("The .json file beside each image.")),
         rich_help_panel=FILES,
     ),
 ]
@@ -122,7 +129,7 @@ OnExists = Annotated[
     typer.Option(
         "--on-exists",
         metavar="WHAT",
-        help=about("on_exists", "rename (-2, -3…), skip, fail or overwrite."),
+        help=about("on_exists", _("rename (-2, -3…), skip, fail or overwrite.")),
         rich_help_panel=FILES,
         autocompletion=complete.choice("on_exists"),
     ),
@@ -132,7 +139,9 @@ OnUnknown = Annotated[
     typer.Option(
         "--on-unknown",
         metavar="WHAT",
-        help=about("on_unknown", "skip, or retry: ask again after a lost answer; may pay twice."),
+        help=about(
+            "on_unknown", _("skip, or retry: ask again after a lost answer; may pay twice.")
+        ),
         rich_help_panel=MONEY,
         autocompletion=complete.choice("on_unknown"),
     ),
@@ -142,7 +151,7 @@ MaxCost = Annotated[
     typer.Option(
         "--max-cost",
         metavar="CNY",
-        help=about("max_cost", "Never spend more CNY than this."),
+        help=about("max_cost", _("Never spend more CNY than this.")),
         rich_help_panel=MONEY,
     ),
 ]
@@ -150,24 +159,26 @@ DryRun = Annotated[
     bool,
     typer.Option(
         "--dry-run",
-        help="Check, print the requests and the price, send nothing.",
+        help=_("Check, print the requests and the price, send nothing."),
         rich_help_panel=MONEY,
     ),
 ]
 Json = Annotated[
     bool,
-    typer.Option("--json", help="One JSON object a line on stdout.", rich_help_panel=FILES),
+    typer.Option("--json", help=_("One JSON object a line on stdout."), rich_help_panel=FILES),
 ]
 Print0 = Annotated[
     bool,
-    typer.Option("--print0", help="End each path with NUL, for xargs -0.", rich_help_panel=FILES),
+    typer.Option(
+        "--print0", help=_("End each path with NUL, for xargs -0."), rich_help_panel=FILES
+    ),
 ]
 Tier = Annotated[
     str | None,
     typer.Option(
         "--tier",
         metavar="TIER",
-        help=about("tier", "V0 (5 at once), V1 (10), V2 (15) or V3 (20)."),
+        help=about("tier", _("V0 (5 at once), V1 (10), V2 (15) or V3 (20).")),
         rich_help_panel=MONEY,
         autocompletion=complete.tier,
     ),
@@ -178,7 +189,7 @@ Jobs = Annotated[
         "--jobs",
         min=1,
         metavar="N",
-        help=about("jobs", "Requests at once, instead of the tier's."),
+        help=about("jobs", _("Requests at once, instead of the tier's.")),
         rich_help_panel=SENDING,
     ),
 ]
@@ -187,7 +198,7 @@ Profile = Annotated[
     typer.Option(
         "--profile",
         metavar="NAME",
-        help=about("profile", "bigmodel, zai, or a table of the config."),
+        help=about("profile", _("bigmodel, zai, or a table of the config.")),
         rich_help_panel=MONEY,
         autocompletion=complete.profile,
     ),
@@ -197,7 +208,7 @@ BaseUrl = Annotated[
     typer.Option(
         "--base-url",
         metavar="URL",
-        help=about("base_url", "Where the API is."),
+        help=about("base_url", _("Where the API is.")),
         rich_help_panel=SENDING,
     ),
 ]
@@ -206,7 +217,7 @@ Timeout = Annotated[
     typer.Option(
         "--timeout",
         metavar="SECONDS",
-        help=about("timeout", "Seconds for one answer."),
+        help=about("timeout", _("Seconds for one answer.")),
         rich_help_panel=SENDING,
     ),
 ]
@@ -215,7 +226,7 @@ MaxWait = Annotated[
     typer.Option(
         "--max-wait",
         metavar="SECONDS",
-        help=about("max_wait", "Seconds to wait in all while throttled.", "twice --timeout"),
+        help=about("max_wait", _("Seconds to wait in all while throttled."), _("twice --timeout")),
         rich_help_panel=SENDING,
     ),
 ]
@@ -225,32 +236,32 @@ Retries = Annotated[
         "--retries",
         min=0,
         metavar="N",
-        help=about("retries", "Repeats of a request that cost nothing."),
+        help=about("retries", _("Repeats of a request that cost nothing.")),
         rich_help_panel=SENDING,
     ),
 ]
 NoValidate = Annotated[
     bool,
     typer.Option(
-        "--no-validate", help="Send what the local rules would refuse.", rich_help_panel=SENDING
+        "--no-validate", help=_("Send what the local rules would refuse."), rich_help_panel=SENDING
     ),
 ]
 Sandbox = Annotated[
     bool | None,
     typer.Option(
         "--sandbox",
-        help=about("sandbox", "Use a stand-in on this machine: no key, no network, no cost."),
+        help=about("sandbox", _("Use a stand-in on this machine: no key, no network, no cost.")),
         rich_help_panel=SENDING,
     ),
 ]
 Verbose = Annotated[
     bool,
-    typer.Option("--verbose", "-v", help="Say more on stderr.", rich_help_panel=MESSAGES),
+    typer.Option("--verbose", "-v", help=_("Say more on stderr."), rich_help_panel=MESSAGES),
 ]
 Debug = Annotated[
     bool,
-    typer.Option("--debug", help="Say even more; show tracebacks.", rich_help_panel=MESSAGES),
+    typer.Option("--debug", help=_("Say even more; show tracebacks."), rich_help_panel=MESSAGES),
 ]
 Quiet = Annotated[
-    bool, typer.Option("--quiet", help="Only errors on stderr.", rich_help_panel=MESSAGES)
+    bool, typer.Option("--quiet", help=_("Only errors on stderr."), rich_help_panel=MESSAGES)
 ]

@@ -10,6 +10,7 @@ import typer
 
 from cogview_cli import output
 from cogview_cli.commands import complete, options
+from cogview_cli.i18n import _
 from cogview_cli.outcome import Outcome, Problem, Summary
 
 
@@ -18,14 +19,14 @@ def recover(
         list[str] | None,
         typer.Argument(
             metavar="[ID]…",
-            help="Only these requests.",
+            help=_("Only these requests."),
             autocompletion=complete.unfinished_request,
         ),
     ] = None,
     out: Annotated[
         str | None,
         typer.Option(
-            "--output", "--out", "-o", metavar="DIR", help="Save into this folder instead."
+            "--output", "--out", "-o", metavar="DIR", help=_("Save into this folder instead.")
         ),
     ] = None,
     json: options.Json = False,
@@ -43,7 +44,7 @@ def recover(
     asyncio.run(_recover(set(ids or ()), out, summary, reporter))
     reporter.summary(summary)
     if not summary.counts and not quiet:
-        output.say("nothing to recover: every paid image is on disk")
+        output.say(_("nothing to recover: every paid image is on disk"))
     raise typer.Exit(int(summary.exit_code))
 
 
@@ -98,7 +99,7 @@ def lost_outcomes(entries: Iterable[Any]) -> list[Outcome]:
 
     problem = Problem(
         code="unknown",
-        message="outcome unknown, it may have been paid: the process ended before the answer",
+        message=_("outcome unknown, it may have been paid: the process ended before the answer"),
         exit_code=ExitCode.UNKNOWN,
         hint="cogview history --unknown",
     )

@@ -11,6 +11,7 @@ from typing import Any
 import typer
 
 from cogview_cli.app import root_command
+from cogview_cli.commands.help_page import walk
 from cogview_cli.output import write_data
 
 Row = tuple[str, str]
@@ -30,11 +31,10 @@ def options_reference() -> str:
     return "\n".join(parts)
 
 
-def walk(command: Any, path: str) -> Iterator[tuple[str, Any]]:
-    """Each command below `command`, itself included, with the words that call it."""
-    yield path, command
-    for name, child in getattr(command, "commands", {}).items():
-        yield from walk(child, f"{path} {name}")
+def shown_by_help() -> Iterator[str]:
+    """What commands say of themselves: translated when the tree is built, not where it stands."""
+    for _path, command in walk(root_command(), "cogview"):
+        yield command.help
 
 
 def _rows(command: Any, path: str) -> list[Row]:

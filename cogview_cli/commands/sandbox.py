@@ -10,47 +10,53 @@ import typer
 from cogview_cli import output
 from cogview_cli.commands import complete
 from cogview_cli.errors import MachineError, UsageError
+from cogview_cli.i18n import _
 from cogview_cli.models import TIER_SLOTS
 from cogview_cli.sandbox.faults import FAULTS
 
 _NAMES = ", ".join(sorted(FAULTS))
-EPILOG = (
+EPILOG = _(
     "A prompt with sandbox:NAME provokes a fault, sandbox:NAMExK only the first K times,"
     " such as 'a cat sandbox:1302x2'. NAME is any code of the vendor (1301, 1302, 1113, 500 …)"
-    f" or one of: {_NAMES}."
+    " or one of: {names}.",
+    names=_NAMES,
 )
 
 
 def sandbox(
     port: Annotated[
-        int, typer.Option("--port", metavar="PORT", min=0, max=65535, help="0 takes a free one.")
+        int, typer.Option("--port", metavar="PORT", min=0, max=65535, help=_("0 takes a free one."))
     ] = 8421,
     tier: Annotated[
         str,
         typer.Option(
             "--tier",
             metavar="TIER",
-            help="V0 (5 at once), V1 (10), V2 (15), V3 (20).",
+            help=_("V0 (5 at once), V1 (10), V2 (15), V3 (20)."),
             autocompletion=complete.tier,
         ),
     ] = "V0",
     latency: Annotated[
         str,
-        typer.Option("--latency", metavar="SECONDS", help="Seconds a picture takes: 5-10, or 2."),
+        typer.Option(
+            "--latency", metavar="SECONDS", help=_("Seconds a picture takes: 5-10, or 2.")
+        ),
     ] = "0",
     hd_latency: Annotated[
         str | None,
         typer.Option(
-            "--hd-latency", metavar="SECONDS", help="The same for quality hd. [default: --latency]"
+            "--hd-latency",
+            metavar="SECONDS",
+            help=_("The same for quality hd. [default: --latency]"),
         ),
     ] = None,
     download_latency: Annotated[
         str,
         typer.Option(
-            "--download-latency", metavar="SECONDS", help="Seconds before a picture is served."
+            "--download-latency", metavar="SECONDS", help=_("Seconds before a picture is served.")
         ),
     ] = "0",
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print only the base URL.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help=_("Print only the base URL."))] = False,
 ) -> None:
     """Run a stand-in of the API on 127.0.0.1 until Ctrl-C: no key, no network, no cost."""
     import asyncio
@@ -58,7 +64,10 @@ def sandbox(
     from cogview_cli.sandbox.server import Sandbox
 
     if tier.upper() not in TIER_SLOTS:
-        raise UsageError(f"tier '{tier}' is unknown", hint=f"use one of: {', '.join(TIER_SLOTS)}")
+        raise UsageError(
+            _("tier '{tier}' is unknown", tier=tier),
+            hint=_("use one of: {names}", names=", ".join(TIER_SLOTS)),
+        )
     server = Sandbox(
         port=port,
         tier=tier.upper(),
@@ -73,7 +82,9 @@ def _range(text: str) -> tuple[float, float]:
     """`5-10` or `2` as least and most seconds."""
     match = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]+)?)\s*(?:-\s*([0-9]+(?:\.[0-9]+)?))?\s*", text)
     if not match or float(match[2] or match[1]) < float(match[1]):
-        raise UsageError(f"'{text}' is not a range of seconds", hint="give 5-10, or 2")
+        raise UsageError(
+            _("'{text}' is not a range of seconds", text=text), hint=_("give 5-10, or 2")
+        )
     return float(match[1]), float(match[2] or match[1])
 
 
@@ -94,15 +105,17 @@ async def _serve(server: object, quiet: bool) -> None:
         await server.start()
     except OSError as error:
         raise MachineError(
-            f"cannot listen: {error.strerror or error}", hint="--port 0 takes a free port"
+            _("cannot listen: {why}", why=error.strerror or error),
+            hint=_("--port 0 takes a free port"),
         ) from None
     try:
         output.write_line(server.base_url)
         if not quiet:
-            output.say(f"try: COGVIEW_API_KEY=any cogview gen '猫' --base-url {server.base_url}")
-            output.say(f"books: {server.origin}/sandbox/books   stop: Ctrl-C")
+            command = f"COGVIEW_API_KEY=any cogview gen '猫' --base-url {server.base_url}"
+            output.say(_("try: {command}", command=command))
+            output.say(_("books: {url}   stop: Ctrl-C", url=f"{server.origin}/sandbox/books"))
         await stop.wait()
     finally:
         await server.stop()
     if not quiet:
-        output.say(f"booked: {server.books.cost} CNY")
+        output.say(_("booked: {cost} CNY", cost=server.books.cost))

@@ -10,7 +10,15 @@ from cogview_cli import models, output
 from cogview_cli.commands import complete
 from cogview_cli.config.settings import load
 from cogview_cli.errors import UsageError
+from cogview_cli.i18n import _
 from cogview_cli.models import ModelRules, Size
+
+EPILOG = "\b\n" + _("""\
+Examples:
+  cogview sizes                     every model's preset sizes
+  cogview sizes 16:9 -m glm-image   the legal size for a ratio
+  cogview sizes 1600x900            is it legal, and which one is next to it
+""")
 
 
 def sizes(
@@ -18,7 +26,7 @@ def sizes(
         str | None,
         typer.Argument(
             metavar="[WxH|RATIO]",
-            help="A size to check, or a ratio such as 16:9.",
+            help=_("A size to check, or a ratio such as 16:9."),
             autocompletion=complete.size,
         ),
     ] = None,
@@ -28,11 +36,11 @@ def sizes(
             "--model",
             "-m",
             metavar="NAME",
-            help="Only this model.",
+            help=_("Only this model."),
             autocompletion=complete.model,
         ),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    json: Annotated[bool, typer.Option("--json", help=_("One JSON object a line."))] = False,
 ) -> None:
     """List the sizes each model takes; check one; find one for a ratio."""
     if what is None:
@@ -54,7 +62,8 @@ def _one(model: str | None) -> ModelRules:
     rules = models.rules_for(name)
     if rules is None:
         raise UsageError(
-            f"model '{name}' is unknown here", hint=f"known: {', '.join(models.MODELS)}"
+            _("model '{name}' is unknown here", name=name),
+            hint=_("known: {names}", names=", ".join(models.MODELS)),
         )
     return rules
 
@@ -84,9 +93,10 @@ def _list(chosen: list[ModelRules], json: bool) -> None:
 
 
 def _heading(rules: ModelRules) -> str:
-    quality = ", ".join(rules.qualities) or "not accepted"
-    retired = "  retired" if rules.retired else ""
-    return f"{rules.name}  quality {quality}  {rules.price} {models.CURRENCY}{retired}"
+    quality = ", ".join(rules.qualities) or _("not accepted")
+    price = f"{rules.price} {models.CURRENCY}"
+    line = _("{model}  quality {quality}  {price}", model=rules.name, quality=quality, price=price)
+    return _("{line}  retired", line=line) if rules.retired else line
 
 
 def _row(size: Size) -> str:
@@ -95,10 +105,20 @@ def _row(size: Size) -> str:
 
 def _custom(rules: ModelRules) -> str:
     if not rules.custom_sizes:
-        return "no other sizes"
+        return _("no other sizes")
     low, high = rules.side.start, rules.side.stop - 1
     power = rules.max_pixels.bit_length() - 1
-    return f"others: sides {low}-{high}, multiples of {rules.step}, at most 2^{power} pixels"
+    return _(
+        "others: sides {low}-{high}, multiples of {step}, at most 2^{power} pixels",
+        low=low,
+        high=high,
+        step=rules.step,
+        power=power,
+    )
+
+
+def _facts(size: Size) -> str:
+    return f"{size}  {size.ratio}  {size.pixels / 1e6:.2f} MP"
 
 
 def _check(rules: ModelRules, size: Size, json: bool) -> None:
@@ -108,11 +128,12 @@ def _check(rules: ModelRules, size: Size, json: bool) -> None:
         more = {"rule": fault, "nearest": str(nearest)} if fault else {}
         output.write_json({**_record(rules, size), "legal": fault is None, **more})
     elif not fault:
-        output.write_line(
-            f"{size}  {size.ratio}  {size.pixels / 1e6:.2f} MP  legal for {rules.name}"
-        )
+        output.write_line(_("{line}  legal for {model}", line=_facts(size), model=rules.name))
     if fault:
-        raise UsageError(f"size {size}: {fault}", hint=f"nearest legal size: --size {nearest}")
+        raise UsageError(
+            _("size {size}: {fault}", size=size, fault=fault),
+            hint=_("nearest legal size: --size {size}", size=nearest),
+        )
 
 
 def _find(rules: ModelRules, ratio: tuple[float, float], json: bool) -> None:

@@ -18,10 +18,11 @@ from urllib.parse import urlsplit
 
 from cogview_cli.config import store
 from cogview_cli.config.keys import resolve_key
-from cogview_cli.config.secret import SET_KEY_HINT, Secret
-from cogview_cli.config.settings import Settings, check_base_url
+from cogview_cli.config.secret import Secret
+from cogview_cli.config.settings import Settings, check_base_url, shown_origin
 from cogview_cli.errors import AccountError, CogviewError, MachineError, Temporary
 from cogview_cli.hosts import is_loopback
+from cogview_cli.i18n import _
 from cogview_cli.text import clean
 from cogview_cli.wire import Answer, ApiError, decode
 
@@ -35,9 +36,22 @@ CLOCK_SECONDS = 300
 _REFUSED_CODES = {"1000", "1001", "1002", "1003", "1004", "1005", "1220"}
 
 
+# What is looked at: as scripts read it, and as people do.
+SUBJECTS = {
+    "config file": _("config file"),
+    "output folder": _("output folder"),
+    "state folder": _("state folder"),
+    "base URL": _("base URL"),
+    "key": _("key"),
+    "network": _("network"),
+    "API": "API",
+    "clock": _("clock"),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of the report. `status` is ok, warn or fail; a fail has an error."""
+    """One line of the report, on one of SUBJECTS; ok, warn or fail. A fail has an error."""
 
     subject: str
     status: str
@@ -74,7 +88,8 @@ def run_checks(settings: Settings, environ: Mapping[str, str] | None = None) -> 
 
 
 def _config_finding(path: Path) -> Finding:
-    return _ok("config file", f"{path}" if path.exists() else f"{path} (none yet; not needed)")
+    missing = _("{path} (none yet; not needed)", path=path)
+    return _ok("config file", f"{path}" if path.exists() else missing)
 
 
 def output_folder(output: str | None) -> Path:
@@ -95,17 +110,26 @@ def _folder_finding(subject: str, folder: Path) -> Finding:
         with tempfile.TemporaryFile(dir=place):
             free = shutil.disk_usage(place).free
     except OSError as error:
-        why = f"{place}: no file can be made there: {error.strerror}"
-        return _fail(subject, MachineError(why, hint=f"look at it: ls -ld {place}"))
-    text = f"{folder}: writable, {free / 2**30:.1f} GiB free"
-    return _warn(subject, f"{text}, which is little") if free < LOW_SPACE else _ok(subject, text)
+        message = _("{place}: no file can be made there: {why}", place=place, why=error.strerror)
+        hint = _("look at it: ls -ld {place}", place=place)
+        return _fail(subject, MachineError(message, hint=hint))
+    return _space_finding(subject, folder, free)
+
+
+def _space_finding(subject: str, folder: Path, free: int) -> Finding:
+    gib = free / 2**30
+    if free >= LOW_SPACE:
+        text = _("{folder}: writable, {gib:.1f} GiB free", folder=folder, gib=gib)
+        return _ok(subject, text)
+    text = _("{folder}: writable, {gib:.1f} GiB free, which is little", folder=folder, gib=gib)
+    return _warn(subject, text)
 
 
 def _key_and_network(settings: Settings) -> Iterator[Finding]:
     key = None
     try:
         key = resolve_key(settings)
-        yield _ok("key", f"{key.masked()} from {key_source(settings)}")
+        yield _ok("key", _("{key} from {source}", key=key.masked(), source=key_source(settings)))
     except CogviewError as error:
         yield _fail("key", error)
     try:
@@ -113,16 +137,16 @@ def _key_and_network(settings: Settings) -> Iterator[Finding]:
     except CogviewError as error:
         yield _fail("network", error)
         return
-    yield _ok("network", f"{urlsplit(settings.base_url).netloc} answers")
+    yield _ok("network", _("{host} answers", host=urlsplit(settings.base_url).netloc))
     yield judge(settings.base_url, answer, key is not None)
     yield _clock_finding(answer.headers.get("date", ""))
 
 
 def key_source(settings: Settings) -> str:
     """Where the key comes from, as `config show --origin` names it."""
-    if settings.api_key is not None:
-        return settings.origins.get("api_key", "default")
-    return f"api_key_command ({settings.origins.get('api_key_command', 'default')})"
+    name = "api_key" if settings.api_key is not None else "api_key_command"
+    source = shown_origin(settings.origins.get(name, "default"))
+    return source if name == "api_key" else f"{name} ({source})"
 
 
 def probe(base_url: str, key: Secret | None) -> Answer:
@@ -179,20 +203,24 @@ def _network_error(base_url: str, error: Exception) -> CogviewError:
     host = urlsplit(base_url).netloc
     if _is_tls(error):
         return MachineError(
-            f"{host}: no safe connection: {clean(error)}",
-            hint="check the clock and the proxy; own CA: SSL_CERT_FILE=/path/ca.pem",
+            _("{host}: no safe connection: {why}", host=host, why=clean(error)),
+            hint=_("check the clock and the proxy; own CA: SSL_CERT_FILE=/path/ca.pem"),
         )
     if isinstance(error, httpx.ProxyError | ValueError | ImportError):
         return MachineError(
-            "the proxy of the environment cannot be used",
-            hint="check it: env | grep -i _proxy",
+            _("the proxy of the environment cannot be used"),
+            hint=_("check it: env | grep -i _proxy"),
         )
     if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol):
-        return MachineError(f"{host} is no address", hint="see: cogview config get base-url")
-    what = "did not answer in time" if isinstance(error, httpx.TimeoutException) else "not reached"
+        return MachineError(
+            _("{host} is no address", host=host), hint=_("see: cogview config get base-url")
+        )
+    why = clean(error) or type(error).__name__
+    late = _("{host}: did not answer in time: {why}", host=host, why=why)
+    away = _("{host}: not reached: {why}", host=host, why=why)
     return Temporary(
-        f"{host}: {what}: {clean(error) or type(error).__name__}",
-        hint="check the network, then: cogview config check",
+        late if isinstance(error, httpx.TimeoutException) else away,
+        hint=_("check the network, then: cogview config check"),
     )
 
 
@@ -214,12 +242,16 @@ def judge(base_url: str, answer: Answer, with_key: bool) -> Finding:
     if body is None or 300 <= answer.status < 400:
         return _fail("API", _not_the_api(base_url, answer))
     if not with_key:
-        return _warn("API", "answers, but there is no key to try")
+        return _warn("API", _("answers, but there is no key to try"))
     if isinstance(decoded, ApiError) and code:
-        return _ok("API", f"accepts the key (it answers {clean(code, 40)}, as it should)")
+        return _ok(
+            "API", _("accepts the key (it answers {code}, as it should)", code=clean(code, 40))
+        )
     if answer.status == 200 or _has_error(body):
-        return _ok("API", "accepts the key")
-    return _warn("API", f"answers {answer.status}, which tells nothing about the key")
+        return _ok("API", _("accepts the key"))
+    return _warn(
+        "API", _("answers {status}, which tells nothing about the key", status=answer.status)
+    )
 
 
 def _has_error(body: Any) -> bool:
@@ -228,20 +260,21 @@ def _has_error(body: Any) -> bool:
 
 def _refused(code: str, with_key: bool) -> Finding:
     if not with_key:
-        return _ok("API", "answers and asks for a key")
-    named = f" ({clean(code, 40)})" if code else ""
-    error = AccountError(f"the key is refused{named}", hint=f"{SET_KEY_HINT} with a valid key")
-    return _fail("API", error)
+        return _ok("API", _("answers and asks for a key"))
+    named = _("the key is refused ({code})", code=clean(code, 40))
+    hint = _("run: cogview config set api-key with a valid key")
+    return _fail("API", AccountError(named if code else _("the key is refused"), hint=hint))
 
 
 def _not_the_api(base_url: str, answer: Answer) -> CogviewError:
     if answer.status in (408, 429) or answer.status >= 500:
         return Temporary(
-            f"the server answers {answer.status}", hint="run again later: cogview config check"
+            _("the server answers {status}", status=answer.status),
+            hint=_("run again later: cogview config check"),
         )
     return MachineError(
-        f"{base_url}: this is not the API (it answers {answer.status})",
-        hint="run: cogview config set base-url https://open.bigmodel.cn/api/paas/v4",
+        _("{url}: this is not the API (it answers {status})", url=base_url, status=answer.status),
+        hint=_("run: cogview config set base-url https://open.bigmodel.cn/api/paas/v4"),
     )
 
 
@@ -257,8 +290,10 @@ def _clock_finding(date: str) -> Finding:
     try:
         away = time.time() - parsedate_to_datetime(date).timestamp()
     except (ValueError, TypeError, OverflowError):
-        return _ok("clock", "the server names no time to compare with")
+        return _ok("clock", _("the server names no time to compare with"))
     if abs(away) <= CLOCK_SECONDS:
-        return _ok("clock", "agrees with the server's")
-    word = "ahead of" if away > 0 else "behind"
-    return _warn("clock", f"{abs(away) / 60:.0f} minutes {word} the server's; set it right")
+        return _ok("clock", _("agrees with the server's"))
+    minutes = abs(away) / 60
+    ahead = _("{minutes:.0f} minutes ahead of the server's; set it right", minutes=minutes)
+    behind = _("{minutes:.0f} minutes behind the server's; set it right", minutes=minutes)
+    return _warn("clock", ahead if away > 0 else behind)

@@ -1,7 +1,8 @@
 """The kinds of value a setting can hold: how text becomes a value, and which TOML types fit.
 
 A parser raises ValueError with words that fit after the setting's name, such as
-`takes a whole number from 1`. It never repeats a value that may hold a secret.
+`takes a whole number from 1`, in the user's language. It never repeats a value that
+may hold a secret.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from urllib.parse import urlsplit
 
 from cogview_cli import models
 from cogview_cli.config.secret import Secret
+from cogview_cli.i18n import _
 
 MAX_SECONDS = 7 * 24 * 3600.0
 GENERATIONS_PATH = "/images/generations"
@@ -25,11 +27,16 @@ _NUMBER = re.compile(r"[0-9]{1,12}(\.[0-9]{1,12})?")
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of value: `parse` reads text, `types` are the TOML types taken in the file."""
+    """One kind of value: `parse` reads text, `types` are the TOML types taken in the file.
+
+    `words` say what it takes, in the user's language. A choice's are English, because
+    completion reads the values from them; `shown` are its words for people.
+    """
 
     parse: Callable[[str], object]
     types: tuple[type, ...]
     words: str
+    shown: str = ""
 
     def read(self, value: object) -> object:
         """The setting's value for a value from a TOML file or a flag."""
@@ -37,8 +44,12 @@ class Kind:
         if not isinstance(value, self.types) or (
             isinstance(value, bool) and bool not in self.types
         ):
-            raise ValueError(f"takes {self.words}")
+            raise _takes(self.shown or self.words)
         return self.parse(to_text(value))
+
+
+def _takes(words: str) -> ValueError:
+    return ValueError(_("takes {words}", words=words))
 
 
 def to_text(value: object) -> str:
@@ -66,16 +77,16 @@ def to_toml(value: object) -> str | int | float | bool:
 def _text(text: str) -> str:
     stripped = text.strip()
     if not stripped:
-        raise ValueError("takes text that is not blank")
+        raise ValueError(_("takes text that is not blank"))
     if any(ord(char) < 32 or 127 <= ord(char) < 160 for char in stripped):
-        raise ValueError("takes text without control characters")
+        raise ValueError(_("takes text without control characters"))
     return stripped
 
 
 def _bool(text: str) -> bool:
     word = text.strip().lower()
     if word not in _TRUE + _FALSE:
-        raise ValueError("takes true or false")
+        raise ValueError(_("takes true or false"))
     return word in _TRUE
 
 
@@ -86,11 +97,11 @@ def _number(text: str, rule: str) -> Decimal:
 
 
 def _money(text: str) -> Decimal:
-    return _number(text, "takes an amount in CNY, 0 or more, such as 5 or 0.60")
+    return _number(text, _("takes an amount in CNY, 0 or more, such as 5 or 0.60"))
 
 
 def _wait(text: str) -> float:
-    rule = f"takes seconds, 0 to {MAX_SECONDS:.0f}"
+    rule = _("takes seconds, 0 to {most:.0f}", most=MAX_SECONDS)
     seconds = float(_number(text, rule))
     if seconds > MAX_SECONDS:
         raise ValueError(rule)
@@ -98,7 +109,7 @@ def _wait(text: str) -> float:
 
 
 def _timeout(text: str) -> float:
-    rule = f"takes seconds, more than 0 and at most {MAX_SECONDS:.0f}"
+    rule = _("takes seconds, more than 0 and at most {most:.0f}", most=MAX_SECONDS)
     seconds = float(_number(text, rule))
     if not 0 < seconds <= MAX_SECONDS:
         raise ValueError(rule)
@@ -109,14 +120,14 @@ def _base_url(text: str) -> str:
     """The URL without a trailing slash and without the path that is added to it."""
     url = _text(text).rstrip("/").removesuffix(GENERATIONS_PATH).rstrip("/")
     if re.search(r"[\s\\]", url) or "?" in url or "#" in url:
-        raise ValueError("takes a URL without spaces, backslashes, '?' and '#'")
+        raise ValueError(_("takes a URL without spaces, backslashes, '?' and '#'"))
     parts = urlsplit(url)  # raises ValueError for a broken IPv6 address
     if parts.scheme.lower() not in ("http", "https") or not parts.hostname:
         raise ValueError(
-            "takes a URL that starts with https://, such as https://api.z.ai/api/paas/v4"
+            _("takes a URL that starts with https://, such as https://api.z.ai/api/paas/v4")
         )
     if parts.port == 0:  # raises ValueError above 65535
-        raise ValueError("takes a URL with a port from 1 to 65535")
+        raise ValueError(_("takes a URL with a port from 1 to 65535"))
     return url
 
 
@@ -124,23 +135,25 @@ def _size(text: str) -> str:
     size = _text(text)
     if not models.parse_size(size) and not models.parse_ratio(size):
         names = ", ".join(models.PRESET_NAMES)
-        raise ValueError(f"takes WIDTHxHEIGHT (1440x720), a ratio (16:9) or one of: {names}")
+        raise ValueError(
+            _("takes WIDTHxHEIGHT (1440x720), a ratio (16:9) or one of: {names}", names=names)
+        )
     return size
 
 
 def _user_id(text: str) -> str:
     if len(user_id := _text(text)) not in models.USER_ID_LENGTH:
-        raise ValueError("takes 6 to 128 characters")
+        raise ValueError(_("takes 6 to 128 characters"))
     return user_id
 
 
 def whole(least: int) -> Kind:
     """A whole number from `least`."""
-    rule = f"a whole number from {least}"
+    rule = _("a whole number from {least}", least=least)
 
     def parse(text: str) -> int:
         if not _WHOLE.fullmatch(text.strip()) or int(text) < least:
-            raise ValueError(f"takes {rule}")
+            raise _takes(rule)
         return int(text)
 
     return Kind(parse, (int,), rule)
@@ -149,23 +162,24 @@ def whole(least: int) -> Kind:
 def choice(*names: str) -> Kind:
     """One of `names`, in any letter case."""
     spelling = {name.lower(): name for name in names}
-    rule = f"one of: {', '.join(names)}"
+    listed = ", ".join(names)
+    rule = _("one of: {names}", names=listed)
 
     def parse(text: str) -> str:
         if text.strip().lower() not in spelling:
-            raise ValueError(f"takes {rule}")
+            raise _takes(rule)
         return spelling[text.strip().lower()]
 
-    return Kind(parse, (str,), rule)
+    return Kind(parse, (str,), f"one of: {listed}", rule)
 
 
-TEXT = Kind(_text, (str,), "text in quotes")
-BOOL = Kind(_bool, (bool,), "true or false, without quotes")
-MONEY = Kind(_money, (int, float, Decimal, str), "an amount in CNY")
-TIMEOUT = Kind(_timeout, (int, float, Decimal), "a number of seconds, without quotes")
-WAIT = Kind(_wait, (int, float, Decimal), "a number of seconds, without quotes")
-URL = Kind(_base_url, (str,), "a URL in quotes")
-SIZE = Kind(_size, (str,), 'text in quotes, such as "1440x720"')
-USER_ID = Kind(_user_id, (str,), "text in quotes")
+TEXT = Kind(_text, (str,), _("text in quotes"))
+BOOL = Kind(_bool, (bool,), _("true or false, without quotes"))
+MONEY = Kind(_money, (int, float, Decimal, str), _("an amount in CNY"))
+TIMEOUT = Kind(_timeout, (int, float, Decimal), _("a number of seconds, without quotes"))
+WAIT = Kind(_wait, (int, float, Decimal), _("a number of seconds, without quotes"))
+URL = Kind(_base_url, (str,), _("a URL in quotes"))
+SIZE = Kind(_size, (str,), _('text in quotes, such as "1440x720"'))
+USER_ID = Kind(_user_id, (str,), _("text in quotes"))
 # What a key may look like is judged when it is used: --sandbox and --dry-run need none.
-SECRET = Kind(Secret, (str,), "text in quotes")
+SECRET = Kind(Secret, (str,), _("text in quotes"))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from cogview_cli.errors import AccountError
+from cogview_cli.i18n import _
 
 _BLANKS = " \t\r\n"
 _QUOTES = "\"'`"
-SET_KEY_HINT = "run: cogview config set api-key"
 
 
 class Secret:
@@ -49,20 +49,27 @@ class Secret:
 
 
 def clean_key(text: str, source: str) -> Secret:
-    """The key without outer blanks; AccountError, never repeating it, if it cannot be one."""
+    """The key without outer blanks; AccountError, never repeating it, if it cannot be one.
+
+    `source`: where it comes from, in the user's language.
+    """
     key = text.strip(_BLANKS)
     if fault := _key_fault(key):
-        raise AccountError(f"the key from {source} {fault}", hint=SET_KEY_HINT)
+        raise AccountError(
+            _("the key from {source} {fault}", source=source, fault=fault),
+            hint=_("run: cogview config set api-key"),
+        )
     return Secret(key)
 
 
 def _key_fault(key: str) -> str:
+    """What is wrong, as it follows the words "the key"; empty for nothing."""
     if not key:
-        return "is empty"
+        return _("is empty")
     if any(char in _QUOTES for char in key):
-        return "has quotes in it; give it without them"
+        return _("has quotes in it; give it without them")
     if not key.isascii():
-        return "has characters outside ASCII"
+        return _("has characters outside ASCII")
     if any(char in _BLANKS for char in key):
-        return "has a blank or a line break in it"
-    return "" if key.isprintable() else "has control characters in it"
+        return _("has a blank or a line break in it")
+    return "" if key.isprintable() else _("has control characters in it")

@@ -22,6 +22,7 @@ from cogview_cli.config.kinds import Kind
 from cogview_cli.config.secret import Secret
 from cogview_cli.errors import CogviewError, MachineError, UsageError
 from cogview_cli.hosts import is_loopback
+from cogview_cli.i18n import _
 
 PROFILES: dict[str, dict[str, Any]] = {
     "bigmodel": {"base_url": "https://open.bigmodel.cn/api/paas/v4"},
@@ -128,7 +129,10 @@ class _Given:
         try:
             return self._parse(setting)
         except ValueError as error:
-            raise self.error(f"{self.where}: {setting.name} {error}", hint=self.hint) from None
+            raise self.error(
+                _("{where}: {name} {why}", where=self.where, name=setting.name, why=error),
+                hint=self.hint,
+            ) from None
 
     def _parse(self, setting: Setting) -> object:
         waived = self.error is UsageError and setting.vendor_rule
@@ -145,8 +149,22 @@ def find_setting(name: str) -> Setting:
     setting = SETTINGS.get(name.strip().lower().replace("-", "_"))
     if setting is None:
         names = ", ".join(item.option for item in SETTINGS.values())
-        raise UsageError(f"'{name}' is not a setting", hint=f"use one of: {names}")
+        raise UsageError(
+            _("'{name}' is not a setting", name=name), hint=_("use one of: {names}", names=names)
+        )
     return setting
+
+
+def shown_origin(origin: str) -> str:
+    """An entry of `Settings.origins` in the user's language; a path as it is."""
+    kind, _space, name = origin.partition(" ")
+    if kind == "flag":
+        return _("flag {name}", name=name)
+    if kind == "environment":
+        return _("environment {name}", name=name)
+    if kind == "profile":
+        return _("profile {name}", name=name)
+    return _("default") if origin == "default" else origin
 
 
 def load(flags: Mapping[str, object | None], environ: Mapping[str, str] | None = None) -> Settings:
@@ -184,7 +202,7 @@ def _flag_layer(flags: Mapping[str, object | None]) -> Layer:
         if value is not None:
             no = "no-" if value is False else ""
             flag = f"--{no}{SETTINGS[name].option}"
-            hint = f"cogview gen --help, under {flag}"
+            hint = _("cogview gen --help, under {flag}", flag=flag)
             layer[name] = _Given(value, f"flag {flag}", flag, UsageError, hint)
     return layer
 
@@ -193,7 +211,8 @@ def _environment_layer(environ: Mapping[str, str]) -> Layer:
     layer: Layer = {}
     for setting in SETTINGS.values():
         if variable := next((name for name in setting.env if environ.get(name)), None):
-            origin, hint = f"environment {variable}", f"fix it, or: unset {variable}"
+            origin = f"environment {variable}"
+            hint = _("fix it, or: unset {variable}", variable=variable)
             layer[setting.name] = _Given(environ[variable], origin, variable, hint=hint)
     return layer
 
@@ -203,7 +222,7 @@ def _file_layer(config: store.ConfigFile) -> Layer:
     top = {name: value for name, value in config.data.items() if name != "profiles"}
     profiles = config.data.get("profiles", {})
     if not isinstance(profiles, dict):
-        raise _file_error(config.where("profiles"), "profiles takes tables, [profiles.NAME]")
+        raise _file_error(config.where("profiles"), _("profiles takes tables, [profiles.NAME]"))
     for name in profiles:
         _profile_table(config, name)
     return _table_layer(config, top, None)
@@ -213,10 +232,10 @@ def _profile_table(config: store.ConfigFile, name: str) -> Layer:
     table = config.profiles.get(name, {})
     if not isinstance(table, dict):
         where = config.where(name, "profiles")
-        raise _file_error(where, f"profiles.{name} takes a table, [profiles.{name}]")
+        raise _file_error(where, _("profiles.{name} takes a table, [profiles.{name}]", name=name))
     if "profile" in table:
         raise _file_error(
-            config.where("profile", "profiles", name), "a profile cannot select a profile"
+            config.where("profile", "profiles", name), _("a profile cannot select a profile")
         )
     return _table_layer(config, table, name)
 
@@ -227,14 +246,17 @@ def _table_layer(config: store.ConfigFile, table: Mapping[str, Any], profile: st
     for name, value in table.items():
         where = config.where(name, *(() if profile is None else ("profiles", profile)))
         if name not in SETTINGS:
-            raise _file_error(where, f"unknown setting '{name}'")
-        layer[name] = _Given(value, origin, where, hint=f"edit {where}", typed=True)
+            raise _file_error(where, _("unknown setting '{name}'", name=name))
+        hint = _("edit {where}", where=where)
+        layer[name] = _Given(value, origin, where, hint=hint, typed=True)
         layer[name].read(SETTINGS[name])
     return layer
 
 
 def _file_error(where: str, why: str) -> MachineError:
-    return MachineError(f"{where}: {why}", hint=f"edit {where}")
+    return MachineError(
+        _("{where}: {why}", where=where, why=why), hint=_("edit {where}", where=where)
+    )
 
 
 def _profile_layer(config: store.ConfigFile, layers: list[Layer]) -> Layer:
@@ -246,7 +268,8 @@ def _profile_layer(config: store.ConfigFile, layers: list[Layer]) -> Layer:
     known = known_profiles(config)
     if name not in known:
         raise chosen.error(
-            f"{chosen.where}: there is no profile '{name}'", hint=f"known: {', '.join(known)}"
+            _("{where}: there is no profile '{name}'", where=chosen.where, name=name),
+            hint=_("known: {names}", names=", ".join(known)),
         )
     built_in = PROFILES.get(name, {}).items()
     base = {key: _Given(value, f"profile {name}", f"profile {name}") for key, value in built_in}
@@ -263,13 +286,13 @@ def check_base_url(url: str) -> None:
     parts = urlsplit(url)
     if parts.username is not None or parts.password is not None:
         raise MachineError(
-            "the base URL has a user name or password in it",
-            hint="take them out: --base-url https://HOST/PATH",
+            _("the base URL has a user name or password in it"),
+            hint=_("take them out: --base-url https://HOST/PATH"),
         )
     if parts.scheme == "https" and parts.hostname:
         return
     if parts.scheme != "http" or not is_loopback(parts.hostname or ""):
         raise MachineError(
-            f"the key is not sent to {url}: it goes to https, or to this machine, only",
-            hint=f"use --base-url https://{parts.netloc or 'HOST'}{parts.path}",
+            _("the key is not sent to {url}: it goes to https, or to this machine, only", url=url),
+            hint=_("use --base-url {url}", url=f"https://{parts.netloc or 'HOST'}{parts.path}"),
         )

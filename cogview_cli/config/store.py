@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from cogview_cli.errors import MachineError
 from cogview_cli.files import replace_whole
+from cogview_cli.i18n import _
 
 if TYPE_CHECKING:
     from tomlkit import TOMLDocument
@@ -45,8 +46,11 @@ def _folder(variable: str, function: str, environ: Mapping[str, str] | None) -> 
     if folder.startswith("~"):
         # No HOME and no entry in the user database: there is no home to speak of.
         raise MachineError(
-            "your home folder is unknown: HOME is not set",
-            hint=f"set {variable} to a folder of your own, such as {variable}=/tmp/cogview",
+            _("your home folder is unknown: HOME is not set"),
+            hint=_(
+                "set {variable} to a folder of your own, such as {variable}=/tmp/cogview",
+                variable=variable,
+            ),
         )
     return Path(os.path.abspath(folder))
 
@@ -98,7 +102,8 @@ def read(environ: Mapping[str, str] | None = None) -> ConfigFile:
         return ConfigFile(path)
     except OSError as error:
         raise MachineError(
-            f"{path}: cannot be read: {error.strerror}", hint=f"try: chmod 600 {path}"
+            _("{path}: cannot be read: {why}", path=path, why=error.strerror),
+            hint=_("try: chmod 600 {path}", path=path),
         ) from error
     config = _parse(path, content)
     _check_exposure(config, status)
@@ -111,7 +116,10 @@ def _read_bytes(path: Path) -> tuple[bytes, os.stat_result]:
     with open(handle, "rb") as file:
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_CONFIG_BYTES:
-            raise MachineError(f"{path}: is not a config file", hint=f"look at it: ls -l {path}")
+            raise MachineError(
+                _("{path}: is not a config file", path=path),
+                hint=_("look at it: ls -l {path}", path=path),
+            )
         return file.read(), status
 
 
@@ -120,14 +128,14 @@ def _parse(path: Path, content: bytes) -> ConfigFile:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise _broken(path, line, "is not UTF-8") from None
+        raise _broken(path, line, _("is not UTF-8")) from None
     text = text.replace("\r\n", "\n")
     try:
         return ConfigFile(path, text, tomllib.loads(text, parse_float=Decimal))
     except tomllib.TOMLDecodeError as error:
         raise _broken(path, _line_of(str(error), text), _reason(str(error))) from None
     except (RecursionError, ValueError, ArithmeticError):
-        raise _broken(path, 1, "cannot be read as TOML") from None
+        raise _broken(path, 1, _("cannot be read as TOML")) from None
 
 
 def _line_of(message: str, text: str) -> int:
@@ -136,11 +144,14 @@ def _line_of(message: str, text: str) -> int:
 
 
 def _reason(message: str) -> str:
-    return "broken TOML: " + message.split(" (at ")[0].replace("\n", " ")
+    return _("broken TOML: {why}", why=message.split(" (at ")[0].replace("\n", " "))
 
 
 def _broken(path: Path, line: int, why: str) -> MachineError:
-    return MachineError(f"{path}:{line}: {why}", hint=f"edit line {line} of {path}")
+    return MachineError(
+        _("{where}: {why}", where=f"{path}:{line}", why=why),
+        hint=_("edit line {line} of {path}", line=line, path=path),
+    )
 
 
 def _tables(data: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -159,20 +170,31 @@ def _check_exposure(config: ConfigFile, status: os.stat_result) -> None:
         return
     key, command = _holds(config.data, "api_key"), _holds(config.data, "api_key_command")
     if key and config.path.is_symlink():
-        raise _exposed(config.path, "is a symbolic link")
+        raise _linked(config.path)
     if (key or command) and status.st_uid != os.geteuid():
-        raise _exposed(config.path, "belongs to another user")
+        raise _foreign(config.path)
     if (key and status.st_mode & 0o077) or (command and status.st_mode & 0o022):
-        raise _exposed(config.path, "is open to other users")
+        raise _open_to_others(config.path)
 
 
-def _exposed(path: Path, why: str) -> MachineError:
-    hints = {
-        "is a symbolic link": f"put the file itself there, then: chmod 600 {path}",
-        "belongs to another user": f"make it yours: chown $(id -u) {path}; chmod 600 {path}",
-    }
+def _linked(path: Path) -> MachineError:
     return MachineError(
-        f"{path} holds a key and {why}", hint=hints.get(why, f"run: chmod 600 {path}")
+        _("{path} holds a key and is a symbolic link", path=path),
+        hint=_("put the file itself there, then: chmod 600 {path}", path=path),
+    )
+
+
+def _foreign(path: Path) -> MachineError:
+    return MachineError(
+        _("{path} holds a key and belongs to another user", path=path),
+        hint=_("make it yours: chown $(id -u) {path}; chmod 600 {path}", path=path),
+    )
+
+
+def _open_to_others(path: Path) -> MachineError:
+    return MachineError(
+        _("{path} holds a key and is open to other users", path=path),
+        hint=_("run: chmod 600 {path}", path=path),
     )
 
 
@@ -184,13 +206,13 @@ def edit(change: Callable[[TOMLDocument], None], environ: Mapping[str, str] | No
     document = tomlkit.parse(config.text)
     change(document)
     if _holds(document, "api_key") and config.path.is_symlink():
-        raise _exposed(config.path, "is a symbolic link")
+        raise _linked(config.path)
     try:
         _replace(config.path, tomlkit.dumps(document))
     except OSError as error:
         raise MachineError(
-            f"{config.path}: cannot be written: {error.strerror}",
-            hint=f"check the folder: ls -ld {config.path.parent}",
+            _("{path}: cannot be written: {why}", path=config.path, why=error.strerror),
+            hint=_("check the folder: ls -ld {folder}", folder=config.path.parent),
         ) from error
     return config.path
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cogview_cli.errors import UsageError
+from cogview_cli.i18n import _
 
 SIDE_LIMIT = 10_000
 PICTURES_LIMIT = 200
@@ -48,9 +49,13 @@ class Grid:
         if self.size(self.columns)[0] > SIDE_LIMIT:
             most = (SIDE_LIMIT - self.gap) // (self.thumb + self.gap)
             raise UsageError(
-                f"a sheet of {self.columns} columns of {self.thumb} px is wider than"
-                f" {SIDE_LIMIT} px",
-                hint=f"--columns {most} or a smaller --thumb",
+                _(
+                    "a sheet of {columns} columns of {thumb} px is wider than {limit} px",
+                    columns=self.columns,
+                    thumb=self.thumb,
+                    limit=SIDE_LIMIT,
+                ),
+                hint=_("--columns {most} or a smaller --thumb", most=most),
             )
 
     def size(self, pictures: int) -> tuple[int, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from cogview_cli.errors import MachineError
+from cogview_cli.i18n import _
 from cogview_cli.text import clean
 
 GENERATOR = "cogview-cli gallery"
@@ -16,8 +17,7 @@ _END_BYTES = 2048
 
 def is_our_page(path: Path) -> bool:
     """Whether the file at `path` is a page of ours."""
-    head, _ = _ends(path)
-    return PAGE_MARK in head
+    return PAGE_MARK in _ends(path)[0]
 
 
 def is_our_sheet(path: Path) -> bool:
@@ -42,6 +42,6 @@ def check_free(path: Path, *, ours: bool, flag: str) -> None:
     """Raises MachineError if something that is not ours is at `path`."""
     if path.is_dir() or (path.exists() and not ours):
         raise MachineError(
-            f"'{clean(path)}' is there already, and cogview did not write it",
-            hint=f"{flag} ANOTHER-FILE, or --force to overwrite it",
+            _("'{path}' is there already, and cogview did not write it", path=clean(path)),
+            hint=_("{flag} ANOTHER-FILE, or --force to overwrite it", flag=flag),
         )

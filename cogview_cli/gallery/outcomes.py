@@ -11,6 +11,8 @@ from cogview_cli.codes import CODES, Kind
 from cogview_cli.config.store import state_dir
 from cogview_cli.gallery.items import Cost, Item, Level
 from cogview_cli.gallery.scan import levels
+from cogview_cli.i18n import _
+from cogview_cli.stored import told
 
 if TYPE_CHECKING:
     from cogview_cli.ledger import Entry
@@ -84,9 +86,9 @@ def _cost(row: Entry) -> Cost | None:
 
 
 def _words(row: Entry) -> str:
-    """The server's own words, or what the code means."""
-    meaning = CODES[row.code].meaning if row.code in CODES else ""
-    return row.message or meaning
+    """The server's own words or ours, or what the code means."""
+    meaning = _(CODES[row.code].meaning) if row.code in CODES else ""
+    return told(row.message or "") or meaning
 
 
 def _filters(row: Entry) -> tuple[Level, ...]:

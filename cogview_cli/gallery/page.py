@@ -37,9 +37,9 @@ class Place:
     page_folder: Path
 
 
-def build(items: Sequence[Item], place: Place, title: str) -> str:
-    """The whole page."""
-    labels = CHINESE if mostly_chinese(items) else ENGLISH
+def build(items: Sequence[Item], place: Place, title: str, *, chinese: bool = False) -> str:
+    """The whole page; its own words are Chinese if asked, or if most of the prompts are."""
+    labels = CHINESE if chinese or mostly_chinese(items) else ENGLISH
     cards = [_card(item, place, labels) for item in items]
     style, script = _asset("page.css") + _ratio_rules(items), _asset("page.js")
     return f"""<!doctype html>

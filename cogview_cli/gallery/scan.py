@@ -14,6 +14,7 @@ from typing import Any
 from cogview_cli.errors import MachineError, UsageError
 from cogview_cli.gallery.items import SAVED, Cost, Item, Level, Picture
 from cogview_cli.gallery.ours import is_our_sheet
+from cogview_cli.i18n import _
 from cogview_cli.names import IMAGE_SUFFIXES
 
 SIDECAR_BYTES = 4 * 2**20
@@ -59,11 +60,13 @@ def _check(folder: Path) -> None:
         os.scandir(folder).close()
     except (FileNotFoundError, NotADirectoryError):
         raise UsageError(
-            f"'{folder}' is not a folder", hint="give the folder of the pictures: cogview gallery ."
+            _("'{folder}' is not a folder", folder=folder),
+            hint=_("give the folder of the pictures: cogview gallery ."),
         ) from None
     except OSError as error:
         raise MachineError(
-            f"cannot read the folder '{folder}': {error.strerror}", hint="check its permissions"
+            _("cannot read the folder '{folder}': {why}", folder=folder, why=error.strerror),
+            hint=_("check its permissions"),
         ) from None
 
 

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cogview_cli.errors import MachineError
+from cogview_cli.i18n import _
 
 SCHEMA_VERSION = 1
 BUSY_SECONDS = 60.0
@@ -67,17 +68,24 @@ class LedgerFile:
         try:
             yield
         except sqlite3.OperationalError as error:
-            hint = "free some space or check the folder's permissions; nothing is sent without it"
-            raise MachineError(f"the ledger '{self.path}': {error}", hint=hint) from error
-        except sqlite3.DatabaseError as error:
-            hint = f"move it aside, then run again: mv '{self.path}' '{self.path}.broken'"
             raise MachineError(
-                f"the ledger '{self.path}' is damaged: {error}", hint=hint
+                _("the ledger '{path}': {why}", path=self.path, why=error),
+                hint=_(
+                    "free some space or check the folder's permissions; nothing is sent without it"
+                ),
+            ) from error
+        except sqlite3.DatabaseError as error:
+            raise MachineError(
+                _("the ledger '{path}' is damaged: {why}", path=self.path, why=error),
+                hint=_(
+                    "move it aside, then run again: mv '{path}' '{path}.broken'", path=self.path
+                ),
             ) from error
         except OSError as error:
-            hint = "set COGVIEW_STATE_DIR to a folder that can be written"
+            why = error.strerror or error
             raise MachineError(
-                f"the state folder '{self.folder}': {error.strerror or error}", hint=hint
+                _("the state folder '{path}': {why}", path=self.folder, why=why),
+                hint=_("set COGVIEW_STATE_DIR to a folder that can be written"),
             ) from error
 
     @contextmanager
@@ -94,7 +102,7 @@ class LedgerFile:
             try:
                 yield self._db
                 if not self._db.in_transaction:  # a full disk makes SQLite undo it by itself
-                    raise sqlite3.OperationalError("the transaction was undone")
+                    raise sqlite3.OperationalError(_("the transaction was undone"))
                 self._db.commit()
             except BaseException:
                 # A commit can fail too; left open, it would block every later write.
@@ -126,7 +134,8 @@ def _migrate(db: sqlite3.Connection) -> None:
     if version > SCHEMA_VERSION:
         db.rollback()
         raise MachineError(
-            "the ledger was written by a newer cogview", hint="upgrade cogview, then run it again"
+            _("the ledger was written by a newer cogview"),
+            hint=_("upgrade cogview, then run it again"),
         )
     if version == 0:
         for statement in filter(str.strip, _SCHEMA.split(";")):

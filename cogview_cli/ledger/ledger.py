@@ -195,7 +195,7 @@ class Ledger:
             rows = db.execute(
                 "SELECT id, answer FROM requests"
                 " WHERE expires > 0 AND expires < ? AND answer IS NOT NULL"
-                " AND state IN ('saved', 'expired') LIMIT 1000",
+                " AND +state IN ('saved', 'expired') LIMIT 1000",
                 (self._clock(),),
             ).fetchall()
             for row in rows:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from cogview_cli.errors import UsageError
+from cogview_cli.i18n import _
 from cogview_cli.text import clean
 
 _CHUNK = 2**20
@@ -32,6 +33,14 @@ class Encoding:
     shown: str
 
 
+class Misfit(UsageError):
+    """Bytes that no encoding of ours has; `why` says it without the file's name."""
+
+    def __init__(self, file: str, why: str) -> None:
+        super().__init__(f"'{clean(file)}' {why}", hint=_("save it as UTF-8"))
+        self.why = why
+
+
 def detect_encoding(stream: BinaryIO, file: str) -> Encoding:
     """By its mark, else UTF-16 by its zero bytes, else UTF-8, else GB18030.
 
@@ -45,8 +54,8 @@ def detect_encoding(stream: BinaryIO, file: str) -> Encoding:
     if found.codec == "utf-8" and not _broken_utf8(stream, offset):
         if _first_misfit(stream, "gb18030") is None:
             return Encoding("gb18030", "GB18030")
-        raise _misfit(stream, file, offset, "neither UTF-8 nor GB18030")
-    raise _misfit(stream, file, offset, f"not {found.shown or 'UTF-8'}")
+        raise _misfit(stream, file, offset, _("neither UTF-8 nor GB18030"))
+    raise _misfit(stream, file, offset, _("not {encoding}", encoding=found.shown or "UTF-8"))
 
 
 def _guess(head: bytes) -> Encoding:
@@ -107,11 +116,11 @@ def _broken_utf8(stream: BinaryIO, offset: int) -> bool:
     return sum(char >= _THREE_BYTES for char in before) >= _CLEARLY_UTF8
 
 
-def _misfit(stream: BinaryIO, file: str, offset: int, what: str) -> UsageError:
+def _misfit(stream: BinaryIO, file: str, offset: int, what: str) -> Misfit:
     stream.seek(offset)
     byte = stream.read(1)
-    shown = f"byte 0x{byte[0]:02x}" if byte else "it ends inside a character"
-    return UsageError(
-        f"'{clean(file)}' is {what}: {shown} at offset {offset}",
-        hint="save it as UTF-8",
-    )
+    if byte:
+        found = _("byte 0x{byte:02x} at offset {offset}", byte=byte[0], offset=offset)
+    else:
+        found = _("it ends inside a character at offset {offset}", offset=offset)
+    return Misfit(file, _("is {what}: {found}", what=what, found=found))

@@ -9,7 +9,8 @@ from io import BytesIO
 from pathlib import Path
 
 from cogview_cli.errors import UsageError
-from cogview_cli.sources.encoding import detect_encoding
+from cogview_cli.i18n import _
+from cogview_cli.sources.encoding import Misfit, detect_encoding
 from cogview_cli.sources.lines import LINE_LIMIT, TOO_LONG
 from cogview_cli.sources.record import Bad, Fault, Record
 from cogview_cli.sources.rows import Rows
@@ -45,10 +46,11 @@ def prompt_files(folder: str) -> list[str]:
 
 def _no_prompts(folder: str, names: list[str]) -> UsageError:
     lists = [suffix for suffix in _LIST_SUFFIXES if any(n.lower().endswith(suffix) for n in names)]
-    hint = "give a folder of .txt files, one prompt each"
+    hint = _("give a folder of .txt files, one prompt each")
     if lists:
-        hint = f"for its lists of prompts: cogview batch {clean(folder).rstrip('/')}/*{lists[0]}"
-    return UsageError(f"no prompt files in the folder '{clean(folder)}'", hint=hint)
+        these = f"{clean(folder).rstrip('/')}/*{lists[0]}"
+        hint = _("for its lists of prompts: cogview batch {files}", files=these)
+    return UsageError(_("no prompt files in the folder '{path}'", path=clean(folder)), hint=hint)
 
 
 def read_prompt_file(path: str, rows: Rows) -> Record | Bad:
@@ -60,23 +62,23 @@ def read_prompt_file(path: str, rows: Rows) -> Record | Bad:
             data = stream.read(LINE_LIMIT + 1)
         return rows.text(1, _prompt(data), id=stem)
     except UnicodeEncodeError:
-        return rows.bad(1, "the name of the file is not UTF-8")
-    except (Fault, OSError) as error:
-        return rows.bad(
-            1, error if isinstance(error, Fault) else f"cannot be read: {error.strerror}"
-        )
+        return rows.bad(1, _("the name of the file is not UTF-8"))
+    except Fault as fault:
+        return rows.bad(1, fault)
+    except OSError as error:
+        return rows.bad(1, _("cannot be read: {reason}", reason=_(str(error.strerror))))
 
 
 def _prompt(data: bytes) -> str:
     if len(data) > LINE_LIMIT:
-        raise Fault(TOO_LONG)
+        raise Fault(_(TOO_LONG))
     try:
         text = data.decode(detect_encoding(BytesIO(data), "").codec)
-    except UsageError as error:
-        raise Fault(error.message.removeprefix("'' ")) from None
+    except Misfit as error:
+        raise Fault(error.why) from None
     prompt = text.replace("\r\n", "\n").strip()
     if not prompt:
-        raise Fault("the prompt is empty")
+        raise Fault(_("the prompt is empty"))
     return prompt
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any, TextIO
 
 from cogview_cli.errors import UsageError
+from cogview_cli.i18n import _
 from cogview_cli.sources.columns import normal
 from cogview_cli.sources.json_lines import element_record, unwrapped
 from cogview_cli.sources.record import Bad, Fault, Record
@@ -17,7 +18,6 @@ from cogview_cli.text import clean
 
 DOCUMENT_LIMIT = 256 * 2**20
 _ARRAY_NAMES = ("jobs", "items", "prompts", "data")
-_CHECK = "check the file; for one object a line: --input-format jsonl"
 _BLANK = re.compile(r"[ \t\n\r]*")
 
 
@@ -31,7 +31,7 @@ def read_json(stream: TextIO, rows: Rows) -> Iterator[Record | Bad]:
     try:
         value = StrictJson().decode(text)
     except Fault as fault:
-        raise UsageError(f"'{clean(rows.file)}': {fault}", hint=_CHECK) from None
+        raise _unusable(rows.file, str(fault)) from None
     yield from document_records(value, rows)
 
 
@@ -42,8 +42,8 @@ def document_records(value: Any, rows: Rows) -> Iterator[Record | Bad]:
         elements = _prompts_in(value, rows)
     if elements is None:
         raise UsageError(
-            f"'{clean(rows.file)}' holds no list of prompts",
-            hint="expected: a list of strings or objects, alone or under 'prompts'",
+            _("'{path}' holds no list of prompts", path=clean(rows.file)),
+            hint=_("expected: a list of strings or objects, alone or under 'prompts'"),
         )
     for number, element in enumerate(elements, 1):
         yield element_record(number, element, rows)
@@ -87,7 +87,7 @@ def _elements(text: str, start: int, parser: StrictJson, file: str) -> Iterator[
             raise _invalid(file, error) from None
         except RecursionError:
             raise UsageError(
-                f"'{clean(file)}' is nested too deeply", hint="check the file"
+                _("'{path}' is nested too deeply", path=clean(file)), hint=_("check the file")
             ) from None
         yield position, value
         position = _after_blanks(text, end)
@@ -107,7 +107,11 @@ def _after_blanks(text: str, position: int) -> int:
 
 
 def _invalid(file: str, error: json.JSONDecodeError) -> UsageError:
+    return _unusable(file, _("not valid JSON: {reason}", reason=plain_words(error)))
+
+
+def _unusable(file: str, why: str) -> UsageError:
     return UsageError(
-        f"'{clean(file)}': not valid JSON: {plain_words(error)}",
-        hint=_CHECK,
+        _("'{path}': {reason}", path=clean(file), reason=why),
+        hint=_("check the file; for one object a line: --input-format jsonl"),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, TextIO
 
+from cogview_cli.i18n import _
 from cogview_cli.sources.lines import COMMENTS, numbered_lines
 from cogview_cli.sources.record import Bad, Fault, Record
 from cogview_cli.sources.rows import Rows
@@ -37,9 +38,9 @@ def element_record(line: int, value: Any, rows: Rows) -> Record | Bad:
     """The record of one JSON value: an object is a row, a string a prompt."""
     if isinstance(value, dict):
         return rows.row(line, unwrapped(value))
-    if isinstance(value, str):
-        return rows.text(line, value) if value.strip() else rows.bad(line, "the prompt is empty")
-    return rows.bad(line, f"{shown(value)} is neither an object nor text")
+    if not isinstance(value, str):
+        return rows.bad(line, _("{value} is neither an object nor text", value=shown(value)))
+    return rows.text(line, value) if value.strip() else rows.bad(line, _("the prompt is empty"))
 
 
 def unwrapped(row: dict[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TextIO
 
+from cogview_cli.i18n import _
+
 LINE_LIMIT = 2**20
 TOO_LONG = "longer than 1 MiB"
 _SKIPPED = 2**16
@@ -23,9 +25,9 @@ def numbered_lines(stream: TextIO) -> Iterator[tuple[int, str, str]]:
         number += 1
         if len(line) > LINE_LIMIT and line[-1] != "\n":
             _skip_line(stream)
-            yield number, "", TOO_LONG
+            yield number, "", _(TOO_LONG)
         elif "\x00" in line:
-            yield number, "", "holds a NUL character"
+            yield number, "", _("holds a NUL character")
         else:
             yield number, line.removesuffix("\n").removesuffix("\r"), ""
 

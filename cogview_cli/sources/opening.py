@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from cogview_cli.errors import MachineError, UsageError
+from cogview_cli.i18n import _
 from cogview_cli.text import clean
 
 STDIN = "-"
@@ -44,7 +45,7 @@ def open_sources(files: Sequence[str], stdin: BinaryIO | None) -> list[Source]:
     Streams are copied to a nameless temporary file, as they are read more than once.
     """
     if list(files).count(STDIN) > 1:
-        raise UsageError("- is there twice", hint="stdin can be read once: leave one out")
+        raise UsageError(_("- is there twice"), hint=_("stdin can be read once: leave one out"))
     return [_stdin(stdin) if file == STDIN else _named(file) for file in files]
 
 
@@ -52,8 +53,8 @@ def _stdin(stdin: BinaryIO | None) -> Source:
     stream = stdin if stdin is not None else getattr(sys.stdin, "buffer", None)
     if stream is None or stream.isatty():
         raise UsageError(
-            "- reads prompts from stdin, which is a terminal",
-            hint="try: cogview batch prompts.txt",
+            _("- reads prompts from stdin, which is a terminal"),
+            hint=_("try: cogview batch prompts.txt"),
         )
     return _copied(STDIN, stream)
 
@@ -69,8 +70,11 @@ def _named(file: str) -> Source:
                 return _copied(file, stream)
             _check_magic(file, stream.read(4))
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise UsageError(f"cannot read '{clean(file)}': {reason}", hint="check the path") from None
+        reason = _(str(error.strerror if isinstance(error, OSError) else error))
+        raise UsageError(
+            _("cannot read '{path}': {reason}", path=clean(file), reason=reason),
+            hint=_("check the path"),
+        ) from None
     return Source(file)
 
 
@@ -79,13 +83,16 @@ def _copied(file: str, stream: BinaryIO) -> Source:
     try:
         shutil.copyfileobj(stream, copy, _CHUNK)
         if copy.tell() == 0:
-            raise UsageError(f"'{clean(file)}' is empty", hint="give at least one prompt")
+            raise UsageError(
+                _("'{path}' is empty", path=clean(file)), hint=_("give at least one prompt")
+            )
         copy.seek(0)
         _check_magic(file, copy.read(4))
     except OSError as error:
         copy.close()
         raise MachineError(
-            f"cannot copy '{clean(file)}': {error.strerror}", hint="free some space in TMPDIR"
+            _("cannot copy '{path}': {reason}", path=clean(file), reason=_(str(error.strerror))),
+            hint=_("free some space in TMPDIR"),
         ) from None
     except UsageError:
         copy.close()
@@ -97,5 +104,6 @@ def _check_magic(file: str, head: bytes) -> None:
     for magic, what, hint in _MAGIC:
         if head.startswith(magic):
             raise UsageError(
-                f"'{clean(file)}' is {what}, not text", hint=hint.format(file=clean(file))
+                _("'{path}' is {what}, not text", path=clean(file), what=_(what)),
+                hint=_(hint, file=clean(file)),
             )

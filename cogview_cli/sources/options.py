@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cogview_cli.errors import UsageError
+from cogview_cli.i18n import _
 from cogview_cli.text import clean
 
 FORMATS = ("txt", "blocks", "jsonl", "json", "csv", "tsv", "yaml")
@@ -27,14 +28,19 @@ class ReadOptions:
 
 def check_options(options: ReadOptions) -> None:
     """Raises UsageError for a form or language that does not exist, or a contradiction."""
-    _check("input format", options.format, FORMATS)
-    _check("language", options.lang, LANGUAGES)
+    if options.format not in (None, *FORMATS):
+        raise UsageError(
+            _("no input format '{format}'", format=clean(options.format)), hint=_one_of(FORMATS)
+        )
+    if options.lang not in (None, *LANGUAGES):
+        raise UsageError(
+            _("no language '{lang}'", lang=clean(options.lang)), hint=_one_of(LANGUAGES)
+        )
     if options.template is not None and options.prompt_field is not None:
         raise UsageError(
-            "--template and --prompt-field contradict", hint="leave one of the two out"
+            _("--template and --prompt-field contradict"), hint=_("leave one of the two out")
         )
 
 
-def _check(what: str, value: str | None, known: tuple[str, ...]) -> None:
-    if value is not None and value not in known:
-        raise UsageError(f"no {what} '{clean(value)}'", hint=f"one of: {', '.join(known)}")
+def _one_of(known: tuple[str, ...]) -> str:
+    return _("one of: {values}", values=", ".join(known))

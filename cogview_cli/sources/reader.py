@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import BinaryIO, TextIO
 
 from cogview_cli.errors import UsageError
+from cogview_cli.i18n import _
 from cogview_cli.sources.detect import detect_form, head_lines
 from cogview_cli.sources.dialect import find_delimiter
 from cogview_cli.sources.encoding import Encoding, detect_encoding
@@ -66,19 +67,19 @@ class Reading:
             try:
                 yield from self._folder(source, rows) if source.folder else self._file(source, rows)
             except OSError as error:
-                raise UsageError(
-                    f"cannot read '{clean(rows.file)}': {error.strerror}", hint="check the path"
-                ) from None
+                raise _unreadable(rows.file, error) from None
             except UnicodeDecodeError:
                 raise UsageError(
-                    f"'{clean(source.file)}' changed while it was read", hint="run it again"
+                    _("'{path}' changed while it was read", path=clean(source.file)),
+                    hint=_("run it again"),
                 ) from None
             rows.finish()
 
     def _folder(self, source: Source, rows: Rows) -> Iterator[Record | Bad]:
         names = prompt_files(source.file)
-        files = "file" if len(names) == 1 else "files"
-        self.forms.append(f"folder of {len(names)} {files}")
+        alone = len(names) == 1
+        many = _("folder of {count} files", count=len(names))
+        self.forms.append(_("folder of 1 file") if alone else many)
         return folder_records(source.file, names, rows)
 
     def _file(self, source: Source, rows: Rows) -> Iterator[Record | Bad]:
@@ -111,7 +112,7 @@ class Reading:
         head = head_lines(text)
         tabs = form == "tsv" and (self._options.format == "tsv" or "\t" in head[0])
         dialect = choose_dialect(text, "\t" if tabs else find_delimiter(head))
-        quotes = "" if dialect.quoted else "quotes as they are"
+        quotes = "" if dialect.quoted else _("quotes as they are")
         shown = "tsv" if dialect.delimiter == "\t" else "csv"
         self._note(shown, encoding.shown, dialect.shown, quotes)
         return lambda stream, rows: read_table(stream, rows, dialect)
@@ -121,13 +122,23 @@ class Reading:
         self.forms.append(f"{form} ({said})" if said else form)
 
 
+def _unreadable(file: str, error: OSError) -> UsageError:
+    return UsageError(
+        _("cannot read '{path}': {reason}", path=clean(file), reason=_(str(error.strerror))),
+        hint=_("check the path"),
+    )
+
+
 def _check_document(binary: BinaryIO, file: str, form: str) -> None:
     """Raises UsageError for a document too large to be held as a whole."""
     place = binary.tell()
     size = binary.seek(0, io.SEEK_END)
     binary.seek(place)
     if size > DOCUMENT_LIMIT:
-        hint = "split it"
+        hint = _("split it")
         if form == "json":
-            hint = f"one object a line: jq -c '.[]' {clean(file)} > {clean(file)}.jsonl"
-        raise UsageError(f"'{clean(file)}' is larger than {DOCUMENT_LIMIT // 2**20} MiB", hint=hint)
+            hint = _("one object a line: jq -c '.[]' {file} > {file}.jsonl", file=clean(file))
+        limit = DOCUMENT_LIMIT // 2**20
+        raise UsageError(
+            _("'{path}' is larger than {limit} MiB", path=clean(file), limit=limit), hint=hint
+        )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cogview_cli.errors import UsageError
+from cogview_cli.i18n import _
 from cogview_cli.sources.columns import (
     PROMPT_NAMES,
     Ambiguous,
@@ -130,11 +131,15 @@ class Rows:
         )
 
     def _no_prompt_column(self, names: list[str]) -> UsageError:
-        wanted = self._options.prompt_field
-        missing = "prompt column" if wanted is None else f"column '{clean(wanted)}'"
+        wanted, path = self._options.prompt_field, clean(self.file)
+        if wanted is None:
+            message = _("'{path}' has no prompt column", path=path)
+        else:
+            message = _("'{path}' has no column '{column}'", path=path, column=clean(wanted))
+        columns = clean(", ".join(names))
         return UsageError(
-            f"'{clean(self.file)}' has no {missing}",
-            hint=f"columns: {clean(', '.join(names))}; choose one: --prompt-field NAME",
+            message,
+            hint=_("columns: {columns}; choose one: --prompt-field NAME", columns=columns),
         )
 
     def _plan(self, row: Mapping[str, Any], *, own: bool = False) -> Plan:
@@ -155,10 +160,14 @@ class Rows:
             return make_plan(names, lang=self._options.lang, prompt=prompt, guess=guess)
         except Ambiguous as error:
             first, second = clean(error.first), clean(error.second)
-            raise UsageError(
-                f"'{clean(self.file)}' has two prompt columns: {first} and {second}",
-                hint=f"choose one: --prompt-field {first}",
-            ) from None
+            message = _(
+                "'{path}' has two prompt columns: {first} and {second}",
+                path=clean(self.file),
+                first=first,
+                second=second,
+            )
+            hint = _("choose one: --prompt-field {column}", column=first)
+            raise UsageError(message, hint=hint) from None
 
     def _record(self, line: int, row: dict[str, Any]) -> Record:
         plan = self._plans.get(tuple(row)) or self._noted_plan(row)
@@ -184,8 +193,10 @@ class Rows:
 
     def _no_prompt_field(self, row: Mapping[str, Any]) -> str:
         wanted = self._options.prompt_field
-        missing = "prompt" if wanted is None else f"field '{clean(wanted)}'"
-        return f"no {missing} (fields: {clean(', '.join(row), 120) or 'none'})"
+        fields = clean(", ".join(row), 120) or _("none")
+        if wanted is None:
+            return _("no prompt (fields: {fields})", fields=fields)
+        return _("no field '{field}' (fields: {fields})", field=clean(wanted), fields=fields)
 
     def _count_ignored(self, plan: Plan, row: Mapping[str, Any]) -> None:
         for key, name in plan.ignored:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from cogview_cli.i18n import _
 from cogview_cli.sources.record import Fault
 from cogview_cli.sources.values import WrittenFloat, checked_text
 from cogview_cli.text import clean
@@ -39,9 +40,9 @@ class StrictJson:
         try:
             value = self._decoder.decode(text)
         except json.JSONDecodeError as error:
-            raise NotJson(f"not valid JSON: {plain_words(error)}") from None
+            raise NotJson(_("not valid JSON: {reason}", reason=plain_words(error))) from None
         except RecursionError:
-            raise Fault("nested too deeply") from None
+            raise Fault(_("nested too deeply")) from None
         return self._checked(text, value)
 
     def element(self, text: str, start: int) -> tuple[Any, int]:
@@ -67,33 +68,34 @@ class StrictJson:
     def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         row = dict(pairs)
         if len(row) != len(pairs):
-            names = [name for name, _ in pairs]
+            names = [pair[0] for pair in pairs]
             twice = next(name for name in names if names.count(name) > 1)
-            self._faults.append(f"the key '{clean(twice)}' is there twice")
+            self._faults.append(_("the key '{key}' is there twice", key=clean(twice)))
         return row
 
     def _constant(self, name: str) -> None:
-        self._faults.append(f"{name} is not JSON")
+        self._faults.append(_("{name} is not JSON", name=name))
 
     def _float(self, text: str) -> float:
         number = WrittenFloat(text)
         if not math.isfinite(number):
-            self._faults.append(f"the number {clean(text, 20)} is too large")
+            self._faults.append(_("the number {number} is too large", number=clean(text, 20)))
         return number
 
     def _int(self, text: str) -> int:
         if len(text) > _DIGITS_LIMIT:
-            self._faults.append(f"a number of {len(text)} digits")
+            self._faults.append(_("a number of {count} digits", count=len(text)))
             return 0
         return int(text)
 
 
 def plain_words(error: json.JSONDecodeError) -> str:
     """What is wrong and where, without the parser's own words around it."""
-    where = f"character {error.colno}"
-    if error.lineno > 1:
-        where = f"line {error.lineno}, {where}"
-    return f"{error.msg[0].lower()}{error.msg[1:]} at {where}"
+    what = _(f"{error.msg[0].lower()}{error.msg[1:]}")
+    if error.lineno == 1:
+        return _("{what} at character {column}", what=what, column=error.colno)
+    line, column = error.lineno, error.colno
+    return _("{what} at line {line}, character {column}", what=what, line=line, column=column)
 
 
 def _strings(value: Any) -> Iterator[str]:

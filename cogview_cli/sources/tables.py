@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TextIO
 
 from cogview_cli.errors import UsageError
+from cogview_cli.i18n import _
 from cogview_cli.sources.lines import LINE_LIMIT, numbered_lines
 from cogview_cli.sources.record import Bad, Record
 from cogview_cli.sources.rows import Rows
@@ -128,9 +129,9 @@ def _lost(error: csv.Error) -> bool:
 def _bad_row(rows: Rows, feed: _Feed, start: int, error: csv.Error) -> Bad:
     if _lost(error):
         line = feed.quote or start
-        return rows.bad(line, "the quote opened here is not closed; nothing after it was read")
+        return rows.bad(line, _("the quote opened here is not closed; nothing after it was read"))
     feed.new_record()
-    return rows.bad(start, f"not valid CSV: {clean(error)}")
+    return rows.bad(start, _("not valid CSV: {reason}", reason=clean(_(str(error)))))
 
 
 class _Table:
@@ -149,8 +150,7 @@ class _Table:
         width = len(self._names)
         if len(cells) != width:
             if any(cells[width:]):
-                why = f"{len(cells)} cells under {width} columns; is a quote missing?"
-                return self._rows.bad(line, why)
+                return self._rows.bad(line, _too_wide(len(cells), width))
             cells = [*cells[:width], *[""] * (width - len(cells))]
         if self._item is not None:
             if cells[self._item] == self._last_item:
@@ -159,12 +159,20 @@ class _Table:
         return self._rows.row(line, dict(zip(self._names, cells, strict=True)))
 
 
+def _too_wide(cells: int, columns: int) -> str:
+    return _(
+        "{cells} cells under {columns} columns; is a quote missing?", cells=cells, columns=columns
+    )
+
+
 def _header_names(header: list[str], file: str) -> list[str]:
     """The column names; a nameless column is called by its number."""
     names = [cell.strip() or f"column {number}" for number, cell in enumerate(header, 1)]
     for name in names:
         if names.count(name) > 1:
+            path, twice = clean(file), clean(name)
             raise UsageError(
-                f"'{clean(file)}' has two columns named '{clean(name)}'", hint="rename one"
+                _("'{path}' has two columns named '{name}'", path=path, name=twice),
+                hint=_("rename one"),
             )
     return names

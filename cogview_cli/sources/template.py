@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cogview_cli.errors import UsageError
+from cogview_cli.i18n import _
 from cogview_cli.sources.columns import find_column
 from cogview_cli.sources.record import Fault
 from cogview_cli.sources.values import as_label, shown
@@ -26,14 +27,15 @@ class PromptTemplate:
         pieces = list(_PIECE.finditer(text))
         if any(piece[0] in ("{", "}") for piece in pieces):
             raise UsageError(
-                f"template '{clean(text)}': stray brace", hint="write {{ or }} for a literal brace"
+                _("template '{template}': stray brace", template=clean(text)),
+                hint=_("write {{ or }} for a literal brace"),
             )
         self.holes = list(dict.fromkeys(piece[1].strip() for piece in pieces if piece[1]))
         self._found: set[str] = set()
         if not self.holes:
             raise UsageError(
-                f"template '{clean(text)}' names no column",
-                hint="name a column in braces: --template '{name}海报'",
+                _("template '{template}' names no column", template=clean(text)),
+                hint=_("name a column in braces: --template '{name}海报'"),
             )
 
     def fill(self, row: Mapping[str, Any]) -> str:
@@ -44,11 +46,17 @@ class PromptTemplate:
     def _value(self, hole: str, row: Mapping[str, Any]) -> str:
         column = find_column(hole, row)
         if column is None:
-            raise Fault(f"no column '{clean(hole)}' for the template")
+            raise Fault(_("no column '{column}' for the template", column=clean(hole)))
         self._found.add(hole)
         value = row[column]
         if value is None or isinstance(value, list | dict):
-            raise Fault(f"field {column}: {shown(value)} does not fit into the template")
+            raise Fault(
+                _(
+                    "field {field}: {value} does not fit into the template",
+                    field=column,
+                    value=shown(value),
+                )
+            )
         if isinstance(value, str):
             return value
         return (
@@ -73,8 +81,10 @@ class PromptTemplate:
 
 def unknown_hole(file: str, hole: str, names: Iterable[str]) -> UsageError:
     """The error for a hole that no row of the file can fill."""
-    columns = clean(", ".join(names)) or "none"
-    return UsageError(
-        f"'{clean(file)}' has no column '{clean(hole)}', which the template names",
-        hint=f"columns: {columns}",
+    columns = clean(", ".join(names)) or _("none")
+    message = _(
+        "'{path}' has no column '{column}', which the template names",
+        path=clean(file),
+        column=clean(hole),
     )
+    return UsageError(message, hint=_("columns: {columns}", columns=columns))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TextIO
 
+from cogview_cli.i18n import _
 from cogview_cli.sources.flags import parse_flags
 from cogview_cli.sources.lines import COMMENTS, LINE_LIMIT, TOO_LONG, numbered_lines
 from cogview_cli.sources.record import Bad, Record
@@ -53,7 +54,7 @@ class _Block:
             return
         self._length += len(line) + 1
         if why or self._length > LINE_LIMIT:
-            self._why = self._why or (number, why or TOO_LONG)
+            self._why = self._why or (number, why or _(TOO_LONG))
             self._lines.clear()
         elif self._why is None and (line.strip() or self._lines):
             self._start = self._start or number

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any, TextIO
 
 from cogview_cli.errors import UsageError
+from cogview_cli.i18n import _
 from cogview_cli.sources.columns import normal
 from cogview_cli.sources.json_document import document_records
 from cogview_cli.sources.record import Bad, Fault, Record
@@ -32,16 +33,19 @@ def _loaded(stream: TextIO, file: str) -> Any:
         import yaml
     except ImportError:
         raise UsageError(
-            f"'{clean(file)}' is YAML, which needs PyYAML",
+            _("'{path}' is YAML, which needs PyYAML", path=clean(file)),
             hint="pip install 'cogview-cli[yaml]'",
         ) from None
     try:
         return _Plain().value(yaml.safe_load(stream))
     except RecursionError:
-        raise UsageError(f"'{clean(file)}' is nested too deeply", hint="check the file") from None
+        raise UsageError(
+            _("'{path}' is nested too deeply", path=clean(file)), hint=_("check the file")
+        ) from None
     except (yaml.YAMLError, ValueError, Fault) as error:
         raise UsageError(
-            f"'{clean(file)}' is not valid YAML: {clean(error)}", hint="check the file"
+            _("'{path}' is not valid YAML: {reason}", path=clean(file), reason=clean(error)),
+            hint=_("check the file"),
         ) from None
 
 
@@ -55,7 +59,7 @@ class _Plain:
         """The value with text keys and dates as text; ValueError for what has no equivalent."""
         self._left -= 1
         if self._left < 0:
-            raise ValueError(f"more than {_VALUES_LIMIT} values")
+            raise ValueError(_("more than {limit} values", limit=_VALUES_LIMIT))
         if isinstance(value, dict):
             return {str(name): self.value(item) for name, item in value.items()}
         if isinstance(value, list):
@@ -63,12 +67,12 @@ class _Plain:
         if isinstance(value, datetime.date):
             return value.isoformat()
         if isinstance(value, float) and value - value != 0:
-            raise ValueError(f"the number {value}")
+            raise ValueError(_("the number {number}", number=value))
         if isinstance(value, str):
             return checked_text(value)
         if value is None or isinstance(value, bool | int | float):
             return value
-        raise ValueError(f"a value of the kind {type(value).__name__}")
+        raise ValueError(_("a value of the kind {kind}", kind=type(value).__name__))
 
 
 def _with_affixes(value: Any) -> Any:
@@ -87,5 +91,7 @@ def _no_file_name(record: Record | Bad) -> Record | Bad:
     """Some tools read prompts from files named in the list; paying for the name helps nobody."""
     if isinstance(record, Bad) or not _FILE_NAME.fullmatch(record.prompt):
         return record
-    why = f"'{clean(record.prompt)}' is the name of a file: give it to the command itself"
+    why = _(
+        "'{name}' is the name of a file: give it to the command itself", name=clean(record.prompt)
+    )
     return Bad(record.file, record.line, why)

@@ -1,0 +1,1 @@
+"""Benchmarks: start-up, batches, growth. One command: `python -m tests.bench`."""

@@ -1,0 +1,41 @@
+"""The table in the README: written by the command, never typed."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import platform
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from tests.bench.figures import Figure
+from tests.bench.sizes import Sizes
+
+README = Path(__file__).parent.parent.parent / "README.md"
+_BLOCK = re.compile(r"<!-- bench -->\n.*?<!-- /bench -->", re.DOTALL)
+_HEAD = "| measured | cogview | goal | others |\n| --- | --- | --- | --- |"
+
+
+def conditions(sizes: Sizes) -> str:
+    """Where and with what it was measured."""
+    machine = f"{os.cpu_count()} CPUs, Python {platform.python_version()}"
+    system = f"{platform.system()} {platform.release()}"
+    day = datetime.date.today().isoformat()
+    return f"{day}, {machine}, {system}; {sizes.words}. Who beats cogview is **bold**."
+
+
+def table(figures: Iterable[Figure], notes: Iterable[str], sizes: Sizes) -> str:
+    """The whole block of Markdown."""
+    rows = "\n".join(figure.line() for figure in figures)
+    said = "".join(f"\n{note}" for note in notes)
+    return f"{conditions(sizes)}{said}\n\n{_HEAD}\n{rows}\n"
+
+
+def write(block: str, path: Path = README) -> None:
+    """Puts the block between its markers; ValueError if the file has none."""
+    text = path.read_text("utf-8")
+    if not _BLOCK.search(text):
+        raise ValueError(f"{path.name} has no <!-- bench --> … <!-- /bench -->")
+    new = f"<!-- bench -->\n{block}<!-- /bench -->"
+    path.write_text(_BLOCK.sub(lambda _: new, text), "utf-8")
