@@ -16,6 +16,7 @@ from cogview_cli.commands.reference import options_reference, walk
 from cogview_cli.config.docs import settings_reference
 from cogview_cli.config.settings import SETTINGS
 from cogview_cli.errors import EXIT_MEANINGS
+from tests.catalogue import catalogue
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -36,6 +37,42 @@ def _section(name: str) -> str:
 def exit_code_table() -> str:
     rows = [f"| {int(code)} | {text} |" for code, text in EXIT_MEANINGS.items()]
     return "\n".join(["| code | meaning |", "| --- | --- |", *rows])
+
+
+def _in_chinese(text: str) -> str:
+    entry = catalogue().get(text)
+    assert entry
+    return str(entry.string)
+
+
+def exit_code_table_in_chinese() -> str:
+    rows = [f"| {int(code)} | {_in_chinese(text)} |" for code, text in EXIT_MEANINGS.items()]
+    return "\n".join(["| 退出码 | 含义 |", "| --- | --- |", *rows])
+
+
+def settings_table_in_chinese() -> str:
+    _head, *rows = settings_reference().strip().splitlines()
+    meanings = {setting.doc: _in_chinese(setting.doc) for setting in SETTINGS.values()}
+    cells = [row.rsplit(" | ", 1) for row in rows[1:]]
+    told = [f"{row} | {meanings[meaning.removesuffix(' |')]} |" for row, meaning in cells]
+    return "\n".join(["| 设置 | 环境变量 | 默认值 | 含义 |", rows[0], *told])
+
+
+def test_the_readme_is_in_both_languages() -> None:
+    """With a link at the top; each chapter has its counterpart."""
+    english, chinese = README.split("\n# 中文\n")
+    assert "[中文](#中文)" in english.splitlines()[2]
+    chapters = [re.findall(r"^##+ ", half, re.MULTILINE) for half in (english, chinese)]
+    assert chapters[0] == chapters[1]
+    assert _section("exit-codes-zh") == exit_code_table_in_chinese()
+    assert _section("settings-zh") == settings_table_in_chinese()
+
+
+def test_both_halves_show_the_same_commands() -> None:
+    blocks = [
+        re.findall(r"```\w+\n(.*?)```", half, re.DOTALL) for half in README.split("\n# 中文\n")
+    ]
+    assert blocks[0] == blocks[1]
 
 
 def test_the_readme_lists_every_setting() -> None:
