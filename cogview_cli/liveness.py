@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -35,7 +35,7 @@ class RunLock:
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.name = secrets.token_hex(8)
+        self.name = os.urandom(8).hex()
         self._path = folder / f"{self.name}.lock"
         self._lock = kernel_lock(self._path)
         self._lock.acquire()

@@ -11,7 +11,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from cogview_cli.codes import CODES, Kind
@@ -273,6 +272,8 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 def _http_date(value: str) -> datetime | None:
+    from email.utils import parsedate_to_datetime  # slow to load, rarely needed
+
     try:
         parsed = parsedate_to_datetime(value)
     except (ValueError, OverflowError):  # a year of 25 digits overflows

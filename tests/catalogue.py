@@ -18,7 +18,7 @@ from cogview_cli.config.settings import SETTINGS
 from cogview_cli.errors import EXIT_MEANINGS
 from cogview_cli.failure import HINTS
 from cogview_cli.i18n import DOMAIN, LOCALES
-from cogview_cli.output import COUNTED
+from cogview_cli.reporter import COUNTED
 from cogview_cli.stored import STORED
 
 ROOT = LOCALES.parent
@@ -44,7 +44,7 @@ def in_tables() -> Iterator[tuple[str, str]]:
     yield from ((line, "commands.lazy") for _, line in COMMANDS.values())
     yield from ((text, "the help of a command") for text in shown_by_help())
     yield from ((text, "failure.HINTS") for text in HINTS.values())
-    yield from ((text, "output.COUNTED") for text in COUNTED.values())
+    yield from ((text, "reporter.COUNTED") for text in COUNTED.values())
     yield from ((text, "stored.STORED") for text in STORED)
     yield from ((setting.doc, "config.settings.SETTINGS") for setting in SETTINGS.values())
 

@@ -14,6 +14,7 @@ import pytest
 from cogview_cli import output
 from cogview_cli.errors import CogviewError, ExitCode, MachineError
 from cogview_cli.outcome import Outcome, Problem, SavedFile, Summary
+from cogview_cli.reporter import Reporter
 
 
 class Stream(io.TextIOWrapper):
@@ -59,19 +60,19 @@ def outcome(status: str = "saved", **more: Any) -> Outcome:
 
 def test_a_path_is_one_raw_line(monkeypatch: pytest.MonkeyPatch) -> None:
     streams = caught(monkeypatch)
-    output.Reporter(output.Style()).outcome(outcome())
+    Reporter(output.Style()).outcome(outcome())
     assert streams[0].bytes == b"/w/a b.png\n"
     assert streams[1].bytes == b""
 
 
 def test_a_path_below_the_current_folder_is_shown_relative(monkeypatch: pytest.MonkeyPatch) -> None:
     streams = caught(monkeypatch)
-    output.Reporter(output.Style(), relative_to="/w").outcome(outcome())
+    Reporter(output.Style(), relative_to="/w").outcome(outcome())
     assert streams[0].bytes == b"a b.png\n"
 
 
 def test_a_path_beside_the_folder_stays_absolute() -> None:
-    assert output.Reporter(output.Style(), relative_to="/w").path("/w2/x") == "/w2/x"
+    assert Reporter(output.Style(), relative_to="/w").path("/w2/x") == "/w2/x"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="file names are bytes on POSIX only")
@@ -124,7 +125,7 @@ def test_json_line_of_a_failure_holds_the_error(monkeypatch: pytest.MonkeyPatch)
     problem = Problem(
         code="1210", message="m", exit_code=ExitCode.REJECTED, http_status=400, hint="h"
     )
-    output.Reporter(output.Style(json=True)).outcome(outcome("failed", cost=None, problem=problem))
+    Reporter(output.Style(json=True)).outcome(outcome("failed", cost=None, problem=problem))
     assert json.loads(streams[0].bytes) == {
         "type": "image", "status": "failed", "index": 1, "n": 1, "prompt": "p", "model": "m",
         "error": {"code": "1210", "message": "m", "http_status": 400, "retryable": False},
@@ -135,22 +136,22 @@ def test_json_line_of_a_failure_holds_the_error(monkeypatch: pytest.MonkeyPatch)
 def test_a_failure_puts_nothing_on_a_plain_stdout(monkeypatch: pytest.MonkeyPatch) -> None:
     streams = caught(monkeypatch)
     problem = Problem(code="x", message="m", exit_code=ExitCode.REJECTED)
-    output.Reporter(output.Style()).outcome(outcome("failed", problem=problem))
+    Reporter(output.Style()).outcome(outcome("failed", problem=problem))
     assert streams[0].bytes == b""
 
 
 def test_skipping_is_said_unless_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
     streams = caught(monkeypatch)
-    output.Reporter(output.Style(quiet=True)).outcome(outcome("skipped"))
+    Reporter(output.Style(quiet=True)).outcome(outcome("skipped"))
     assert streams[1].bytes == b""
-    output.Reporter(output.Style()).outcome(outcome("skipped"))
+    Reporter(output.Style()).outcome(outcome("skipped"))
     assert streams[1].bytes == b"skipped: /w/a b.png is there already\n"
 
 
 def test_notes_are_for_verbose(monkeypatch: pytest.MonkeyPatch) -> None:
     streams = caught(monkeypatch)
-    output.Reporter(output.Style()).note("retrying")
-    output.Reporter(output.Style(verbose=True)).note("retrying \x1b")
+    Reporter(output.Style()).note("retrying")
+    Reporter(output.Style(verbose=True)).note("retrying \x1b")
     assert streams[1].bytes == b"retrying ^[\n"
 
 
@@ -160,14 +161,14 @@ def test_the_sum_names_unknown_money(monkeypatch: pytest.MonkeyPatch) -> None:
     summary.add(outcome())
     problem = Problem(code="x", message="m", exit_code=ExitCode.UNKNOWN)
     summary.add(outcome("unknown", cost=None, price=Decimal("0.06"), problem=problem))
-    output.Reporter(output.Style()).summary(summary)
+    Reporter(output.Style()).summary(summary)
     expected = "saved 1 of 2; paid 0.06 CNY; up to 0.12 CNY with the unknown; unknown 1\n"
     assert streams[1].bytes.decode() == expected
 
 
 def test_a_spinner_is_only_for_terminals(monkeypatch: pytest.MonkeyPatch) -> None:
     streams = caught(monkeypatch)
-    with output.Reporter(output.Style()).working("drawing"):
+    with Reporter(output.Style()).working("drawing"):
         pass
     assert (streams[0].bytes, streams[1].bytes) == (b"", b"")
 

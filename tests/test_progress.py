@@ -9,7 +9,8 @@ import re
 import pytest
 
 from cogview_cli.commands.gen_progress import Progress
-from cogview_cli.output import Reporter, Style
+from cogview_cli.output import Style
+from cogview_cli.reporter import Reporter
 from cogview_cli.sandbox.thread import SandboxThread
 from cogview_cli.wire import ImageRequest
 

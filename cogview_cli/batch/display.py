@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from cogview_cli import output
 from cogview_cli.i18n import _
 from cogview_cli.outcome import LOSSES, Outcome, Summary
-from cogview_cli.output import Reporter, Style
+from cogview_cli.output import Style
+from cogview_cli.reporter import Reporter
 from cogview_cli.text import cell_width, clean, cut_cells
 
 if TYPE_CHECKING:

@@ -25,6 +25,7 @@ from cogview_cli.files import check_writable, ensure_folder
 from cogview_cli.generate import Generator
 from cogview_cli.i18n import _
 from cogview_cli.outcome import LOSSES, Outcome, Problem, Summary, image_records, problem_of
+from cogview_cli.reporter import Reporter, summary_line
 from cogview_cli.text import clean
 
 HINTS_SHOWN = 3
@@ -38,7 +39,7 @@ class Work:
         self._order, self._plan = order, plan
         self._summary = Summary(single=False)
         base = str(Path.cwd()) if order.relative else None
-        self._reporter = output.Reporter(order.style, relative_to=base)
+        self._reporter = Reporter(order.style, relative_to=base)
         columns = order.grid[0] if order.grid else 0
         self._grids = Grids(plan, order.destination, columns) if order.grid else None
         self._display: Display | None = None
@@ -221,7 +222,7 @@ class Work:
 
 def closing_lines(summary: Summary, groups: Sequence[report.Group]) -> Iterator[str]:
     """What came of it: the counts and the money, each kind of failure, what to do next."""
-    yield output.summary_line(summary, sum(summary.counts.values()))
+    yield summary_line(summary, sum(summary.counts.values()))
     for group in groups:
         yield f"  {group.line}"
     hints = dict.fromkeys(group.hint for group in groups if group.hint)

@@ -16,6 +16,7 @@ from cogview_cli.destination import Destination, Target
 from cogview_cli.errors import ExitCode, MachineError
 from cogview_cli.i18n import _
 from cogview_cli.outcome import Outcome, SavedFile, Summary
+from cogview_cli.reporter import Reporter
 from cogview_cli.request import name_fields
 from cogview_cli.wire import ImageRequest
 
@@ -83,7 +84,7 @@ def run(plan: GenPlan) -> int:
 
     summary = Summary(single=True)
     base = str(Path.cwd()) if plan.relative else None
-    reporter = output.Reporter(plan.style, relative_to=base)
+    reporter = Reporter(plan.style, relative_to=base)
     files: list[str] = []
     try:
         asyncio.run(_run(plan, summary, reporter, files))
@@ -101,16 +102,14 @@ def _show_pictures(plan: GenPlan, files: list[str]) -> None:
         show_pictures(files, plan.style, draw=plan.preview, view=plan.open)
 
 
-def _close(reporter: output.Reporter, summary: Summary) -> None:
+def _close(reporter: Reporter, summary: Summary) -> None:
     try:
         reporter.summary(summary)
     except output.StdoutClosed:
         summary.stopped = ExitCode.STDOUT_CLOSED
 
 
-async def _run(
-    plan: GenPlan, summary: Summary, reporter: output.Reporter, files: list[str]
-) -> None:
+async def _run(plan: GenPlan, summary: Summary, reporter: Reporter, files: list[str]) -> None:
     """Runs the jobs; `files` gets the pictures that can be shown."""
     from cogview_cli import runner
     from cogview_cli.commands.gen_progress import Progress

@@ -12,6 +12,7 @@ from cogview_cli import output
 from cogview_cli.commands import complete, options
 from cogview_cli.i18n import _
 from cogview_cli.outcome import Outcome, Problem, Summary
+from cogview_cli.reporter import Reporter
 
 
 def recover(
@@ -40,7 +41,7 @@ def recover(
 
     style = output.Style(json=json, print0=print0, quiet=quiet, verbose=verbose or debug)
     summary = Summary(single=False)
-    reporter = output.Reporter(style)
+    reporter = Reporter(style)
     asyncio.run(_recover(set(ids or ()), out, summary, reporter))
     reporter.summary(summary)
     if not summary.counts and not quiet:
@@ -48,9 +49,7 @@ def recover(
     raise typer.Exit(int(summary.exit_code))
 
 
-async def _recover(
-    ids: set[str], out: str | None, summary: Summary, reporter: output.Reporter
-) -> None:
+async def _recover(ids: set[str], out: str | None, summary: Summary, reporter: Reporter) -> None:
     from cogview_cli.download import Downloader
     from cogview_cli.finish import Finisher
     from cogview_cli.links import redact
@@ -73,7 +72,7 @@ async def _recover(
         ledger.purge_expired_links(redact)
 
 
-def _report(outcome: Outcome, summary: Summary, reporter: output.Reporter) -> None:
+def _report(outcome: Outcome, summary: Summary, reporter: Reporter) -> None:
     summary.add(outcome)
     reporter.outcome(outcome)
 

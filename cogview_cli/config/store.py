@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import stat
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -13,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cogview_cli.errors import MachineError
-from cogview_cli.files import replace_whole
 from cogview_cli.i18n import _
 
 if TYPE_CHECKING:
@@ -124,6 +122,8 @@ def _read_bytes(path: Path) -> tuple[bytes, os.stat_result]:
 
 
 def _parse(path: Path, content: bytes) -> ConfigFile:
+    import tomllib
+
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -219,5 +219,7 @@ def edit(change: Callable[[TOMLDocument], None], environ: Mapping[str, str] | No
 
 def _replace(path: Path, text: str) -> None:
     """Puts `text` in place whole or not at all, readable by its owner only."""
+    from cogview_cli.files import replace_whole
+
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     replace_whole(Path(os.path.realpath(path)), text.encode("utf-8"), 0o600)

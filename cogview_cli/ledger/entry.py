@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import secrets
+import os
 import sqlite3
 import time
 from dataclasses import dataclass, field
@@ -91,7 +91,7 @@ def entry_of(row: sqlite3.Row) -> Entry:
 
 def new_id(now: float) -> str:
     """A fresh id that sorts by time, such as `20261121-150405-9f2c1ab03d`."""
-    return f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(now))}-{secrets.token_hex(5)}"
+    return f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(now))}-{os.urandom(5).hex()}"
 
 
 def columns_of(intent: Intent, run: str, now: float) -> dict[str, Any]:

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from cogview_cli.batch.display import Display, Progress, clock, lines, plain_line, remaining
 from cogview_cli.outcome import Outcome, Summary
-from cogview_cli.output import Reporter, Style
+from cogview_cli.output import Style
+from cogview_cli.reporter import Reporter
 from cogview_cli.text import cell_width
 from tests.batch.support import FULL, Batch, prompts
 

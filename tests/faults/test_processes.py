@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from cogview_cli import output
 from cogview_cli.images import check
+from cogview_cli.reporter import Reporter
 from cogview_cli.sandbox.thread import SandboxThread
 from tests.conftest import Ended, Run
 from tests.faults.case import check_files
@@ -263,7 +263,7 @@ def test_p15_a_bug_in_a_callback_loses_no_answer(
     def bug(*_: object) -> None:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(output.Reporter, "outcome", bug)
+    monkeypatch.setattr(Reporter, "outcome", bug)
     with SandboxThread(latency=(0.1, 0.1)) as box:
         monkeypatch.setenv("COGVIEW_BASE_URL", box.base_url)
         ended = cogview("gen", "cat", *SMALL, "-n", "6", "--jobs", "3")
