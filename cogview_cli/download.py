@@ -37,7 +37,7 @@ URL_LIMIT = 8192
 # Each holds a whole decoded picture, and more of them than CPUs only slow the loop down.
 CHECKS_AT_ONCE = min(4, os.cpu_count() or 1)
 # The loop must not stop for every piece that comes: few, large writes.
-WRITE_BYTES = 256 * 1024
+WRITE_BYTES = 512 * 1024
 
 
 class DownloadFailed(Exception):
@@ -179,18 +179,22 @@ async def _resolve(host: str, port: int) -> list[str]:
 
 
 async def _to_file(response: httpx.Response, part: Path) -> int:
-    """Writes the body, its size in bytes; `_checked` syncs it, off the loop."""
+    """Writes the body off the loop, a piece at a time; its size in bytes. `_checked` syncs it."""
     _check_head(response)
-    size = 0
+    size, piece = 0, bytearray()
     loop = asyncio.get_running_loop()
     began = loop.time()
-    with part.open("wb", buffering=WRITE_BYTES) as file:
+    with part.open("wb") as file:
         async for chunk in response.aiter_raw():
             size += len(chunk)
             if size > SIZE_LIMIT:
                 raise DownloadFailed("the image is larger than 64 MiB", final=True)
             _check_speed(size, loop.time() - began)
-            file.write(chunk)
+            piece += chunk
+            if len(piece) >= WRITE_BYTES:
+                await asyncio.to_thread(file.write, bytes(piece))
+                piece.clear()
+        await asyncio.to_thread(file.write, bytes(piece))
     return size
 
 

@@ -63,8 +63,11 @@ def replace_whole(
     sync_folder(path.parent)
 
 
-def move_new(source: Path, target: Path) -> None:
-    """Gives `source` the name `target`; FileExistsError if anything is there already."""
+def move_new(source: Path, target: Path, *, sync: bool = True) -> None:
+    """Gives `source` the name `target`; FileExistsError if anything is there already.
+
+    Without `sync` the new name survives a power cut only after `sync_folder`.
+    """
     try:
         os.link(source, target)
     except FileExistsError:
@@ -75,7 +78,8 @@ def move_new(source: Path, target: Path) -> None:
         _move_new_without_links(source, target)
     else:
         source.unlink()
-    sync_folder(target.parent)
+    if sync:
+        sync_folder(target.parent)
 
 
 def _move_new_without_links(source: Path, target: Path) -> None:
@@ -96,22 +100,25 @@ def publish(
     *,
     overwrite: bool,
     free: Callable[[Path], bool],
+    sync: bool = True,
 ) -> Path:
     """Publishes a checked file as `stem + suffix`, or `stem-2`…; returns where it is.
 
-    `free(path)` says whether a name may be used; `overwrite` takes the first name as it is.
+    `free(path)` says whether a name may be used; `overwrite` takes the first name as it is;
+    `sync` as for `move_new`.
     """
     if overwrite:
         target = folder / f"{stem}{suffix}"
         os.replace(source, target)
-        sync_folder(folder)
+        if sync:
+            sync_folder(folder)
         return target
     number = 1
     while True:
         target = folder / f"{with_number(stem, number)}{suffix}"
         if free(target):
             with suppress(FileExistsError):
-                move_new(source, target)
+                move_new(source, target, sync=sync)
                 return target
         number += 1
 

@@ -122,6 +122,7 @@ class Finisher:
             suffix,
             overwrite=target.destination.on_exists == "overwrite",
             free=lambda path: _free(path, entry),
+            sync=not target.destination.sidecar,  # the sidecar's name is synced with it
         )
         info = fetched.info
         return SavedFile(
