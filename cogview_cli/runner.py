@@ -108,7 +108,7 @@ class _SlotTable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Session:
+class Opened:
     """An endpoint and the ledger, open."""
 
     endpoint: Endpoint
@@ -116,20 +116,20 @@ class Session:
 
 
 @asynccontextmanager
-async def session(settings: Settings) -> AsyncIterator[Session]:
+async def opened(settings: Settings) -> AsyncIterator[Opened]:
     """The endpoint and the ledger of a run; says what earlier runs have left."""
     async with endpoint(settings) as target:
         with open_ledger() as ledger:
             _look_back(ledger)
-            yield Session(endpoint=target, ledger=ledger)
+            yield Opened(endpoint=target, ledger=ledger)
 
 
 @asynccontextmanager
 async def generator(
-    opened: Session, settings: Settings, notify: Notify, width: int
+    run: Opened, settings: Settings, notify: Notify, width: int
 ) -> AsyncIterator[Generator]:
     """A generator ready to run jobs; `width`: downloads at once."""
-    target, ledger = opened.endpoint, opened.ledger
+    target, ledger = run.endpoint, run.ledger
     async with AsyncExitStack() as stack:
         client = ApiClient(target.base_url, target.key, timeout=settings.timeout)
         stack.push_async_callback(client.close)

@@ -56,7 +56,7 @@ class Work:
 
     async def _run(self) -> None:
         settings = self._order.settings
-        async with runner.session(settings) as opened:
+        async with runner.opened(settings) as opened:
             past = self._order.past(opened.ledger)
             past.decide(self._plan)
             self._ask()

@@ -142,7 +142,7 @@ async def _run(plan: GenPlan, summary: Summary, reporter: Reporter, files: list[
 
     with reporter.working(progress.text()):
         async with (
-            runner.session(plan.settings) as opened,
+            runner.opened(plan.settings) as opened,
             runner.generator(opened, plan.settings, progress.note, width) as generator,
             progress.ticking(),
         ):
