@@ -6,14 +6,17 @@ import os
 import string
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from cogview_cli import i18n
 from cogview_cli.app import root_command
 from cogview_cli.commands import lazy
 from cogview_cli.commands.help_page import walk
 from cogview_cli.commands.lazy import load
 from cogview_cli.i18n import language
+from cogview_cli.stored import STORED
 from cogview_cli.text import cell_width
 from tests.catalogue import COMPILED, catalogue, compiled, messages
 
@@ -142,3 +145,15 @@ def test_data_is_the_same_in_both_languages() -> None:
         )  # fmt: skip
         shown.append(done.stdout)
     assert shown[0] == shown[1]
+
+
+WORDED_IN = ("client", "wire", "download", "images", "finish", "ledger/ledger")
+
+
+@pytest.mark.parametrize("template", STORED)
+def test_what_the_ledger_keeps_is_still_worded_so(template: str) -> None:
+    """A stored text is told by its template: reworded there only, it would stay English."""
+    root = Path(i18n.__file__).parent
+    code = "".join((root / f"{name}.py").read_text("utf-8") for name in WORDED_IN)
+    parts = [part.strip(" :;'") for part, *_ in string.Formatter().parse(template)]
+    assert max(parts, key=len) in code
