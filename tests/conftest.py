@@ -11,6 +11,9 @@ from typing import Any
 import hypothesis
 import pytest
 
+# Before anything is imported: help texts take the language there and then.
+os.environ["COGVIEW_LANG"] = "en"
+
 from cogview_cli.sandbox.thread import SandboxThread
 
 _CLEARED = ("COGVIEW_", "ZAI_", "ZHIPU", "SSL_CERT_")

@@ -16,6 +16,7 @@ from cogview_cli.commands.reference import options_reference, walk
 from cogview_cli.config.docs import settings_reference
 from cogview_cli.config.settings import SETTINGS
 from cogview_cli.errors import EXIT_MEANINGS
+from cogview_cli.models import PRICES_AS_OF
 from tests.catalogue import catalogue
 
 ROOT = Path(__file__).parent.parent
@@ -73,6 +74,10 @@ def test_both_halves_show_the_same_commands() -> None:
         re.findall(r"```\w+\n(.*?)```", half, re.DOTALL) for half in README.split("\n# 中文\n")
     ]
     assert blocks[0] == blocks[1]
+
+
+def test_the_readme_dates_the_prices() -> None:
+    assert README.count(PRICES_AS_OF) == 2
 
 
 def test_the_readme_lists_every_setting() -> None:

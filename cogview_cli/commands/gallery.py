@@ -110,10 +110,16 @@ def gallery(
     written = [] if plan.page is None else [_write_page(plan, items, json)]
     if plan.sheet is not None:
         written += _write_sheets(plan, plan.sheet, items, json)
-    if open_ and typer.launch(os.path.abspath(written[0])) != 0:
+    if open_ and not _opened(written[0]):
         output.warn(_("no program opens '{path}'", path=written[0]))
     if not quiet:
         output.say(_summary(items))
+
+
+def _opened(path: str) -> bool:
+    from cogview_cli.preview import open_in_viewer
+
+    return open_in_viewer(path)
 
 
 def _page_path(folder: Path, output_: str | None, sheet: Path | None) -> Path | None:
