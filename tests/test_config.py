@@ -60,6 +60,8 @@ class Home:
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     for name in [*os.environ]:
+        if name == "COGVIEW_LANG":
+            continue
         if name.startswith("COGVIEW_") or name.endswith("AI_API_KEY") or name == "ZHIPU_API_KEY":
             monkeypatch.delenv(name)
     folder = tmp_path / "home"
