@@ -77,6 +77,11 @@ class Outcome:
         return ExitCode.OK
 
 
+def ended_by_run(outcome: Outcome, reason: Problem | None) -> bool:
+    """Whether an image was not asked for because the run ended, and for nothing of its own."""
+    return outcome.status == "not_sent" and outcome.problem == reason
+
+
 def image_records(outcome: Outcome) -> list[dict[str, Any]]:
     """The `--json` objects of one outcome: one an image, one if there is none."""
     if not outcome.files:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from cogview_cli import output
 from cogview_cli.i18n import _
-from cogview_cli.outcome import LOSSES, Outcome, Summary
+from cogview_cli.outcome import LOSSES, Outcome, Problem, Summary, ended_by_run
 from cogview_cli.output import Style
 from cogview_cli.reporter import Reporter
 from cogview_cli.text import cell_width, clean, cut_cells
@@ -96,6 +96,10 @@ def lines(progress: Progress, width: int, *, fancy: bool = True) -> tuple[str, s
     return cut[0], cut[1]
 
 
+def _shown(outcome: Outcome) -> str:
+    return _(outcome.status.replace("_", " "))
+
+
 class Display:
     """Reports the outcomes of a batch as they come."""
 
@@ -109,11 +113,12 @@ class Display:
         to_send: int,
         where: Callable[[int], str],
         in_flight: Callable[[], int],
+        stop_reason: Callable[[], Problem | None] = lambda: None,
     ) -> None:
         """`where(index)` names a row's file and line."""
         self._style, self._reporter, self._summary = style, reporter, summary
         self._total, self._to_send = total, to_send
-        self._where, self._in_flight = where, in_flight
+        self._where, self._in_flight, self._stop_reason = where, in_flight, stop_reason
         self._began = self._last_line = time.monotonic()
         self._told = 0
         self._live: Live | None = None
@@ -145,21 +150,21 @@ class Display:
 
     def _tell(self, outcome: Outcome) -> None:
         problem = outcome.problem
-        if problem and outcome.status != "not_sent":
+        if problem and not ended_by_run(outcome, self._stop_reason()):
             self._told += 1
             if self._told <= FAILURES_TOLD:
                 self._say(self._trouble(outcome, problem.message))
             elif self._told == FAILURES_TOLD + 1:
                 self._say(_("more failures follow; they are counted at the end"))
         elif self._style.verbose:
-            self._say(f"{self._where(outcome.index)}: {_(outcome.status)}")
+            self._say(f"{self._where(outcome.index)}: {_shown(outcome)}")
         self._now_and_then()
 
     def _trouble(self, outcome: Outcome, message: str) -> str:
         return _(
             "error: {where}: {status}: {message}",
             where=self._where(outcome.index),
-            status=_(outcome.status),
+            status=_shown(outcome),
             message=message,
         )
 

@@ -203,7 +203,8 @@ def groups(plan: Plan) -> list[Group]:
     """What brought no image, grouped by how it ended, the largest group first."""
     found = plan.query(
         "SELECT status, code, min(message), min(hint), count(*) FROM items"
-        f" WHERE {_NO_IMAGE} AND status != 'not_sent' GROUP BY status, code"
+        f" WHERE {_NO_IMAGE} AND (status != 'not_sent' OR message IS NOT NULL)"
+        " GROUP BY status, code"
         " ORDER BY count(*) DESC, status, code"
     ).fetchall()
     return [

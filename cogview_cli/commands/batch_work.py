@@ -24,7 +24,15 @@ from cogview_cli.errors import CogviewError, ExitCode, MachineError, UsageError
 from cogview_cli.files import check_writable, ensure_folder
 from cogview_cli.generate import Generator
 from cogview_cli.i18n import _
-from cogview_cli.outcome import LOSSES, Outcome, Problem, Summary, image_records, problem_of
+from cogview_cli.outcome import (
+    LOSSES,
+    Outcome,
+    Problem,
+    Summary,
+    ended_by_run,
+    image_records,
+    problem_of,
+)
 from cogview_cli.reporter import Reporter, summary_line
 from cogview_cli.text import clean
 
@@ -76,6 +84,7 @@ class Work:
             to_send=self._plan.count("todo IN ('send', 'fetch')"),
             where=partial(prepare.file_and_line, self._plan),
             in_flight=lambda: generator.in_flight,
+            stop_reason=lambda: generator.stop_reason,
         )
 
     def _note(self, text: str, *, urgent: bool = False) -> None:
@@ -154,8 +163,9 @@ class Work:
 
     def _report(self, generator: Generator, outcome: Outcome, *, fresh: bool) -> None:
         self._summary.add(outcome)
-        shown = self._reporter.shown(outcome)
-        self._plan.ended(outcome, image_records(shown))
+        shown, reason = self._reporter.shown(outcome), generator.stop_reason
+        own = replace(outcome, problem=None) if ended_by_run(outcome, reason) else outcome
+        self._plan.ended(own, image_records(shown))
         if self._grids and outcome.files:
             self._grids.row_ended(outcome.index, fresh=fresh and outcome.status == "saved")
         if self._order.fail_fast and fresh and outcome.status in LOSSES and outcome.problem:

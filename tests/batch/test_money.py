@@ -258,3 +258,12 @@ def test_no_key_is_4_and_names_the_ways(
     ended = cogview("batch", "p.txt", "-o", "out")
     assert (ended.code, posts(sandbox)) == (4, 0)
     assert "--sandbox" in ended.err
+
+
+def test_a_network_that_is_not_there_is_told(batch: Batch) -> None:
+    """Also where the run is too short to be given up as a whole."""
+    prompts("cat", "dog")
+    ended = batch("--base-url", "http://127.0.0.1:9/v4", "--retries", "0")
+    assert ended.code == 75, ended
+    assert "error: p.txt:1: not sent: cannot connect" in ended.err
+    assert "not sent 2: cannot connect" in ended.err and "hint: check the network" in ended.err
