@@ -49,12 +49,17 @@ _LOOP = "_read_from_self"
 _PR_SET_PTRACER = 0x59616D61
 _LOADED = """
 import importlib, sys
-for name in "app runner generate finish rescue state sidecar commands.gen_run".split():
+for name in "app runner generate finish rescue state sidecar".split():
     importlib.import_module(f"cogview_cli.{name}")
+for name in "gen_run gen_progress".split():
+    importlib.import_module(f"cogview_cli.commands.{name}")
 for name in "httpcore anyio._backends._asyncio certifi encodings.idna".split():
     importlib.import_module(name)
 from PIL import Image
 Image.init()
+from cogview_cli.commands.lazy import COMMANDS, load
+for name in COMMANDS:
+    load(name)
 from cogview_cli.app import main
 main(["history"])
 sys.stdin.buffer.read(1)
