@@ -15,7 +15,7 @@ from cogview_cli.errors import UsageError
 from cogview_cli.files import move_new, temporary_beside
 from cogview_cli.i18n import _
 from cogview_cli.names import with_number
-from cogview_cli.outcome import Outcome, Summary, image_records
+from cogview_cli.outcome import Summary
 
 FAILED_NAME = "failed"
 EXAMPLES = 5
@@ -50,11 +50,6 @@ def check_report(path: str | None) -> None:
             _("--report '{path}': there is no such folder", path=path),
             hint=_("mkdir -p it first"),
         )
-
-
-def report_record(outcome: Outcome) -> list[dict[str, Any]]:
-    """What the report keeps of an outcome: the objects of `--json`."""
-    return image_records(outcome)
 
 
 def neutral(cell: object) -> str:
