@@ -14,6 +14,7 @@ from cogview_cli import __version__
 from cogview_cli.errors import MachineError
 from cogview_cli.hosts import is_loopback
 from cogview_cli.i18n import _
+from cogview_cli.transport import Transport
 
 USER_AGENT = f"cogview-cli/{__version__}"
 CONNECT_SECONDS = 10.0
@@ -47,10 +48,12 @@ def new_client(url: httpx.URL, *, read_seconds: float | None) -> httpx.AsyncClie
     outcome. Raises MachineError for a proxy setting that can't be used.
     """
     understand_socks()
+    trusted = tls_context() if url.scheme == "https" else None
     connect = min(CONNECT_SECONDS, read_seconds or CONNECT_SECONDS)
     try:
         return httpx.AsyncClient(
-            verify=tls_context() if url.scheme == "https" else False,
+            transport=None if _proxies_for(url) else Transport(trusted),
+            verify=trusted or False,
             trust_env=not is_loopback(url.host),
             follow_redirects=False,
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
@@ -62,6 +65,11 @@ def new_client(url: httpx.URL, *, read_seconds: float | None) -> httpx.AsyncClie
         raise MachineError(
             _("proxy settings: {why}", why=error), hint=_("check HTTPS_PROXY and ALL_PROXY")
         ) from error
+
+
+def _proxies_for(url: httpx.URL) -> bool:
+    """Whether a proxy may have to be asked for what `url`'s client fetches."""
+    return not is_loopback(url.host) and bool(getproxies())
 
 
 def tls_failure(error: BaseException | None) -> ssl.SSLError | None:

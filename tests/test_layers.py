@@ -14,8 +14,8 @@ ROOT = Path(cogview_cli.__file__).parent
 # Lower first. A module imports only from layers before its own.
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("__init__", "errors", "text", "hosts", "i18n"),
-    ("models", "names", "codes", "links", "budget", "stored", "config.secret"),
-    ("files", "wire", "liveness", "config.kinds"),
+    ("models", "names", "codes", "links", "budget", "stored", "config.secret", "streams"),
+    ("files", "wire", "liveness", "config.kinds", "transport"),
     (
         "config.store",
         "retry",
@@ -41,7 +41,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("__main__",),
 )
 HOMES = {
-    "httpx": {"network", "client", "download", "config.check"},
+    "httpx": {"streams", "transport", "network", "client", "download", "config.check"},
+    "h11": {"transport", "sandbox"},
     "PIL": {"images", "sandbox", "batch.grid", "gallery", "preview"},
     "typer": {"commands", "app", "commands.reference"},
     "rich": {"reporter", "batch.display", "preview"},

@@ -69,7 +69,9 @@ def test_the_version_is_told_before_typer_is_loaded() -> None:
 
 
 def test_a_generation_never_loads_pydantic_or_the_progress_bars() -> None:
-    found = loaded_by("gen", "cat", "-s", "512x512", "--sandbox", heavy=("pydantic", "rich"))
+    found = loaded_by(
+        "gen", "cat", "-s", "512x512", "--sandbox", heavy=("pydantic", "rich", "httpcore", "anyio")
+    )
     assert found == []
 
 

@@ -1,0 +1,144 @@
+"""One TCP connection as bytes in and out, plain or with TLS, on asyncio alone.
+
+What has come is handed on before an error is: the answer of a server that resets the
+connection behind it is paid for all the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+
+WINDOW = 256 * 1024
+# RFC 8305 §5: the next address is tried after so long, without giving up the first.
+NEXT_ADDRESS_SECONDS = 0.25
+Seconds = float | None  # None: as long as it takes
+
+
+class Connection(asyncio.Protocol):
+    """What comes and goes; no more than about two WINDOWs of it wait here."""
+
+    _transport: asyncio.Transport
+
+    def __init__(self) -> None:
+        self._came = bytearray()
+        self._ended = False
+        self._error: Exception | None = None
+        self._news, self._room = asyncio.Event(), asyncio.Event()
+        self._room.set()
+
+    async def read(self, timeout: Seconds) -> bytes:
+        """What has come since the last time, nothing at the end. ReadTimeout, ReadError."""
+        with _errors_as(httpx.ReadTimeout, httpx.ReadError):
+            await _within(timeout, self._news)
+            if self._error and not self._came:
+                raise self._error
+        piece = bytes(self._came)
+        self._came.clear()
+        if not self._ended:
+            self._news.clear()
+            self._transport.resume_reading()
+        return piece
+
+    async def write(self, data: bytes, timeout: Seconds) -> None:
+        """Sends `data`, as far as there is room for it. WriteTimeout, WriteError."""
+        with _errors_as(httpx.WriteTimeout, httpx.WriteError):
+            if self._ended or self._transport.is_closing():
+                raise self._error or ConnectionResetError("the server closed the connection")
+            self._transport.write(data)
+            await _within(timeout, self._room)
+
+    async def close(self) -> None:
+        """Lets go of the connection at once: a TLS peer may never say goodbye."""
+        self._transport.abort()
+        await asyncio.sleep(0)  # the loop closes the socket
+
+    async def start_tls(self, context: ssl.SSLContext, host: str) -> None:
+        """From here on what goes and comes is encrypted, and the peer is `host`. OSError."""
+        loop = asyncio.get_running_loop()
+        secured = await loop.start_tls(self._transport, self, context, server_hostname=host)
+        if secured is None:
+            raise ConnectionResetError("the server closed the connection")
+        self._transport = secured
+
+    # Called by the loop.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The connection is there."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Keeps what came; the kernel keeps the rest while nobody reads."""
+        self._came += data
+        self._news.set()
+        if len(self._came) >= WINDOW:
+            self._transport.pause_reading()
+
+    def eof_received(self) -> None:
+        """Nothing more will come."""
+        self._ended = True
+        self._news.set()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nothing more will come or go; `exc` says why, if it is an error."""
+        self._error = exc
+        self.eof_received()
+        self._room.set()
+
+    def pause_writing(self) -> None:
+        """The kernel's buffer is full."""
+        self._room.clear()
+
+    def resume_writing(self) -> None:
+        """There is room again."""
+        self._room.set()
+
+
+async def connect(
+    host: str, port: int, *, tls: ssl.SSLContext | None, name: str, timeout: Seconds
+) -> Connection:
+    """A connection to the first address of `host` that answers, within `timeout`.
+
+    With `tls`, the certificate must be `name`'s. Raises ConnectTimeout or ConnectError.
+    """
+    loop = asyncio.get_running_loop()
+    with _errors_as(httpx.ConnectTimeout, httpx.ConnectError):
+        async with asyncio.timeout(timeout):
+            _, connection = await loop.create_connection(
+                Connection, host, port, happy_eyeballs_delay=NEXT_ADDRESS_SECONDS
+            )
+            if tls:
+                await _secure(connection, tls, name)
+    return connection
+
+
+async def _secure(connection: Connection, tls: ssl.SSLContext, name: str) -> None:
+    try:
+        await connection.start_tls(tls, name)
+    except BaseException:
+        await connection.close()
+        raise
+
+
+async def _within(timeout: Seconds, event: asyncio.Event) -> None:
+    if not event.is_set():
+        async with asyncio.timeout(timeout):
+            await event.wait()
+
+
+@contextmanager
+def _errors_as(
+    late: type[httpx.TransportError], failed: type[httpx.TransportError]
+) -> Iterator[None]:
+    """Errors of the system as httpx calls them."""
+    try:
+        yield
+    except TimeoutError as error:
+        raise late(str(error)) from error
+    except OSError as error:  # those of TLS are of this kind too
+        raise failed(str(error)) from error

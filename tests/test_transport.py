@@ -1,0 +1,317 @@
+"""HTTP/1.1 on a connection of our own: whole, bounded, and the answer before the error."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+
+import httpx
+import pytest
+import trustme
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cogview_cli.network import tls_failure
+from cogview_cli.streams import WINDOW
+from cogview_cli.transport import HEAD_LIMIT, Transport
+from tests.faults.peers import Listener, Scripted, Step, http, reset, silence
+
+BODY = bytes(range(256)) * 4096 * 5  # 5 MiB, no two neighbours alike
+SHORT = httpx.Timeout(20, connect=0.2)
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+def _server_side(authority: trustme.CA, name: str = "localhost") -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(name).configure_cert(context)
+    return context
+
+
+def _client_side(authority: trustme.CA) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    return context
+
+
+@pytest.fixture(params=["http", "https"])
+def sides(
+    request: pytest.FixtureRequest, authority: trustme.CA
+) -> Iterator[tuple[ssl.SSLContext | None, ssl.SSLContext | None]]:
+    """What server and client know of TLS; nothing for plain connections."""
+    secure = request.param == "https"
+    yield (_server_side(authority), _client_side(authority)) if secure else (None, None)
+
+
+async def _get(url: str, trusted: ssl.SSLContext | None = None, **more: Any) -> httpx.Response:
+    async with httpx.AsyncClient(transport=Transport(trusted), trust_env=False, **more) as client:
+        return await client.get(url)
+
+
+def get(url: str, trusted: ssl.SSLContext | None = None, **more: Any) -> httpx.Response:
+    """One GET, its body read."""
+    return asyncio.run(_get(url, trusted, **more))
+
+
+def post(url: str, body: bytes, **more: Any) -> httpx.Response:
+    """One POST, its answer read."""
+
+    async def run() -> httpx.Response:
+        async with httpx.AsyncClient(transport=Transport(None), trust_env=False, **more) as client:
+            return await client.post(url, content=body)
+
+    return asyncio.run(run())
+
+
+def _answered(step: Step) -> httpx.Response:
+    with Scripted(posts=[step]) as server:
+        return post(server.origin, b"{}")
+
+
+# What arrives.
+
+
+def test_a_large_body_arrives_whole(sides: tuple[Any, Any]) -> None:
+    server_side, client_side = sides
+    with Scripted(gets=[http("200 OK", BODY)], tls=server_side, name="localhost") as server:
+        assert get(server.origin, client_side).content == BODY
+
+
+def test_a_reader_that_rests_is_not_sent_more_than_it_can_hold(sides: tuple[Any, Any]) -> None:
+    server_side, client_side = sides
+
+    async def slowly(url: str) -> list[bytes]:
+        transport = Transport(client_side)
+        async with (
+            httpx.AsyncClient(transport=transport, trust_env=False) as client,
+            client.stream("GET", url) as response,
+        ):
+            pieces = []
+            async for piece in response.aiter_raw():
+                pieces.append(piece)
+                for _ in range(20):  # all that may come meanwhile does
+                    await asyncio.sleep(0.001)
+        return pieces
+
+    with Scripted(gets=[http("200 OK", BODY)], tls=server_side, name="localhost") as server:
+        pieces = asyncio.run(slowly(server.origin))
+    assert b"".join(pieces) == BODY
+    assert max(map(len, pieces)) <= 2 * WINDOW
+
+
+@settings(max_examples=25, deadline=None)
+@given(cuts=st.lists(st.integers(1, 400), max_size=6), chunked=st.booleans())
+def test_where_the_network_cuts_an_answer_makes_no_difference(
+    cuts: list[int], chunked: bool
+) -> None:
+    body = "猫".encode() * 100
+    head = b"HTTP/1.1 200 OK\r\nX-Request-Id: 7\r\n"
+    if chunked:
+        said = head + b"Transfer-Encoding: chunked\r\n\r\n12c\r\n" + body + b"\r\n0\r\n\r\n"
+    else:
+        said = head + b"Content-Length: 300\r\n\r\n" + body
+    edges = [0, *sorted({cut for cut in cuts if cut < len(said)}), len(said)]
+
+    def talk(link: socket.socket) -> None:
+        link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for begin, end in pairwise(edges):
+            link.sendall(said[begin:end])
+
+    answer = _answered(talk)
+    assert (answer.status_code, answer.content) == (200, body)
+    assert answer.headers["x-request-id"] == "7"
+
+
+def test_an_answer_is_had_although_a_reset_came_before_it_was_read() -> None:
+    was_reset = threading.Event()
+
+    def talk(link: socket.socket) -> None:
+        link.sendall(http("200 OK", b"paid" * 10_000))
+        reset(link)
+        was_reset.set()
+
+    async def late(url: str) -> bytes:
+        async with (
+            httpx.AsyncClient(transport=Transport(None), trust_env=False) as client,
+            client.stream("GET", url) as response,
+        ):
+            await asyncio.to_thread(was_reset.wait, 20)
+            for _ in range(10):  # the loop has seen it
+                await asyncio.sleep(0.001)
+            return await response.aread()
+
+    with Scripted(gets=[talk]) as server:
+        assert asyncio.run(late(server.origin)) == b"paid" * 10_000
+
+
+def test_a_body_of_no_said_length_ends_with_the_connection() -> None:
+    assert _answered(b"HTTP/1.1 200 OK\r\n\r\npaid").content == b"paid"
+
+
+def test_what_comes_before_the_answer_is_passed_over() -> None:
+    early = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: <x>\r\n\r\n"
+    assert _answered(early + http("200 OK", b"paid")).content == b"paid"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [b"", b"HTTP/1.1 200", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\npaid", b"\x15\x03\x01\0"],
+    ids=["nothing", "half a head", "half a body", "no HTTP"],
+)
+def test_less_than_an_answer_is_an_error(said: bytes) -> None:
+    with pytest.raises(httpx.RemoteProtocolError):
+        _answered(said)
+
+
+def test_a_head_without_end_is_not_kept() -> None:
+    def talk(link: socket.socket) -> None:
+        link.sendall(b"HTTP/1.1 200 OK\r\nX: " + b"x" * (2 * HEAD_LIMIT))
+        silence(link)
+
+    with pytest.raises(httpx.RemoteProtocolError):
+        _answered(talk)
+
+
+def test_a_silent_server_is_left_after_the_time_allowed() -> None:
+    with Scripted(posts=[silence]) as server, pytest.raises(httpx.ReadTimeout):
+        post(server.origin, b"{}", timeout=httpx.Timeout(20, read=0.1))
+
+
+# What is sent.
+
+
+def test_a_large_request_arrives_whole() -> None:
+    with Scripted(posts=[http("200 OK")]) as server:
+        assert post(server.origin, BODY).status_code == 200
+    assert server.requests[0].endswith(BODY)
+
+
+def test_a_server_that_does_not_read_is_left_after_the_time_allowed() -> None:
+    class Deaf(Listener):
+        def talk(self, link: socket.socket) -> None:
+            link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            gone.wait(20)
+
+    gone = threading.Event()
+    with Deaf() as server, pytest.raises(httpx.WriteTimeout):
+        try:
+            post(f"http://127.0.0.1:{server.port}", BODY, timeout=httpx.Timeout(0.2, connect=20))
+        finally:
+            gone.set()
+
+
+def test_a_server_may_answer_before_it_has_read_all() -> None:
+    class Hasty(Listener):
+        def talk(self, link: socket.socket) -> None:
+            link.recv(1)
+            link.sendall(http("413 Content Too Large", b"too much"))
+            link.shutdown(socket.SHUT_WR)
+            silence(link)
+
+    with Hasty() as server:
+        answer = post(f"http://127.0.0.1:{server.port}", BODY)
+    assert (answer.status_code, answer.content) == (413, b"too much")
+
+
+def test_the_trace_speaks_just_before_the_first_byte_goes() -> None:
+    said: list[str] = []
+
+    async def trace(event: str, info: dict[str, Any]) -> None:
+        said.append(event)
+
+    async def ask(url: str) -> None:
+        async with httpx.AsyncClient(transport=Transport(None), trust_env=False) as client:
+            await client.get(url, extensions={"trace": trace})
+
+    with Scripted(gets=[http("200 OK")]) as server:
+        asyncio.run(ask(server.origin))
+        assert said == ["http11.send_request_headers.started"]
+    with pytest.raises(httpx.ConnectError):
+        asyncio.run(ask(server.origin))
+    assert len(said) == 1
+
+
+def test_a_header_that_cannot_be_sent_is_refused_before_anything_goes() -> None:
+    with Scripted(gets=[http("200 OK")]) as server:
+        with pytest.raises(httpx.LocalProtocolError):
+            get(server.origin, headers={"X": "a\nb"})
+        assert server.requests in ([], [b""])
+
+
+# Connecting.
+
+
+def test_a_server_is_found_at_its_second_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Scripted(gets=[http("200 OK", b"here")]) as server, socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        dead = ("127.0.0.1", closed.getsockname()[1])
+        found = [
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", address)
+            for address in (dead, ("127.0.0.1", server.port))
+        ]
+
+        async def lookup(*_: object, **__: object) -> object:
+            return found
+
+        monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", lookup)
+        assert get("http://two.example").content == b"here"
+
+
+def test_the_certificate_must_be_the_hosts_own(authority: trustme.CA) -> None:
+    tls = _server_side(authority, "other.example")
+    with (
+        Scripted(gets=[http("200 OK")], tls=tls, name="localhost") as server,
+        pytest.raises(httpx.ConnectError) as caught,
+    ):
+        get(server.origin, _client_side(authority))
+    assert tls_failure(caught.value)
+
+
+def test_a_handshake_that_does_not_come_is_given_up(authority: trustme.CA) -> None:
+    class Mute(Listener):
+        def talk(self, link: socket.socket) -> None:
+            silence(link)
+
+    with Mute() as server, pytest.raises(httpx.ConnectTimeout):
+        get(f"https://localhost:{server.port}", _client_side(authority), timeout=SHORT)
+
+
+def test_a_server_that_leaves_the_handshake_is_told_as_that(authority: trustme.CA) -> None:
+    class Gone(Listener):
+        def talk(self, link: socket.socket) -> None:
+            link.recv(1)
+            reset(link)
+
+    with Gone() as server, pytest.raises(httpx.ConnectError) as caught:
+        get(f"https://localhost:{server.port}", _client_side(authority))
+    assert tls_failure(caught.value) is None
+
+
+@pytest.mark.skipif(not socket.has_ipv6, reason="no IPv6 here")
+def test_an_address_of_ipv6_is_connected_to() -> None:
+    try:
+        listener = socket.create_server(("::1", 0), family=socket.AF_INET6)
+    except OSError:
+        pytest.skip("no IPv6 on loopback")
+    with listener:
+        asked = asyncio.run(_one_by_ipv6(listener))
+    assert asked == (200, b"six")
+
+
+async def _one_by_ipv6(listener: socket.socket) -> tuple[int, bytes]:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(http("200 OK", b"six"))
+        writer.close()
+
+    async with await asyncio.start_server(serve, sock=listener):
+        answer = await _get(f"http://[::1]:{listener.getsockname()[1]}")
+    return answer.status_code, answer.content
