@@ -131,10 +131,12 @@ def test_where_the_network_cuts_an_answer_makes_no_difference(
 
 
 def test_an_answer_is_had_although_a_reset_came_before_it_was_read() -> None:
-    was_reset = threading.Event()
+    begun, was_reset = threading.Event(), threading.Event()
 
     def talk(link: socket.socket) -> None:
-        link.sendall(http("200 OK", b"paid" * 10_000))
+        link.sendall(http("200 OK", length=40_000))
+        begun.wait(20)
+        link.sendall(b"paid" * 10_000)
         reset(link)
         was_reset.set()
 
@@ -143,6 +145,7 @@ def test_an_answer_is_had_although_a_reset_came_before_it_was_read() -> None:
             httpx.AsyncClient(transport=Transport(None), trust_env=False) as client,
             client.stream("GET", url) as response,
         ):
+            begun.set()
             await asyncio.to_thread(was_reset.wait, 20)
             for _ in range(10):  # the loop has seen it
                 await asyncio.sleep(0.001)
