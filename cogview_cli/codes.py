@@ -6,8 +6,8 @@ before the HTTP status does, because 429 also stands for an empty account.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 
 class Kind(Enum):
@@ -24,8 +24,7 @@ class Kind(Enum):
     NOT_THE_API = "not the API"  # something else answered at that URL
 
 
-@dataclass(frozen=True, slots=True)
-class Code:
+class Code(NamedTuple):
     """One vendor code: usual HTTP status, class, meaning in a few words."""
 
     status: int

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os.path
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from cogview_cli.errors import MachineError, UsageError
 from cogview_cli.i18n import _
@@ -19,8 +18,7 @@ KNOWN_SUFFIXES = (".png", ".jpg", ".webp", ".jpeg")
 _LATE_FIELDS = {"created", "ext"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Destination:
+class Destination(NamedTuple):
     """A root folder, a template below it (without suffix), and the format to end in.
 
     The root itself is created on demand, its parent is not.
@@ -104,8 +102,7 @@ def without_suffix(template: str) -> tuple[str, str | None]:
     return (template[: -len(suffix)], found) if found else (template, None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class Target(NamedTuple):
     """One image's destination with the values for its name. Kept in the ledger."""
 
     destination: Destination
@@ -131,7 +128,7 @@ class Target:
 
     def record(self) -> dict[str, Any]:
         """This target as JSON data."""
-        return {"destination": asdict(self.destination), "fields": self.fields}
+        return {"destination": self.destination._asdict(), "fields": self.fields}
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Target:

@@ -16,8 +16,8 @@ import re
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import httpx
 
@@ -49,8 +49,7 @@ class DownloadFailed(Exception):
         self.gone = gone
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fetched:
+class Fetched(NamedTuple):
     """A checked, synced file: size in bytes, SHA-256 in hex, picture facts."""
 
     bytes: int

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from cogview_cli.budget import Budget
 from cogview_cli.codes import CODES, Kind
@@ -26,8 +26,7 @@ EXIT_OF_KIND = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(NamedTuple):
     """A try without an image; `kind` None means it was never sent."""
 
     kind: Kind | None

@@ -11,7 +11,6 @@ import itertools
 import os
 import time
 from contextlib import suppress
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +49,7 @@ class Finisher:
         files = [SavedFile(**record) for record in entry.files]
         try:
             await self._finish_all(entry, reply, files)
-            records = [asdict(file) for file in files]
+            records = [file._asdict() for file in files]
             await self._ledger.call(self._ledger.saved, entry.id, records)
         except MachineError as error:
             return await self._unsaved(entry, reply, files, error.message, gone=False)
@@ -80,10 +79,10 @@ class Finisher:
             if Target.from_record(entry.target).destination.sidecar:
                 content = sidecar.describe(entry, reply, saved, url, seconds)
                 path = await asyncio.to_thread(sidecar.write, Path(saved.file), content)
-                _put(files, number, replace(saved, sidecar=str(path)))
+                _put(files, number, saved._replace(sidecar=str(path)))
 
     async def _note(self, entry: Entry, files: list[SavedFile]) -> None:
-        records = [asdict(file) for file in files]
+        records = [file._asdict() for file in files]
         await self._ledger.call(self._ledger.files_so_far, entry.id, records)
 
     async def _fetch(self, entry: Entry, reply: Reply, ref: ImageRef, number: int) -> SavedFile:
@@ -183,7 +182,7 @@ def outcome_of(
     fields: dict[str, Any] = entry.target.get("fields", {})
     return Outcome(
         status=status,
-        index=int(fields.get("index", 1)),
+        row=int(fields.get("index", 1)),
         n=int(fields.get("n", 1)),
         prompt=entry.body["prompt"],
         model=entry.body["model"],

@@ -11,7 +11,6 @@ import random
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from typing import Protocol
 
 from cogview_cli import links, models
@@ -108,7 +107,7 @@ class Generator:
                 if result.kind is Kind.UNKNOWN:
                     # Its row stays unknown; the next try gets its own.
                     assert entry is not None
-                    job, entry = replace(job, known=job.known | {entry.id}), None
+                    job, entry = job._replace(known=job.known | {entry.id}), None
         except asyncio.CancelledError:
             return self.never_sent(job, entry)
         except (Temporary, MachineError) as error:  # nobody lets go of a slot, or none can be had
@@ -267,8 +266,7 @@ class Generator:
     def _rescued(self, job: Job, entry: Entry, answer: Answer, error: MachineError) -> Outcome:
         """The ledger could not take a paid answer: keep it wherever there is room."""
         path = rescue(entry.id, answer)
-        problem = replace(
-            problem_of(error),
+        problem = problem_of(error)._replace(
             code="unsaved",
             message=_(
                 "paid, but the answer could not be stored: {why}; it is in {place}",
@@ -279,7 +277,7 @@ class Generator:
             hint=_("free some space, then: cogview recover"),
         )
         self.stop(problem)
-        return replace(self._outcome(job, entry, "unsaved", problem), cost=job.price)
+        return self._outcome(job, entry, "unsaved", problem)._replace(cost=job.price)
 
     def _next(self, failure: Failure, tally: Tally) -> Wait | GiveUp:
         if self._stopping.is_set():
@@ -314,7 +312,7 @@ class Generator:
         status = {Kind.REFUSED: "refused", Kind.UNKNOWN: "unknown", None: "not_sent"}
         outcome = self._outcome(job, entry, status.get(failure.kind, "failed"), problem)
         filters = failure.error.content_filter if failure.error else ()
-        return replace(outcome, content_filter=filters)
+        return outcome._replace(content_filter=filters)
 
     def never_sent(self, job: Job, entry: Entry | None = None) -> Outcome:
         """The outcome of a job that the end of the run came before."""
@@ -327,7 +325,7 @@ class Generator:
             return outcome_of(entry, status, problem=problem)
         return Outcome(
             status=status,
-            index=job.index,
+            row=job.row,
             n=job.n,
             prompt=job.request.prompt,
             model=job.request.model,

@@ -5,9 +5,8 @@ from __future__ import annotations
 import io
 import json
 import struct
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from PIL import Image, PngImagePlugin
@@ -28,8 +27,7 @@ class TooLarge(Exception):
     """A picture with more pixels than any model makes: perhaps a decompression bomb."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageInfo:
+class ImageInfo(NamedTuple):
     """`format` is `png`, `jpeg` or `webp`; sizes in pixels."""
 
     format: str

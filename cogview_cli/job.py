@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from cogview_cli import models
 from cogview_cli.destination import Target
 from cogview_cli.wire import ImageRequest
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """One wanted image: what to ask, where it goes, how it is told from others."""
+class Job(NamedTuple):
+    """One wanted image: what to ask, where it goes, how it is told from others.
 
-    index: int
+    `row`: the number of its row in the input, 1 for `gen`.
+    """
+
+    row: int
     n: int
     request: ImageRequest
     target: Target

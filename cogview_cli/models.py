@@ -8,9 +8,9 @@ as published on 2026-09-25; they are dated, not promised.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from decimal import Decimal
 from math import gcd
+from typing import NamedTuple
 
 from cogview_cli.errors import UsageError
 from cogview_cli.i18n import _
@@ -22,8 +22,7 @@ TIER_SLOTS = {"V0": 5, "V1": 10, "V2": 15, "V3": 20}
 USER_ID_LENGTH = range(6, 129)
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Size:
+class Size(NamedTuple):
     """Width and height in pixels."""
 
     width: int
@@ -43,8 +42,7 @@ class Size:
         return f"{self.width // divisor}:{self.height // divisor}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelRules:
+class ModelRules(NamedTuple):
     """One model's limits. `slots` is None where the account's tier decides."""
 
     name: str
@@ -55,10 +53,10 @@ class ModelRules:
     custom_sizes: bool
     qualities: tuple[str, ...]
     price: Decimal
+    expected_s: dict[str, tuple[int, int]]
     prompt_limit: int | None = None
     slots: int | None = None
     retired: bool = False
-    expected_s: dict[str, tuple[int, int]]
     default_quality: str = "standard"
 
 

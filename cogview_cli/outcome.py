@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from cogview_cli.errors import CogviewError, ExitCode, worst
 from cogview_cli.stored import told
@@ -16,8 +15,7 @@ STATUSES = ("saved", "skipped", "refused", "failed", "unknown", "unsaved", "not_
 LOSSES = ("refused", "failed", "unknown", "unsaved")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
+class Problem(NamedTuple):
     """Why a request did not end as asked."""
 
     code: str
@@ -39,8 +37,7 @@ def problem_of(error: CogviewError) -> Problem:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SavedFile:
+class SavedFile(NamedTuple):
     """An image on disk and its sidecar, absolute or as the user gave the folder."""
 
     file: str
@@ -52,12 +49,14 @@ class SavedFile:
     sha256: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """The end of one request. `cost` is what was surely paid, None if nothing was."""
+class Outcome(NamedTuple):
+    """The end of one request. `cost` is what was surely paid, None if nothing was.
+
+    `row`: the number of its row in the input, 1 for `gen`; people know it as the index.
+    """
 
     status: str
-    index: int
+    row: int
     n: int
     prompt: str
     model: str
@@ -100,7 +99,7 @@ def _record(outcome: Outcome, file: SavedFile | None, cost: Decimal | None) -> d
         "file": file.file if file else None,
         "sidecar": file.sidecar if file else None,
         "id": outcome.id,
-        "index": outcome.index,
+        "index": outcome.row,
         "n": outcome.n,
         "prompt": outcome.prompt,
         "model": outcome.model,
@@ -122,16 +121,19 @@ def _error_record(problem: Problem) -> dict[str, Any]:
     return {name: value for name, value in record.items() if value is not None}
 
 
-@dataclass(slots=True)
 class Summary:
     """Counts, money and exit code of a run; `add` each outcome as it ends."""
 
-    single: bool
-    counts: Counter[str] = field(default_factory=Counter)
-    codes: set[ExitCode] = field(default_factory=set)
-    cost: Decimal = Decimal(0)
-    unknown_cost: Decimal = Decimal(0)
-    stopped: ExitCode | None = None
+    __slots__ = ("codes", "cost", "counts", "single", "stopped", "unknown_cost")
+
+    def __init__(self, *, single: bool) -> None:
+        """`single`: one prompt; its refusal has an exit code of its own."""
+        self.single = single
+        self.counts: Counter[str] = Counter()
+        self.codes: set[ExitCode] = set()
+        self.cost = Decimal(0)
+        self.unknown_cost = Decimal(0)
+        self.stopped: ExitCode | None = None
 
     def add(self, outcome: Outcome) -> None:
         """Counts one outcome."""

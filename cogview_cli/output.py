@@ -6,8 +6,7 @@ import json
 import os
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from cogview_cli.errors import CogviewError, MachineError
 from cogview_cli.i18n import _
@@ -18,8 +17,7 @@ class StdoutClosed(Exception):
     """Whoever read our stdout has gone."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Style:
+class Style(NamedTuple):
     """How to report: `json` lines, NUL-ended paths, how much on stderr."""
 
     json: bool = False

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 from cogview_cli.errors import CogviewError
@@ -52,10 +51,10 @@ class Reporter:
     def shown(self, outcome: Outcome) -> Outcome:
         """The outcome with its paths as this run shows them."""
         files = tuple(
-            replace(f, file=self.path(f.file), sidecar=f.sidecar and self.path(f.sidecar))
+            f._replace(file=self.path(f.file), sidecar=f.sidecar and self.path(f.sidecar))
             for f in outcome.files
         )
-        return replace(outcome, files=files)
+        return outcome._replace(files=files)
 
     def path(self, path: str) -> str:
         """`path` as this run shows it."""

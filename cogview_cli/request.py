@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from typing import Any
 
 from cogview_cli import models
@@ -22,7 +21,7 @@ def checked(request: ImageRequest, *, validate: bool) -> ImageRequest:
             models.check_quality(model, request.quality)
         if request.user_id:
             models.check_user_id(request.user_id)
-    return replace(request, size=size, model=models.wire_name(model))
+    return request._replace(size=size, model=models.wire_name(model))
 
 
 def doubt(model: str) -> str | None:

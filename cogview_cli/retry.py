@@ -7,7 +7,7 @@ A POST is repeated only when the one before provably cost nothing
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from cogview_cli.codes import Kind
 from cogview_cli.i18n import _
@@ -21,8 +21,7 @@ RETRY_AFTER_LIMIT = 120.0
 Uniform = Callable[[float, float], float]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
+class Policy(NamedTuple):
     """What the user allows: tries after failed connects, total wait, paying twice."""
 
     retries: int = 3
@@ -30,8 +29,7 @@ class Policy:
     retry_unknown: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tally:
+class Tally(NamedTuple):
     """What one request has been through so far; `waited` in seconds."""
 
     busy: int = 0
@@ -41,8 +39,7 @@ class Tally:
     waited: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(NamedTuple):
     """Send it again after `seconds`; `everyone` if the whole run should pause."""
 
     seconds: float
@@ -50,8 +47,7 @@ class Wait:
     everyone: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class GiveUp:
+class GiveUp(NamedTuple):
     """Do not send it again."""
 
     reason: str = ""
@@ -90,7 +86,7 @@ def _busy(
     # Half the window is kept, so that the gaps grow however the dice fall.
     window = min(LONGEST_WAIT, THROTTLE_BASE * 2 ** min(tally.busy, 20))
     own = window / 2 + uniform(0.0, window / 2)
-    after = replace(tally, busy=tally.busy + 1)
+    after = tally._replace(busy=tally.busy + 1)
     return _within(own, after, policy, retry_after, uniform, everyone=kind is Kind.OVERLOAD)
 
 
@@ -106,7 +102,7 @@ def _counted(
     count: int = getattr(tally, field)
     if count >= limit:
         return GiveUp(_("tried {count} times", count=count + 1) if count else "")
-    after = replace(tally, **{field: count + 1})
+    after = tally._replace(**{field: count + 1})
     return _within(backoff(count + 1, base, uniform), after, policy, retry_after, uniform)
 
 
@@ -127,4 +123,4 @@ def _within(
         return GiveUp(
             _("waited {waited:.0f} s of {most:.0f} s", waited=tally.waited, most=policy.max_wait)
         )
-    return Wait(seconds, replace(tally, waited=waited), everyone)
+    return Wait(seconds, tally._replace(waited=waited), everyone)

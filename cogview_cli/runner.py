@@ -8,8 +8,8 @@ import shutil
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from cogview_cli import models
 from cogview_cli.budget import Budget
@@ -40,8 +40,7 @@ _SIGNALS = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Endpoint:
+class Endpoint(NamedTuple):
     """Where requests go, the key for it, and the account's name in the ledger."""
 
     base_url: str
@@ -107,8 +106,7 @@ class _SlotTable:
                 shutil.rmtree(slots.folder, ignore_errors=True)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Opened:
+class Opened(NamedTuple):
     """An endpoint and the ledger, open."""
 
     endpoint: Endpoint
@@ -173,8 +171,7 @@ def _look_back(ledger: Ledger) -> None:
 Work = Callable[[], Awaitable[Outcome]]
 
 
-@dataclass(frozen=True, slots=True)
-class Stream:
+class Stream(NamedTuple):
     """Work to be done, `width` pieces at a time."""
 
     work: Iterator[Work]

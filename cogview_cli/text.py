@@ -1,4 +1,4 @@
-"""Text from servers, files and users made safe to show on a terminal."""
+"""Text for a terminal: what servers, files and users wrote made safe; widths; times."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import unicodedata
 SHOWN_LIMIT = 300
 
 # Bidi controls and invisible format characters can reorder or hide what is shown.
-_UNSAFE = re.compile(
+# Compiled when first used: a request need not wait for it to be sent.
+_UNSAFE = (
     "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
     "|[\U000e0000-\U000e007f]"
 )
@@ -26,13 +27,13 @@ def _escape(match: re.Match[str]) -> str:
 
 def clean(text: object, limit: int = SHOWN_LIMIT) -> str:
     """`text` on one line without control or bidi characters, cut to `limit` characters."""
-    shown = _UNSAFE.sub(_escape, str(text)[: limit * 4])
+    shown = re.sub(_UNSAFE, _escape, str(text)[: limit * 4])
     return shown if len(shown) <= limit else shown[: limit - 1] + "…"
 
 
 def json_safe(text: str) -> str:
     """JSON text with control and bidi characters escaped: equal data, harmless to show."""
-    return _UNSAFE.sub(lambda match: json.dumps(match[0])[1:-1], text)
+    return re.sub(_UNSAFE, lambda match: json.dumps(match[0])[1:-1], text)
 
 
 def cell_width(text: str) -> int:
@@ -49,3 +50,12 @@ def cut_cells(text: str, columns: int) -> str:
     while text and cell_width(text) > columns - 1:
         text = text[:-1]
     return text + "…"
+
+
+def clock(seconds: float | None) -> str:
+    """`1:02:03`, `2:03`, or `?`."""
+    if seconds is None:
+        return "?"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -9,9 +9,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from cogview_cli.codes import CODES, Kind
 from cogview_cli.models import wire_name
@@ -20,8 +19,7 @@ ENDPOINT = "/images/generations"
 _URL_IN_BYTES = re.compile(rb'"(https?:(?:\\?/){2}[^"\s<>\x00-\x1f]{4,8000})"')
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageRequest:
+class ImageRequest(NamedTuple):
     """One wanted image. None means: not sent, the vendor's default holds."""
 
     model: str
@@ -55,8 +53,7 @@ class ImageRequest:
         return cls(**fields, watermark=body.get("watermark_enabled"))  # type: ignore[arg-type]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(NamedTuple):
     """What came back, unread: status, lower-case headers, the bytes, whether they are all."""
 
     status: int
@@ -65,16 +62,14 @@ class Answer:
     whole: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageRef:
+class ImageRef(NamedTuple):
     """Where one image is: a temporary URL, or base64 in the answer itself."""
 
     url: str | None = None
     b64: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
+class Reply(NamedTuple):
     """An answer with at least one image."""
 
     images: tuple[ImageRef, ...]
@@ -83,8 +78,7 @@ class Reply:
     request_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApiError:
+class ApiError(NamedTuple):
     """An answer without an image: how it is to be taken, and the vendor's own words."""
 
     kind: Kind

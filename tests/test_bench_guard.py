@@ -45,6 +45,18 @@ except SystemExit:
     pass
 sys.stderr.write(f"LOADED {len(sys.modules) - before}")
 """
+_DATACLASSES = """
+import sys
+from cogview_cli.__main__ import main
+sys.argv = ["cogview", *sys.argv[1:]]
+try:
+    main()
+finally:
+    ours = [vars(module) for name, module in sys.modules.items() if name.startswith("cogview_cli")]
+    types = {found for names in ours for found in names.values() if isinstance(found, type)}
+    built = {found.__module__ for found in types if "__dataclass_fields__" in vars(found)}
+    sys.stderr.write("BUILT " + " ".join(built))
+"""
 _LIMIT = """
 import resource, sys
 from pathlib import Path
@@ -110,6 +122,19 @@ def test_a_local_command_loads_no_more_modules_than_it_did(line: str) -> None:
         check=True,
     )
     assert 20 < int(done.stderr.rpartition("LOADED ")[2]) <= MODULES_AT_MOST
+
+
+def test_a_generation_builds_no_dataclass(sandbox: SandboxThread) -> None:
+    """Values on its way are NamedTuples: a dataclass takes 0.8 ms to build, one of them 0.08."""
+    server = {"COGVIEW_BASE_URL": sandbox.base_url, "COGVIEW_API_KEY": "test-key.canary"}
+    line = ["gen", "cat", "-s", "512x512", "-o", "cat.png"]
+    command = [sys.executable, "-c", _DATACLASSES, *line]
+    done = subprocess.run(
+        command, env={**os.environ, **server}, capture_output=True, text=True, check=True
+    )
+    built = done.stderr.rpartition("BUILT ")[2].split()
+    assert Path("cat.png").exists()
+    assert [name for name in built if name.startswith("cogview_cli")] == []
 
 
 # The ledger.

@@ -123,7 +123,8 @@ def test_an_empty_variable_counts_as_unset(home: Home) -> None:
 def test_every_setting_has_a_variable_and_settings_has_its_attribute(home: Home) -> None:
     for setting in SETTINGS.values():
         assert setting.env[0] == "COGVIEW_" + setting.name.upper()
-        assert hasattr(home.load(), setting.name)
+        assert getattr(home.load(), setting.name) == setting.default
+    assert [*SETTINGS, "origins"] == list(Settings._fields)
 
 
 def test_built_in_profile_can_be_overridden_in_part(home: Home) -> None:

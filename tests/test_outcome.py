@@ -31,7 +31,7 @@ def saved_file(name: str = "cat.png") -> SavedFile:
 
 
 def outcome(status: str = "saved", **more: Any) -> Outcome:
-    fields = {"index": 1, "n": 1, "prompt": "猫", "model": "cogview-4", "size": None, **more}
+    fields = {"row": 1, "n": 1, "prompt": "猫", "model": "cogview-4", "size": None, **more}
     return Outcome(status=status, **fields)
 
 

@@ -52,7 +52,7 @@ def outcome(status: str = "saved", **more: Any) -> Outcome:
         width=4, height=2, bytes=2048, sha256="0",
     )  # fmt: skip
     fields: dict[str, Any] = {
-        "status": status, "index": 1, "n": 1, "prompt": "p", "model": "m", "size": None,
+        "status": status, "row": 1, "n": 1, "prompt": "p", "model": "m", "size": None,
         "files": (file,) if status in ("saved", "skipped") else (), "cost": Decimal("0.06"),
     }  # fmt: skip
     return Outcome(**{**fields, **more})

@@ -29,7 +29,7 @@ def entry(**more: Any) -> Entry:
         "asked": 1700000000.5, "price": Decimal("0.06"), "currency": "CNY", "base_url": "https://h",
         "account": "a", "namespace": "n", "body": REQUEST.body(), "target": {},
         "source": {"file": "p.csv", "line": 3}, "answered": None, "generate_s": 8.12345,
-        "answer": None, "expires": 1762327333.0, "code": None, "message": None,
+        "answer": None, "expires": 1762327333.0, "code": None, "message": None, "files": [],
     }  # fmt: skip
     return Entry(**{**fields, **more})
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -92,7 +92,7 @@ class Past:
             if entry.state not in ("intent", "answer"):
                 yield entry
             elif not self._alive(entry.run):
-                yield replace(entry, state="unknown") if entry.state == "intent" else entry
+                yield entry._replace(state="unknown") if entry.state == "intent" else entry
 
     def _alive(self, run: str) -> bool:
         return self.ledger is not None and is_alive(self.ledger.folder / "runs", run)
@@ -150,7 +150,7 @@ def carried(item: Item, found: Verdict) -> Outcome:
     entry = found.entry
     return Outcome(
         status=_status(found),
-        index=item.index,
+        row=item.index,
         n=item.n,
         prompt=item.body["prompt"],
         model=item.body["model"],

@@ -5,15 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from cogview_cli import output
 from cogview_cli.i18n import _
 from cogview_cli.outcome import LOSSES, Outcome, Problem, Summary, ended_by_run
 from cogview_cli.output import Style
 from cogview_cli.reporter import Reporter
-from cogview_cli.text import cell_width, clean, cut_cells
+from cogview_cli.text import cell_width, clean, clock, cut_cells
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -24,8 +23,7 @@ PLAIN_EVERY_SECONDS = 30.0
 FAILURES_TOLD = 20
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
+class Progress(NamedTuple):
     """How far a run has come. Times in seconds, money as text."""
 
     total: int
@@ -45,19 +43,10 @@ def remaining(sent: int, to_send: int, elapsed: float) -> float | None:
     return (to_send - sent) * elapsed / sent
 
 
-def clock(seconds: float | None) -> str:
-    """`1:02:03`, `2:03`, or `?`."""
-    if seconds is None:
-        return "?"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
 def plain_line(progress: Progress) -> str:
     """The state of a run in one line for a log."""
     values = {
-        **asdict(progress),
+        **progress._asdict(),
         "elapsed": clock(progress.elapsed),
         "left": clock(progress.left),
     }
@@ -157,13 +146,13 @@ class Display:
             elif self._told == FAILURES_TOLD + 1:
                 self._say(_("more failures follow; they are counted at the end"))
         elif self._style.verbose:
-            self._say(f"{self._where(outcome.index)}: {_shown(outcome)}")
+            self._say(f"{self._where(outcome.row)}: {_shown(outcome)}")
         self._now_and_then()
 
     def _trouble(self, outcome: Outcome, message: str) -> str:
         return _(
             "error: {where}: {status}: {message}",
-            where=self._where(outcome.index),
+            where=self._where(outcome.row),
             status=_shown(outcome),
             message=message,
         )

@@ -73,7 +73,7 @@ class Item:
     def job(self, destination: Destination, namespace: str) -> Job:
         """This image as a job for the generator."""
         return Job(
-            index=self.index,
+            row=self.index,
             n=self.n,
             request=ImageRequest.from_body(self.body),
             target=target_of(destination, self.template, self.fields, self.n, self.key),
@@ -213,7 +213,7 @@ class Plan:
                 _storable(problem.message) if problem else None,
                 problem.hint if problem else None,
                 None if record is None else _json(record),
-                outcome.index,
+                outcome.row,
                 outcome.n,
             ),
         )

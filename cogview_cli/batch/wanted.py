@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from cogview_cli.config.settings import Settings
@@ -130,4 +130,4 @@ def target_of(
     values = {**fields, "n": n}
     if values.get("id") == "":
         values["id"] = key[:8]
-    return Target(destination=replace(destination, template=template), fields=values)
+    return Target(destination=destination._replace(template=template), fields=values)

@@ -7,7 +7,6 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -158,16 +157,16 @@ class Work:
         """An image that an earlier run paid for; free."""
         outcome = await generator.finish(past.entry(item))
         hint = _("run the same command again")
-        problem = outcome.problem and replace(outcome.problem, hint=hint)
-        return replace(outcome, index=item.index, n=item.n, cost=Decimal(0), problem=problem)
+        problem = outcome.problem and outcome.problem._replace(hint=hint)
+        return outcome._replace(row=item.index, n=item.n, cost=Decimal(0), problem=problem)
 
     def _report(self, generator: Generator, outcome: Outcome, *, fresh: bool) -> None:
         self._summary.add(outcome)
         shown, reason = self._reporter.shown(outcome), generator.stop_reason
-        own = replace(outcome, problem=None) if ended_by_run(outcome, reason) else outcome
+        own = outcome._replace(problem=None) if ended_by_run(outcome, reason) else outcome
         self._plan.ended(own, image_records(shown))
         if self._grids and outcome.files:
-            self._grids.row_ended(outcome.index, fresh=fresh and outcome.status == "saved")
+            self._grids.row_ended(outcome.row, fresh=fresh and outcome.status == "saved")
         if self._order.fail_fast and fresh and outcome.status in LOSSES and outcome.problem:
             generator.stop(_first_failure(outcome.problem))
         assert self._display is not None
@@ -280,8 +279,7 @@ def stream_width(order: Order, model: str) -> int:
 
 def _first_failure(problem: Problem) -> Problem:
     code = problem.exit_code
-    return replace(
-        problem,
+    return problem._replace(
         code="fail-fast",
         message=_("not sent: --fail-fast, and one has failed"),
         exit_code=ExitCode.REJECTED if code is ExitCode.REFUSED else code,

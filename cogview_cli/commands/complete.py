@@ -21,9 +21,9 @@ Completer = Callable[[typer.Context, str], list[Offer]]
 NEWEST = 20
 MORE_RATIOS = ("3:2", "2:3", "1:2", "21:9")
 _ONE_OF = "one of: "
-_PROFILE = re.compile(r"[A-Za-z0-9_-]+")
+_PROFILE = r"[A-Za-z0-9_-]+"
 # zsh evaluates what it is offered: a prompt of the ledger must stay text there.
-_SHELL_SPECIAL = re.compile(r"[^\w\s.,;!?，。！？、“”-]")
+_SHELL_SPECIAL = r"[^\w\s.,;!?，。！？、“”-]"
 
 
 def _quiet(find: Callable[[typer.Context, str], Iterable[Offer]]) -> Completer:
@@ -98,7 +98,7 @@ def tier(ctx: typer.Context, incomplete: str) -> Iterable[Offer]:
 @_quiet
 def profile(ctx: typer.Context, incomplete: str) -> Iterable[Offer]:
     """The built-in profiles and those of the config file."""
-    return [(name, "") for name in known_profiles(store.read()) if _PROFILE.fullmatch(name)]
+    return [(name, "") for name in known_profiles(store.read()) if re.fullmatch(_PROFILE, name)]
 
 
 @_quiet
@@ -192,4 +192,4 @@ def _requests(state: str) -> list[Offer]:
 
 
 def _plain(prompt: str) -> str:
-    return " ".join(_SHELL_SPECIAL.sub(" ", prompt[:40]).split())
+    return " ".join(re.sub(_SHELL_SPECIAL, " ", prompt[:40]).split())

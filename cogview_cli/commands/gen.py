@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -129,7 +128,7 @@ def gen(
         settings=settings,
         request=checked(request, validate=not no_validate),
         destination=_destination(settings, count),
-        count=count,
+        wanted=count,
         source=source,
         style=style,
         dry_run=dry_run,
@@ -156,7 +155,7 @@ def _request(
     changed: dict[str, Any] = {name: given[name] for name in asked if given[name] is not None}
     if text is not None:
         changed["prompt"] = text
-    return replace(past, **changed)
+    return past._replace(**changed)
 
 
 def _destination(settings: Settings, count: int) -> Destination:
@@ -171,7 +170,7 @@ def _destination(settings: Settings, count: int) -> Destination:
     if not destination.stdout:
         return destination
     # The checked file waits where no name is taken and nobody is surprised to find it.
-    return replace(destination, root=str(state_dir() / "spool"), sidecar=False, on_exists="rename")
+    return destination._replace(root=str(state_dir() / "spool"), sidecar=False, on_exists="rename")
 
 
 def _check(plan: GenPlan) -> None:
@@ -185,7 +184,7 @@ def _check(plan: GenPlan) -> None:
 
 
 def _check_stdout(plan: GenPlan) -> None:
-    if plan.count > 1:
+    if plan.wanted > 1:
         raise UsageError(_("--output - takes one image"), hint=_("give a folder: --output images/"))
     if plan.style.json or plan.style.print0:
         raise UsageError(

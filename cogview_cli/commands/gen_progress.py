@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
 from cogview_cli import models, output
-from cogview_cli.batch.display import clock
 from cogview_cli.i18n import _
 from cogview_cli.output import Style
 from cogview_cli.reporter import Reporter
+from cogview_cli.text import clock
 from cogview_cli.wire import ImageRequest
 
 EVERY_SECONDS = 1.0

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from cogview_cli import models, output
 from cogview_cli.config.settings import Settings
@@ -21,14 +20,13 @@ from cogview_cli.request import name_fields
 from cogview_cli.wire import ImageRequest
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GenPlan:
-    """Everything `gen` was asked for, checked."""
+class GenPlan(NamedTuple):
+    """Everything `gen` was asked for, checked; `wanted` is the number of images."""
 
     settings: Settings
     request: ImageRequest
     destination: Destination
-    count: int
+    wanted: int
     source: dict[str, Any] | None
     style: output.Style
     dry_run: bool
@@ -46,7 +44,7 @@ def target_of(plan: GenPlan, n: int, now: float, key: str = "") -> Target:
 def show(plan: GenPlan) -> int:
     """Prints the requests and the price; sends nothing, creates nothing."""
     price = models.price_of(plan.request.model)
-    for n in range(1, plan.count + 1):
+    for n in range(1, plan.wanted + 1):
         if plan.style.json:
             record = {"type": "request", "index": 1, "n": n, **plan.request.body()}
             output.write_json({**record, "cost": None if price is None else str(price)})
@@ -54,11 +52,11 @@ def show(plan: GenPlan) -> int:
             output.write_json(plan.request.body())
     if plan.style.json:
         cost = "0"
-        most = None if price is None else str(price * plan.count)
+        most = None if price is None else str(price * plan.wanted)
         output.write_json(
             {
                 "type": "summary",
-                "requests": plan.count,
+                "requests": plan.wanted,
                 "cost": cost,
                 "cost_max": most,
                 "exit_code": 0,
@@ -66,7 +64,7 @@ def show(plan: GenPlan) -> int:
         )
     _show_pictures(plan, [])
     if not plan.style.quiet:
-        output.say(_not_sent(plan.count, price))
+        output.say(_not_sent(plan.wanted, price))
     return 0
 
 
@@ -177,7 +175,7 @@ def _jobs(plan: GenPlan) -> tuple[list[Any], list[Outcome]]:
     now, namespace = time.time(), f"gen:{secrets.token_hex(16)}"
     jobs: list[Job] = []
     ready: list[Outcome] = []
-    for n in range(1, plan.count + 1):
+    for n in range(1, plan.wanted + 1):
         key = hashlib.sha256(f"{namespace}\n{n}".encode()).hexdigest()
         target = target_of(plan, n, now, key)
         if there := _existing(plan, target):
@@ -185,7 +183,7 @@ def _jobs(plan: GenPlan) -> tuple[list[Any], list[Outcome]]:
             continue
         jobs.append(
             Job(
-                index=1,
+                row=1,
                 n=n,
                 request=plan.request,
                 target=target,
@@ -225,7 +223,7 @@ def _skipped(plan: GenPlan, n: int, there: Path) -> Outcome:
     request = plan.request
     return Outcome(
         status="skipped",
-        index=1,
+        row=1,
         n=n,
         prompt=request.prompt,
         model=request.model,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Sequence
 from typing import Any
 
@@ -73,7 +72,9 @@ def _hint(said: str, where: str, names: str, arguments: Sequence[str]) -> str:
     if names:
         return _near(where, [name.strip(" ?'") for name in names.split(",")])
     if said.startswith("No such command") and where == "cogview" and _is_prompt(arguments[0]):
-        return f"cogview gen {shlex.quote(arguments[0])}"
+        from shlex import quote
+
+        return f"cogview gen {quote(arguments[0])}"
     if said.startswith("Got unexpected extra argument") and where == "cogview gen":
         return _('a prompt is one argument, in quotes: cogview gen "一只 可爱的 小猫咪"')
     return f"{where} --help"

@@ -82,13 +82,11 @@ def _moved(entry: Any, out: str | None) -> Any:
 
     What was meant for stdout goes to the current folder.
     """
-    from dataclasses import replace
-
     destination = entry.target["destination"]
     if out is None and not destination["stdout"]:
         return entry
     destination = {**destination, "root": str(Path(out or ".").absolute()), "stdout": False}
-    return replace(entry, target={**entry.target, "destination": destination}, files=[])
+    return entry._replace(target={**entry.target, "destination": destination}, files=[])
 
 
 def lost_outcomes(entries: Iterable[Any]) -> list[Outcome]:

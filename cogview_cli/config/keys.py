@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import subprocess
 
 from cogview_cli.config.secret import Secret, clean_key
@@ -33,6 +32,8 @@ def resolve_key(settings: Settings) -> Secret:
 
 def _run(command: str) -> str:
     """The first line the command prints. Its stderr is the user's to see."""
+    import shlex
+
     try:
         done = subprocess.run(
             shlex.split(command),

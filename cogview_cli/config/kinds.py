@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from cogview_cli import models
@@ -25,8 +25,7 @@ _WHOLE = re.compile(r"[0-9]{1,6}")
 _NUMBER = re.compile(r"[0-9]{1,12}(\.[0-9]{1,12})?")
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(NamedTuple):
     """One kind of value: `parse` reads text, `types` are the TOML types taken in the file.
 
     `words` say what it takes, in the user's language. A choice's are English, because

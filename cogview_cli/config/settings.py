@@ -4,16 +4,13 @@ Order: flag > environment > selected profile > config file > default. (A row of 
 batch goes between flag and environment; the batch command applies it.)
 """
 
-# ruff: noqa: RUF009 (_declare returns a dataclass field)
-
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from cogview_cli import models
@@ -32,17 +29,47 @@ _KEY_NAMES = ("api_key", "api_key_command")
 _MORE_KEY_VARIABLES = ("ZAI_API_KEY", "ZHIPUAI_API_KEY", "ZHIPU_API_KEY")
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """One declaration: its kind, default, variables (first one wins) and meaning."""
+class Settings(NamedTuple):
+    """The value of every setting, and in `origins` where each one came from."""
+
+    model: str = models.DEFAULT_MODEL
+    size: str | None = None
+    quality: str | None = None
+    user_id: str | None = None
+    watermark: bool | None = None
+    format: str = "original"
+    sidecar: bool = True
+    on_exists: str = "rename"
+    on_unknown: str = "skip"
+    max_cost: Decimal | None = None
+    confirm_above: Decimal = Decimal(10)
+    tier: str = "V0"
+    jobs: int | None = None
+    base_url: str = PROFILES["bigmodel"]["base_url"]
+    timeout: float = 300.0
+    max_wait: float | None = None
+    retries: int = 3
+    output: str | None = None
+    api_key: Secret | None = None
+    api_key_command: str | None = None
+    profile: str | None = None
+    sandbox: bool = False
+    origins: Mapping[str, str] = MappingProxyType({})
+
+
+class Setting(NamedTuple):
+    """One declaration: its kind, meaning and variables (first one wins)."""
 
     name: str
     kind: Kind
-    default: object
     doc: str
     more_env: tuple[str, ...] = ()
     # A rule of the API rather than ours: --no-validate may waive it for a flag.
     vendor_rule: bool = False
+
+    @property
+    def default(self) -> object:
+        return Settings._field_defaults[self.name]
 
     @property
     def env(self) -> tuple[str, ...]:
@@ -54,67 +81,38 @@ class Setting:
         return self.name.replace("_", "-")
 
 
-def _declare(kind: Kind, default: object, doc: str, **more: object) -> Any:
-    meta = {"kind": kind, "default": default, "doc": doc, **more}
-    return field(default=default, metadata=meta)
+_DECLARED = (
+    Setting("model", kinds.TEXT, "the model that makes the image"),
+    Setting("size", kinds.SIZE, "WIDTHxHEIGHT, a ratio or a preset name", vendor_rule=True),
+    Setting("quality", kinds.choice("hd", "standard"), "hd or standard", vendor_rule=True),
+    Setting("user_id", kinds.USER_ID, "your end user's id, 6 to 128 characters", vendor_rule=True),
+    Setting("watermark", kinds.BOOL, "ask for the vendor's visible watermark"),
+    Setting("format", kinds.choice("original", "png", "jpeg", "webp"), "the image file's format"),
+    Setting("sidecar", kinds.BOOL, "write a JSON file beside each image"),
+    Setting("on_exists", kinds.choice("rename", "skip", "fail", "overwrite"), "if the file exists"),
+    Setting(
+        "on_unknown",
+        kinds.choice("skip", "retry"),
+        "if a request's outcome is unknown (may be paid)",
+    ),
+    Setting("max_cost", kinds.MONEY, "never spend more CNY in one run"),
+    Setting("confirm_above", kinds.MONEY, "batch asks before it spends more CNY than this"),
+    Setting("tier", kinds.choice(*models.TIER_SLOTS), "the account's tier: requests in flight"),
+    Setting("jobs", kinds.whole(1), "requests in flight, instead of the tier's"),
+    Setting("base_url", kinds.URL, "where the API is"),
+    Setting("timeout", kinds.TIMEOUT, "seconds to wait for one image"),
+    Setting("max_wait", kinds.WAIT, "seconds to wait while throttled"),
+    Setting("retries", kinds.whole(0), "repeats of a request that cost nothing"),
+    Setting("output", kinds.TEXT, "file, folder or name template"),
+    Setting("api_key", kinds.SECRET, "the key; kept by `config set api-key`", _MORE_KEY_VARIABLES),
+    Setting("api_key_command", kinds.TEXT, "a command that prints the key"),
+    Setting("profile", kinds.TEXT, "bigmodel, zai or a table of your own"),
+    Setting("sandbox", kinds.BOOL, "use the stand-in: no key, no network, no cost"),
+)
+SETTINGS: dict[str, Setting] = {setting.name: setting for setting in _DECLARED}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """The value of every setting, and in `origins` where each one came from."""
-
-    model: str = _declare(kinds.TEXT, models.DEFAULT_MODEL, "the model that makes the image")
-    size: str | None = _declare(
-        kinds.SIZE, None, "WIDTHxHEIGHT, a ratio or a preset name", vendor_rule=True
-    )
-    quality: str | None = _declare(
-        kinds.choice("hd", "standard"), None, "hd or standard", vendor_rule=True
-    )
-    user_id: str | None = _declare(
-        kinds.USER_ID, None, "your end user's id, 6 to 128 characters", vendor_rule=True
-    )
-    watermark: bool | None = _declare(kinds.BOOL, None, "ask for the vendor's visible watermark")
-    format: str = _declare(
-        kinds.choice("original", "png", "jpeg", "webp"), "original", "the image file's format"
-    )
-    sidecar: bool = _declare(kinds.BOOL, True, "write a JSON file beside each image")
-    on_exists: str = _declare(
-        kinds.choice("rename", "skip", "fail", "overwrite"), "rename", "if the file exists"
-    )
-    on_unknown: str = _declare(
-        kinds.choice("skip", "retry"), "skip", "if a request's outcome is unknown (may be paid)"
-    )
-    max_cost: Decimal | None = _declare(kinds.MONEY, None, "never spend more CNY in one run")
-    confirm_above: Decimal = _declare(
-        kinds.MONEY, Decimal(10), "batch asks before it spends more CNY than this"
-    )
-    tier: str = _declare(
-        kinds.choice(*models.TIER_SLOTS), "V0", "the account's tier: requests in flight"
-    )
-    jobs: int | None = _declare(kinds.whole(1), None, "requests in flight, instead of the tier's")
-    base_url: str = _declare(kinds.URL, PROFILES["bigmodel"]["base_url"], "where the API is")
-    timeout: float = _declare(kinds.TIMEOUT, 300.0, "seconds to wait for one image")
-    max_wait: float | None = _declare(kinds.WAIT, None, "seconds to wait while throttled")
-    retries: int = _declare(kinds.whole(0), 3, "repeats of a request that cost nothing")
-    output: str | None = _declare(kinds.TEXT, None, "file, folder or name template")
-    api_key: Secret | None = _declare(
-        kinds.SECRET, None, "the key; kept by `config set api-key`", more_env=_MORE_KEY_VARIABLES
-    )
-    api_key_command: str | None = _declare(kinds.TEXT, None, "a command that prints the key")
-    profile: str | None = _declare(kinds.TEXT, None, "bigmodel, zai or a table of your own")
-    sandbox: bool = _declare(kinds.BOOL, False, "use the stand-in: no key, no network, no cost")
-    origins: dict[str, str] = field(default_factory=dict, compare=False)
-
-
-SETTINGS: dict[str, Setting] = {
-    item.name: Setting(name=item.name, **item.metadata)
-    for item in dataclasses.fields(Settings)
-    if item.metadata
-}
-
-
-@dataclass(frozen=True, slots=True)
-class _Given:
+class _Given(NamedTuple):
     """A raw value of one layer, and how to speak of it."""
 
     value: object

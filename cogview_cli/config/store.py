@@ -6,10 +6,10 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cogview_cli.errors import MachineError
 from cogview_cli.i18n import _
@@ -59,13 +59,12 @@ def _platform_folder(function: str) -> str:
     return str(getattr(platformdirs, function)("cogview", appauthor=False))
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigFile:
+class ConfigFile(NamedTuple):
     """What the config file holds; empty if there is none."""
 
     path: Path
     text: str = ""
-    data: dict[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = MappingProxyType({})
 
     @property
     def profiles(self) -> dict[str, Any]:

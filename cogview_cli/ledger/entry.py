@@ -6,9 +6,8 @@ import json
 import os
 import sqlite3
 import time
-from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from cogview_cli.wire import Answer
 
@@ -21,8 +20,7 @@ SANDBOX_ACCOUNT = "sandbox"
 LINK_DAYS = 30
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Intent:
+class Intent(NamedTuple):
     """A request about to be sent. `target` says where its images belong."""
 
     key: str
@@ -36,8 +34,7 @@ class Intent:
     source: dict[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(NamedTuple):
     """One row: a request and everything known of it. Times are Unix seconds."""
 
     id: str
@@ -60,7 +57,7 @@ class Entry:
     expires: float | None
     code: str | None
     message: str | None
-    files: list[dict[str, Any]] = field(default_factory=list)
+    files: list[dict[str, Any]]
 
     @property
     def good_until(self) -> float:

@@ -6,7 +6,6 @@ import io
 import json
 import sqlite3
 from collections.abc import Callable
-from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -85,6 +84,7 @@ ENTRY = Entry(
     expires=NOW + 3600,
     code=None,
     message=None,
+    files=[],
 )
 
 
@@ -92,7 +92,7 @@ def entry(state: str, id: str = "1", *, file: str | None = None, **more: Any) ->
     """A request in the ledger; without an answer where its state has none."""
     files = [{"file": file}] if file else []
     answer = ENTRY.answer if state in ("saved", "answer", "expired") else None
-    return replace(ENTRY, **{"id": id, "state": state, "files": files, "answer": answer, **more})
+    return ENTRY._replace(**{"id": id, "state": state, "files": files, "answer": answer, **more})
 
 
 # The command.

@@ -33,12 +33,7 @@ SOME = Progress(
 
 @given(PROGRESS, st.integers(1, 300), st.booleans())
 def test_no_line_is_wider_than_the_window(progress: Progress, width: int, fancy: bool) -> None:
-    progress_of = Progress(
-        **{
-            **{name: getattr(progress, name) for name in Progress.__slots__},
-            "done": min(progress.done, progress.total),
-        }
-    )
+    progress_of = progress._replace(done=min(progress.done, progress.total))
     shown = lines(progress_of, width, fancy=fancy)
     assert all(cell_width(line) <= width for line in shown)
     assert fancy or all(line.isascii() for line in shown)
@@ -105,7 +100,7 @@ def test_now_and_then_a_plain_line_off_a_terminal(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("cogview_cli.batch.display.PLAIN_EVERY_SECONDS", 0.0)
-    outcome = Outcome(status="refused", index=1, n=1, prompt="cat", model=FULL, size=None)
+    outcome = Outcome(status="refused", row=1, n=1, prompt="cat", model=FULL, size=None)
     for quiet, times in ((False, 1), (True, 0)):
         style = Style(quiet=quiet)
         summary = Summary(single=False)

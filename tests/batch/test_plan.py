@@ -117,7 +117,7 @@ def test_what_is_decided_while_reading_is_read_no_second_time() -> None:
 def test_how_items_ended_is_kept_by_row_and_number() -> None:
     plan = plan_of([row("cat", index=1, count=2), row("dog", index=2)])
     plan.ended(
-        Outcome(status="saved", index=1, n=2, prompt="cat", model=FULL, size=None), [{"file": "猫"}]
+        Outcome(status="saved", row=1, n=2, prompt="cat", model=FULL, size=None), [{"file": "猫"}]
     )
     left = [(item.index, item.n) for item in plan.items("status IS NULL")]
     assert left == [(1, 1), (2, 1)]
