@@ -180,7 +180,7 @@ async def _resolve(host: str, port: int) -> list[str]:
 async def _to_file(response: httpx.Response, part: Path) -> int:
     """Writes the body off the loop, a piece at a time; its size in bytes. `_checked` syncs it."""
     _check_head(response)
-    size, piece = 0, bytearray()
+    size, pieces, waiting = 0, [], 0
     loop = asyncio.get_running_loop()
     began = loop.time()
     with part.open("wb") as file:
@@ -189,11 +189,12 @@ async def _to_file(response: httpx.Response, part: Path) -> int:
             if size > SIZE_LIMIT:
                 raise DownloadFailed("the image is larger than 64 MiB", final=True)
             _check_speed(size, loop.time() - began)
-            piece += chunk
-            if len(piece) >= WRITE_BYTES:
-                await asyncio.to_thread(file.write, bytes(piece))
-                piece.clear()
-        await asyncio.to_thread(file.write, bytes(piece))
+            pieces.append(chunk)
+            waiting += len(chunk)
+            if waiting >= WRITE_BYTES:
+                await asyncio.to_thread(file.writelines, pieces)
+                pieces, waiting = [], 0
+        await asyncio.to_thread(file.writelines, pieces)
     return size
 
 

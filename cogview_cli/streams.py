@@ -13,7 +13,9 @@ from contextlib import contextmanager
 
 import httpx
 
-WINDOW = 256 * 1024
+from cogview_cli.hosts import address
+
+WINDOW = 512 * 1024  # two reads of the loop: one may come while the other is written
 # RFC 8305 §5: the next address is tried after so long, without giving up the first.
 NEXT_ADDRESS_SECONDS = 0.25
 Seconds = float | None  # None: as long as it takes
@@ -37,8 +39,7 @@ class Connection(asyncio.Protocol):
             await _within(timeout, self._news)
             if self._error and not self._came:
                 raise self._error
-        piece = bytes(self._came)
-        self._came.clear()
+        piece, self._came = bytes(self._came), bytearray()
         if not self._ended:
             self._news.clear()
             self._transport.resume_reading()
@@ -107,10 +108,11 @@ async def connect(
     With `tls`, the certificate must be `name`'s. Raises ConnectTimeout or ConnectError.
     """
     loop = asyncio.get_running_loop()
+    next_address = None if address(host) else NEXT_ADDRESS_SECONDS
     with _errors_as(httpx.ConnectTimeout, httpx.ConnectError):
         async with asyncio.timeout(timeout):
             _, connection = await loop.create_connection(
-                Connection, host, port, happy_eyeballs_delay=NEXT_ADDRESS_SECONDS
+                Connection, host, port, happy_eyeballs_delay=next_address
             )
             if tls:
                 await _secure(connection, tls, name)
