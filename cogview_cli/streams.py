@@ -28,7 +28,7 @@ class Connection(asyncio.Protocol):
 
     def __init__(self) -> None:
         self._came = bytearray()
-        self._ended = False
+        self._ended = self._lost = False
         self._error: Exception | None = None
         self._news, self._room = asyncio.Event(), asyncio.Event()
         self._room.set()
@@ -55,11 +55,15 @@ class Connection(asyncio.Protocol):
 
     async def close(self) -> None:
         """Lets go of the connection at once: a TLS peer may never say goodbye."""
-        self._transport.abort()
+        if not self._lost:
+            self._transport.abort()
         await asyncio.sleep(0)  # the loop closes the socket
 
     async def start_tls(self, context: ssl.SSLContext, host: str) -> None:
-        """From here on what goes and comes is encrypted, and the peer is `host`. OSError."""
+        """From here on what goes and comes is encrypted, and the peer is `host`.
+
+        Raises OSError; the loop has closed the connection then.
+        """
         loop = asyncio.get_running_loop()
         secured = await loop.start_tls(self._transport, self, context, server_hostname=host)
         if secured is None:
@@ -87,7 +91,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing more will come or go; `exc` says why, if it is an error."""
-        self._error = exc
+        self._error, self._lost = exc, True
         self.eof_received()
         self._room.set()
 
@@ -115,16 +119,8 @@ async def connect(
                 Connection, host, port, happy_eyeballs_delay=next_address
             )
             if tls:
-                await _secure(connection, tls, name)
+                await connection.start_tls(tls, name)
     return connection
-
-
-async def _secure(connection: Connection, tls: ssl.SSLContext, name: str) -> None:
-    try:
-        await connection.start_tls(tls, name)
-    except BaseException:
-        await connection.close()
-        raise
 
 
 async def _within(timeout: Seconds, event: asyncio.Event) -> None:

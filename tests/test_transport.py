@@ -211,17 +211,40 @@ def test_a_server_that_does_not_read_is_left_after_the_time_allowed() -> None:
             gone.set()
 
 
+class Hasty(Listener):
+    """Answers at the first byte, says no more, and then reads to the end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.done = threading.Event()
+
+    def talk(self, link: socket.socket) -> None:
+        link.recv(1)
+        link.sendall(http("413 Content Too Large", b"too much"))
+        link.shutdown(socket.SHUT_WR)
+        silence(link)
+        self.done.set()
+
+
 def test_a_server_may_answer_before_it_has_read_all() -> None:
-    class Hasty(Listener):
-        def talk(self, link: socket.socket) -> None:
-            link.recv(1)
-            link.sendall(http("413 Content Too Large", b"too much"))
-            link.shutdown(socket.SHUT_WR)
-            silence(link)
+    with Hasty() as server:
+        answer = post(server.url, BODY)
+    assert (answer.status_code, answer.content) == (413, b"too much")
+
+
+def test_a_connection_that_ended_by_itself_is_closed_all_the_same() -> None:
+    async def late(server: Hasty) -> int:
+        async with (
+            httpx.AsyncClient(transport=Transport(None), trust_env=False) as client,
+            client.stream("POST", server.url, content=BODY * 8) as response,
+        ):
+            await asyncio.to_thread(server.done.wait, 20)
+            await asyncio.sleep(0.01)  # the loop has noticed
+        return response.status_code
 
     with Hasty() as server:
-        answer = post(f"http://127.0.0.1:{server.port}", BODY)
-    assert (answer.status_code, answer.content) == (413, b"too much")
+        assert asyncio.run(late(server)) == 413
 
 
 def test_the_trace_speaks_just_before_the_first_byte_goes() -> None:
