@@ -27,7 +27,7 @@ from cogview_cli.ledger import Claimed, Entry, Intent, Ledger
 from cogview_cli.outcome import Outcome, Problem, problem_of
 from cogview_cli.rescue import rescue
 from cogview_cli.retry import GiveUp, Policy, Tally, Wait, decide
-from cogview_cli.slots import Slots
+from cogview_cli.slots import Held, Slots
 from cogview_cli.wire import Answer, ApiError, Reply, decode
 
 
@@ -77,6 +77,7 @@ class Generator:
         self._stopping = asyncio.Event()
         self.stop_reason: Problem | None = None
         self.in_flight = 0
+        self._answer_lost = False
 
     @property
     def stopping(self) -> bool:
@@ -124,7 +125,7 @@ class Generator:
         self, job: Job, entry: Entry | None, tally: Tally
     ) -> tuple[Entry | None, Outcome | Entry | Failure]:
         slots = self._slots(job.request.model)
-        async with self._turn(), slots.hold(self._stopping) as epoch:
+        async with self._turn(), slots.hold(self._stopping) as slot:
             if self._stopping.is_set():
                 return entry, self.never_sent(job, entry)
             if not self._budget.reserve(job.price):
@@ -135,13 +136,21 @@ class Generator:
             except (CogviewError, Claimed) as error:
                 self._budget.free(job.price)
                 return entry, self._not_intended(job, entry, error)
+            if self._answer_lost:
+                return entry, await self._called_off(job, entry)
             self.in_flight += 1
             try:
-                result = await self._post(job, entry)
+                result = await self._post(job, entry, slot)
             finally:
                 self.in_flight -= 1
-            self._learn(result, slots, epoch, tally)
+            self._learn(result, slots, slot.epoch, tally)
             return entry, result
+
+    async def _called_off(self, job: Job, entry: Entry) -> Outcome:
+        """The slot came from a request whose answer the ledger could not take: no POST."""
+        self._budget.free(job.price)
+        await self._record(self._ledger.not_sent, entry.id, "stopped before it was sent")
+        return self.never_sent(job, entry)
 
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
@@ -193,7 +202,7 @@ class Generator:
         )
         return await self._ledger.call(self._ledger.intend, intent, job.known)
 
-    async def _post(self, job: Job, entry: Entry) -> Outcome | Entry | Failure:
+    async def _post(self, job: Job, entry: Entry, slot: Held) -> Outcome | Entry | Failure:
         """Sends the request and puts what came of it into the ledger."""
         began = time.monotonic()
         try:
@@ -205,20 +214,20 @@ class Generator:
             self.stop(problem_of(error))
             return self._outcome(job, entry, "not_sent", problem_of(error))
         except AnswerLost as lost:
-            return await self._lost(job, entry, lost, time.monotonic() - began)
-        return await self._keep(job, entry, answer, time.monotonic() - began)
+            return await self._lost(job, entry, slot, lost, time.monotonic() - began)
+        return await self._keep(job, entry, slot, answer, time.monotonic() - began)
 
     async def _lost(
-        self, job: Job, entry: Entry, lost: AnswerLost, seconds: float
+        self, job: Job, entry: Entry, slot: Held, lost: AnswerLost, seconds: float
     ) -> Outcome | Entry | Failure:
         if lost.partial and isinstance(decode(lost.partial), Reply):
-            return await self._keep(job, entry, lost.partial, seconds)
+            return await self._keep(job, entry, slot, lost.partial, seconds)
         self._budget.lost(job.price)
         await self._record(self._ledger.unknown, entry.id, str(lost), lost.partial)
         return Failure(Kind.UNKNOWN, "", str(lost))
 
     async def _keep(
-        self, job: Job, entry: Entry, answer: Answer, seconds: float
+        self, job: Job, entry: Entry, slot: Held, answer: Answer, seconds: float
     ) -> Outcome | Entry | Failure:
         reply = decode(answer)
         if isinstance(reply, ApiError):
@@ -227,6 +236,8 @@ class Generator:
         try:
             expires = _expiry(reply)
             keep = self._ledger.answer
+            # Who gets the slot writes its intent behind this: both in one commit, or neither.
+            slot.pass_on()
             return await self._ledger.call(keep, entry.id, answer, seconds, expires)
         except MachineError as error:
             return self._rescued(job, entry, answer, error)
@@ -265,6 +276,7 @@ class Generator:
 
     def _rescued(self, job: Job, entry: Entry, answer: Answer, error: MachineError) -> Outcome:
         """The ledger could not take a paid answer: keep it wherever there is room."""
+        self._answer_lost = True
         path = rescue(entry.id, answer)
         problem = problem_of(error)._replace(
             code="unsaved",

@@ -63,6 +63,35 @@ def is_alive(folder: Path, name: str) -> bool:
     return False
 
 
+class Queue:
+    """The processes that wait for something and have none of it: a mark each, in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._ours: RunLock | None = None
+
+    def enter(self) -> None:
+        """We wait. Nothing happens if no mark can be made: waiting works without."""
+        if self._ours is None:
+            with suppress(OSError, Timeout):
+                self._ours = RunLock(self._folder)
+
+    def leave(self) -> None:
+        """We wait no longer."""
+        if self._ours is not None:
+            self._ours.release()
+            self._ours = None
+
+    def others(self) -> bool:
+        """Whether another process waits; the marks of dead ones go."""
+        try:
+            names = {name.removesuffix(".lock") for name in os.listdir(self._folder)}
+        except OSError:
+            return False
+        ours = {self._ours.name} if self._ours else set()
+        return any(is_alive(self._folder, name) for name in names - ours)
+
+
 @contextmanager
 def only_one(path: Path, *, wait: bool) -> Iterator[None]:
     """Holds the lock at `path`; raises Busy if another process does, unless `wait`."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from filelock import BaseFileLock, Timeout
 
 from cogview_cli.errors import MachineError, Temporary
 from cogview_cli.i18n import _
-from cogview_cli.liveness import kernel_lock
+from cogview_cli.liveness import Queue, kernel_lock
 
 POLL_SECONDS = (0.02, 0.08)
 SHRINK = 0.7
@@ -52,6 +52,14 @@ class Share:
             self._clean = 0
 
 
+class Held:
+    """A slot in hand, or none when the run is stopping; `epoch` is for `Share.throttled`."""
+
+    def __init__(self, epoch: int, pass_on: Callable[[], None] = lambda: None) -> None:
+        self.epoch = epoch
+        self.pass_on = pass_on  # see Slots.hold
+
+
 class Slots:
     """`width` slots in `folder`; `hold` waits for one."""
 
@@ -64,50 +72,91 @@ class Slots:
         allow_files(FILES_A_SLOT * width + FILES_BESIDES)
         self.share = Share(width)
         self.folder = folder
-        self._held: set[int] = set()
+        self._held: dict[int, BaseFileLock] = {}
         self._freed = asyncio.Event()
         # One task at a time looks for a slot: the others cost nothing while they wait.
         self._looking = asyncio.Lock()
+        self._waits = False
+        self._passed_on: int | None = None
         self._pause_until = 0.0
         self._patience = patience
+        self._queue = Queue(folder / "waiting")
 
     def pause(self, seconds: float) -> None:
         """Nobody of this process starts a generation for so long: the platform is busy."""
         self._pause_until = max(self._pause_until, asyncio.get_running_loop().time() + seconds)
 
     @asynccontextmanager
-    async def hold(self, stopping: asyncio.Event) -> AsyncIterator[int]:
-        """Holds a slot, or none once `stopping` is set; yields the epoch for `throttled`."""
+    async def hold(self, stopping: asyncio.Event) -> AsyncIterator[Held]:
+        """Holds a slot, or none once `stopping` is set.
+
+        With `pass_on` the next one of this process that waits, if any, gets the slot before
+        the block ends, and must not connect before what this one still writes is on the disk.
+        """
         async with self._looking:
-            found = await self._acquire(stopping)
-        if found is None:
-            yield self.share.epoch
+            number = await self._acquire(stopping)
+        if number is None:
+            yield Held(self.share.epoch)
             return
-        lock, number = found
+        mine = [number]
         try:
-            yield self.share.epoch
+            yield Held(self.share.epoch, lambda: self._pass_on(mine))
         finally:
-            lock.release()
-            self._held.discard(number)
+            for left in mine:
+                self._release(left)
+
+    def _pass_on(self, mine: list[int]) -> None:
+        wanted = self._waits and self._passed_on is None and self._pause() <= 0
+        if mine and wanted and len(self._held) <= self.share.limit and not self._queue.others():
+            self._passed_on = mine.pop()
             self._freed.set()
 
-    async def _acquire(self, stopping: asyncio.Event) -> tuple[BaseFileLock, int] | None:
+    def _release(self, number: int) -> None:
+        self._held.pop(number).release()
+        if self._queue.others():  # they have none: the next one is theirs
+            self.pause(POLL_SECONDS[1])
+        self._freed.set()
+
+    async def _acquire(self, stopping: asyncio.Event) -> int | None:
+        try:
+            self._waits = True
+            return await self._next(stopping)
+        except BaseException:
+            if self._passed_on is not None:
+                self._release(self._taken())
+            raise
+        finally:
+            self._waits = False
+            self._queue.leave()
+
+    async def _next(self, stopping: asyncio.Event) -> int | None:
         loop = asyncio.get_running_loop()
         hopeful = loop.time()
-        while not stopping.is_set():
-            pause = self._pause_until - loop.time()
-            if pause > 0:
-                await asyncio.sleep(min(pause, POLL_SECONDS[1]))
-            elif len(self._held) < self.share.limit and (found := self._try()):
+        while self._passed_on is None and not stopping.is_set():
+            if self._pause() > 0:
+                await asyncio.sleep(min(self._pause(), POLL_SECONDS[1]))
+                continue
+            if len(self._held) < self.share.limit and (found := self._try()) is not None:
                 return found
+            if self._held:
+                hopeful = loop.time()
             else:
-                hopeful = loop.time() if self._held else hopeful
-                if loop.time() - hopeful > self._patience:
-                    raise _all_taken(self._patience)
-                await self._wait()
-        return None
+                self._queue.enter()
+            if loop.time() - hopeful > self._patience:
+                raise _all_taken(self._patience)
+            await self._wait()
+        return None if self._passed_on is None else self._taken()
 
-    def _try(self) -> tuple[BaseFileLock, int] | None:
+    def _taken(self) -> int:
+        number, self._passed_on = self._passed_on, None
+        assert number is not None
+        return number
+
+    def _pause(self) -> float:
+        """Seconds that nobody of this process may start."""
+        return self._pause_until - asyncio.get_running_loop().time()
+
+    def _try(self) -> int | None:
         numbers = [n for n in range(self.share.ceiling) if n not in self._held]
         random.shuffle(numbers)
         for number in numbers:
@@ -118,8 +167,8 @@ class Slots:
                 continue
             except OSError as error:
                 raise _no_locks(self.folder, error) from error
-            self._held.add(number)
-            return lock, number
+            self._held[number] = lock
+            return number
         return None
 
     async def _wait(self) -> None:

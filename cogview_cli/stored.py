@@ -10,7 +10,7 @@ from cogview_cli.i18n import _
 
 # What is longer comes from a server: it is shown as it is, and cut.
 LONGEST = 1000
-# As client, wire, download, images, finish and ledger word them; a hole takes any text.
+# As generate, client, wire, download, images, finish and ledger word them; a hole takes any text.
 STORED = (
     "no answer within {seconds} s",
     "stopped before the answer",
@@ -32,6 +32,7 @@ STORED = (
     "a redirect (HTTP {status}), which is never followed with a key",
     "the process ended between sending the request and keeping the answer",
     "the sandbox that made it has ended",
+    "stopped before it was sent",
     "stopped before it was saved",
     "{why}: 'the output folder'",
     "the image did not arrive within {seconds} s",

@@ -156,8 +156,8 @@ def test_a_waiter_leaves_without_a_slot_once_stopping(tmp_path: Path) -> None:
             assert await asyncio.wait_for(waiting, 10) == slots.share.epoch
 
     async def enter(slots: Slots, stopping: asyncio.Event) -> int:
-        async with slots.hold(stopping) as epoch:
-            return epoch
+        async with slots.hold(stopping) as slot:
+            return slot.epoch
 
     asyncio.run(run())
 
@@ -221,3 +221,145 @@ def test_waiting_for_a_slot_of_ones_own_run_has_no_limit(tmp_path: Path) -> None
         return await task
 
     assert asyncio.run(wait_for_own())
+
+
+def test_a_waiter_gets_the_slot_that_is_passed_on_and_nobody_else(tmp_path: Path) -> None:
+    """It is the same lock all the time: no other process comes in between."""
+
+    async def run() -> list[str]:
+        slots, other = Slots(tmp_path, 1), Slots(tmp_path, 1)
+        said: list[str] = []
+
+        async def second() -> None:
+            async with slots.hold(asyncio.Event()):
+                said.append("second in")
+
+        async with slots.hold(asyncio.Event()) as slot:
+            task = asyncio.create_task(second())
+            await asyncio.sleep(0.01)
+            slot.pass_on()
+            slot.pass_on()
+            await task
+            said.append("first out")
+        async with other.hold(asyncio.Event()):
+            said.append("other in")
+        return said
+
+    assert asyncio.run(run()) == ["second in", "first out", "other in"]
+
+
+def test_a_slot_passed_on_is_held_once(tmp_path: Path) -> None:
+    async def run() -> int:
+        slots = Slots(tmp_path, 2)
+        inside = most = 0
+
+        async def work() -> None:
+            nonlocal inside, most
+            async with slots.hold(asyncio.Event()) as slot:
+                inside += 1
+                most = max(most, inside)
+                await asyncio.sleep(0)
+                inside -= 1
+                slot.pass_on()
+                await asyncio.sleep(0)
+
+        await asyncio.gather(*(work() for _ in range(50)))
+        async with slots.hold(asyncio.Event()), slots.hold(asyncio.Event()):  # both are free again
+            return most
+
+    assert asyncio.run(asyncio.wait_for(run(), 10)) == 2
+
+
+@pytest.mark.parametrize("reason", ["nobody waits", "the share shrank", "a pause"])
+def test_a_slot_stays_until_the_end_where_it_cannot_be_passed_on(
+    tmp_path: Path, reason: str
+) -> None:
+    async def run() -> bool:
+        slots, entered = Slots(tmp_path, 2), asyncio.Event()
+
+        async def waiter() -> None:
+            async with slots.hold(asyncio.Event()):
+                entered.set()
+
+        async with slots.hold(asyncio.Event()), slots.hold(asyncio.Event()) as slot:
+            if reason != "nobody waits":
+                task = asyncio.create_task(waiter())
+                await asyncio.sleep(0.01)
+            if reason == "the share shrank":
+                slots.share.throttled(0)
+            if reason == "a pause":
+                slots.pause(0.1)
+            slot.pass_on()
+            await asyncio.sleep(0.03)
+            early = entered.is_set()
+        if reason != "nobody waits":
+            await task
+        async with Slots(tmp_path, 1).hold(asyncio.Event()):
+            return early
+
+    assert asyncio.run(asyncio.wait_for(run(), 10)) is False
+
+
+@pytest.mark.parametrize("how", ["cancelled", "stopping"])
+def test_a_slot_passed_on_to_one_that_leaves_is_free_again(tmp_path: Path, how: str) -> None:
+    async def run() -> None:
+        slots, stopping = Slots(tmp_path, 1), asyncio.Event()
+
+        async def leave() -> None:
+            async with slots.hold(stopping):
+                pass
+
+        async with slots.hold(asyncio.Event()) as slot:
+            task = asyncio.create_task(leave())
+            await asyncio.sleep(0.01)
+            slot.pass_on()
+            task.cancel() if how == "cancelled" else stopping.set()
+            await asyncio.wait([task])
+        await Gauge().work(Slots(tmp_path, 1))
+
+    asyncio.run(asyncio.wait_for(run(), 10))
+
+
+@pytest.mark.parametrize("width", [1, 3])
+def test_who_holds_nothing_gets_the_next_slot_that_is_freed(tmp_path: Path, width: int) -> None:
+    """A single picture does not wait for the end of another process's batch."""
+
+    async def run() -> int:
+        batch, single = Slots(tmp_path, width), Slots(tmp_path, width)
+        waits, ended, served = asyncio.Event(), asyncio.Event(), 0
+
+        async def work() -> None:
+            nonlocal served
+            while not ended.is_set():
+                async with batch.hold(asyncio.Event()) as slot:
+                    await asyncio.sleep(0.01)
+                    slot.pass_on()
+                    served += waits.is_set()
+
+        workers = [asyncio.create_task(work()) for _ in range(4 * width)]
+        await asyncio.sleep(0.05)
+        waits.set()
+        async with single.hold(asyncio.Event()):
+            after = served
+        ended.set()
+        await asyncio.gather(*workers)
+        assert list((tmp_path / "waiting").iterdir()) == []
+        return after
+
+    # Those under way when it comes, and those that got theirs before it made its mark.
+    assert asyncio.run(asyncio.wait_for(run(), 20)) <= 3 * width
+
+
+def test_the_mark_of_a_dead_process_holds_nobody_back(tmp_path: Path) -> None:
+    waiting = tmp_path / "waiting"
+    waiting.mkdir()
+    (waiting / "0123456789abcdef.lock").touch()
+
+    async def run() -> None:
+        slots = Slots(tmp_path, 1)
+        for _ in range(3):
+            await Gauge().work(slots)
+        assert slots._pause() <= 0
+
+    asyncio.run(run())
+    assert list(waiting.iterdir()) == []

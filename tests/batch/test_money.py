@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import socket
+import sqlite3
+import threading
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,6 +15,7 @@ import pytest
 from cogview_cli.sandbox.thread import SandboxThread
 from tests.batch.support import Batch, edit_ledger, lines, pictures, posts, prompts, rows, statuses
 from tests.conftest import Run
+from tests.faults.peers import Scripted, inline
 
 # At most so many are worked on at once at tier V0.
 SLOTS = 5
@@ -267,3 +272,23 @@ def test_a_network_that_is_not_there_is_told(batch: Batch) -> None:
     assert ended.code == 75, ended
     assert "error: p.txt:1: not sent: cannot connect" in ended.err
     assert "not sent 2: cannot connect" in ended.err and "hint: check the network" in ended.err
+
+
+def test_a_request_leaves_when_the_answer_before_it_is_on_the_disk(
+    batch: Batch, tmp_path: Path
+) -> None:
+    """Its slot may be passed on earlier; with two slots two answers at most are ever at risk."""
+    at_risk: list[int] = []
+    lock = threading.Lock()
+
+    def answer(link: socket.socket) -> None:
+        with lock, closing(sqlite3.connect(tmp_path / "state" / "ledger.db")) as db:
+            question = "SELECT count(*) FROM requests WHERE state = 'intent'"
+            at_risk.append(db.execute(question).fetchone()[0])
+        link.sendall(inline())
+
+    prompts(*(f"cat {number}" for number in range(24)))
+    with Scripted(posts=[answer]) as server:
+        assert batch("--base-url", server.base_url, "--jobs", "2").code == 0
+    assert len(at_risk) == 24
+    assert max(at_risk) <= 2
