@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -27,20 +28,27 @@ class Connection(asyncio.Protocol):
     _transport: asyncio.Transport
 
     def __init__(self) -> None:
-        self._came = bytearray()
+        self._came: deque[bytes] = deque()
+        self._size = 0
         self._ended = self._lost = False
         self._error: Exception | None = None
         self._news, self._room = asyncio.Event(), asyncio.Event()
         self._room.set()
 
     async def read(self, timeout: Seconds) -> bytes:
-        """What has come since the last time, nothing at the end. ReadTimeout, ReadError."""
+        """The next piece as it came, nothing at the end. ReadTimeout, ReadError."""
         with _errors_as(httpx.ReadTimeout, httpx.ReadError):
             await _within(timeout, self._news)
-            if self._error and not self._came:
+            if self._came:
+                return self._next()
+            if self._error:
                 raise self._error
-        piece, self._came = bytes(self._came), bytearray()
-        if not self._ended:
+        return b""
+
+    def _next(self) -> bytes:
+        piece = self._came.popleft()
+        self._size -= len(piece)
+        if not self._came and not self._ended:
             self._news.clear()
             self._transport.resume_reading()
         return piece
@@ -79,9 +87,10 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Keeps what came; the kernel keeps the rest while nobody reads."""
-        self._came += data
+        self._came.append(data)
+        self._size += len(data)
         self._news.set()
-        if len(self._came) >= WINDOW:
+        if self._size >= WINDOW:
             self._transport.pause_reading()
 
     def eof_received(self) -> None:
