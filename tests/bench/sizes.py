@@ -32,7 +32,7 @@ class Sizes:
 
 FULL = Sizes(
     rounds=15,
-    batches={5: 100, 20: 400},
+    batches={5: 200, 20: 800},
     growth=(100, 1000, 10_000),
     ledger_rows=100_000,
     many_slots=500,
