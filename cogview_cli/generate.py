@@ -1,34 +1,27 @@
-"""One request from start to finish: slot, budget, intent, POST, answer, images.
-
-The order is the promise: the intent is on the disk before the POST, the raw answer
-before anything is read out of it (reference/faults.md §4).
-"""
+"""One request from start to finish: slot, budget, tries, images; and what ends a run."""
 
 from __future__ import annotations
 
 import asyncio
 import random
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Protocol
 
-from cogview_cli import links, models
 from cogview_cli.budget import Budget
-from cogview_cli.client import AnswerLost, ApiClient, NotSent
+from cogview_cli.client import ApiClient
 from cogview_cli.codes import Kind
-from cogview_cli.errors import CogviewError, ExitCode, MachineError, Temporary
+from cogview_cli.errors import CogviewError, MachineError, Temporary
 from cogview_cli.failure import Failure, all_rejected, claimed, over_budget, worn_out
 from cogview_cli.finish import Finisher, outcome_of
 from cogview_cli.health import Health
 from cogview_cli.i18n import _
 from cogview_cli.job import Job
-from cogview_cli.ledger import Claimed, Entry, Intent, Ledger
+from cogview_cli.ledger import Claimed, Entry, Ledger
 from cogview_cli.outcome import Outcome, Problem, problem_of
-from cogview_cli.rescue import rescue
 from cogview_cli.retry import GiveUp, Policy, Tally, Wait, decide
-from cogview_cli.slots import Held, Slots
-from cogview_cli.wire import Answer, ApiError, Reply, decode
+from cogview_cli.sending import Sender
+from cogview_cli.slots import Slots
 
 
 class Notify(Protocol):
@@ -62,14 +55,18 @@ class Generator:
         notify: Notify = _silent,
         uniform: Callable[[float, float], float] = random.uniform,
     ) -> None:
-        self._ledger = ledger
-        self._client = client
+        self._sender = Sender(
+            ledger=ledger,
+            client=client,
+            budget=budget,
+            base_url=base_url,
+            account=account,
+            stop=self.stop,
+        )
         self._finisher = finisher
         self._slots = slots
         self._budget = budget
         self._policy = policy
-        self._base_url = base_url
-        self._account = account
         self.notify = notify
         self._uniform = uniform
         self._health = Health()
@@ -77,7 +74,6 @@ class Generator:
         self._stopping = asyncio.Event()
         self.stop_reason: Problem | None = None
         self.in_flight = 0
-        self._answer_lost = False
 
     @property
     def stopping(self) -> bool:
@@ -132,25 +128,20 @@ class Generator:
                 self.stop(over_budget(self._budget))
                 return entry, self.never_sent(job, entry)
             try:
-                entry = await self._intend(job, entry)
+                entry = await self._sender.intend(job, entry)
             except (CogviewError, Claimed) as error:
                 self._budget.free(job.price)
                 return entry, self._not_intended(job, entry, error)
-            if self._answer_lost:
-                return entry, await self._called_off(job, entry)
+            if self._sender.answer_lost:
+                await self._sender.call_off(job, entry)
+                return entry, self.never_sent(job, entry)
             self.in_flight += 1
             try:
-                result = await self._post(job, entry, slot)
+                result = await self._sender.post(job, entry, slot)
             finally:
                 self.in_flight -= 1
             self._learn(result, slots, slot.epoch, tally)
             return entry, result
-
-    async def _called_off(self, job: Job, entry: Entry) -> Outcome:
-        """The slot came from a request whose answer the ledger could not take: no POST."""
-        self._budget.free(job.price)
-        await self._record(self._ledger.not_sent, entry.id, "stopped before it was sent")
-        return self.never_sent(job, entry)
 
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
@@ -184,112 +175,6 @@ class Generator:
                 self.stop(worn_out(result))
             elif self._health.all_alike:
                 self.stop(all_rejected(result))
-
-    async def _intend(self, job: Job, entry: Entry | None) -> Entry:
-        if entry is not None:
-            await self._ledger.call(self._ledger.intend_again, entry.id, job.known)
-            return entry
-        intent = Intent(
-            key=job.key,
-            body=job.request.body(),
-            target=job.target.record(),
-            price=models.price_of(job.request.model),
-            currency=models.CURRENCY,
-            base_url=self._base_url,
-            account=self._account,
-            namespace=job.namespace,
-            source=job.source,
-        )
-        return await self._ledger.call(self._ledger.intend, intent, job.known)
-
-    async def _post(self, job: Job, entry: Entry, slot: Held) -> Outcome | Entry | Failure:
-        """Sends the request and puts what came of it into the ledger."""
-        began = time.monotonic()
-        try:
-            answer = await self._client.post(job.request)
-        except NotSent as error:
-            return await self._not_sent(job, entry, Failure(None, "", str(error)))
-        except MachineError as error:
-            await self._not_sent(job, entry, Failure(None, "", error.message))
-            self.stop(problem_of(error))
-            return self._outcome(job, entry, "not_sent", problem_of(error))
-        except AnswerLost as lost:
-            return await self._lost(job, entry, slot, lost, time.monotonic() - began)
-        return await self._keep(job, entry, slot, answer, time.monotonic() - began)
-
-    async def _lost(
-        self, job: Job, entry: Entry, slot: Held, lost: AnswerLost, seconds: float
-    ) -> Outcome | Entry | Failure:
-        if lost.partial and isinstance(decode(lost.partial), Reply):
-            return await self._keep(job, entry, slot, lost.partial, seconds)
-        self._budget.lost(job.price)
-        await self._record(self._ledger.unknown, entry.id, str(lost), lost.partial)
-        return Failure(Kind.UNKNOWN, "", str(lost))
-
-    async def _keep(
-        self, job: Job, entry: Entry, slot: Held, answer: Answer, seconds: float
-    ) -> Outcome | Entry | Failure:
-        reply = decode(answer)
-        if isinstance(reply, ApiError):
-            return await self._refused(job, entry, answer, reply)
-        self._budget.paid(job.price)
-        try:
-            expires = _expiry(reply)
-            keep = self._ledger.answer
-            # Who gets the slot writes its intent behind this: both in one commit, or neither.
-            slot.pass_on()
-            return await self._ledger.call(keep, entry.id, answer, seconds, expires)
-        except MachineError as error:
-            return self._rescued(job, entry, answer, error)
-
-    async def _refused(self, job: Job, entry: Entry, answer: Answer, error: ApiError) -> Failure:
-        failure = Failure(error.kind, error.code, error.message, error)
-        if error.kind is Kind.UNKNOWN:
-            self._budget.lost(job.price)
-            await self._record(self._ledger.unknown, entry.id, error.message, answer, error.code)
-            return failure
-        if error.kind is Kind.REFUSED and not error.code:
-            self._budget.lost(job.price)  # a 200 without a picture: perhaps charged all the same
-        else:
-            self._budget.free(job.price)
-        if error.kind in (Kind.REFUSED, Kind.BAD_REQUEST):
-            record = self._ledger.rejected
-            await self._record(record, entry.id, answer, error.code, error.message)
-            return failure
-        await self._record(self._ledger.not_sent, entry.id, error.message, error.code)
-        return failure
-
-    async def _not_sent(self, job: Job, entry: Entry, failure: Failure) -> Failure:
-        self._budget.free(job.price)
-        await self._record(self._ledger.not_sent, entry.id, failure.message)
-        return failure
-
-    async def _record(self, method: Callable[..., None], *args: object) -> None:
-        """Notes how a try ended; a ledger that cannot take it ends the run, not the outcome.
-
-        The intent stays on the disk, so the next run counts the request as unknown.
-        """
-        try:
-            await self._ledger.call(method, *args)
-        except MachineError as error:
-            self.stop(problem_of(error))
-
-    def _rescued(self, job: Job, entry: Entry, answer: Answer, error: MachineError) -> Outcome:
-        """The ledger could not take a paid answer: keep it wherever there is room."""
-        self._answer_lost = True
-        path = rescue(entry.id, answer)
-        problem = problem_of(error)._replace(
-            code="unsaved",
-            message=_(
-                "paid, but the answer could not be stored: {why}; it is in {place}",
-                why=error.message,
-                place=path,
-            ),
-            exit_code=ExitCode.UNSAVED,
-            hint=_("free some space, then: cogview recover"),
-        )
-        self.stop(problem)
-        return self._outcome(job, entry, "unsaved", problem)._replace(cost=job.price)
 
     def _next(self, failure: Failure, tally: Tally) -> Wait | GiveUp:
         if self._stopping.is_set():
@@ -345,9 +230,3 @@ class Generator:
             price=job.price,
             problem=problem,
         )
-
-
-def _expiry(reply: Reply) -> float | None:
-    """When the first of the answer's links dies, Unix seconds."""
-    known = (links.expiry(ref.url) for ref in reply.images if ref.url)
-    return min((at for at in known if at is not None), default=None)

@@ -10,7 +10,7 @@ from cogview_cli.i18n import _
 
 # What is longer comes from a server: it is shown as it is, and cut.
 LONGEST = 1000
-# As generate, client, wire, download, images, finish and ledger word them; a hole takes any text.
+# As sending, client, wire, download, images, finish and ledger word them; a hole takes any text.
 STORED = (
     "no answer within {seconds} s",
     "stopped before the answer",

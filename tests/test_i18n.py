@@ -147,7 +147,7 @@ def test_data_is_the_same_in_both_languages() -> None:
     assert shown[0] == shown[1]
 
 
-WORDED_IN = ("generate", "client", "wire", "download", "images", "finish", "ledger/ledger")
+WORDED_IN = ("sending", "client", "wire", "download", "images", "finish", "ledger/ledger")
 
 
 @pytest.mark.parametrize("template", STORED)
