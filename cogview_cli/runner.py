@@ -9,7 +9,7 @@ import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from cogview_cli import models
 from cogview_cli.budget import Budget
@@ -171,6 +171,21 @@ def _look_back(ledger: Ledger) -> None:
 Work = Callable[[], Awaitable[Outcome]]
 
 
+class Run(Protocol):
+    """What a signal, a failure or a closed stdout stops."""
+
+    @property
+    def notify(self) -> Notify:
+        """Hears of the signal."""
+
+    @property
+    def stopping(self) -> bool:
+        """Whether nothing new is begun any more."""
+
+    def stop(self, reason: Problem) -> None:
+        """Nothing new is begun from now on; what is in flight is waited for."""
+
+
 class Stream(NamedTuple):
     """Work to be done, `width` pieces at a time."""
 
@@ -178,9 +193,7 @@ class Stream(NamedTuple):
     width: int
 
 
-async def run_all(
-    generator: Generator, streams: Iterable[Stream], report: Callable[[Outcome], None]
-) -> None:
+async def run_all(run: Run, streams: Iterable[Stream], report: Callable[[Outcome], None]) -> None:
     """Runs all streams side by side, reporting each outcome as it comes.
 
     The first signal, or a closed stdout, lets what is in flight finish and leaves the
@@ -188,10 +201,10 @@ async def run_all(
     """
     workers: set[asyncio.Task[None]] = set()
     failures: list[Exception] = []
-    with _Signals(generator, workers):
+    with _Signals(run, workers):
         for stream in streams:
             for _worker_number in range(stream.width):
-                worker = _worker(generator, stream.work, report, failures)
+                worker = _worker(run, stream.work, report, failures)
                 workers.add(asyncio.create_task(worker))
         await asyncio.gather(*workers)
     if failures:
@@ -199,32 +212,32 @@ async def run_all(
 
 
 async def _worker(
-    generator: Generator,
+    run: Run,
     work: Iterator[Work],
     report: Callable[[Outcome], None],
     failures: list[Exception],
 ) -> None:
     """One piece after the other; a failure stops the run but loses no answer in flight."""
-    while not generator.stopping:
+    while not run.stopping:
         try:
             piece = next(work, None)
             if piece is None:
                 return
             report(await piece())
         except StdoutClosed:
-            generator.stop(STDOUT_CLOSED)
+            run.stop(STDOUT_CLOSED)
         except Exception as error:
             failures.append(error)
             code = getattr(error, "exit_code", ExitCode.BUG)
             message = _("not sent: {why}", why=error)
-            generator.stop(Problem(code="failure", message=message, exit_code=code))
+            run.stop(Problem(code="failure", message=message, exit_code=code))
 
 
 class _Signals:
     """HUP, INT and TERM while a run is on."""
 
-    def __init__(self, generator: Generator, tasks: set[asyncio.Task[None]]) -> None:
-        self._generator, self._tasks = generator, tasks
+    def __init__(self, run: Run, tasks: set[asyncio.Task[None]]) -> None:
+        self._run, self._tasks = run, tasks
         self._seen = False
 
     def __enter__(self) -> None:
@@ -252,8 +265,8 @@ class _Signals:
             "stopped by {signal}; waiting for what is in flight (again to end at once)",
             signal=name,
         )
-        self._generator.notify(message, urgent=True)
-        self._generator.stop(
+        self._run.notify(message, urgent=True)
+        self._run.stop(
             Problem(
                 code=name,
                 message=_("not sent: stopped by {signal}", signal=name),

@@ -6,8 +6,10 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,9 +21,11 @@ from cogview_cli.errors import MachineError
 from cogview_cli.ledger import Entry, Ledger
 from cogview_cli.sandbox.thread import SandboxThread
 from tests.conftest import Run
+from tests.faults.peers import Scripted, Step, http, in_answer, picture
 
 GEN = ("--size", "512x512")
 TRIES = 2
+SERVED = http("200 OK", picture(), "Content-Type: image/png")
 # Each fault lasts exactly as long as one run is patient; the next GET works.
 PASSING = (
     "cut-download", "short-download", "trim-download", "stall-download", "html-download",
@@ -80,6 +84,16 @@ def running(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
             process.kill()
 
 
+@contextmanager
+def paid_for(cogview: Run, count: int, then: Step) -> Iterator[Scripted]:
+    """A server with `count` paid pictures that it refused so far; from now on `then` serves."""
+    refusals: list[Step] = [http("404 Not Found")] * (count * TRIES)
+    with Scripted([in_answer(url="%ORIGIN%/1.png")], [*refusals, then]) as server:
+        line = ("gen", "cat", *GEN, "-n", str(count), "--jobs", "4", "--base-url", server.base_url)
+        assert cogview(*line).code == 6
+        yield server
+
+
 @pytest.mark.parametrize("fault", DOWNLOADS)
 def test_a_failed_download_is_finished_without_a_second_post(
     fault: str, cogview: Run, sandbox: SandboxThread
@@ -130,6 +144,42 @@ def test_only_the_named_request_is_recovered(cogview: Run) -> None:
     assert cogview("recover", second.id).code == 0
     assert [entry.state for entry in history()] == ["answer", "saved"]
     assert first.id != second.id
+
+
+def test_many_pictures_come_at_once(cogview: Run) -> None:
+    """Eight downloads wait for one another here: one by one none would end."""
+    together, alone = threading.Barrier(8), threading.Event()
+
+    def meet(link: socket.socket) -> None:
+        try:
+            together.wait(20)
+        except threading.BrokenBarrierError:
+            alone.set()
+        link.sendall(SERVED)
+
+    with paid_for(cogview, 16, meet):
+        ended = cogview("recover")
+    assert (ended.code, len(images()), alone.is_set()) == (0, 16, False), ended
+
+
+def test_a_signal_lets_the_downloads_under_way_finish_and_begins_no_more(cogview: Run) -> None:
+    may_go = threading.Event()
+
+    def wait(link: socket.socket) -> None:
+        may_go.wait(20)
+        link.sendall(SERVED)
+
+    with paid_for(cogview, 20, wait) as server:
+        with running("recover") as process:
+            until(lambda: server.count(b"GET") == 20 * TRIES + 8)
+            process.send_signal(signal.SIGINT)
+            until(lambda: "stopped by SIGINT" in Path("stderr.txt").read_text("utf-8"))
+            may_go.set()
+            assert process.wait(60) == 130
+        assert len(images()) == 8 and leftovers() == []
+        assert cogview("recover").code == 0
+    assert len(images()) == 20
+    assert [entry.state for entry in history()] == ["saved"] * 20
 
 
 def test_an_expired_link_is_reported_once(cogview: Run, sandbox: SandboxThread) -> None:

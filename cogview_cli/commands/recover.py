@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +15,8 @@ from cogview_cli.commands import complete, options
 from cogview_cli.i18n import _
 from cogview_cli.outcome import Outcome, Problem, Summary
 from cogview_cli.reporter import Reporter
+
+AT_ONCE = 8
 
 
 def recover(
@@ -44,37 +48,66 @@ def recover(
     reporter = Reporter(style)
     asyncio.run(_recover(set(ids or ()), out, summary, reporter))
     reporter.summary(summary)
-    if not summary.counts and not quiet:
+    if not summary.counts and not summary.stopped and not quiet:
         output.say(_("nothing to recover: every paid image is on disk"))
     raise typer.Exit(int(summary.exit_code))
 
 
+class _Recovery:
+    """The run of `recover`, as the runner stops it."""
+
+    def __init__(self, summary: Summary) -> None:
+        self.stopping = False
+        self._summary = summary
+
+    def stop(self, reason: Problem) -> None:
+        """Nothing more is begun."""
+        self.stopping = True
+        self._summary.stopped = self._summary.stopped or reason.exit_code
+
+    def notify(self, text: str, *, urgent: bool = False) -> None:
+        """Tells what people should know at once."""
+        if urgent:
+            output.say(text)
+
+
 async def _recover(ids: set[str], out: str | None, summary: Summary, reporter: Reporter) -> None:
-    from cogview_cli.download import Downloader
-    from cogview_cli.finish import Finisher
+    from cogview_cli import runner
     from cogview_cli.links import redact
     from cogview_cli.rescue import take_back
     from cogview_cli.state import open_ledger
 
+    def report(outcome: Outcome) -> None:
+        summary.add(outcome)
+        reporter.outcome(outcome)
+
     with open_ledger() as ledger:
         take_back(ledger)
         for outcome in lost_outcomes(ledger.settle_dead_runs()):
-            _report(outcome, summary, reporter)
-        for entry in ledger.unfinished():
-            if ids and entry.id not in ids:
-                continue
-            downloader = Downloader(entry.base_url)
-            try:
-                finisher = Finisher(ledger, downloader, resuming=True)
-                _report(await finisher.finish(_moved(entry, out)), summary, reporter)
-            finally:
-                await downloader.close()
+            report(outcome)
+        wanted = [entry for entry in ledger.unfinished() if not ids or entry.id in ids]
+        async with _finishers(ledger, {entry.base_url for entry in wanted}) as finishers:
+            work = (
+                partial(finishers[entry.base_url].finish, _moved(entry, out)) for entry in wanted
+            )
+            stream = runner.Stream(work, AT_ONCE)
+            await runner.run_all(_Recovery(summary), [stream], report)
         ledger.purge_expired_links(redact)
 
 
-def _report(outcome: Outcome, summary: Summary, reporter: Reporter) -> None:
-    summary.add(outcome)
-    reporter.outcome(outcome)
+@asynccontextmanager
+async def _finishers(ledger: Any, base_urls: Iterable[str]) -> AsyncIterator[dict[str, Any]]:
+    """One for each base URL: what addresses it may fetch from depends on that."""
+    from cogview_cli.download import Downloader
+    from cogview_cli.finish import Finisher
+
+    async with AsyncExitStack() as stack:
+        found: dict[str, Finisher] = {}
+        for base_url in base_urls:
+            downloader = Downloader(base_url, width=AT_ONCE)
+            stack.push_async_callback(downloader.close)
+            found[base_url] = Finisher(ledger, downloader, resuming=True)
+        yield found
 
 
 def _moved(entry: Any, out: str | None) -> Any:
