@@ -115,6 +115,8 @@ class Generator:
 
     async def finish(self, entry: Entry) -> Outcome:
         """Saves the images of an answer that an earlier run kept. Free."""
+        if not await self._sender.take_over(entry):
+            return outcome_of(entry, "unsaved", problem=claimed())
         return await self._finisher.resuming().finish(entry)
 
     async def _try(

@@ -68,6 +68,10 @@ class Sender:
         )
         return await self._ledger.call(self._ledger.intend, intent, job.known)
 
+    async def take_over(self, entry: Entry) -> bool:
+        """Whether this process is the one to save the images of `entry`."""
+        return entry.id in await self._ledger.call(self._ledger.take_over, [entry.id])
+
     async def call_off(self, job: Job, entry: Entry) -> None:
         """Takes an intent back: its slot came from a request whose answer was lost."""
         self._budget.free(job.price)

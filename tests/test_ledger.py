@@ -290,6 +290,20 @@ def test_the_intent_of_a_killed_process_becomes_unknown(tmp_path: Path) -> None:
         assert opened.settle_dead_runs() == []
 
 
+def test_what_a_living_process_works_on_is_not_taken_over(tmp_path: Path) -> None:
+    with other_process(tmp_path / "s") as (process, ids), Ledger(tmp_path / "s") as opened:
+        own = opened.intend(intent("own")).id
+        assert opened.take_over([*ids, own]) == {own}
+        process.kill()
+        process.wait()
+        assert opened.take_over(ids) == set(ids)
+        assert opened.unfinished() == []
+        with Ledger(tmp_path / "s") as other:
+            assert other.take_over(ids) == set()
+    with Ledger(tmp_path / "s") as later:
+        assert [entry.id for entry in later.unfinished()] == [ids[1]]
+
+
 def test_signed_links_are_purged_once_expired_and_not_before(ledger: Ledger, clock: Clock) -> None:
     id = ledger.intend(intent()).id
     ledger.answer(id, ANSWER, 1.0)

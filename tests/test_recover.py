@@ -182,6 +182,25 @@ def test_a_signal_lets_the_downloads_under_way_finish_and_begins_no_more(cogview
     assert [entry.state for entry in history()] == ["saved"] * 20
 
 
+def test_two_at_once_do_not_fetch_the_same_picture(cogview: Run) -> None:
+    may_go = threading.Event()
+
+    def wait(link: socket.socket) -> None:
+        may_go.wait(20)
+        link.sendall(SERVED)
+
+    with paid_for(cogview, 10, wait) as server:
+        with running("recover") as process:
+            until(lambda: server.count(b"GET") == 10 * TRIES + 8)
+            second = cogview("recover")
+            may_go.set()
+            assert process.wait(60) == 0
+        assert (second.code, second.out) == (0, "")
+        assert "a running cogview is saving it" in second.err
+        assert server.count(b"GET") == 10 * TRIES + 10
+    assert len(images()) == 10
+
+
 def test_an_expired_link_is_reported_once(cogview: Run, sandbox: SandboxThread) -> None:
     ended = cogview("gen", "sandbox:expired-url", *GEN)
     assert ended.code == 6, ended

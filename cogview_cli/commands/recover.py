@@ -49,7 +49,9 @@ def recover(
     asyncio.run(_recover(set(ids or ()), out, summary, reporter))
     reporter.summary(summary)
     if not summary.counts and not summary.stopped and not quiet:
-        output.say(_("nothing to recover: every paid image is on disk"))
+        output.say(
+            _("nothing to recover: every paid image is on disk, or a running cogview is saving it")
+        )
     raise typer.Exit(int(summary.exit_code))
 
 
@@ -85,7 +87,9 @@ async def _recover(ids: set[str], out: str | None, summary: Summary, reporter: R
         take_back(ledger)
         for outcome in lost_outcomes(ledger.settle_dead_runs()):
             report(outcome)
-        wanted = [entry for entry in ledger.unfinished() if not ids or entry.id in ids]
+        found = [entry for entry in ledger.unfinished() if not ids or entry.id in ids]
+        ours = ledger.take_over(entry.id for entry in found)
+        wanted = [entry for entry in found if entry.id in ours]
         async with _finishers(ledger, {entry.base_url for entry in wanted}) as finishers:
             work = (
                 partial(finishers[entry.base_url].finish, _moved(entry, out)) for entry in wanted

@@ -172,6 +172,20 @@ class Ledger:
             self._settle(entry.id)
         return found
 
+    def take_over(self, ids: Iterable[str]) -> set[str]:
+        """Makes this process the one that finishes these requests; those that are ours now.
+
+        The others belong to a living process: two that save one image would write one file.
+        """
+        run, taken = self.run, set()
+        with self._file.transaction() as db:
+            for id in ids:
+                owner = db.execute("SELECT run FROM requests WHERE id = ?", (id,)).fetchone()[0]
+                if owner == run or not is_alive(self.folder / "runs", owner):
+                    db.execute("UPDATE requests SET run = ? WHERE id = ?", (run, id))
+                    taken.add(id)
+        return taken
+
     def _abandoned(self, state: str) -> list[Entry]:
         """The entries in `state` whose process has ended."""
         owners = self._file.rows("SELECT DISTINCT run FROM requests WHERE state = ?", (state,))
