@@ -338,15 +338,24 @@ def test_the_best_schedule_starts_each_as_soon_as_a_slot_is_free(
 
 def test_who_beats_us_is_bold_and_a_missed_goal_is_said() -> None:
     figure = figures.Figure(what="w", ours=2.0, goal=1.5, others={"a": 1.0, "b": 2.0, "c": 3.0})
-    assert figure.line() == "| w | 2.00 (missed) | ≤ 1.50 | **a 1.00**, b 2.00, c 3.00 |"
+    assert figures.line([figure]) == "| w | 2.00 (missed) | ≤ 1.50 | **a 1.00**, b 2.00, c 3.00 |"
     more = figures.Figure(what="w", ours=0.9, goal=0.9, others={"a": 0.95, "b": 0.5}, more=True)
-    assert more.line() == "| w | 0.90 | ≥ 0.90 | **a 0.95**, b 0.50 |"
+    assert figures.line([more]) == "| w | 0.90 | ≥ 0.90 | **a 0.95**, b 0.50 |"
+
+
+def test_of_several_runs_each_is_shown_and_one_that_misses_is_said() -> None:
+    runs = [
+        figures.Figure(what="w", ours=ours, goal=goal, others={"a": other})
+        for ours, goal, other in ((1.0, 2.0, 1.1), (3.0, 4.0, 5.0), (2.0, 1.9, 0.5))
+    ]
+    assert figures.line(runs) == "| w | 1.00, 3.00, 2.00 (missed) | ≤ 1.90 | **a 1.10** |"
+    assert figures.line(runs[:2]) == "| w | 1.00, 3.00 | ≤ 2.00 | a 3.05 |"
 
 
 def test_the_table_replaces_what_is_between_its_markers(tmp_path: Path) -> None:
     path = tmp_path / "README.md"
     path.write_text("a\n<!-- bench -->\nold\n<!-- /bench -->\nb\n", "utf-8")
-    readme.write(readme.table([figures.Figure(what="w", ours=1.0)], [], sizes.QUICK), path)
+    readme.write(readme.table([[figures.Figure(what="w", ours=1.0)]], [], sizes.QUICK), path)
     text = path.read_text("utf-8")
     assert text.startswith("a\n<!-- bench -->\n20")
     assert text.endswith("| w | 1.00 |  |  |\n<!-- /bench -->\nb\n")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tests.bench import batches, growth, readme, startup
-from tests.bench.figures import Figure
+from tests.bench.figures import Figure, line
 from tests.bench.sizes import FULL, QUICK, Sizes
 from tests.bench.world import World
 
@@ -26,6 +26,7 @@ PARTS: dict[str, Part] = {
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="small sizes: a look, not a result")
+    parser.add_argument("--runs", type=int, default=1, help="measure it so often; show each")
     parser.add_argument("--write", action="store_true", help="write the table into README.md")
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all")
     found = parser.parse_args()
@@ -40,7 +41,7 @@ def _measured(names: list[str], sizes: Sizes) -> Iterator[Figure]:
     for name in names:
         with tempfile.TemporaryDirectory(prefix="cogview-bench-") as folder:
             for figure in PARTS[name](World(Path(folder)), sizes):
-                print(figure.line(), file=sys.stderr, flush=True)
+                print(line([figure]), file=sys.stderr, flush=True)
                 yield figure
 
 
@@ -58,9 +59,10 @@ def main() -> None:
     wanted = _arguments()
     _allow_files()
     sizes = QUICK if wanted.quick else FULL
-    figures = list(_measured(wanted.parts or list(PARTS), sizes))
+    parts = wanted.parts or list(PARTS)
+    runs = [list(_measured(parts, sizes)) for _ in range(wanted.runs)]
     notes = [f"Not measured, for want of {name}: xargs + curl + jq." for name in batches.missing()]
-    block = readme.table(figures, notes, sizes)
+    block = readme.table(runs, notes, sizes)
     print(block)
     if wanted.write:
         readme.write(block)

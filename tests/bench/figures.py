@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import median
 
 Unit = Callable[[float], str]
 
@@ -20,7 +21,7 @@ def number(value: float) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """One line: ours, what we want, and what others have. Less is better unless `more`."""
+    """One measurement: ours, what we want, what others have. Less is better unless `more`."""
 
     what: str
     ours: float
@@ -32,19 +33,35 @@ class Figure:
     @property
     def reached(self) -> bool:
         """Whether the goal is met, as far as there is one."""
-        return self.goal is None or not self._beats(self.goal, self.ours)
+        return self.goal is None or not self.beats(self.goal, self.ours)
 
-    def line(self) -> str:
-        """A row of the Markdown table; who beats us is bold."""
-        goal = "" if self.goal is None else f"{'≥' if self.more else '≤'} {self.unit(self.goal)}"
-        beside = (self._shown(name, value) for name, value in self.others.items())
-        ours = self.unit(self.ours) + ("" if self.reached else " (missed)")
-        return f"| {self.what} | {ours} | {goal} | {', '.join(beside)} |"
-
-    def _shown(self, name: str, value: float) -> str:
-        text = f"{name} {self.unit(value)}"
-        return f"**{text}**" if self._beats(value, self.ours) else text
-
-    def _beats(self, one: float, other: float) -> bool:
+    def beats(self, one: float, other: float) -> bool:
+        """Whether `one` is better than `other`, as both are shown."""
         one, other = float(self.unit(one)), float(self.unit(other))
         return one > other if self.more else one < other
+
+
+def line(runs: Sequence[Figure]) -> str:
+    """A row of the Markdown table from the same figure of each run.
+
+    Ours stand there run by run; the goal is the strictest, others have their median. Who
+    beats our median is bold.
+    """
+    first = runs[0]
+    missed = "" if all(figure.reached for figure in runs) else " (missed)"
+    ours = ", ".join(first.unit(figure.ours) for figure in runs) + missed
+    middle = median(figure.ours for figure in runs)
+    beside = []
+    for name in first.others:
+        value = median(figure.others[name] for figure in runs)
+        text = f"{name} {first.unit(value)}"
+        beside.append(f"**{text}**" if first.beats(value, middle) else text)
+    return f"| {first.what} | {ours} | {_goal(runs)} | {', '.join(beside)} |"
+
+
+def _goal(runs: Sequence[Figure]) -> str:
+    goals = [figure.goal for figure in runs if figure.goal is not None]
+    if not goals:
+        return ""
+    strictest = max(goals) if runs[0].more else min(goals)
+    return f"{'≥' if runs[0].more else '≤'} {runs[0].unit(strictest)}"

@@ -6,10 +6,10 @@ import datetime
 import os
 import platform
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from tests.bench.figures import Figure
+from tests.bench.figures import Figure, line
 from tests.bench.sizes import Sizes
 
 README = Path(__file__).parent.parent.parent / "README.md"
@@ -17,19 +17,20 @@ _BLOCK = re.compile(r"<!-- bench -->\n.*?<!-- /bench -->", re.DOTALL)
 _HEAD = "| measured | cogview | goal | others |\n| --- | --- | --- | --- |"
 
 
-def conditions(sizes: Sizes) -> str:
-    """Where and with what it was measured."""
+def conditions(sizes: Sizes, runs: int) -> str:
+    """Where, with what and how often it was measured."""
     machine = f"{os.cpu_count()} CPUs, Python {platform.python_version()}"
     system = f"{platform.system()} {platform.release()}"
     day = datetime.date.today().isoformat()
-    return f"{day}, {machine}, {system}; {sizes.words}. Who beats cogview is **bold**."
+    times = f"; {runs} runs: ours each, others their median" if runs > 1 else ""
+    return f"{day}, {machine}, {system}; {sizes.words}{times}. Who beats cogview is **bold**."
 
 
-def table(figures: Iterable[Figure], notes: Iterable[str], sizes: Sizes) -> str:
-    """The whole block of Markdown."""
-    rows = "\n".join(figure.line() for figure in figures)
+def table(runs: Sequence[Sequence[Figure]], notes: Iterable[str], sizes: Sizes) -> str:
+    """The whole block of Markdown, from all figures of each run."""
+    rows = "\n".join(line(same) for same in zip(*runs, strict=True))
     said = "".join(f"\n{note}" for note in notes)
-    return f"{conditions(sizes)}{said}\n\n{_HEAD}\n{rows}\n"
+    return f"{conditions(sizes, len(runs))}{said}\n\n{_HEAD}\n{rows}\n"
 
 
 def write(block: str, path: Path = README) -> None:
