@@ -25,12 +25,14 @@ _PROXY_VARIABLES = ("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY")
 def tls_context() -> ssl.SSLContext:
     """The trusted CAs; SSL_CERT_FILE and SSL_CERT_DIR are honoured. Loading them is slow."""
     try:
-        return httpx.create_ssl_context()
+        context = httpx.create_ssl_context()
     except (OSError, ssl.SSLError) as error:
         raise MachineError(
             _("the CA certificates cannot be read: {why}", why=error),
             hint=_("check SSL_CERT_FILE and SSL_CERT_DIR"),
         ) from error
+    context.set_alpn_protocols(["http/1.1"])
+    return context
 
 
 def understand_socks() -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 import ssl
 import threading
+import warnings
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
@@ -22,6 +24,7 @@ from cogview_cli.transport import HEAD_LIMIT, Transport
 from tests.faults.peers import Listener, Scripted, Step, http, reset, silence
 
 BODY = bytes(range(256)) * 4096 * 5  # 5 MiB, no two neighbours alike
+UNTIL_CLOSED = b"HTTP/1.1 200 OK\r\n\r\npaid"
 SHORT = httpx.Timeout(20, connect=0.2)
 
 
@@ -156,7 +159,7 @@ def test_an_answer_is_had_although_a_reset_came_before_it_was_read() -> None:
 
 
 def test_a_body_of_no_said_length_ends_with_the_connection() -> None:
-    assert _answered(b"HTTP/1.1 200 OK\r\n\r\npaid").content == b"paid"
+    assert _answered(UNTIL_CLOSED).content == b"paid"
 
 
 def test_what_comes_before_the_answer_is_passed_over() -> None:
@@ -186,6 +189,25 @@ def test_a_head_without_end_is_not_kept() -> None:
 def test_a_silent_server_is_left_after_the_time_allowed() -> None:
     with Scripted(posts=[silence]) as server, pytest.raises(httpx.ReadTimeout):
         post(server.origin, b"{}", timeout=httpx.Timeout(20, read=0.1))
+
+
+@pytest.mark.parametrize("said", [http("200 OK", BODY), UNTIL_CLOSED], ids=["we", "the server"])
+def test_no_connection_is_left_to_the_garbage_collector(
+    sides: tuple[Any, Any], said: bytes
+) -> None:
+    """Whoever ends it."""
+    server_side, client_side = sides
+    warned: list[str] = []
+    with (
+        warnings.catch_warnings(),
+        Scripted(gets=[said], tls=server_side, name="localhost") as server,
+    ):
+        warnings.simplefilter("always", ResourceWarning)
+        warnings.showwarning = lambda message, *_more: warned.append(str(message))
+        for _ in range(3):
+            get(server.origin, client_side)
+        gc.collect()
+    assert warned == []
 
 
 # What is sent.
