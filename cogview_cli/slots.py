@@ -134,6 +134,7 @@ class Slots:
         hopeful = loop.time()
         while self._passed_on is None and not stopping.is_set():
             if self._pause() > 0:
+                self._queue.leave()  # nobody need step aside meanwhile
                 await asyncio.sleep(min(self._pause(), POLL_SECONDS[1]))
                 continue
             if len(self._held) < self.share.limit and (found := self._try()) is not None:
