@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from cogview_cli import models
 from cogview_cli.batch.wanted import Wanted, item_key, target_of
@@ -33,8 +33,7 @@ CREATE TABLE items (
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Selection:
+class Selection(NamedTuple):
     """Which rows are meant: from `start` (from 1), at most `limit`, one shard of several."""
 
     start: int = 1
