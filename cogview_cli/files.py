@@ -6,9 +6,10 @@ import errno
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TextIO
 
 from cogview_cli.errors import MachineError
 from cogview_cli.i18n import _
@@ -61,6 +62,24 @@ def replace_whole(
     finally:
         temporary.unlink(missing_ok=True)
     sync_folder(path.parent)
+
+
+@contextmanager
+def whole_text(path: Path, into_place: Callable[[Path, Path], None]) -> Iterator[TextIO]:
+    """A text file that becomes `path` when it is complete; after an error there is none.
+
+    `into_place` gives it the name: `os.replace`, or `move_new` where nothing may be replaced.
+    Bytes of file names that are no text are escaped in it.
+    """
+    temporary = temporary_beside(path.absolute().parent, "tmp")
+    try:
+        with temporary.open("x", encoding="utf-8", errors="backslashreplace", newline="") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        into_place(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def move_new(source: Path, target: Path, *, sync: bool = True) -> None:

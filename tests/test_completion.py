@@ -13,7 +13,7 @@ import pytest
 import shellingham
 
 from cogview_cli import models
-from cogview_cli.commands import complete
+from cogview_cli.config.kinds import to_text
 from cogview_cli.config.settings import SETTINGS
 from tests.conftest import Run
 from tests.test_startup import loaded_by
@@ -300,8 +300,9 @@ def test_a_shell_that_is_not_known_is_said(cogview: Run, monkeypatch: pytest.Mon
 
 
 def test_every_setting_of_a_few_words_is_offered_them() -> None:
-    """They are read out of the setting's own rule."""
-    few = {name for name in SETTINGS if complete.choices_of(SETTINGS[name])}
-    assert few == {
+    few = {name: setting.kind for name, setting in SETTINGS.items() if setting.kind.values}
+    assert few.keys() == {
         "quality", "format", "on_exists", "on_unknown", "tier", "watermark", "sidecar", "sandbox",
     }  # fmt: skip
+    for kind in few.values():
+        assert [to_text(kind.parse(value)) for value in kind.values] == list(kind.values)

@@ -6,7 +6,9 @@ import errno
 import os
 import stat
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,7 @@ from cogview_cli.files import (
     publish,
     replace_whole,
     temporary_beside,
+    whole_text,
     write_synced,
 )
 
@@ -183,6 +186,30 @@ def test_a_reader_sees_the_old_or_the_new_content(own: Path) -> None:
         while not done.is_set() and not writing.done():
             assert path.read_bytes() in contents
         writing.result()
+
+
+def test_a_text_file_is_whole_or_absent(own: Path) -> None:
+    with pytest.raises(ValueError, match="half"), whole_text(own / "x", os.replace) as file:
+        file.write("a")
+        raise ValueError("half")
+    assert os.listdir(own) == []
+    with whole_text(own / "x", os.replace) as file:
+        file.write("猫\udcff\n")
+        file.flush()
+        assert not (own / "x").exists()
+    assert (own / "x").read_bytes() == "猫\\udcff\n".encode()
+    assert os.listdir(own) == ["x"]
+
+
+@pytest.mark.parametrize(("into_place", "left"), [(os.replace, "new"), (move_new, "old")])
+def test_a_text_file_replaces_another_only_where_it_may(
+    own: Path, into_place: Callable[[Path, Path], None], left: str
+) -> None:
+    (own / "x").write_text("old")
+    with suppress(FileExistsError), whole_text(own / "x", into_place) as file:
+        file.write("new")
+    assert (own / "x").read_text() == left
+    assert os.listdir(own) == ["x"]
 
 
 def test_folders_are_made_below_an_existing_parent(own: Path) -> None:

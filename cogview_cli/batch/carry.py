@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from cogview_cli.batch.plan import Item, Plan
 from cogview_cli.batch.resume import Rules, Sidecars, Verdict, verdict
@@ -23,8 +23,7 @@ from cogview_cli.stored import told
 _LEFT = "todo NOT IN ('send', 'fetch')"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Past:
+class Past(NamedTuple):
     """The witnesses of earlier runs on one output folder."""
 
     ledger: Ledger | None

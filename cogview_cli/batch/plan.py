@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from cogview_cli import models
 from cogview_cli.batch.wanted import Wanted, item_key, target_of
@@ -33,8 +33,7 @@ CREATE TABLE items (
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Selection:
+class Selection(NamedTuple):
     """Which rows are meant: from `start` (from 1), at most `limit`, one shard of several."""
 
     start: int = 1
@@ -141,29 +140,24 @@ class Plan:
 
     def chunks(self, where: str = "1", *values: object) -> Iterator[list[Item]]:
         """The items in order, a few hundred at a time; `where` selects among them."""
-        last = 0
-        while True:
-            rows = self._db.execute(
-                "SELECT i, items.r, n, key, body, template, fields, source, known"
-                f" FROM items JOIN rows USING (r) WHERE i > ? AND ({where}) ORDER BY i LIMIT ?",
-                (last, *values, CHUNK),
-            ).fetchall()
-            if not rows:
-                return
-            yield [_item(row) for row in rows]
-            last = rows[-1][0]
+        select = (
+            "SELECT i, items.r, n, key, body, template, fields, source, known"
+            " FROM items JOIN rows USING (r)"
+        )
+        for page in self._pages(select, where, *values):
+            yield [_item(row) for row in page]
 
     def key_chunks(self) -> Iterator[list[tuple[int, str]]]:
         """The number and key of every item in order, a few hundred at a time."""
+        return self._pages("SELECT i, key FROM items")
+
+    def _pages(self, select: str, where: str = "1", *values: object) -> Iterator[list[Any]]:
+        """The rows of a query that begins with an item's number, in order of it."""
         last = 0
-        while True:
-            rows: list[tuple[int, str]] = self._db.execute(
-                "SELECT i, key FROM items WHERE i > ? ORDER BY i LIMIT ?", (last, CHUNK)
-            ).fetchall()
-            if not rows:
-                return
-            yield rows
-            last = rows[-1][0]
+        query = f"{select} WHERE i > ? AND ({where}) ORDER BY i LIMIT ?"
+        while page := self._db.execute(query, (last, *values, CHUNK)).fetchall():
+            yield page
+            last = page[-1][0]
 
     def items(self, where: str = "1", *values: object) -> Iterator[Item]:
         """The items in order, one by one."""

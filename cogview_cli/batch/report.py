@@ -8,11 +8,11 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, TextIO
 
 from cogview_cli.batch.plan import Plan
 from cogview_cli.errors import UsageError
-from cogview_cli.files import move_new, temporary_beside
+from cogview_cli.files import move_new, whole_text
 from cogview_cli.i18n import _
 from cogview_cli.names import with_number
 from cogview_cli.outcome import Summary
@@ -61,20 +61,8 @@ def neutral(cell: object) -> str:
 def write_report(path: Path, plan: Plan, summary: Summary) -> None:
     """Writes the report whole, row by row; an older one is replaced."""
     write = _write_csv if report_format(str(path)) == "csv" else _write_json
-    temporary = temporary_beside(path.absolute().parent, "tmp")
-    try:
-        with _opened(temporary) as file:
-            write(file, plan, summary)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _opened(new: Path) -> IO[str]:
-    """A new text file; bytes of file names that are no text are escaped in it."""
-    return new.open("x", encoding="utf-8", errors="backslashreplace", newline="")
+    with whole_text(path, os.replace) as file:
+        write(file, plan, summary)
 
 
 def _records(plan: Plan) -> Iterator[dict[str, Any]]:
@@ -90,7 +78,7 @@ def _records(plan: Plan) -> Iterator[dict[str, Any]]:
             yield {**record, "source": {"file": file, "line": line}}
 
 
-def _write_csv(file: IO[str], plan: Plan, summary: Summary) -> None:
+def _write_csv(file: TextIO, plan: Plan, summary: Summary) -> None:
     file.write("\ufeff")  # spreadsheets take the text for UTF-8 only with a byte order mark
     writer = csv.DictWriter(file, _COLUMNS, extrasaction="ignore")
     writer.writeheader()
@@ -106,7 +94,7 @@ def _write_csv(file: IO[str], plan: Plan, summary: Summary) -> None:
         writer.writerow({name: neutral(flat.get(name)) for name in _COLUMNS})
 
 
-def _write_json(file: IO[str], plan: Plan, summary: Summary) -> None:
+def _write_json(file: TextIO, plan: Plan, summary: Summary) -> None:
     file.write('{"images": [')
     for number, record in enumerate(_records(plan)):
         clean = {name: value for name, value in record.items() if value is not None}
@@ -131,7 +119,8 @@ def write_failed(folder: Path, plan: Plan) -> Path | None:
                 return path
             number += 1
             continue
-        _write_new(path, text)
+        with whole_text(path, move_new) as file:
+            file.write(text)
         return path
 
 
@@ -153,18 +142,6 @@ def _content(path: Path) -> str | None:
         return path.read_text("utf-8")
     except (OSError, ValueError):
         return None
-
-
-def _write_new(path: Path, text: str) -> None:
-    temporary = temporary_beside(path.parent, "tmp")
-    try:
-        with _opened(temporary) as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        move_new(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

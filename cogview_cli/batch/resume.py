@@ -10,17 +10,15 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import takewhile
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from cogview_cli.ledger import Entry
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What to do with an item: `send`, `fetch` (free), or nothing more.
 
     `done`, `unknown`, `refused` and `dropped` need nothing; `entry` is the request that
@@ -33,8 +31,7 @@ class Verdict:
     known: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
+class Rules(NamedTuple):
     """What the user says about earlier trouble."""
 
     retry_failed: bool = False

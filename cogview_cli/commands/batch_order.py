@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from cogview_cli.batch.carry import Past
@@ -19,8 +19,7 @@ from cogview_cli.sources import Reading
 SANDBOX_HOST = "sandbox"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class Order(NamedTuple):
     """Everything `batch` was asked for."""
 
     settings: Settings

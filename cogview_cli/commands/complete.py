@@ -10,8 +10,8 @@ from typing import Any
 import typer
 
 from cogview_cli import models
-from cogview_cli.config import kinds, store
-from cogview_cli.config.settings import SETTINGS, Setting, find_setting, known_profiles, load
+from cogview_cli.config import store
+from cogview_cli.config.settings import SETTINGS, find_setting, known_profiles, load
 from cogview_cli.i18n import _
 from cogview_cli.models import ModelRules
 
@@ -20,7 +20,6 @@ Completer = Callable[[typer.Context, str], list[Offer]]
 
 NEWEST = 20
 MORE_RATIOS = ("3:2", "2:3", "1:2", "21:9")
-_ONE_OF = "one of: "
 _PROFILE = r"[A-Za-z0-9_-]+"
 # zsh evaluates what it is offered: a prompt of the ledger must stay text there.
 _SHELL_SPECIAL = r"[^\w\s.,;!?，。！？、“”-]"
@@ -84,9 +83,7 @@ def _shapes() -> Iterable[Offer]:
 def quality(ctx: typer.Context, incomplete: str) -> Iterable[Offer]:
     """The qualities the model takes; all of them for a model that is not known here."""
     rules = models.rules_for(_model_name(ctx))
-    return [
-        (name, "") for name in (choices_of(SETTINGS["quality"]) if not rules else rules.qualities)
-    ]
+    return [(name, "") for name in (rules.qualities if rules else SETTINGS["quality"].kind.values)]
 
 
 @_quiet
@@ -122,15 +119,7 @@ def setting_value(ctx: typer.Context, incomplete: str) -> Iterable[Offer]:
     others = {"model": model, "size": size, "quality": quality, "tier": tier, "profile": profile}
     if chosen.name in others:
         return others[chosen.name](ctx, incomplete)
-    return [(value, "") for value in choices_of(chosen)]
-
-
-def choices_of(chosen: Setting) -> list[str]:
-    """The values of a setting that takes a few words only."""
-    if chosen.kind is kinds.BOOL:
-        return ["true", "false"]
-    _rule, found, names = chosen.kind.words.partition(_ONE_OF)
-    return names.split(", ") if found else []
+    return [(value, "") for value in chosen.kind.values]
 
 
 def choice(name: str) -> Completer:
@@ -138,7 +127,7 @@ def choice(name: str) -> Completer:
 
     @_quiet
     def choices(ctx: typer.Context, incomplete: str) -> Iterable[Offer]:
-        return [(value, "") for value in choices_of(SETTINGS[name])]
+        return [(value, "") for value in SETTINGS[name].kind.values]
 
     return choices
 

@@ -110,14 +110,14 @@ def _since(text: str | None) -> float | None:
 def _cost(entry: Entry) -> Decimal | None:
     from cogview_cli.ledger import PAID_STATES
 
-    if entry.account == "sandbox" or entry.state not in PAID_STATES:
+    if entry.in_sandbox or entry.state not in PAID_STATES:
         return Decimal(0)
     return entry.price
 
 
 def _perhaps(entry: Entry) -> Decimal:
     # A decision about an unknown outcome does not make it unpaid.
-    doubtful = entry.state in ("unknown", "intent", "resolved") and entry.account != "sandbox"
+    doubtful = entry.state in ("unknown", "intent", "resolved") and not entry.in_sandbox
     return (entry.price or Decimal(0)) if doubtful else Decimal(0)
 
 
@@ -137,7 +137,7 @@ def _record(entry: Entry) -> dict[str, Any]:
         "files": [file["file"] for file in entry.files],
         "code": entry.code or None,
         "message": entry.message,
-        "sandbox": True if entry.account == "sandbox" else None,
+        "sandbox": entry.in_sandbox or None,
     }
     return {name: value for name, value in record.items() if value is not None}
 
@@ -147,7 +147,7 @@ def _line(entry: Entry) -> str:
     known = None if entry.state in ("unknown", "intent") else _cost(entry)
     cost = "?" if known is None else str(known)
     where = clean(entry.files[0]["file"]) if entry.files else _short(str(entry.body.get("prompt")))
-    status = entry.state + (" (sandbox)" if entry.account == "sandbox" else "")
+    status = entry.state + (" (sandbox)" if entry.in_sandbox else "")
     return f"{entry.id}  {when}  {status:<8}  {cost:>5}  {where}"
 
 

@@ -8,7 +8,6 @@ import shutil
 import ssl
 import tempfile
 import time
-import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -167,24 +166,13 @@ def probe(base_url: str, key: Secret | None) -> Answer:
 def _client(base_url: str) -> httpx.Client:
     import httpx
 
+    from cogview_cli.network import understand_socks
+
+    understand_socks()
     host = urlsplit(base_url).hostname or ""
     return httpx.Client(
-        timeout=PROBE_SECONDS,
-        follow_redirects=False,
-        trust_env=not is_loopback(host),
-        proxy=_socks_proxy(base_url),
+        timeout=PROBE_SECONDS, follow_redirects=False, trust_env=not is_loopback(host)
     )
-
-
-def _socks_proxy(base_url: str) -> str | None:
-    """`socks://` as its usual meaning; every other proxy is read by the HTTP library."""
-    parts = urlsplit(base_url)
-    host = parts.hostname or ""
-    if is_loopback(host) or urllib.request.proxy_bypass(host):
-        return None
-    proxies = urllib.request.getproxies()
-    proxy = proxies.get(parts.scheme) or proxies.get("all") or ""
-    return "socks5://" + proxy[8:] if proxy.lower().startswith("socks://") else None
 
 
 def _read(got: httpx.Response) -> Answer:

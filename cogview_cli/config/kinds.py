@@ -28,14 +28,14 @@ _NUMBER = re.compile(r"[0-9]{1,12}(\.[0-9]{1,12})?")
 class Kind(NamedTuple):
     """One kind of value: `parse` reads text, `types` are the TOML types taken in the file.
 
-    `words` say what it takes, in the user's language. A choice's are English, because
-    completion reads the values from them; `shown` are its words for people.
+    `words` say what it takes, in the user's language. `values` are all there are, where
+    they are few.
     """
 
     parse: Callable[[str], object]
     types: tuple[type, ...]
     words: str
-    shown: str = ""
+    values: tuple[str, ...] = ()
 
     def read(self, value: object) -> object:
         """The setting's value for a value from a TOML file or a flag."""
@@ -43,7 +43,7 @@ class Kind(NamedTuple):
         if not isinstance(value, self.types) or (
             isinstance(value, bool) and bool not in self.types
         ):
-            raise _takes(self.shown or self.words)
+            raise _takes(self.words)
         return self.parse(to_text(value))
 
 
@@ -161,19 +161,18 @@ def whole(least: int) -> Kind:
 def choice(*names: str) -> Kind:
     """One of `names`, in any letter case."""
     spelling = {name.lower(): name for name in names}
-    listed = ", ".join(names)
-    rule = _("one of: {names}", names=listed)
+    rule = _("one of: {names}", names=", ".join(names))
 
     def parse(text: str) -> str:
         if text.strip().lower() not in spelling:
             raise _takes(rule)
         return spelling[text.strip().lower()]
 
-    return Kind(parse, (str,), f"one of: {listed}", rule)
+    return Kind(parse, (str,), rule, names)
 
 
 TEXT = Kind(_text, (str,), _("text in quotes"))
-BOOL = Kind(_bool, (bool,), _("true or false, without quotes"))
+BOOL = Kind(_bool, (bool,), _("true or false, without quotes"), ("true", "false"))
 MONEY = Kind(_money, (int, float, Decimal, str), _("an amount in CNY"))
 TIMEOUT = Kind(_timeout, (int, float, Decimal), _("a number of seconds, without quotes"))
 WAIT = Kind(_wait, (int, float, Decimal), _("a number of seconds, without quotes"))

@@ -80,7 +80,7 @@ def _rejection(code: str) -> str:
 
 
 def _cost(row: Entry) -> Cost | None:
-    if row.state not in _PAID or row.price is None or row.account == "sandbox":
+    if row.state not in _PAID or row.price is None or row.in_sandbox:
         return None
     return Cost(amount=row.price, currency=row.currency)
 

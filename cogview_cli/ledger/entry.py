@@ -60,12 +60,17 @@ class Entry(NamedTuple):
     files: list[dict[str, Any]]
 
     @property
+    def in_sandbox(self) -> bool:
+        """Whether an in-process sandbox was asked: no money was spent."""
+        return self.account == SANDBOX_ACCOUNT
+
+    @property
     def good_until(self) -> float:
         """When the image can no longer be fetched; without an answer it never could.
 
         The pictures of an in-process sandbox go with it.
         """
-        if self.answer is None or self.account == SANDBOX_ACCOUNT:
+        if self.answer is None or self.in_sandbox:
             return 0.0
         came = self.answered or self.asked
         return came + LINK_DAYS * 86400 if self.expires is None else self.expires

@@ -15,15 +15,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeVar
 
-from cogview_cli.ledger.entry import (
-    SANDBOX_ACCOUNT,
-    Entry,
-    Intent,
-    answer_columns,
-    columns_of,
-    entry_of,
-    to_json,
-)
+from cogview_cli.ledger.entry import Entry, Intent, answer_columns, columns_of, entry_of, to_json
 from cogview_cli.ledger.file import LedgerFile
 from cogview_cli.ledger.worker import Worker
 from cogview_cli.liveness import RunLock, is_alive
@@ -165,7 +157,7 @@ class Ledger:
         What a sandbox had made for them is gone with it.
         """
         for entry in self._abandoned("answer"):
-            if entry.account == SANDBOX_ACCOUNT:
+            if entry.in_sandbox:
                 self.expired(entry.id, "the sandbox that made it has ended")
         found = self._abandoned("intent")
         for entry in found:

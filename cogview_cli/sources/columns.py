@@ -6,8 +6,7 @@ Names are compared without case, blanks as underscores.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 _BY_LANGUAGE = {
     "zh": ("prompt_zh", "prompt_cn"),
@@ -65,8 +64,7 @@ class Ambiguous(Exception):
         self.first, self.second = first, second
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Plan(NamedTuple):
     """The columns of one row by what they mean, under the names the file gives them.
 
     `prompt` is sure; `text` and `others` hold the prompt only if they are strings.

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import codecs
-from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from cogview_cli.errors import UsageError
 from cogview_cli.i18n import _
@@ -25,8 +24,7 @@ _CLEARLY_UTF8 = 8
 _THREE_BYTES = "\u0800"
 
 
-@dataclass(frozen=True, slots=True)
-class Encoding:
+class Encoding(NamedTuple):
     """A codec of Python and its name for people, "" for UTF-8."""
 
     codec: str

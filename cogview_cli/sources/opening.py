@@ -8,8 +8,7 @@ import stat
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from cogview_cli.errors import MachineError, UsageError
 from cogview_cli.i18n import _
@@ -26,8 +25,7 @@ _MAGIC = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """One source: a folder, a file, or the copy of a stream."""
 
     file: str

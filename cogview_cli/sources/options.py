@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from cogview_cli.errors import UsageError
 from cogview_cli.i18n import _
@@ -12,8 +12,7 @@ FORMATS = ("txt", "blocks", "jsonl", "json", "csv", "tsv", "yaml")
 LANGUAGES = ("zh", "cn", "en")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadOptions:
+class ReadOptions(NamedTuple):
     """How to read; every None is found out from the file itself.
 
     `comments`: lines starting with `#` or `//` are no prompts.

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TextIO
+from typing import NamedTuple, TextIO
 
 from cogview_cli.errors import UsageError
 from cogview_cli.i18n import _
@@ -18,8 +17,7 @@ from cogview_cli.text import clean
 _ITEM, _QUESTION = "item_id", "proposition_id"
 
 
-@dataclass(frozen=True, slots=True)
-class Dialect:
+class Dialect(NamedTuple):
     """A delimiter, and whether quotes are plain characters."""
 
     delimiter: str

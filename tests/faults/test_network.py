@@ -8,6 +8,7 @@ import ssl
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
@@ -304,6 +305,44 @@ def test_n12_a_proxy_sees_names_and_no_key(
             assert proxy.asked == list(ports)
         assert KEY.encode() in server.requests[0] and KEY.encode() not in server.requests[1]
     assert states() == ["saved"]
+
+
+@pytest.mark.parametrize("kind", ["http", "socks", "socks5h"])
+def test_n12_the_check_goes_the_same_way(
+    kind: str,
+    cogview: Run,
+    authority: trustme.CA,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    trust(authority, tmp_path, monkeypatch)
+    with Scripted(gets=[http("200 OK", b"{}")], tls=server_context(authority, API)) as server:
+        ports = {f"{API}:443": server.port}
+        with (ConnectProxy if kind == "http" else Socks5)(ports) as proxy:
+            monkeypatch.setenv("ALL_PROXY", f"{kind}://{HOST}:{proxy.port}")
+            monkeypatch.setenv("COGVIEW_BASE_URL", f"https://{API}/v4")
+            ended = cogview("config", "check")
+            assert ended.code == 0, ended
+            assert proxy.asked == list(ports)
+
+
+def test_n12_the_check_passes_by_a_proxy_that_is_not_for_the_host(
+    cogview: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lookup = socket.getaddrinfo
+
+    def nowhere(host: str, *more: Any, **named: Any) -> Any:
+        if host == API:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return lookup(host, *more, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", nowhere)
+    with Socks5({}) as proxy:
+        monkeypatch.setenv("ALL_PROXY", f"socks://{HOST}:{proxy.port}")
+        monkeypatch.setenv("NO_PROXY", API)
+        monkeypatch.setenv("COGVIEW_BASE_URL", f"https://{API}/v4")
+        assert cogview("config", "check").code == 75
+        assert proxy.connections == 0
 
 
 def test_n12_loopback_goes_through_no_proxy(cogview: Run, monkeypatch: pytest.MonkeyPatch) -> None:
