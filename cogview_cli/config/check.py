@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import ssl
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -188,8 +187,10 @@ def _read(got: httpx.Response) -> Answer:
 def _network_error(base_url: str, error: Exception) -> CogviewError:
     import httpx
 
+    from cogview_cli.network import tls_failure
+
     host = urlsplit(base_url).netloc
-    if _is_tls(error):
+    if tls_failure(error):
         return MachineError(
             _("{host}: no safe connection: {why}", host=host, why=clean(error)),
             hint=_("check the clock and the proxy; own CA: SSL_CERT_FILE=/path/ca.pem"),
@@ -210,14 +211,6 @@ def _network_error(base_url: str, error: Exception) -> CogviewError:
         late if isinstance(error, httpx.TimeoutException) else away,
         hint=_("check the network, then: cogview config check"),
     )
-
-
-def _is_tls(error: BaseException | None) -> bool:
-    while error is not None:
-        if isinstance(error, ssl.SSLError):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
 
 
 def judge(base_url: str, answer: Answer, with_key: bool) -> Finding:

@@ -53,7 +53,7 @@ for name in "app runner generate finish rescue state sidecar".split():
     importlib.import_module(f"cogview_cli.{name}")
 for name in "gen_run gen_progress".split():
     importlib.import_module(f"cogview_cli.commands.{name}")
-for name in "httpcore anyio._backends._asyncio certifi encodings.idna".split():
+for name in "h11 certifi encodings.idna".split():
     importlib.import_module(name)
 from PIL import Image
 Image.init()
