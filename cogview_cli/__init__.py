@@ -1,3 +1,3 @@
 """The command line for Zhipu's CogView image models."""
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
