@@ -21,6 +21,8 @@ from cogview_cli.i18n import _
 from cogview_cli.liveness import Queue, kernel_lock
 
 POLL_SECONDS = (0.02, 0.08)
+# So long a freed slot is left to a process that has none: time enough to ask for it.
+ASIDE_SECONDS = 0.4
 SHRINK = 0.7
 GROW_AFTER = 10
 # A lock, a request, and for the image before it a download and its file.
@@ -78,7 +80,7 @@ class Slots:
         self._looking = asyncio.Lock()
         self._waits = False
         self._passed_on: int | None = None
-        self._pause_until = 0.0
+        self._pause_until = self._aside_until = 0.0
         self._patience = patience
         self._queue = Queue(folder / "waiting")
 
@@ -113,8 +115,7 @@ class Slots:
 
     def _release(self, number: int) -> None:
         self._held.pop(number).release()
-        if self._queue.others():  # they have none: the next one is theirs
-            self.pause(POLL_SECONDS[1])
+        self._aside_until = asyncio.get_running_loop().time() + ASIDE_SECONDS
         self._freed.set()
 
     async def _acquire(self, stopping: asyncio.Event) -> int | None:
@@ -137,6 +138,9 @@ class Slots:
                 self._queue.leave()  # nobody need step aside meanwhile
                 await asyncio.sleep(min(self._pause(), POLL_SECONDS[1]))
                 continue
+            if self._is_aside():
+                await asyncio.sleep(POLL_SECONDS[0])
+                continue
             if len(self._held) < self.share.limit and (found := self._try()) is not None:
                 return found
             if self._held:
@@ -152,6 +156,11 @@ class Slots:
         number, self._passed_on = self._passed_on, None
         assert number is not None
         return number
+
+    def _is_aside(self) -> bool:
+        """Whether the slot that was freed last is for a process that has none."""
+        now = asyncio.get_running_loop().time()
+        return now < self._aside_until and self._queue.others()
 
     def _pause(self) -> float:
         """Seconds that nobody of this process may start."""

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cogview_cli.errors import Temporary
-from cogview_cli.slots import GROW_AFTER, Share, Slots
+from cogview_cli.liveness import Queue
+from cogview_cli.slots import ASIDE_SECONDS, GROW_AFTER, Share, Slots
 
 CHILD = """
 import asyncio, sys
@@ -343,23 +344,33 @@ def test_who_holds_nothing_gets_the_next_slot_that_is_freed(tmp_path: Path, widt
             after = served
         ended.set()
         await asyncio.gather(*workers)
-        assert list((tmp_path / "waiting").iterdir()) == []
+        assert list((tmp_path / "waiting").glob("*")) == []
         return after
 
     # Those under way when it comes, and those that got theirs before it made its mark.
     assert asyncio.run(asyncio.wait_for(run(), 20)) <= 3 * width
 
 
+async def _three_turns(folder: Path) -> float:
+    slots, loop = Slots(folder, 1), asyncio.get_running_loop()
+    began = loop.time()
+    for _ in range(3):
+        await Gauge().work(slots)
+    return loop.time() - began
+
+
 def test_the_mark_of_a_dead_process_holds_nobody_back(tmp_path: Path) -> None:
     waiting = tmp_path / "waiting"
     waiting.mkdir()
     (waiting / "0123456789abcdef.lock").touch()
-
-    async def run() -> None:
-        slots = Slots(tmp_path, 1)
-        for _ in range(3):
-            await Gauge().work(slots)
-        assert slots._pause() <= 0
-
-    asyncio.run(run())
+    assert asyncio.run(_three_turns(tmp_path)) < ASIDE_SECONDS
     assert list(waiting.iterdir()) == []
+
+
+def test_who_waits_and_never_comes_is_passed_over_after_a_while(tmp_path: Path) -> None:
+    """A stopped process keeps its mark."""
+    stopped = Queue(tmp_path / "waiting")
+    stopped.enter()
+    taken = asyncio.run(asyncio.wait_for(_three_turns(tmp_path), 20))
+    assert taken >= 2 * ASIDE_SECONDS
+    stopped.leave()
