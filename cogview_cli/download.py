@@ -17,7 +17,7 @@ import socket
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import httpx
 
@@ -36,8 +36,10 @@ TRIES_WHEN_REFUSED = 2
 URL_LIMIT = 8192
 # Each holds a whole decoded picture, and more of them than CPUs only slow the loop down.
 CHECKS_AT_ONCE = min(4, os.cpu_count() or 1)
-# The loop must not stop for every piece that comes: few, large writes.
+# The loop must not stop for every piece that comes: they are written together, off it,
+# but in small slices: Linux takes four times the CPU for writes of 128 KiB and more.
 WRITE_BYTES = 512 * 1024
+SLICE_BYTES = 64 * 1024
 
 
 class DownloadFailed(Exception):
@@ -192,10 +194,17 @@ async def _to_file(response: httpx.Response, part: Path) -> int:
             pieces.append(chunk)
             waiting += len(chunk)
             if waiting >= WRITE_BYTES:
-                await asyncio.to_thread(file.writelines, pieces)
+                await asyncio.to_thread(_write, file, pieces)
                 pieces, waiting = [], 0
-        await asyncio.to_thread(file.writelines, pieces)
+        await asyncio.to_thread(_write, file, pieces)
     return size
+
+
+def _write(file: BinaryIO, pieces: list[bytes]) -> None:
+    for piece in pieces:
+        view = memoryview(piece)
+        for at in range(0, len(view), SLICE_BYTES):
+            file.write(view[at : at + SLICE_BYTES])
 
 
 def _check_head(response: httpx.Response) -> None:
