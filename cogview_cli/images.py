@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import io
 import json
-import struct
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from cogview_cli import png
 
 if TYPE_CHECKING:
     from PIL import Image, PngImagePlugin
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
 PIXEL_LIMIT = 2**25
 READABLE = ("PNG", "JPEG", "WEBP")
 SUFFIXES = {"png": ".png", "jpeg": ".jpg", "webp": ".webp"}
-_PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 _XMP_KEY = "XML:com.adobe.xmp"
 _USER_COMMENT, _DESCRIPTION, _EXIF_FOLDER = 0x9286, 0x010E, 0x8769
 
@@ -37,7 +37,7 @@ class ImageInfo(NamedTuple):
 
 def sniff(head: bytes) -> str | None:
     """The format by its first bytes; names and content types lie (reference/api.md §6)."""
-    if head.startswith(_PNG_MAGIC):
+    if head.startswith(png.MAGIC):
         return "png"
     if head.startswith(b"\xff\xd8\xff"):
         return "jpeg"
@@ -79,6 +79,8 @@ def _decode(found: str, data: bytes) -> ImageInfo:
             raise TooLarge(f"{width}x{height} pixels, more than any model makes")
         image.verify()
     # verify() checks PNG sums that load() passes over; load() finds what verify() does not.
+    if found == "png" and png.rows_are_whole(data):
+        return ImageInfo(format=found, width=width, height=height)
     with _open(io.BytesIO(data), (found.upper(),)) as image:
         image.load()
     return ImageInfo(format=found, width=width, height=height)
@@ -86,20 +88,10 @@ def _decode(found: str, data: bytes) -> ImageInfo:
 
 def _has_end(found: str, data: bytes) -> bool:
     if found == "png":
-        return _png_has_end(data)
+        return png.has_end(data)
     if found == "webp":
         return len(data) >= int.from_bytes(data[4:8], "little") + 8
     return b"\xff\xd9" in data
-
-
-def _png_has_end(data: bytes) -> bool:
-    at = len(_PNG_MAGIC)
-    while at + 12 <= len(data):
-        length, kind = struct.unpack_from(">I4s", data, at)
-        at += 12 + length
-        if kind == b"IEND":
-            return bool(at <= len(data))
-    return False
 
 
 def convert(source: Path, target: Path, format: str) -> ImageInfo:

@@ -15,7 +15,7 @@ ROOT = Path(cogview_cli.__file__).parent
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("__init__", "errors", "text", "hosts", "i18n"),
     ("models", "names", "codes", "links", "budget", "stored", "config.secret", "streams"),
-    ("files", "wire", "liveness", "config.kinds", "transport"),
+    ("files", "wire", "liveness", "config.kinds", "transport", "png"),
     (
         "config.store",
         "retry",
@@ -50,6 +50,7 @@ HOMES = {
     "sqlite3": {"ledger", "batch"},
     "tomlkit": {"config.store", "commands"},
     "yaml": {"sources"},
+    "isal": {"png"},
     "filelock": {"liveness", "slots"},
 }
 MODULES = sorted(ROOT.rglob("*.py"))

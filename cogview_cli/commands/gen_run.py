@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from decimal import Decimal
 from functools import partial
@@ -109,9 +110,13 @@ def _close(reporter: Reporter, summary: Summary) -> None:
 
 async def _run(plan: GenPlan, summary: Summary, reporter: Reporter, files: list[str]) -> None:
     """Runs the jobs; `files` gets the pictures that can be shown."""
+    gc.disable()  # as at the start: the network side is half of all modules
     from cogview_cli import runner
     from cogview_cli.commands.gen_progress import Progress
     from cogview_cli.files import check_writable, ensure_folder
+
+    gc.freeze()
+    gc.enable()
 
     width = runner.slots_width(plan.settings, plan.request.model)
     jobs, ready = _jobs(plan)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from functools import cache
 from importlib import import_module
@@ -62,6 +63,8 @@ def in_the_users_language(command: Any) -> None:
 
 def _loaded(name: str) -> Any:
     module = import_module(f"cogview_cli.commands.{COMMANDS[name][0]}")
+    gc.freeze()
+    gc.enable()
     parent = typer.Typer(add_completion=False, rich_markup_mode=None)
     if hasattr(module, "app"):
         parent.add_typer(module.app, name=name, context_settings=SETTINGS)
