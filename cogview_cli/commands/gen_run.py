@@ -111,6 +111,10 @@ def _close(reporter: Reporter, summary: Summary) -> None:
 async def _run(plan: GenPlan, summary: Summary, reporter: Reporter, files: list[str]) -> None:
     """Runs the jobs; `files` gets the pictures that can be shown."""
     gc.disable()  # as at the start: the network side is half of all modules
+    from cogview_cli import network
+
+    if plan.settings.base_url.startswith("https:") and not plan.settings.sandbox:
+        network.load_trust()
     from cogview_cli import runner
     from cogview_cli.commands.gen_progress import Progress
     from cogview_cli.files import check_writable, ensure_folder

@@ -12,7 +12,7 @@ import pytest
 import trustme
 
 from cogview_cli import images as pictures
-from cogview_cli.network import tls_context
+from cogview_cli.network import load_trust
 from cogview_cli.sandbox.thread import SandboxThread
 from tests.conftest import Ended, Run
 from tests.faults.case import Case, check_streams, later, run_case, saved, unsaved
@@ -272,11 +272,11 @@ def test_no_picture_is_fetched_from_inside(
     url, names = INSIDE[how]
     authority = trustme.CA()
     trust(authority, tmp_path, monkeypatch)
-    tls_context.cache_clear()
+    load_trust.cache_clear()
     with Scripted([in_answer(url=url)], tls=server_context(authority, "api.example")) as api:
         tried = internet({"api.example": [PUBLIC], **names}, api.port)
         ended = cogview("gen", "cat", "--base-url", "https://api.example/v4")
-    tls_context.cache_clear()
+    load_trust.cache_clear()
     assert (ended.code, states()) == (6, ["answer"]), ended
     assert tried == [(PUBLIC, 443)] and api.count(b"POST") == 1
 
@@ -290,14 +290,14 @@ def test_g14_the_address_that_was_checked_is_the_one_that_is_used(
     """A name that leads outside at the first look and inside at the second."""
     authority = trustme.CA()
     trust(authority, tmp_path, monkeypatch)
-    tls_context.cache_clear()
+    load_trust.cache_clear()
     context = server_context(authority, "api.example", "images.example")
     answer = in_answer(url="https://images.example/1.png")
     with Scripted([answer], [whole(PNG)], tls=context) as api:
         names = {"api.example": [PUBLIC], "images.example": [PUBLIC, "10.0.0.1"]}
         tried = internet(names, api.port)
         ended = cogview("gen", "cat", "--base-url", "https://api.example/v4")
-    tls_context.cache_clear()
+    load_trust.cache_clear()
     assert ended.code == 0, ended
     assert tried == [(PUBLIC, 443)] * 2
     assert b"Host: images.example" in api.requests[1]

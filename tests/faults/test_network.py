@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import trustme
 
-from cogview_cli.network import tls_context
+from cogview_cli.network import load_trust
 from cogview_cli.sandbox.thread import SandboxThread
 from tests.conftest import Ended, Run
 from tests.faults.case import Case, check_streams, not_sent, run_case, unknown
@@ -157,9 +157,9 @@ def test_n14_a_clock_that_jumps_changes_no_wait(sandbox: SandboxThread, tmp_path
 @pytest.fixture
 def authority(tmp_path: Path) -> Iterator[trustme.CA]:
     """A CA; `trust` makes it one that counts."""
-    tls_context.cache_clear()
+    load_trust.cache_clear()
     yield trustme.CA()
-    tls_context.cache_clear()
+    load_trust.cache_clear()
 
 
 def trust(authority: trustme.CA, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
