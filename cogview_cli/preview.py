@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 WIDEST = 80
 LINES_LEFT = 4
 VIEWER_SECONDS = 1.0
-INSTALL = _("sharper in kitty or with sixels: pip install 'cogview-cli[preview]'")
+INSTALL = _("sharper in kitty or with sixels: pip install textual-image")
 _RESET = "\x1b[0m"
 
 

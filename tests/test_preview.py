@@ -123,7 +123,7 @@ def test_the_picture_is_drawn_after_its_path(sandbox: SandboxThread) -> None:
     assert code == 0
     assert seen.index(b"cat.png") < seen.index(BLOCK)
     assert seen.count(BLOCK) == 40 * 20
-    assert b"pip install 'cogview-cli[preview]'" in seen
+    assert b"pip install textual-image" in seen
 
 
 def test_with_stdout_in_a_pipe_it_is_drawn_on_stderr(sandbox: SandboxThread) -> None:

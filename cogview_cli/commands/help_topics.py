@@ -35,7 +35,7 @@ def _prompts() -> str:
   jsonl   an object or a bare prompt a line; Batch-API bodies
   json    an array of strings or objects, also under jobs, items, prompts or data
   csv tsv with a header; UTF-8, GB18030 or UTF-16; , ; or TAB
-  yaml    prompts: [...]; needs pip install 'cogview-cli[yaml]'
+  yaml    prompts: [...]; needs pip install pyyaml
   folder  one prompt a file: *.txt *.prompt *.md
 Columns, in any letter case (others go to the sidecar):
   prompt  prompt, 提示词, 描述, text_prompt, caption, description, text…; or --prompt-field

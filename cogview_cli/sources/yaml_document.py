@@ -34,7 +34,7 @@ def _loaded(stream: TextIO, file: str) -> Any:
     except ImportError:
         raise UsageError(
             _("'{path}' is YAML, which needs PyYAML", path=clean(file)),
-            hint="pip install 'cogview-cli[yaml]'",
+            hint="pip install pyyaml",
         ) from None
     try:
         return _Plain().value(yaml.safe_load(stream))

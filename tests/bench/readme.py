@@ -7,6 +7,7 @@ import os
 import platform
 import re
 from collections.abc import Iterable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 from tests.bench.figures import Figure, line
@@ -20,10 +21,11 @@ _HEAD = "| measured | cogview | goal | others |\n| --- | --- | --- | --- |"
 def conditions(sizes: Sizes, runs: int) -> str:
     """Where, with what and how often it was measured."""
     machine = f"{os.cpu_count()} CPUs, Python {platform.python_version()}"
+    fast = "" if find_spec("isal") is None else " with the extra `fast`"
     system = f"{platform.system()} {platform.release()}"
     day = datetime.date.today().isoformat()
     times = f"; {runs} runs: ours each, others their median" if runs > 1 else ""
-    return f"{day}, {machine}, {system}; {sizes.words}{times}. Who beats cogview is **bold**."
+    return f"{day}, {machine}{fast}, {system}; {sizes.words}{times}. Who beats cogview is **bold**."
 
 
 def table(runs: Sequence[Sequence[Figure]], notes: Iterable[str], sizes: Sizes) -> str:

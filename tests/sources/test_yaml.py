@@ -25,7 +25,7 @@ def test_without_the_library_the_way_to_get_it_is_named(monkeypatch: pytest.Monk
     monkeypatch.setitem(sys.modules, "yaml", None)
     with pytest.raises(UsageError) as caught:
         read("prompts: [a]", "p.yaml")
-    assert caught.value.hint == "pip install 'cogview-cli[yaml]'"
+    assert caught.value.hint == "pip install pyyaml"
 
 
 @pytest.mark.usefixtures("yaml")
