@@ -348,8 +348,10 @@ def test_of_several_runs_each_is_shown_and_one_that_misses_is_said() -> None:
         figures.Figure(what="w", ours=ours, goal=goal, others={"a": other})
         for ours, goal, other in ((1.0, 2.0, 1.1), (3.0, 4.0, 5.0), (2.0, 1.9, 0.5))
     ]
-    assert figures.line(runs) == "| w | 1.00, 3.00, 2.00 (missed) | ≤ 1.90 | **a 1.10** |"
-    assert figures.line(runs[:2]) == "| w | 1.00, 3.00 | ≤ 2.00 | a 3.05 |"
+    assert (
+        figures.line(runs) == "| w | 1.00, 3.00, 2.00 (missed) | ≤ 2.00, 4.00, 1.90 | **a 1.10** |"
+    )
+    assert figures.line(runs[:2]) == "| w | 1.00, 3.00 | ≤ 2.00, 4.00 | a 3.05 |"
 
 
 def test_the_table_replaces_what_is_between_its_markers(tmp_path: Path) -> None:

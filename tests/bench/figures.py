@@ -44,7 +44,7 @@ class Figure:
 def line(runs: Sequence[Figure]) -> str:
     """A row of the Markdown table from the same figure of each run.
 
-    Ours stand there run by run; the goal is the strictest, others have their median. Who
+    Ours stand there run by run, and so do goals that differ; others have their median. Who
     beats our median is bold.
     """
     first = runs[0]
@@ -60,8 +60,9 @@ def line(runs: Sequence[Figure]) -> str:
 
 
 def _goal(runs: Sequence[Figure]) -> str:
-    goals = [figure.goal for figure in runs if figure.goal is not None]
+    """Once if it is the same in all runs; a goal that others set differs from run to run."""
+    goals = [runs[0].unit(figure.goal) for figure in runs if figure.goal is not None]
     if not goals:
         return ""
-    strictest = max(goals) if runs[0].more else min(goals)
-    return f"{'≥' if runs[0].more else '≤'} {runs[0].unit(strictest)}"
+    shown = goals[:1] if len(set(goals)) == 1 else goals
+    return f"{'≥' if runs[0].more else '≤'} {', '.join(shown)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -61,6 +62,7 @@ def long_ledger(world: World, rows: int) -> Iterator[Figure]:
     """A small batch with a ledger of many rows, beside one with an empty ledger."""
     empty = _fresh(world, SMALL)
     lengthen(world.folder / "state" / "ledger.db", rows)
+    os.sync()  # or the run would wait for the disk to take those rows
     full = _batch(world, SMALL, "elsewhere")
     yield Figure(
         what=f"{SMALL} prompts with {rows:,} rows in the ledger / with none",
