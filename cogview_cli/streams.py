@@ -7,6 +7,8 @@ connection behind it is paid for all the same.
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 import ssl
 from collections import deque
 from collections.abc import Iterator
@@ -148,4 +150,13 @@ def _errors_as(
     except TimeoutError as error:
         raise late(str(error)) from error
     except OSError as error:  # those of TLS are of this kind too
-        raise failed(str(error)) from error
+        raise failed(_why(error)) from error
+
+
+def _why(error: OSError) -> str:
+    """The reason without asyncio's words around it: it names calls, and every address."""
+    if isinstance(error, ssl.SSLError | socket.gaierror):
+        return str(error)
+    if str(error).startswith("Multiple exceptions"):
+        return "no address of the host answers"
+    return os.strerror(error.errno) if error.errno else str(error)
