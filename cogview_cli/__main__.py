@@ -14,7 +14,7 @@ def main() -> int:
 
         sys.stdout.write(f"cogview {__version__}\n")
         return 0
-    gc.disable()  # while modules load nothing is garbage; looking for it takes 4 % of a start
+    gc.disable()  # while modules load nothing is garbage; looking for it takes a tenth of a start
     from cogview_cli.app import main as run
 
     return run()

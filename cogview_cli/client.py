@@ -57,7 +57,7 @@ class _Exchange:
         self.whole = False
 
     async def trace(self, event: str, info: dict[str, Any]) -> None:
-        """httpcore's account of the connection; the first header byte is the point of no return."""
+        """What the transport tells; the first header byte is the point of no return."""
         # A CONNECT goes to the proxy alone: no key, nothing to pay.
         if event == "http11.send_request_headers.started" and info["request"].method != b"CONNECT":
             self.sent = True

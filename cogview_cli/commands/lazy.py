@@ -63,7 +63,7 @@ def in_the_users_language(command: Any) -> None:
 
 def _loaded(name: str) -> Any:
     module = import_module(f"cogview_cli.commands.{COMMANDS[name][0]}")
-    gc.freeze()
+    gc.freeze()  # what is loaded stays; off since the start
     gc.enable()
     parent = typer.Typer(add_completion=False, rich_markup_mode=None)
     if hasattr(module, "app"):
