@@ -9,11 +9,12 @@ from typing import Annotated, Any
 
 import typer
 
-from cogview_cli import __version__, output
-from cogview_cli.commands.lazy import SETTINGS, LazyGroup, in_the_users_language
-from cogview_cli.commands.mistakes import explain
+from cogview_cli import __version__
+from cogview_cli.cli.lazy_group import SETTINGS, LazyGroup, in_the_users_language
+from cogview_cli.cli.usage_errors import explain
 from cogview_cli.errors import CogviewError, ExitCode, UsageError
 from cogview_cli.i18n import _
+from cogview_cli.terminal import output
 
 COMPLETION_FLAGS = {"--install-completion", "--show-completion"}
 UNKNOWN_SHELL = UsageError(

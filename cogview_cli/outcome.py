@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from cogview_cli.errors import CogviewError, ExitCode, worst
-from cogview_cli.stored import told
+from cogview_cli.i18n.stored_messages import told
 
 STATUSES = ("saved", "skipped", "refused", "failed", "unknown", "unsaved", "not_sent")
 # Sent, or meant to be, and no picture came of it.

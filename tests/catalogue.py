@@ -10,16 +10,16 @@ from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
-from cogview_cli.codes import CODES
-from cogview_cli.commands.lazy import COMMANDS
-from cogview_cli.commands.mistakes import COMPLAINTS
-from cogview_cli.commands.reference import shown_by_help
+from cogview_cli.api.error_codes import CODES
+from cogview_cli.cli.lazy_group import COMMANDS
+from cogview_cli.cli.usage_errors import COMPLAINTS
 from cogview_cli.config.settings import SETTINGS
+from cogview_cli.engine.failure import HINTS
 from cogview_cli.errors import EXIT_MEANINGS
-from cogview_cli.failure import HINTS
 from cogview_cli.i18n import DOMAIN, LOCALES
-from cogview_cli.reporter import COUNTED
-from cogview_cli.stored import STORED
+from cogview_cli.i18n.stored_messages import STORED
+from cogview_cli.terminal.reporter import COUNTED
+from tests.readme import shown_by_help
 
 ROOT = LOCALES.parent
 FOLDER = LOCALES / "zh" / "LC_MESSAGES"

@@ -18,10 +18,10 @@ from typing import Any
 
 import pytest
 
+from cogview_cli.api.image_urls import redact
+from cogview_cli.api.protocol import Answer
 from cogview_cli.ledger import Intent, Ledger
-from cogview_cli.links import redact
 from cogview_cli.sandbox.thread import SandboxThread
-from cogview_cli.wire import Answer
 from tests.bench import batches, figures, growth, readme, schedule, sizes, world
 from tests.bench.server import Load, picture
 from tests.conftest import Run
@@ -60,7 +60,7 @@ finally:
 _LIMIT = """
 import resource, sys
 from pathlib import Path
-from cogview_cli.slots import Slots
+from cogview_cli.engine.slots import Slots
 hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 resource.setrlimit(resource.RLIMIT_NOFILE, (128, hard))
 Slots(Path(sys.argv[1]), 100)
@@ -373,7 +373,7 @@ def test_a_readme_without_markers_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_the_servers_picture_is_a_whole_one_of_about_the_wanted_size(tmp_path: Path) -> None:
-    from cogview_cli import images
+    from cogview_cli.pictures import images
 
     path = tmp_path / "x.png"
     path.write_bytes(picture(100_000))

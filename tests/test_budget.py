@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cogview_cli.budget import Budget
+from cogview_cli.engine.budget import Budget
 
 prices = st.decimals(min_value=0, max_value=1, places=2)
 endings = st.sampled_from(["paid", "lost", "free"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cogview_cli.codes import CODES, Kind
+from cogview_cli.api.error_codes import CODES, Kind
 
 PUBLISHED = {
     Kind.TRANSIENT: "500 1120 1200 1230 1234",

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 import shellingham
 
-from cogview_cli import models
-from cogview_cli.config.kinds import to_text
+from cogview_cli.api import models
 from cogview_cli.config.settings import SETTINGS
+from cogview_cli.config.value_types import to_text
 from tests.conftest import Run
 from tests.test_startup import loaded_by
 

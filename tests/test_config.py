@@ -26,12 +26,12 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
 from cogview_cli.commands.config import app
-from cogview_cli.config import kinds, settings, store
-from cogview_cli.config.docs import settings_reference
+from cogview_cli.config import settings, store, value_types
 from cogview_cli.config.keys import resolve_key
 from cogview_cli.config.secret import Secret
 from cogview_cli.config.settings import SETTINGS, Settings, load
 from cogview_cli.errors import AccountError, MachineError, Temporary, UsageError
+from tests.readme import settings_reference
 
 KEY = "0123456789abcdef0123456789abcdef.AbCdEfGhIjKlMnOp"
 
@@ -203,8 +203,8 @@ def test_base_url_is_brought_to_one_form(home: Home, tail: str) -> None:
 
 @given(st.decimals(min_value=0, max_value=10**9, places=4))
 def test_money_survives_the_file(value: Decimal) -> None:
-    kept = kinds.to_toml(kinds.MONEY.parse(format(value, "f")))
-    assert kinds.MONEY.read(kept) == value
+    kept = value_types.to_toml(value_types.MONEY.parse(format(value, "f")))
+    assert value_types.MONEY.read(kept) == value
 
 
 @given(st.text())
@@ -212,7 +212,7 @@ def test_any_text_is_a_value_or_a_value_error(text: str) -> None:
     for setting in SETTINGS.values():
         with contextlib.suppress(ValueError):
             parsed = setting.kind.parse(text)
-            assert setting.kind.read(kinds.to_toml(parsed)) == parsed
+            assert setting.kind.read(value_types.to_toml(parsed)) == parsed
 
 
 # --- the file

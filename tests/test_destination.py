@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cogview_cli.destination import GEN_TEMPLATE, STDOUT, Destination, Target, from_output
+from cogview_cli.disk.destination import GEN_TEMPLATE, STDOUT, Destination, Target, from_output
 from cogview_cli.errors import MachineError, UsageError
 
 FIELDS = {

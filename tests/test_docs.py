@@ -11,13 +11,12 @@ from pathlib import Path
 import pytest
 
 from cogview_cli import __version__
+from cogview_cli.api.models import PRICES_AS_OF
 from cogview_cli.app import root_command
-from cogview_cli.commands.reference import options_reference, walk
-from cogview_cli.config.docs import settings_reference
 from cogview_cli.config.settings import SETTINGS
 from cogview_cli.errors import EXIT_MEANINGS
-from cogview_cli.models import PRICES_AS_OF
 from tests.catalogue import catalogue
+from tests.readme import options_reference, settings_reference, walk
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -99,12 +98,12 @@ COMMANDS = dict(walk(root_command(), "cogview"))
 
 
 def test_the_readme_lists_every_option() -> None:
-    """Regenerate: python -m cogview_cli.commands.reference."""
+    """Regenerate: python -m tests.readme."""
     assert _section("options") == options_reference().strip()
 
 
 def test_the_reference_is_printed_by_its_command() -> None:
-    command = [sys.executable, "-m", "cogview_cli.commands.reference"]
+    command = [sys.executable, "-m", "tests.readme"]
     done = subprocess.run(command, capture_output=True, check=True)
     assert done.stdout.decode() == options_reference()
 

@@ -13,8 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from cogview_cli.errors import MachineError
-from cogview_cli.files import (
+from cogview_cli.disk.atomic import (
     check_writable,
     ensure_folder,
     move_new,
@@ -24,6 +23,7 @@ from cogview_cli.files import (
     whole_text,
     write_synced,
 )
+from cogview_cli.errors import MachineError
 
 needs_unprivileged = pytest.mark.skipif(
     not hasattr(os, "geteuid") or os.geteuid() == 0, reason="permissions do not bind this user"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cogview_cli.codes import Kind
-from cogview_cli.health import ALLOWANCE, Health
+from cogview_cli.api.error_codes import Kind
+from cogview_cli.engine.breaker import ALLOWANCE, Health
 
 
 def test_five_unsent_requests_in_a_row_leave_one_probe_at_a_time() -> None:

@@ -18,8 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
-from cogview_cli import images, png
-from cogview_cli.images import NotAnImage, TooLarge, check, convert, sniff
+from cogview_cli.pictures import images, png
+from cogview_cli.pictures.images import NotAnImage, TooLarge, check, convert, sniff
 
 FORMATS = ("png", "jpeg", "webp")
 LABEL = json.dumps({"Label": "1", "ContentProducer": "x", "ProduceID": "7"})

@@ -20,11 +20,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from cogview_cli.api.image_urls import redact
+from cogview_cli.api.protocol import Answer
 from cogview_cli.errors import MachineError
 from cogview_cli.ledger import PAID_STATES, Claimed, Entry, Intent, Ledger
 from cogview_cli.ledger import file as ledger_file
-from cogview_cli.links import redact
-from cogview_cli.wire import Answer
 
 LINK = b'{"data":[{"url":"https://h/x.png?Signature=S3cr3t&Expires=1000"}]}'
 ANSWER = Answer(status=200, headers={"x-request-id": "r"}, raw=LINK)
@@ -34,7 +34,7 @@ import sys
 from decimal import Decimal
 from pathlib import Path
 from cogview_cli.ledger import Intent, Ledger
-from cogview_cli.wire import Answer
+from cogview_cli.api.protocol import Answer
 ledger = Ledger(Path(sys.argv[1]))
 for number in range(2):
     entry = ledger.intend(Intent(

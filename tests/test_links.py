@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cogview_cli.links import expiry, redact, unsigned
+from cogview_cli.api.image_urls import expiry, redact, unsigned
 
 SIGNED = (
     "https://cdn.example/a/1_watermark.png?UCloudPublicKey=K&Signature=s%2Bx%3D&Expires=1762327333"

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from cogview_cli.liveness import RunLock, is_alive
+from cogview_cli.disk.locks import RunLock, is_alive
 
 CHILD = """
 import sys
 from pathlib import Path
-from cogview_cli.liveness import RunLock
+from cogview_cli.disk.locks import RunLock
 run = RunLock(Path(sys.argv[1]))
 print(run.name, flush=True)
 sys.stdin.read()

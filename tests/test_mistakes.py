@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cogview_cli.app import root_command
-from cogview_cli.commands.reference import walk
 from tests.conftest import Run
+from tests.readme import walk
 
 COMMANDS = dict(walk(root_command(), "cogview"))
 OPTIONS = [
@@ -80,7 +80,7 @@ def test_a_key_typed_as_an_option_is_not_repeated(cogview: Run) -> None:
 
 @given(st.text(min_size=1, max_size=30))
 def test_no_word_of_nonsense_is_a_bug(word: str) -> None:
-    from cogview_cli.commands.mistakes import explain
+    from cogview_cli.cli.usage_errors import explain
 
     command = root_command()
     try:

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cogview_cli.errors import UsageError
-from cogview_cli.models import (
+from cogview_cli.api.models import (
     DEFAULT_MODEL,
     MODELS,
     PRESET_NAMES,
@@ -30,6 +29,7 @@ from cogview_cli.models import (
     size_for_ratio,
     wire_name,
 )
+from cogview_cli.errors import UsageError
 
 names = st.sampled_from(sorted(MODELS))
 sides = st.integers(1, 4000)

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cogview_cli.errors import UsageError
-from cogview_cli.names import (
+from cogview_cli.disk.names import (
     COMPONENT_BYTES,
     SLUG_BYTES,
     STEM_BYTES,
@@ -22,6 +21,7 @@ from cogview_cli.names import (
     template_fields,
     with_number,
 )
+from cogview_cli.errors import UsageError
 
 pieces = st.sampled_from(
     ["con", "CON", "nul", "com1", "lpt9", ".", "..", "/", "\\", " ", "-", "~", ":", "猫", "é",

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from cogview_cli import output
 from cogview_cli.errors import CogviewError, ExitCode, MachineError
 from cogview_cli.outcome import Outcome, Problem, SavedFile, Summary
-from cogview_cli.reporter import Reporter
+from cogview_cli.terminal import output
+from cogview_cli.terminal.reporter import Reporter
 
 
 class Stream(io.TextIOWrapper):

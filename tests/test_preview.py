@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from cogview_cli import preview
 from cogview_cli.sandbox.thread import SandboxThread
+from cogview_cli.terminal import preview
 from tests.conftest import Run
 
 if os.name == "nt":

@@ -8,11 +8,11 @@ import re
 
 import pytest
 
-from cogview_cli.commands.gen_progress import Progress
-from cogview_cli.output import Style
-from cogview_cli.reporter import Reporter
+from cogview_cli.api.protocol import ImageRequest
+from cogview_cli.gen.progress import Progress
 from cogview_cli.sandbox.thread import SandboxThread
-from cogview_cli.wire import ImageRequest
+from cogview_cli.terminal.output import Style
+from cogview_cli.terminal.reporter import Reporter
 
 
 class Clock:

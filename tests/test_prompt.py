@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cogview_cli.errors import UsageError
-from cogview_cli.prompt import PROMPT_BYTES_LIMIT, prompt_from
+from cogview_cli.gen.prompt import PROMPT_BYTES_LIMIT, prompt_from
 
 
 class Stdin(io.TextIOWrapper):

@@ -42,9 +42,9 @@ DOWNLOADS = [f"{name}x{TRIES}" for name in PASSING] + [f"{name}x1" for name in F
 @pytest.fixture(autouse=True)
 def patience(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same rules on a shorter scale."""
-    monkeypatch.setattr("cogview_cli.download.TRIES", TRIES)
+    monkeypatch.setattr("cogview_cli.pictures.download.TRIES", TRIES)
     if "stall" in request.node.name:
-        monkeypatch.setattr("cogview_cli.download.IDLE_SECONDS", 0.4)
+        monkeypatch.setattr("cogview_cli.pictures.download.IDLE_SECONDS", 0.4)
 
 
 def history() -> list[Entry]:
@@ -325,8 +325,8 @@ def test_a_rescue_folder_of_somebody_else_is_not_used(
     tmp_path: Path,
 ) -> None:
     """The temp folder is everybody's: a planted link or an open folder gets no answer."""
-    from cogview_cli.rescue import rescue, rescue_folder
-    from cogview_cli.wire import Answer
+    from cogview_cli.api.protocol import Answer
+    from cogview_cli.ledger.fallback import rescue, rescue_folder
 
     answer = Answer(status=200, headers={}, raw=b"{}")
     Path("theirs").mkdir()
@@ -341,7 +341,7 @@ def test_a_rescue_folder_of_somebody_else_is_not_used(
 
 def test_a_rescued_answer_is_taken_back(cogview: Run, sandbox: SandboxThread) -> None:
     """D5: the ledger had no room for the answer; a private file in the temp folder had."""
-    from cogview_cli.rescue import rescue, rescue_folder
+    from cogview_cli.ledger.fallback import rescue, rescue_folder
 
     cogview("gen", "cat", *GEN, "-o", "cat.png")
     (entry,) = history()

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cogview_cli.codes import Kind
-from cogview_cli.retry import (
+from cogview_cli.api.error_codes import Kind
+from cogview_cli.engine.retry import (
     LONGEST_WAIT,
     RETRY_AFTER_LIMIT,
     GiveUp,

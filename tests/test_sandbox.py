@@ -16,7 +16,7 @@ import httpx
 import pytest
 from PIL import Image
 
-from cogview_cli.codes import CODES
+from cogview_cli.api.error_codes import CODES
 from cogview_cli.sandbox import answers, downloads, faults
 from cogview_cli.sandbox.messages import CHINESE
 from cogview_cli.sandbox.picture import NAMESPACE, Sketch, render

@@ -12,7 +12,7 @@ import httpx
 import jsonschema
 import pytest
 
-from cogview_cli.codes import CODES
+from cogview_cli.api.error_codes import CODES
 from cogview_cli.sandbox.thread import SandboxThread
 
 SCHEMAS: dict[str, Any] = json.loads(

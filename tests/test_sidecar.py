@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from cogview_cli import __version__, sidecar
+from cogview_cli import __version__
+from cogview_cli.api.protocol import ImageRef, ImageRequest, Reply
 from cogview_cli.errors import UsageError
 from cogview_cli.ledger import Entry
 from cogview_cli.outcome import SavedFile
-from cogview_cli.wire import ImageRef, ImageRequest, Reply
+from cogview_cli.pictures import sidecar
 
 REQUEST = ImageRequest(model="cogview-4", prompt="一只猫 \ud800", size="1440x720", watermark=False)
 KEYS = {

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cogview_cli.models import MODELS, legal_sizes
+from cogview_cli.api.models import MODELS, legal_sizes
 from tests.conftest import Ended, Run
 
 

@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cogview_cli.disk.locks import Queue
+from cogview_cli.engine.slots import ASIDE_SECONDS, GROW_AFTER, Share, Slots
 from cogview_cli.errors import Temporary
-from cogview_cli.liveness import Queue
-from cogview_cli.slots import ASIDE_SECONDS, GROW_AFTER, Share, Slots
 
 CHILD = """
 import asyncio, sys
 from pathlib import Path
-from cogview_cli.slots import Slots
+from cogview_cli.engine.slots import Slots
 
 async def main():
     slots = Slots(Path(sys.argv[1]), int(sys.argv[2]))

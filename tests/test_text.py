@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cogview_cli.text import SHOWN_LIMIT, cell_width, clean
+from cogview_cli.terminal.text import SHOWN_LIMIT, cell_width, clean
 
 anything = st.text(st.characters(), max_size=400)
 nasty = st.text(

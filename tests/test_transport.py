@@ -18,9 +18,9 @@ import trustme
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cogview_cli.network import tls_failure
-from cogview_cli.streams import WINDOW
-from cogview_cli.transport import HEAD_LIMIT, Transport
+from cogview_cli.net.clients import tls_failure
+from cogview_cli.net.connection import WINDOW
+from cogview_cli.net.http11 import HEAD_LIMIT, Transport
 from tests.faults.peers import Listener, Scripted, Step, http, reset, silence
 
 BODY = bytes(range(256)) * 4096 * 5  # 5 MiB, no two neighbours alike

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cogview_cli.codes import CODES, Kind
-from cogview_cli.wire import Answer, ApiError, ImageRequest, Reply, decode, retry_after
+from cogview_cli.api.error_codes import CODES, Kind
+from cogview_cli.api.protocol import Answer, ApiError, ImageRequest, Reply, decode, retry_after
 
 URL = "https://cdn.example/1_watermark.png?Signature=a%2Bb%3D&Expires=1762327333"
 HTML = b'<html><a href="https://cdn.example/help">502</a></html>'

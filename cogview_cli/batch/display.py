@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from cogview_cli import output
 from cogview_cli.i18n import _
 from cogview_cli.outcome import LOSSES, Outcome, Problem, Summary, ended_by_run
-from cogview_cli.output import Style
-from cogview_cli.reporter import Reporter
-from cogview_cli.text import cell_width, clean, clock, cut_cells
+from cogview_cli.terminal import output
+from cogview_cli.terminal.output import Style
+from cogview_cli.terminal.reporter import Reporter
+from cogview_cli.terminal.text import cell_width, clean, clock, cut_cells
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from cogview_cli.batch.plan import Plan
-from cogview_cli.batch.wanted import target_of
-from cogview_cli.destination import Destination
-from cogview_cli.files import replace_whole
-from cogview_cli.images import READABLE
-from cogview_cli.names import template_fields
+from cogview_cli.batch.row import target_of
+from cogview_cli.disk.atomic import replace_whole
+from cogview_cli.disk.destination import Destination
+from cogview_cli.disk.names import template_fields
+from cogview_cli.pictures.images import READABLE
 
 FOLDER = "grid"
 

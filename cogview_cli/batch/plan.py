@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from cogview_cli import models
-from cogview_cli.batch.wanted import Wanted, item_key, target_of
-from cogview_cli.destination import Destination
-from cogview_cli.job import Job
+from cogview_cli.api import models
+from cogview_cli.api.protocol import ImageRequest
+from cogview_cli.batch.row import Wanted, item_key, target_of
+from cogview_cli.disk.destination import Destination
+from cogview_cli.engine.job import Job
 from cogview_cli.outcome import Outcome
-from cogview_cli.wire import ImageRequest
 
 CHUNK = 400
 _SCHEMA = """

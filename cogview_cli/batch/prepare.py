@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cogview_cli.batch.plan import Plan, Selection
-from cogview_cli.batch.wanted import Wishes, wanted
-from cogview_cli.destination import Destination
+from cogview_cli.batch.row import Wishes, wanted
+from cogview_cli.disk.destination import Destination
 from cogview_cli.errors import UsageError
 from cogview_cli.i18n import _
 from cogview_cli.sources import Bad, Reading

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from cogview_cli.batch.plan import Plan
+from cogview_cli.disk.atomic import move_new, whole_text
+from cogview_cli.disk.names import with_number
 from cogview_cli.errors import UsageError
-from cogview_cli.files import move_new, whole_text
 from cogview_cli.i18n import _
-from cogview_cli.names import with_number
 from cogview_cli.outcome import Summary
 
 FAILED_NAME = "failed"

@@ -10,11 +10,11 @@ from typing import Annotated, Any
 
 import typer
 
-from cogview_cli import output
-from cogview_cli.commands import complete, options
+from cogview_cli.cli import completion, options
 from cogview_cli.config.settings import Settings, load
 from cogview_cli.errors import UsageError
 from cogview_cli.i18n import _
+from cogview_cli.terminal import output
 
 EPILOG = "\b\n" + _("""\
 Examples:
@@ -102,7 +102,7 @@ def batch(
             rich_help_panel=options.PROMPTS,
             metavar="FORM",
             help=_("txt, blocks, jsonl, json, csv, tsv or yaml."),
-            autocompletion=complete.input_format,
+            autocompletion=completion.input_format,
         ),
     ] = None,
     lang: Annotated[
@@ -112,7 +112,7 @@ def batch(
             rich_help_panel=options.PROMPTS,
             metavar="LANG",
             help=_("zh or en, where prompts come in both."),
-            autocompletion=complete.language,
+            autocompletion=completion.language,
         ),
     ] = None,
     comments: Annotated[
@@ -244,7 +244,7 @@ def _run(given: dict[str, Any]) -> int:
     from contextlib import closing
 
     from cogview_cli.batch.plan import Plan
-    from cogview_cli.commands.batch_run import run
+    from cogview_cli.batch.run import run
 
     order = _order(given)
     with closing(Plan()) as plan:
@@ -253,10 +253,10 @@ def _run(given: dict[str, Any]) -> int:
 
 def _order(given: dict[str, Any]) -> Any:
     """What the options ask for, as far as they can be checked by themselves."""
+    from cogview_cli.batch.options import Order
     from cogview_cli.batch.plan import Selection
     from cogview_cli.batch.prepare import parse_grid, parse_shard
     from cogview_cli.batch.report import check_report
-    from cogview_cli.commands.batch_order import Order
 
     settings = load({name: given[name] for name in (*options.SETTING_FLAGS, "output")})
     sources = _sources(given["sources"])
@@ -302,7 +302,7 @@ def _folder(settings: Settings, sources: list[str]) -> Path:
     A file or template that is configured for `gen` is not meant for a batch.
     """
     from cogview_cli.batch.prepare import default_folder
-    from cogview_cli.names import template_fields
+    from cogview_cli.disk.names import template_fields
 
     asked, typed = settings.output, settings.origins["output"].startswith("flag ")
     if asked is None or (not typed and (asked == "-" or template_fields(asked))):
@@ -317,7 +317,7 @@ def _folder(settings: Settings, sources: list[str]) -> Path:
 
 
 def _wishes(given: dict[str, Any], settings: Settings, grid: tuple[int, int] | None) -> Any:
-    from cogview_cli.batch.wanted import Wishes
+    from cogview_cli.batch.row import Wishes
 
     return Wishes(
         settings=settings,

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cogview_cli import models
-from cogview_cli.commands import complete
-from cogview_cli.config import kinds, settings, store
+from cogview_cli.api import models
+from cogview_cli.cli import completion
+from cogview_cli.config import settings, store, value_types
 from cogview_cli.config.secret import Secret, clean_key
 from cogview_cli.config.settings import Setting, Settings
 from cogview_cli.errors import CogviewError, ExitCode, MachineError, UsageError, worst
 from cogview_cli.i18n import _
-from cogview_cli.text import clean
+from cogview_cli.terminal.text import clean
 
 if TYPE_CHECKING:
     from cogview_cli.config.check import Finding
@@ -37,20 +37,22 @@ ProfileOption = Annotated[
         "--profile",
         metavar="NAME",
         help=_("Use this profile's table."),
-        autocompletion=complete.profile,
+        autocompletion=completion.profile,
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help=_("One JSON object a line."))]
 NameArgument = Annotated[
     str,
     typer.Argument(
-        metavar="NAME", help=_("The setting, e.g. base-url."), autocompletion=complete.setting
+        metavar="NAME", help=_("The setting, e.g. base-url."), autocompletion=completion.setting
     ),
 ]
 KeptArgument = Annotated[
     str,
     typer.Argument(
-        metavar="NAME", help=_("The setting, e.g. base-url."), autocompletion=complete.setting_kept
+        metavar="NAME",
+        help=_("The setting, e.g. base-url."),
+        autocompletion=completion.setting_kept,
     ),
 ]
 _PROFILE_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -89,8 +91,8 @@ def display(value: object) -> str:
     if isinstance(value, Secret):
         return value.masked()
     if isinstance(value, float):
-        return str(kinds.to_toml(value))
-    return re.sub(r"^(https?://)[^/]*@", r"\1***@", kinds.to_text(value))
+        return str(value_types.to_toml(value))
+    return re.sub(r"^(https?://)[^/]*@", r"\1***@", value_types.to_text(value))
 
 
 def _json_value(value: object) -> object:
@@ -123,7 +125,7 @@ def set_command(
         typer.Argument(
             metavar="[VALUE]",
             help=_("Left out for api-key: it asks."),
-            autocompletion=complete.setting_value,
+            autocompletion=completion.setting_value,
         ),
     ] = None,
     profile: ProfileOption = None,
@@ -167,7 +169,7 @@ def _checked(setting: Setting, value: str | None, profile: str | None) -> str | 
     except ValueError as error:
         raise UsageError(f"{setting.option} {error}", hint=_set_hint(setting)) from None
     _check_meaning(setting, str(parsed), profile)
-    return kinds.to_toml(parsed)
+    return value_types.to_toml(parsed)
 
 
 def _check_meaning(setting: Setting, value: str, profile: str | None) -> None:

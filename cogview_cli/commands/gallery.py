@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cogview_cli import output
-from cogview_cli.commands import options
-from cogview_cli.destination import STDOUT
+from cogview_cli.cli import options
+from cogview_cli.disk.atomic import replace_whole
+from cogview_cli.disk.destination import STDOUT
+from cogview_cli.disk.names import with_number
 from cogview_cli.errors import CogviewError, MachineError, UsageError
-from cogview_cli.files import replace_whole
 from cogview_cli.i18n import _, language
-from cogview_cli.names import with_number
-from cogview_cli.text import clean
+from cogview_cli.terminal import output
+from cogview_cli.terminal.text import clean
 
 if TYPE_CHECKING:
     from cogview_cli.gallery.grid import Grid
@@ -117,7 +117,7 @@ def gallery(
 
 
 def _opened(path: str) -> bool:
-    from cogview_cli.preview import open_in_viewer
+    from cogview_cli.terminal.preview import open_in_viewer
 
     return open_in_viewer(path)
 

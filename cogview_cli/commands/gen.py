@@ -9,18 +9,19 @@ from typing import Annotated, Any
 
 import typer
 
-from cogview_cli import models, output
-from cogview_cli.commands import options
-from cogview_cli.commands.common import check_models
-from cogview_cli.commands.gen_run import GenPlan, run, show, target_of
+from cogview_cli.api import models
+from cogview_cli.api.protocol import ImageRequest
+from cogview_cli.cli import options
 from cogview_cli.config.settings import Settings, load
 from cogview_cli.config.store import state_dir
-from cogview_cli.destination import STDOUT, Destination, from_output
+from cogview_cli.disk.destination import STDOUT, Destination, from_output
+from cogview_cli.engine.common import check_models
+from cogview_cli.engine.validation import checked
 from cogview_cli.errors import BudgetReached, UsageError
+from cogview_cli.gen.prompt import prompt_from
+from cogview_cli.gen.run import GenPlan, run, show, target_of
 from cogview_cli.i18n import _
-from cogview_cli.prompt import prompt_from
-from cogview_cli.request import checked
-from cogview_cli.wire import ImageRequest
+from cogview_cli.terminal import output
 
 EPILOG = "\b\n" + _("""\
 Examples:
@@ -149,7 +150,7 @@ def _request(
         assert text is not None
         values = {name: getattr(settings, name) for name in asked}
         return ImageRequest(prompt=text, **values)
-    from cogview_cli.sidecar import read_request
+    from cogview_cli.pictures.sidecar import read_request
 
     past = read_request(Path(repeat))
     changed: dict[str, Any] = {name: given[name] for name in asked if given[name] is not None}

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cogview_cli import output
-from cogview_cli.commands import complete
+from cogview_cli.cli import completion
 from cogview_cli.errors import UsageError
 from cogview_cli.i18n import _
-from cogview_cli.text import clean, cut_cells
+from cogview_cli.terminal import output
+from cogview_cli.terminal.text import clean, cut_cells
 
 if TYPE_CHECKING:
     from cogview_cli.ledger import Entry
@@ -40,7 +40,7 @@ def history(
     """List past requests: time, status, cost, file. Totals go to stderr."""
     if context.invoked_subcommand is not None:
         return
-    from cogview_cli.state import open_ledger
+    from cogview_cli.ledger.open import open_ledger
 
     with open_ledger() as ledger:
         ledger.settle_dead_runs()
@@ -60,7 +60,7 @@ def resolve(
         typer.Argument(
             metavar="ID",
             help=_("A request of `history --unknown`."),
-            autocompletion=complete.unknown_request,
+            autocompletion=completion.unknown_request,
         ),
     ],
     retry: Annotated[
@@ -69,7 +69,7 @@ def resolve(
     drop: Annotated[bool, typer.Option("--drop", help=_("Leave it; never ask again."))] = False,
 ) -> None:
     """Decide about a request whose outcome is unknown."""
-    from cogview_cli.state import open_ledger
+    from cogview_cli.ledger.open import open_ledger
 
     if retry == drop:
         raise UsageError(

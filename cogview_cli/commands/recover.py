@@ -10,11 +10,11 @@ from typing import Annotated, Any
 
 import typer
 
-from cogview_cli import output
-from cogview_cli.commands import complete, options
+from cogview_cli.cli import completion, options
 from cogview_cli.i18n import _
 from cogview_cli.outcome import Outcome, Problem, Summary
-from cogview_cli.reporter import Reporter
+from cogview_cli.terminal import output
+from cogview_cli.terminal.reporter import Reporter
 
 AT_ONCE = 8
 
@@ -25,7 +25,7 @@ def recover(
         typer.Argument(
             metavar="[ID]…",
             help=_("Only these requests."),
-            autocompletion=complete.unfinished_request,
+            autocompletion=completion.unfinished_request,
         ),
     ] = None,
     out: Annotated[
@@ -74,10 +74,10 @@ class _Recovery:
 
 
 async def _recover(ids: set[str], out: str | None, summary: Summary, reporter: Reporter) -> None:
-    from cogview_cli import runner
-    from cogview_cli.links import redact
-    from cogview_cli.rescue import take_back
-    from cogview_cli.state import open_ledger
+    from cogview_cli.api.image_urls import redact
+    from cogview_cli.engine import session
+    from cogview_cli.ledger.fallback import take_back
+    from cogview_cli.ledger.open import open_ledger
 
     def report(outcome: Outcome) -> None:
         summary.add(outcome)
@@ -94,16 +94,16 @@ async def _recover(ids: set[str], out: str | None, summary: Summary, reporter: R
             work = (
                 partial(finishers[entry.base_url].finish, _moved(entry, out)) for entry in wanted
             )
-            stream = runner.Stream(work, AT_ONCE)
-            await runner.run_all(_Recovery(summary), [stream], report)
+            stream = session.Stream(work, AT_ONCE)
+            await session.run_all(_Recovery(summary), [stream], report)
         ledger.purge_expired_links(redact)
 
 
 @asynccontextmanager
 async def _finishers(ledger: Any, base_urls: Iterable[str]) -> AsyncIterator[dict[str, Any]]:
     """One for each base URL: what addresses it may fetch from depends on that."""
-    from cogview_cli.download import Downloader
-    from cogview_cli.finish import Finisher
+    from cogview_cli.pictures.download import Downloader
+    from cogview_cli.pictures.saver import Finisher
 
     async with AsyncExitStack() as stack:
         found: dict[str, Finisher] = {}
@@ -129,7 +129,7 @@ def _moved(entry: Any, out: str | None) -> Any:
 def lost_outcomes(entries: Iterable[Any]) -> list[Outcome]:
     """What to say of requests whose process died before it kept the answer."""
     from cogview_cli.errors import ExitCode
-    from cogview_cli.finish import outcome_of
+    from cogview_cli.pictures.saver import outcome_of
 
     problem = Problem(
         code="unknown",

@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from cogview_cli import output
-from cogview_cli.commands import complete
+from cogview_cli.api.models import TIER_SLOTS
+from cogview_cli.cli import completion
 from cogview_cli.errors import MachineError, UsageError
 from cogview_cli.i18n import _
-from cogview_cli.models import TIER_SLOTS
 from cogview_cli.sandbox.faults import FAULTS
+from cogview_cli.terminal import output
 
 _NAMES = ", ".join(sorted(FAULTS))
 EPILOG = _(
@@ -33,7 +33,7 @@ def sandbox(
             "--tier",
             metavar="TIER",
             help=_("V0 (5 at once), V1 (10), V2 (15), V3 (20)."),
-            autocompletion=complete.tier,
+            autocompletion=completion.tier,
         ),
     ] = "V0",
     latency: Annotated[

@@ -6,12 +6,13 @@ from typing import Annotated, Any
 
 import typer
 
-from cogview_cli import models, output
-from cogview_cli.commands import complete
+from cogview_cli.api import models
+from cogview_cli.api.models import ModelRules, Size
+from cogview_cli.cli import completion
 from cogview_cli.config.settings import load
 from cogview_cli.errors import UsageError
 from cogview_cli.i18n import _
-from cogview_cli.models import ModelRules, Size
+from cogview_cli.terminal import output
 
 EPILOG = "\b\n" + _("""\
 Examples:
@@ -27,7 +28,7 @@ def sizes(
         typer.Argument(
             metavar="[WxH|RATIO]",
             help=_("A size to check, or a ratio such as 16:9."),
-            autocompletion=complete.size,
+            autocompletion=completion.size,
         ),
     ] = None,
     model: Annotated[
@@ -37,7 +38,7 @@ def sizes(
             "-m",
             metavar="NAME",
             help=_("Only this model."),
-            autocompletion=complete.model,
+            autocompletion=completion.model,
         ),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help=_("One JSON object a line."))] = False,

@@ -14,15 +14,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from cogview_cli.api.protocol import Answer, ApiError, decode
 from cogview_cli.config import store
 from cogview_cli.config.keys import resolve_key
 from cogview_cli.config.secret import Secret
 from cogview_cli.config.settings import Settings, check_base_url, shown_origin
 from cogview_cli.errors import AccountError, CogviewError, MachineError, Temporary
-from cogview_cli.hosts import is_loopback
 from cogview_cli.i18n import _
-from cogview_cli.text import clean
-from cogview_cli.wire import Answer, ApiError, decode
+from cogview_cli.net.addresses import is_loopback
+from cogview_cli.terminal.text import clean
 
 if TYPE_CHECKING:
     import httpx
@@ -165,7 +165,7 @@ def probe(base_url: str, key: Secret | None) -> Answer:
 def _client(base_url: str) -> httpx.Client:
     import httpx
 
-    from cogview_cli.network import understand_socks
+    from cogview_cli.net.clients import understand_socks
 
     understand_socks()
     host = urlsplit(base_url).hostname or ""
@@ -187,7 +187,7 @@ def _read(got: httpx.Response) -> Answer:
 def _network_error(base_url: str, error: Exception) -> CogviewError:
     import httpx
 
-    from cogview_cli.network import tls_failure
+    from cogview_cli.net.clients import tls_failure
 
     host = urlsplit(base_url).netloc
     if tls_failure(error):

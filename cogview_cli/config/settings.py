@@ -13,13 +13,14 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from cogview_cli import models
-from cogview_cli.config import kinds, store
-from cogview_cli.config.kinds import Kind
+from cogview_cli.api import models
+from cogview_cli.config import store
+from cogview_cli.config import value_types as vt
 from cogview_cli.config.secret import Secret
+from cogview_cli.config.value_types import Kind
 from cogview_cli.errors import CogviewError, MachineError, UsageError
-from cogview_cli.hosts import is_loopback
 from cogview_cli.i18n import _
+from cogview_cli.net.addresses import is_loopback
 
 PROFILES: dict[str, dict[str, Any]] = {
     "bigmodel": {"base_url": "https://open.bigmodel.cn/api/paas/v4"},
@@ -82,32 +83,32 @@ class Setting(NamedTuple):
 
 
 _DECLARED = (
-    Setting("model", kinds.TEXT, "the model that makes the image"),
-    Setting("size", kinds.SIZE, "WIDTHxHEIGHT, a ratio or a preset name", vendor_rule=True),
-    Setting("quality", kinds.choice("hd", "standard"), "hd or standard", vendor_rule=True),
-    Setting("user_id", kinds.USER_ID, "your end user's id, 6 to 128 characters", vendor_rule=True),
-    Setting("watermark", kinds.BOOL, "ask for the vendor's visible watermark"),
-    Setting("format", kinds.choice("original", "png", "jpeg", "webp"), "the image file's format"),
-    Setting("sidecar", kinds.BOOL, "write a JSON file beside each image"),
-    Setting("on_exists", kinds.choice("rename", "skip", "fail", "overwrite"), "if the file exists"),
+    Setting("model", vt.TEXT, "the model that makes the image"),
+    Setting("size", vt.SIZE, "WIDTHxHEIGHT, a ratio or a preset name", vendor_rule=True),
+    Setting("quality", vt.choice("hd", "standard"), "hd or standard", vendor_rule=True),
+    Setting("user_id", vt.USER_ID, "your end user's id, 6 to 128 characters", vendor_rule=True),
+    Setting("watermark", vt.BOOL, "ask for the vendor's visible watermark"),
+    Setting("format", vt.choice("original", "png", "jpeg", "webp"), "the image file's format"),
+    Setting("sidecar", vt.BOOL, "write a JSON file beside each image"),
+    Setting("on_exists", vt.choice("rename", "skip", "fail", "overwrite"), "if the file exists"),
     Setting(
         "on_unknown",
-        kinds.choice("skip", "retry"),
+        vt.choice("skip", "retry"),
         "if a request's outcome is unknown (may be paid)",
     ),
-    Setting("max_cost", kinds.MONEY, "never spend more CNY in one run"),
-    Setting("confirm_above", kinds.MONEY, "batch asks before it spends more CNY than this"),
-    Setting("tier", kinds.choice(*models.TIER_SLOTS), "the account's tier: requests in flight"),
-    Setting("jobs", kinds.whole(1), "requests in flight, instead of the tier's"),
-    Setting("base_url", kinds.URL, "where the API is"),
-    Setting("timeout", kinds.TIMEOUT, "seconds to wait for one image"),
-    Setting("max_wait", kinds.WAIT, "seconds to wait while throttled"),
-    Setting("retries", kinds.whole(0), "repeats of a request that cost nothing"),
-    Setting("output", kinds.TEXT, "file, folder or name template"),
-    Setting("api_key", kinds.SECRET, "the key; kept by `config set api-key`", _MORE_KEY_VARIABLES),
-    Setting("api_key_command", kinds.TEXT, "a command that prints the key"),
-    Setting("profile", kinds.TEXT, "bigmodel, zai or a table of your own"),
-    Setting("sandbox", kinds.BOOL, "use the stand-in: no key, no network, no cost"),
+    Setting("max_cost", vt.MONEY, "never spend more CNY in one run"),
+    Setting("confirm_above", vt.MONEY, "batch asks before it spends more CNY than this"),
+    Setting("tier", vt.choice(*models.TIER_SLOTS), "the account's tier: requests in flight"),
+    Setting("jobs", vt.whole(1), "requests in flight, instead of the tier's"),
+    Setting("base_url", vt.URL, "where the API is"),
+    Setting("timeout", vt.TIMEOUT, "seconds to wait for one image"),
+    Setting("max_wait", vt.WAIT, "seconds to wait while throttled"),
+    Setting("retries", vt.whole(0), "repeats of a request that cost nothing"),
+    Setting("output", vt.TEXT, "file, folder or name template"),
+    Setting("api_key", vt.SECRET, "the key; kept by `config set api-key`", _MORE_KEY_VARIABLES),
+    Setting("api_key_command", vt.TEXT, "a command that prints the key"),
+    Setting("profile", vt.TEXT, "bigmodel, zai or a table of your own"),
+    Setting("sandbox", vt.BOOL, "use the stand-in: no key, no network, no cost"),
 )
 SETTINGS: dict[str, Setting] = {setting.name: setting for setting in _DECLARED}
 
@@ -134,7 +135,7 @@ class _Given(NamedTuple):
 
     def _parse(self, setting: Setting) -> object:
         waived = self.error is UsageError and setting.vendor_rule
-        kind = kinds.TEXT if waived else setting.kind
+        kind = vt.TEXT if waived else setting.kind
         value = os.fspath(self.value) if isinstance(self.value, os.PathLike) else self.value
         return kind.parse(value) if isinstance(value, str) and not self.typed else kind.read(value)
 

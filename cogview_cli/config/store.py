@@ -218,7 +218,7 @@ def edit(change: Callable[[TOMLDocument], None], environ: Mapping[str, str] | No
 
 def _replace(path: Path, text: str) -> None:
     """Puts `text` in place whole or not at all, readable by its owner only."""
-    from cogview_cli.files import replace_whole
+    from cogview_cli.disk.atomic import replace_whole
 
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     replace_whole(Path(os.path.realpath(path)), text.encode("utf-8"), 0o600)

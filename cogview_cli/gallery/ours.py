@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cogview_cli.errors import MachineError
 from cogview_cli.i18n import _
-from cogview_cli.text import clean
+from cogview_cli.terminal.text import clean
 
 GENERATOR = "cogview-cli gallery"
 PAGE_MARK = b'<meta name="generator" content="cogview'

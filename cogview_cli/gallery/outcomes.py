@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cogview_cli.codes import CODES, Kind
+from cogview_cli.api.error_codes import CODES, Kind
 from cogview_cli.config.store import state_dir
 from cogview_cli.gallery.items import Cost, Item, Level
 from cogview_cli.gallery.scan import levels
 from cogview_cli.i18n import _
-from cogview_cli.stored import told
+from cogview_cli.i18n.stored_messages import told
 
 if TYPE_CHECKING:
     from cogview_cli.ledger import Entry
@@ -31,7 +31,7 @@ def without_picture(folder: Path, saved_keys: set[str]) -> list[Item]:
     """
     if not (state_dir() / "ledger.db").is_file():
         return []
-    from cogview_cli.state import open_ledger
+    from cogview_cli.ledger.open import open_ledger
 
     with open_ledger() as ledger:
         rows = [row for state in _STATES for row in ledger.history(state=state)]
@@ -92,6 +92,6 @@ def _words(row: Entry) -> str:
 
 
 def _filters(row: Entry) -> tuple[Level, ...]:
-    from cogview_cli.wire import decode
+    from cogview_cli.api.protocol import decode
 
     return levels(decode(row.answer).content_filter) if row.answer else ()

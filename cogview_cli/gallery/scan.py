@@ -11,11 +11,11 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
+from cogview_cli.disk.names import IMAGE_SUFFIXES
 from cogview_cli.errors import MachineError, UsageError
 from cogview_cli.gallery.items import SAVED, Cost, Item, Level, Picture
 from cogview_cli.gallery.ours import is_our_sheet
 from cogview_cli.i18n import _
-from cogview_cli.names import IMAGE_SUFFIXES
 
 SIDECAR_BYTES = 4 * 2**20
 SIDE_PIXELS = range(1, 2**20)

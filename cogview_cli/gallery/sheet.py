@@ -13,8 +13,8 @@ from cogview_cli.gallery.grid import Grid
 from cogview_cli.gallery.items import Item
 from cogview_cli.gallery.markup import shown_name
 from cogview_cli.gallery.ours import SHEET_MARK
-from cogview_cli.images import PIXEL_LIMIT
-from cogview_cli.text import clean
+from cogview_cli.pictures.images import PIXEL_LIMIT
+from cogview_cli.terminal.text import clean
 
 _Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 _PAPER, _MAT, _INK, _QUIET = "#ffffff", "#eeece8", "#1d1c1a", "#6b6760"

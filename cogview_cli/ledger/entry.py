@@ -9,7 +9,7 @@ import time
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from cogview_cli.wire import Answer
+from cogview_cli.api.protocol import Answer
 
 # States in which money was spent; `unknown` may have cost as much again.
 PAID_STATES = ("answer", "saved", "expired")

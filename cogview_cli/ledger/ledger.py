@@ -15,11 +15,11 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeVar
 
+from cogview_cli.api.protocol import Answer
+from cogview_cli.disk.locks import RunLock, is_alive
 from cogview_cli.ledger.entry import Entry, Intent, answer_columns, columns_of, entry_of, to_json
 from cogview_cli.ledger.file import LedgerFile
 from cogview_cli.ledger.worker import Worker
-from cogview_cli.liveness import RunLock, is_alive
-from cogview_cli.wire import Answer
 
 T = TypeVar("T")
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from cogview_cli.codes import CODES
+from cogview_cli.api.error_codes import CODES
 from cogview_cli.sandbox.answers import BODIES, FREE, URLS, WIRES, Plain, Reply, encode, moved
 from cogview_cli.sandbox.books import Books
 from cogview_cli.sandbox.faults import Chosen, Plan, triggers, unknown

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from cogview_cli.codes import CODES
+from cogview_cli.api.error_codes import CODES
 
 FREE_FAULTS = {
     "html-500": "500 with an HTML page, nothing made",

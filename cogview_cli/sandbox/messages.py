@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from cogview_cli.codes import CODES
+from cogview_cli.api.error_codes import CODES
 
 CHINESE = {
     "500": "内部错误",

@@ -6,7 +6,7 @@ import json
 import re
 from dataclasses import dataclass
 
-from cogview_cli.models import USER_ID_LENGTH, ModelRules, Size, rules_for, size_fault
+from cogview_cli.api.models import USER_ID_LENGTH, ModelRules, Size, rules_for, size_fault
 from cogview_cli.sandbox.messages import message
 
 _SIZE = re.compile(r"([0-9]{1,5})x([0-9]{1,5})")

@@ -11,7 +11,7 @@ import random
 from types import TracebackType
 from typing import Self
 
-from cogview_cli.models import TIER_SLOTS
+from cogview_cli.api.models import TIER_SLOTS
 from cogview_cli.sandbox.api import BASE, Api, Pace, Range
 from cogview_cli.sandbox.books import Books
 from cogview_cli.sandbox.faults import Plan

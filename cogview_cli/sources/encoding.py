@@ -7,7 +7,7 @@ from typing import BinaryIO, NamedTuple
 
 from cogview_cli.errors import UsageError
 from cogview_cli.i18n import _
-from cogview_cli.text import clean
+from cogview_cli.terminal.text import clean
 
 _CHUNK = 2**20
 _HEAD = 2**14

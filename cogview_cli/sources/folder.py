@@ -14,7 +14,7 @@ from cogview_cli.sources.encoding import Misfit, detect_encoding
 from cogview_cli.sources.lines import LINE_LIMIT, TOO_LONG
 from cogview_cli.sources.record import Bad, Fault, Record
 from cogview_cli.sources.rows import Rows
-from cogview_cli.text import clean
+from cogview_cli.terminal.text import clean
 
 PROMPT_SUFFIXES = (".txt", ".prompt", ".md")
 _LIST_SUFFIXES = (".jsonl", ".ndjson", ".csv", ".tsv", ".json", ".yaml", ".yml")

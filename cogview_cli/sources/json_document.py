@@ -14,7 +14,7 @@ from cogview_cli.sources.json_lines import element_record, unwrapped
 from cogview_cli.sources.record import Bad, Fault, Record
 from cogview_cli.sources.rows import Rows
 from cogview_cli.sources.strict_json import StrictJson, plain_words
-from cogview_cli.text import clean
+from cogview_cli.terminal.text import clean
 
 DOCUMENT_LIMIT = 256 * 2**20
 _ARRAY_NAMES = ("jobs", "items", "prompts", "data")

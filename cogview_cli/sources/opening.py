@@ -12,7 +12,7 @@ from typing import BinaryIO, NamedTuple
 
 from cogview_cli.errors import MachineError, UsageError
 from cogview_cli.i18n import _
-from cogview_cli.text import clean
+from cogview_cli.terminal.text import clean
 
 STDIN = "-"
 _CHUNK = 2**20

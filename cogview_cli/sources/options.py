@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from cogview_cli.errors import UsageError
 from cogview_cli.i18n import _
-from cogview_cli.text import clean
+from cogview_cli.terminal.text import clean
 
 FORMATS = ("txt", "blocks", "jsonl", "json", "csv", "tsv", "yaml")
 LANGUAGES = ("zh", "cn", "en")

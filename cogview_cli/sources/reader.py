@@ -24,7 +24,7 @@ from cogview_cli.sources.tables import choose_dialect, read_table
 from cogview_cli.sources.template import PromptTemplate
 from cogview_cli.sources.texts import read_blocks, read_txt
 from cogview_cli.sources.yaml_document import read_yaml
-from cogview_cli.text import clean
+from cogview_cli.terminal.text import clean
 
 Read = Callable[[TextIO, Rows], Iterator[Record | Bad]]
 

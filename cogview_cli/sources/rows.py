@@ -31,7 +31,7 @@ from cogview_cli.sources.values import (
     checked_text,
     is_empty,
 )
-from cogview_cli.text import clean
+from cogview_cli.terminal.text import clean
 
 COLUMNS_KEPT = 50
 _PLANS_KEPT = 256

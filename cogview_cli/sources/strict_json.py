@@ -11,7 +11,7 @@ from typing import Any
 from cogview_cli.i18n import _
 from cogview_cli.sources.record import Fault
 from cogview_cli.sources.values import WrittenFloat, checked_text
-from cogview_cli.text import clean
+from cogview_cli.terminal.text import clean
 
 _DIGITS_LIMIT = 400
 # Only these escapes can bring in what a decoded file cannot hold.

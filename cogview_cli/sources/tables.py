@@ -11,7 +11,7 @@ from cogview_cli.i18n import _
 from cogview_cli.sources.lines import LINE_LIMIT, numbered_lines
 from cogview_cli.sources.record import Bad, Record
 from cogview_cli.sources.rows import Rows
-from cogview_cli.text import clean
+from cogview_cli.terminal.text import clean
 
 # In this set of question tables many rows share one prompt.
 _ITEM, _QUESTION = "item_id", "proposition_id"

@@ -11,7 +11,7 @@ from cogview_cli.i18n import _
 from cogview_cli.sources.columns import find_column
 from cogview_cli.sources.record import Fault
 from cogview_cli.sources.values import as_label, shown
-from cogview_cli.text import clean
+from cogview_cli.terminal.text import clean
 
 _PIECE = re.compile(r"\{\{|\}\}|\{([^{}]+)\}|[{}]")
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from cogview_cli.i18n import _
 from cogview_cli.sources.record import Fault
-from cogview_cli.text import clean
+from cogview_cli.terminal.text import clean
 
 COUNTS = range(1, 1001)
 _WHOLE = re.compile(r"([0-9]{1,9})(?:\.0*)?")

@@ -14,7 +14,7 @@ from cogview_cli.sources.json_document import document_records
 from cogview_cli.sources.record import Bad, Fault, Record
 from cogview_cli.sources.rows import Rows
 from cogview_cli.sources.values import checked_text
-from cogview_cli.text import clean
+from cogview_cli.terminal.text import clean
 
 # References can make a small document endless.
 _VALUES_LIMIT = 1_000_000

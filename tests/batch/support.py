@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
+from cogview_cli.api.protocol import Answer
 from cogview_cli.batch.plan import Plan, Selection
-from cogview_cli.batch.wanted import Wanted, Wishes, wanted
+from cogview_cli.batch.row import Wanted, Wishes, wanted
 from cogview_cli.config.settings import load
 from cogview_cli.ledger import Entry
 from cogview_cli.sandbox.thread import SandboxThread
 from cogview_cli.sources import Record
-from cogview_cli.wire import Answer
 from tests.conftest import Ended, Run
 
 SMALL = ("-s", "512x512")

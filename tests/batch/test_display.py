@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from cogview_cli.batch.display import Display, Progress, clock, lines, plain_line, remaining
 from cogview_cli.outcome import Outcome, Summary
-from cogview_cli.output import Style
-from cogview_cli.reporter import Reporter
-from cogview_cli.text import cell_width
+from cogview_cli.terminal.output import Style
+from cogview_cli.terminal.reporter import Reporter
+from cogview_cli.terminal.text import cell_width
 from tests.batch.support import FULL, Batch, prompts
 
 COUNT = st.integers(0, 10**9)

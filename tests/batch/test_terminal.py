@@ -12,7 +12,7 @@ from typing import IO
 import pytest
 
 from cogview_cli.sandbox.thread import SandboxThread
-from cogview_cli.text import cell_width
+from cogview_cli.terminal.text import cell_width
 from tests.batch.processes import (
     COMMAND,
     PATIENCE_S,

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cogview_cli.batch.wanted import Wanted, item_key, target_of, wanted
-from cogview_cli.destination import Destination
+from cogview_cli.batch.row import Wanted, item_key, target_of, wanted
+from cogview_cli.disk.destination import Destination
 from cogview_cli.errors import UsageError
 from tests.batch.support import FULL, contents, plan_of, record, row, wishes
 

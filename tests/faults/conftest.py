@@ -19,6 +19,6 @@ def sandbox() -> Iterator[SandboxThread]:
 @pytest.fixture(autouse=True)
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shorter waits; which waits there are stays as it is."""
-    monkeypatch.setattr("cogview_cli.retry.THROTTLE_BASE", 0.05)
-    monkeypatch.setattr("cogview_cli.retry.TRANSIENT_BASE", 0.02)
-    monkeypatch.setattr("cogview_cli.download.TRIES", 2)
+    monkeypatch.setattr("cogview_cli.engine.retry.THROTTLE_BASE", 0.05)
+    monkeypatch.setattr("cogview_cli.engine.retry.TRANSIENT_BASE", 0.02)
+    monkeypatch.setattr("cogview_cli.pictures.download.TRIES", 2)

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from cogview_cli.errors import MachineError
-from cogview_cli.images import check
 from cogview_cli.ledger import Ledger
+from cogview_cli.pictures.images import check
 from cogview_cli.sandbox.thread import SandboxThread
 from tests.conftest import Ended, Run
 from tests.faults.case import check_files, check_streams
@@ -294,7 +294,7 @@ def test_d12_a_sidecar_that_fails_is_made_later(
         raise OSError(errno.ENOSPC, "No space left on device", str(path))
 
     with monkeypatch.context() as patched:
-        patched.setattr("cogview_cli.sidecar.replace_whole", full)
+        patched.setattr("cogview_cli.pictures.sidecar.replace_whole", full)
         ended = cogview("gen", "cat", *SMALL, "-o", "cat.png")
     assert (ended.code, os.listdir()) == (6, ["cat.png"]), ended
     before = Path("cat.png").stat()

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import trustme
 
-from cogview_cli import images as pictures
-from cogview_cli.network import load_trust
+from cogview_cli.net.clients import load_trust
+from cogview_cli.pictures import images as pictures
 from cogview_cli.sandbox.thread import SandboxThread
 from tests.conftest import Ended, Run
 from tests.faults.case import Case, check_streams, later, run_case, saved, unsaved
@@ -87,7 +87,7 @@ def test_case(
     case: Case, cogview: Run, sandbox: SandboxThread, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if "stall" in case.fault or "huge" in case.fault:
-        monkeypatch.setattr("cogview_cli.download.IDLE_SECONDS", 0.2)
+        monkeypatch.setattr("cogview_cli.pictures.download.IDLE_SECONDS", 0.2)
     run_case(case, cogview, sandbox)
 
 
@@ -147,7 +147,7 @@ def test_a_drip_ends_at_the_deadline(
     how: str, cogview: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The whole picture has a deadline, however often a byte comes."""
-    monkeypatch.setattr("cogview_cli.download.TOTAL_SECONDS", 0.5)
+    monkeypatch.setattr("cogview_cli.pictures.download.TOTAL_SECONDS", 0.5)
 
     began = time.monotonic()
     ended, _ = fetched(cogview, drip if "byte" in how else silence)
@@ -159,7 +159,7 @@ def test_a_drip_ends_at_the_deadline(
 def test_g8_slower_than_a_kilobyte_a_second_is_too_slow(
     cogview: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cogview_cli.download.SLOW_AFTER_SECONDS", 0.1)
+    monkeypatch.setattr("cogview_cli.pictures.download.SLOW_AFTER_SECONDS", 0.1)
 
     ended, api = fetched(cogview, drip, whole(PNG))
     assert (ended.code, api.count(b"GET")) == (0, 2), ended

@@ -17,11 +17,11 @@ from hypothesis.stateful import (
     rule,
 )
 
-from cogview_cli.budget import Budget
+from cogview_cli.api.image_urls import redact
+from cogview_cli.api.protocol import Answer
 from cogview_cli.commands.history import totals
+from cogview_cli.engine.budget import Budget
 from cogview_cli.ledger import Entry, Intent, Ledger
-from cogview_cli.links import redact
-from cogview_cli.wire import Answer
 
 pytestmark = pytest.mark.faults
 PRICE = Decimal("0.06")

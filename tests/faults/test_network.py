@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import trustme
 
-from cogview_cli.network import load_trust
+from cogview_cli.net.clients import load_trust
 from cogview_cli.sandbox.thread import SandboxThread
 from tests.conftest import Ended, Run
 from tests.faults.case import Case, check_streams, not_sent, run_case, unknown
@@ -79,7 +79,7 @@ def test_n3_a_connect_that_hangs_is_temporary(
     cogview: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A full backlog on loopback: the kernel answers nothing."""
-    monkeypatch.setattr("cogview_cli.network.CONNECT_SECONDS", 0.2)
+    monkeypatch.setattr("cogview_cli.net.clients.CONNECT_SECONDS", 0.2)
     with socket.socket() as full, socket.socket() as first, socket.socket() as second:
         full.bind((HOST, 0))
         full.listen(0)

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from cogview_cli.images import check
-from cogview_cli.reporter import Reporter
+from cogview_cli.pictures.images import check
 from cogview_cli.sandbox.thread import SandboxThread
+from cogview_cli.terminal.reporter import Reporter
 from tests.conftest import Ended, Run
 from tests.faults.case import check_files
 from tests.faults.torture import Loaded
@@ -61,14 +61,14 @@ LEDGER = "cogview_cli.ledger:Ledger"
 # Where it dies: state after `recover`, exit code of `recover`, charged.
 KILLED = {
     "P1 before the intent": (f"{LEDGER}:intend", None, 0, 0),
-    "P2 after the intent": ("cogview_cli.client:ApiClient:post", "unknown", 5, 0),
+    "P2 after the intent": ("cogview_cli.api.client:ApiClient:post", "unknown", 5, 0),
     "P4 before the answer is kept": (f"{LEDGER}:answer", "unknown", 5, 1),
-    "P5 after the answer": ("cogview_cli.finish:Finisher:finish", "saved", 0, 1),
-    "P6 before the picture is published": ("cogview_cli.finish:publish", "saved", 0, 1),
-    "P6 after it is published": ("cogview_cli.sidecar:describe", "saved", 0, 1),
-    "P6 before its sidecar": ("cogview_cli.sidecar:write", "saved", 0, 1),
+    "P5 after the answer": ("cogview_cli.pictures.saver:Finisher:finish", "saved", 0, 1),
+    "P6 before the picture is published": ("cogview_cli.pictures.saver:publish", "saved", 0, 1),
+    "P6 after it is published": ("cogview_cli.pictures.sidecar:describe", "saved", 0, 1),
+    "P6 before its sidecar": ("cogview_cli.pictures.sidecar:write", "saved", 0, 1),
     "P6 before the ledger says saved": (f"{LEDGER}:saved", "saved", 0, 1),
-    "P17 in the decoder": ("cogview_cli.images:check", "saved", 0, 1),
+    "P17 in the decoder": ("cogview_cli.pictures.images:check", "saved", 0, 1),
 }
 
 
@@ -292,7 +292,7 @@ def test_p17_a_decoder_out_of_memory_keeps_the_answer(
         raise MemoryError
 
     with monkeypatch.context() as patched:
-        patched.setattr("cogview_cli.images._decode", no_memory)
+        patched.setattr("cogview_cli.pictures.images._decode", no_memory)
         ended = cogview("gen", "cat", *SMALL)
     assert (ended.code, states(), temporaries()) == (6, ["answer"], []), ended
     assert cogview("recover").code == 0 and sandbox.books.posts.total() == 1

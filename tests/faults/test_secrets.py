@@ -151,7 +151,7 @@ def _signature(raw: bytes) -> bytes:
 def test_i17_a_traceback_of_a_bug_holds_no_key(sandbox: SandboxThread) -> None:
     """A whole process, with Python's own tracebacks as verbose as they get."""
     code = (
-        "import sys; from cogview_cli import client\n"
+        "import sys; from cogview_cli.api import client\n"
         "async def bug(self, *_): raise RuntimeError('a bug')\n"
         "client.ApiClient._exchange = bug\n"
         "from cogview_cli.app import main; sys.exit(main(['gen', 'cat', '--debug']))"

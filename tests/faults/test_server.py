@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from cogview_cli.codes import CODES
+from cogview_cli.api.error_codes import CODES
 from cogview_cli.config.settings import load
 from cogview_cli.sandbox.faults import DOWNLOAD_FAULTS, FAULTS, URL_FAULTS
 from cogview_cli.sandbox.thread import SandboxThread

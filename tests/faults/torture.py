@@ -23,7 +23,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Self
 
-from cogview_cli.images import check
+from cogview_cli.pictures.images import check
 from tests.conftest import Ended, Run
 from tests.faults.world import COMMAND, PATIENCE_S, environment, images, temporaries, until
 
@@ -49,15 +49,16 @@ _LOOP = "_read_from_self"
 _PR_SET_PTRACER = 0x59616D61
 _LOADED = """
 import importlib, sys
-for name in "app runner generate finish rescue state sidecar".split():
+for name in (
+    "app engine.session engine.job_runner pictures.saver pictures.sidecar ledger.fallback"
+    " ledger.open gen.run gen.progress"
+).split():
     importlib.import_module(f"cogview_cli.{name}")
-for name in "gen_run gen_progress".split():
-    importlib.import_module(f"cogview_cli.commands.{name}")
 for name in "h11 certifi encodings.idna".split():
     importlib.import_module(name)
 from PIL import Image
 Image.init()
-from cogview_cli.commands.lazy import COMMANDS, load
+from cogview_cli.cli.lazy_group import COMMANDS, load
 for name in COMMANDS:
     load(name)
 from cogview_cli.app import main

@@ -13,9 +13,9 @@ from typing import Any
 
 from PIL import Image
 
+from cogview_cli.api.protocol import Answer
 from cogview_cli.gallery.items import SAVED, Cost, Item, Picture
 from cogview_cli.ledger import Intent, Ledger
-from cogview_cli.wire import Answer
 
 VOID = {"meta", "link", "img", "input", "path"}
 HOSTILE = (

@@ -1,0 +1,275 @@
+"""What goes over the wire: the request's body and the answer's meaning. No I/O.
+
+Source: reference/api.md §§2-4 (vendor OpenAPI `CreateImageRequest`,
+`ImageGenerationResponse`, `Error`; tolerances as gateways need them).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from cogview_cli.api.error_codes import CODES, Kind
+from cogview_cli.api.models import wire_name
+
+ENDPOINT = "/images/generations"
+_URL_IN_BYTES = re.compile(rb'"(https?:(?:\\?/){2}[^"\s<>\x00-\x1f]{4,8000})"')
+
+
+class ImageRequest(NamedTuple):
+    """One wanted image. None means: not sent, the vendor's default holds."""
+
+    model: str
+    prompt: str
+    size: str | None = None
+    quality: str | None = None
+    user_id: str | None = None
+    watermark: bool | None = None
+
+    def body(self) -> dict[str, Any]:
+        """The JSON body, only with what was asked for."""
+        fields = {
+            "model": wire_name(self.model),
+            "prompt": self.prompt,
+            "size": self.size,
+            "quality": self.quality,
+            "user_id": self.user_id,
+            "watermark_enabled": self.watermark,
+        }
+        return {name: value for name, value in fields.items() if value is not None}
+
+    def encode(self) -> bytes:
+        """The body as UTF-8 JSON."""
+        return json.dumps(self.body(), ensure_ascii=False).encode("utf-8")
+
+    @classmethod
+    def from_body(cls, body: Mapping[str, Any]) -> ImageRequest:
+        """The request that `body()` describes."""
+        known = ("model", "prompt", "size", "quality", "user_id")
+        fields = {name: body.get(name) for name in known}
+        return cls(**fields, watermark=body.get("watermark_enabled"))  # type: ignore[arg-type]
+
+
+class Answer(NamedTuple):
+    """What came back, unread: status, lower-case headers, the bytes, whether they are all."""
+
+    status: int
+    headers: dict[str, str]
+    raw: bytes
+    whole: bool = True
+
+
+class ImageRef(NamedTuple):
+    """Where one image is: a temporary URL, or base64 in the answer itself."""
+
+    url: str | None = None
+    b64: str | None = None
+
+
+class Reply(NamedTuple):
+    """An answer with at least one image."""
+
+    images: tuple[ImageRef, ...]
+    created: int | None = None
+    content_filter: tuple[dict[str, Any], ...] = ()
+    request_id: str | None = None
+
+
+class ApiError(NamedTuple):
+    """An answer without an image: how it is to be taken, and the vendor's own words."""
+
+    kind: Kind
+    code: str
+    message: str
+    status: int
+    content_filter: tuple[dict[str, Any], ...] = ()
+    retry_after: float | None = None
+
+
+def decode(answer: Answer) -> Reply | ApiError:
+    """The meaning of an answer; never raises, whatever the bytes are."""
+    parsed = _parse(answer.raw)
+    if isinstance(parsed, dict):
+        error, images = _envelope(parsed, answer), _images(parsed)
+        # An image in hand settles what an envelope alone would leave unknown.
+        if images and (error is None or (error.kind is Kind.UNKNOWN and answer.status // 100 == 2)):
+            return _reply(parsed, images, answer)
+        if error is not None:
+            return error
+    if answer.status // 100 == 2:
+        return _salvage(answer) or _no_image(parsed, answer)
+    return _bare_status(parsed, answer)
+
+
+def _parse(raw: bytes) -> Any:
+    try:
+        return json.loads(raw.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        return None
+
+
+def _text(value: object) -> str:
+    """`value` as text that UTF-8 can hold: lone surrogates in JSON escapes are replaced."""
+    return str(value).encode("utf-8", "replace").decode("utf-8")
+
+
+def _envelope(parsed: dict[str, Any], answer: Answer) -> ApiError | None:
+    error = parsed.get("error")
+    if isinstance(error, dict):
+        code, message = error.get("code"), error.get("message")
+    elif error and isinstance(error, str):
+        code, message = None, error
+    elif parsed.get("success") is False or (parsed.get("code") and "msg" in parsed):
+        code, message = parsed.get("code"), parsed.get("msg")
+    else:
+        return None
+    text = _text(code) if code not in (None, "") else ""
+    return _error(_enveloped_kind(text, answer), text, _text(message or ""), parsed, answer)
+
+
+def _enveloped_kind(code: str, answer: Answer) -> Kind:
+    if code in CODES:
+        return CODES[code].kind
+    status = answer.status
+    by_status = {401: Kind.ACCOUNT, 403: Kind.ACCOUNT, 429: Kind.THROTTLE, 408: Kind.TRANSIENT}
+    if status in by_status:
+        return by_status[status]
+    if status == 503 and "retry-after" in answer.headers:
+        return Kind.TRANSIENT
+    if status == 500 and not code:
+        return Kind.TRANSIENT
+    return Kind.BAD_REQUEST if 400 <= status < 500 else Kind.UNKNOWN
+
+
+def _error(kind: Kind, code: str, message: str, parsed: Any, answer: Answer) -> ApiError:
+    return ApiError(
+        kind=kind,
+        code=code,
+        message=message,
+        status=answer.status,
+        content_filter=_filters(parsed),
+        retry_after=retry_after(answer.headers),
+    )
+
+
+def _filters(parsed: Any) -> tuple[dict[str, Any], ...]:
+    """`content_filter` of a success, `contentFilter` of an error (reference/api.md §3)."""
+    if not isinstance(parsed, dict):
+        return ()
+    found = parsed.get("content_filter") or parsed.get("contentFilter") or []
+    entries = found if isinstance(found, list) else [found]
+    return tuple(
+        {"role": _text(entry.get("role")), "level": entry.get("level")}
+        for entry in entries
+        if isinstance(entry, dict) and isinstance(entry.get("level"), int | str | None)
+    )
+
+
+def _images(parsed: dict[str, Any]) -> tuple[ImageRef, ...]:
+    found = parsed.get("data") or parsed.get("image_result") or []
+    entries = found if isinstance(found, list) else [found]
+    refs = [_image(entry) for entry in entries if isinstance(entry, dict)]
+    return tuple(ref for ref in refs if ref)
+
+
+def _image(entry: dict[str, Any]) -> ImageRef | None:
+    url = entry.get("url") or entry.get("image_url")
+    if url and isinstance(url, str):
+        return ImageRef(url=_text(url))
+    data = entry.get("b64_json") or entry.get("b64_image")
+    return ImageRef(b64=data) if data and isinstance(data, str) else None
+
+
+def _reply(parsed: dict[str, Any], images: tuple[ImageRef, ...], answer: Answer) -> Reply:
+    named = parsed.get("request_id") or parsed.get("id")
+    in_header = answer.headers.get("x-request-id") or answer.headers.get("x-log-id")
+    return Reply(
+        images=images,
+        created=_created(parsed.get("created")),
+        content_filter=_filters(parsed),
+        request_id=_text(named) if named else in_header,
+    )
+
+
+def _created(value: object) -> int | None:
+    """Unix seconds from an int or, as the old documents have it, a string."""
+    text = str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
+    return int(text) if re.fullmatch(r"[0-9]{1,11}", text) else None
+
+
+def _salvage(answer: Answer) -> Reply | None:
+    """The image URL out of an answer that was cut short or is no JSON, if there is just one."""
+    urls = {match[1] for match in _URL_IN_BYTES.finditer(answer.raw)}
+    if len(urls) != 1 or answer.raw.lstrip()[:1] == b"<":
+        return None
+    try:
+        url = json.loads(b'"' + urls.pop() + b'"')
+    except ValueError:
+        return None
+    return Reply(images=(ImageRef(url=_text(url)),), request_id=answer.headers.get("x-request-id"))
+
+
+def _no_image(parsed: Any, answer: Answer) -> ApiError:
+    filters = _filters(parsed)
+    # Data that is there but cannot be read may have been paid, unless it was blocked outright.
+    blocked = any(str(entry["level"]) == "0" for entry in filters)
+    if filters and (blocked or not parsed.get("data")):
+        message = "the answer holds no image, only a content filter"
+        return ApiError(
+            kind=Kind.REFUSED,
+            code="",
+            message=message,
+            status=answer.status,
+            content_filter=filters,
+        )
+    what = "the answer holds no image" if answer.whole else "the answer was cut short"
+    return _error(Kind.UNKNOWN, "", what, None, answer)
+
+
+_BARE_KINDS = {401: Kind.ACCOUNT, 408: Kind.TRANSIENT, 429: Kind.THROTTLE}
+
+
+def _bare_status(parsed: Any, answer: Answer) -> ApiError:
+    """An HTTP error without the vendor's envelope, often of something in between."""
+    status, kind = answer.status, _BARE_KINDS.get(answer.status, Kind.NOT_THE_API)
+    if status >= 500:
+        waitable = status == 503 and "retry-after" in answer.headers
+        kind = Kind.TRANSIENT if waitable else Kind.UNKNOWN
+    elif isinstance(parsed, dict) and status in (400, 413, 422):
+        kind = Kind.BAD_REQUEST
+    return _error(kind, "", _bare_words(answer), parsed, answer)
+
+
+def _bare_words(answer: Answer) -> str:
+    if 300 <= answer.status < 400:
+        return f"a redirect (HTTP {answer.status}), which is never followed with a key"
+    shown = answer.raw[:200].decode("utf-8", "replace").strip()
+    return f"HTTP {answer.status}: {shown}" if shown else f"HTTP {answer.status}"
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds to wait by the `Retry-After` header: 1 to 6 ASCII digits, or an HTTP date.
+
+    A date counts from the answer's own `Date`, not from this machine's clock.
+    Anything else is ignored.
+    """
+    value = headers.get("retry-after", "").strip()
+    if re.fullmatch(r"[0-9]{1,6}", value):
+        return float(value)
+    if not re.fullmatch(r"[A-Z][a-z]{2}, [ -~]{20,30}", value):
+        return None
+    then, now = _http_date(value), _http_date(headers.get("date", "")) or datetime.now(UTC)
+    return max(0.0, (then - now).total_seconds()) if then else None
+
+
+def _http_date(value: str) -> datetime | None:
+    from email.utils import parsedate_to_datetime  # slow to load, rarely needed
+
+    try:
+        parsed = parsedate_to_datetime(value)
+    except (ValueError, OverflowError):  # a year of 25 digits overflows
+        return None
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)

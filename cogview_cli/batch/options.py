@@ -1,0 +1,70 @@
+"""What a `batch` command line asks for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from cogview_cli.batch.plan import Selection
+from cogview_cli.batch.previous_run import Past
+from cogview_cli.batch.resume import Rules, Sidecars
+from cogview_cli.batch.row import Wishes
+from cogview_cli.config.settings import Settings
+from cogview_cli.disk.destination import Destination, without_suffix
+from cogview_cli.ledger import Ledger
+from cogview_cli.sources import Reading
+from cogview_cli.terminal.output import Style
+
+SANDBOX_HOST = "sandbox"
+
+
+class Order(NamedTuple):
+    """Everything `batch` was asked for."""
+
+    settings: Settings
+    folder: Path
+    relative: bool
+    wishes: Wishes
+    reading: Reading
+    selection: Selection
+    style: Style
+    grid: tuple[int, int] | None
+    report: str | None
+    dry_run: bool
+    skip_bad: bool
+    fail_fast: bool
+    retry_failed: bool
+    yes: bool
+    wait: bool
+
+    @property
+    def host(self) -> str:
+        """The host that makes the images; those of the sandbox are never taken for real ones."""
+        if self.settings.sandbox:
+            return SANDBOX_HOST
+        return urlsplit(self.settings.base_url).hostname or ""
+
+    @property
+    def destination(self) -> Destination:
+        """Where images go; the template is each row's own."""
+        settings, implied = self.settings, without_suffix(self.wishes.name or "")[1]
+        return Destination(
+            root=str(self.folder),
+            template="",
+            format=implied or settings.format,
+            sidecar=settings.sidecar,
+            on_exists=settings.on_exists,
+        )
+
+    def past(self, ledger: Ledger | None) -> Past:
+        """What earlier runs on the folder have left."""
+        rules = Rules(
+            retry_failed=self.retry_failed, retry_unknown=self.settings.on_unknown == "retry"
+        )
+        return Past(
+            ledger=ledger,
+            sidecars=Sidecars(self.folder),
+            destination=self.destination,
+            rules=rules,
+        )

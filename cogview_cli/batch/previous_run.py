@@ -1,0 +1,209 @@
+"""What an earlier run left of a plan: decided before anything is sent, reported first."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from cogview_cli.api.error_codes import CODES, Kind
+from cogview_cli.batch.plan import Item, Plan
+from cogview_cli.batch.resume import Rules, Sidecars, Verdict, verdict
+from cogview_cli.disk.destination import Destination
+from cogview_cli.disk.locks import is_alive
+from cogview_cli.errors import ExitCode, MachineError, UsageError
+from cogview_cli.i18n import _
+from cogview_cli.i18n.stored_messages import told
+from cogview_cli.ledger import Entry, Ledger
+from cogview_cli.outcome import Outcome, Problem, SavedFile
+
+_LEFT = "todo NOT IN ('send', 'fetch')"
+
+
+class Past(NamedTuple):
+    """The witnesses of earlier runs on one output folder."""
+
+    ledger: Ledger | None
+    sidecars: Sidecars
+    destination: Destination
+    rules: Rules
+
+    @property
+    def namespace(self) -> str:
+        """The output folder as the ledger names it, whatever links lead to it."""
+        folder = str(Path(self.destination.root).resolve())
+        return folder.encode("utf-8", "backslashreplace").decode()  # bytes that are no text
+
+    def decide(self, plan: Plan) -> None:
+        """Stores in the plan what to do with each item.
+
+        MachineError under --on-exists fail, UsageError under overwrite, for a name taken.
+        """
+        for chunk in plan.key_chunks():
+            found = self._verdicts(key for _, key in chunk)
+            plan.decide(
+                (found[key].todo, _passed_over(found[key]), number) for number, key in chunk
+            )
+        if self.destination.on_exists in ("skip", "fail"):
+            taken = (item.number for item in plan.items("todo = 'send'") if self._name_taken(item))
+            plan.decide([("done", "", number) for number in taken])
+        elif self.destination.on_exists == "overwrite":
+            self._check_overwrites(plan)
+
+    def outcomes(self, plan: Plan) -> Iterator[Outcome]:
+        """The outcomes of items that need nothing more."""
+        for item, found in self._settled_items(plan, _LEFT):
+            yield carried(item, found)
+
+    def entry(self, item: Item) -> Entry:
+        """The request whose image is to be fetched."""
+        assert self.ledger is not None
+        return self.ledger.get(next(iter(item.known)))
+
+    def _verdicts(self, keys: Iterable[str]) -> dict[str, Verdict]:
+        """What ledger and sidecars say of each key."""
+        wanted = list(keys)
+        asked = self.ledger.by_key(self.namespace, wanted) if self.ledger else {}
+        return {
+            key: verdict(
+                list(self._settled(asked.get(key, ()))),
+                partial(self.sidecars.image, key),
+                self.rules,
+            )
+            for key in wanted
+        }
+
+    def _settled_items(self, plan: Plan, where: str) -> Iterator[tuple[Item, Verdict]]:
+        """The items that `where` selects, and why they need nothing more."""
+        for chunk in plan.chunks(where):
+            found = self._verdicts(item.key for item in chunk)
+            for item in chunk:
+                by_key = found[item.key]
+                named = self._name_taken(item) if by_key.todo == "send" else None
+                yield item, named or by_key
+
+    def _settled(self, entries: Iterable[Entry]) -> Iterator[Entry]:
+        """Without what living runs still work on; what dead ones left open is unknown."""
+        for entry in entries:
+            if entry.state not in ("intent", "answer"):
+                yield entry
+            elif not self._alive(entry.run):
+                yield entry._replace(state="unknown") if entry.state == "intent" else entry
+
+    def _alive(self, run: str) -> bool:
+        return self.ledger is not None and is_alive(self.ledger.folder / "runs", run)
+
+    def _check_overwrites(self, plan: Plan) -> None:
+        """UsageError if a new image would replace one that another item has: paid, then lost."""
+        plan.query("CREATE TEMP TABLE kept (name TEXT PRIMARY KEY) WITHOUT ROWID")
+        for _item, found in self._settled_items(plan, "todo != 'send'"):
+            for file in _files(found):
+                plan.query("INSERT OR IGNORE INTO kept VALUES (?)", _comparable(file.file))
+        for item in plan.items("todo = 'send'"):
+            folder, stem = item.job(self.destination, "").target.place()
+            name = _comparable(f"{folder / stem}.png")
+            if plan.query("SELECT 1 FROM kept WHERE name = ?", name).fetchone():
+                raise _would_replace(stem)
+
+    def _name_taken(self, item: Item) -> Verdict | None:
+        """The file that makes an item needless under --on-exists skip."""
+        if self.destination.on_exists not in ("skip", "fail"):
+            return None
+        there = item.job(self.destination, "").target.existing()
+        if there and self.destination.on_exists == "fail":
+            raise MachineError(
+                _("'{path}' exists; nothing was sent", path=there),
+                hint=_("choose another --output or --on-exists"),
+            )
+        return Verdict(todo="done", image=str(there)) if there else None
+
+
+def _would_replace(stem: str) -> UsageError:
+    return UsageError(
+        _(
+            "--on-exists overwrite: the new '{name}' would replace an image of this batch",
+            name=stem,
+        ),
+        hint=_("name it apart (--name '{index:04}-{slug}'), or: --on-exists rename"),
+    )
+
+
+def _passed_over(found: Verdict) -> str:
+    """What the plan keeps: the request to fetch, or those that a new one passes over."""
+    if found.todo == "fetch" and found.entry:
+        return found.entry.id
+    return " ".join(sorted(found.known))
+
+
+def _comparable(image: str) -> str:
+    """An image's name without suffix and letter case, whatever links lead to its folder."""
+    path = Path(image)
+    return str(Path(os.path.realpath(path.parent), path.stem)).casefold()
+
+
+def carried(item: Item, found: Verdict) -> Outcome:
+    """The outcome of an item that an earlier run has settled."""
+    entry = found.entry
+    return Outcome(
+        status=_status(found),
+        row=item.index,
+        n=item.n,
+        prompt=item.body["prompt"],
+        model=item.body["model"],
+        size=item.body.get("size"),
+        id=entry.id if entry else None,
+        cost=Decimal(0),
+        files=_files(found),
+        problem=_problem(found),
+    )
+
+
+def _status(found: Verdict) -> str:
+    if found.todo == "unknown":
+        return "unknown"
+    if found.todo != "refused":
+        return "skipped"
+    code = found.entry.code if found.entry else None
+    return "failed" if code in CODES and CODES[code].kind is not Kind.REFUSED else "refused"
+
+
+def _files(found: Verdict) -> tuple[SavedFile, ...]:
+    if found.entry and found.entry.files:
+        return tuple(SavedFile(**record) for record in found.entry.files)
+    if found.image is None:
+        return ()
+    beside = Path(f"{found.image}.json")
+    sidecar = str(beside) if beside.exists() else None
+    suffix = Path(found.image).suffix.lstrip(".")
+    return (
+        SavedFile(
+            file=found.image, sidecar=sidecar, format=suffix, width=0, height=0, bytes=0, sha256=""
+        ),
+    )
+
+
+def _problem(found: Verdict) -> Problem | None:
+    why = told(found.entry.message or "") if found.entry else None
+    if found.todo == "unknown":
+        return Problem(
+            code="unknown",
+            message=_(
+                "an earlier request may have been paid, its answer is lost: {reason}", reason=why
+            ),
+            exit_code=ExitCode.UNKNOWN,
+            hint=_(
+                "cogview history --unknown; to ask again, perhaps paying twice: --on-unknown retry"
+            ),
+        )
+    if found.todo == "refused":
+        code = found.entry.code if found.entry else None
+        return Problem(
+            code=code or "refused",
+            message=_("refused in an earlier run: {reason}", reason=why),
+            exit_code=ExitCode.REJECTED,
+            hint=_("change the prompt, or ask again: --retry-failed"),
+        )
+    return None

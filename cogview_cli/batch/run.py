@@ -1,0 +1,149 @@
+"""A `batch` checked, priced, and then carried out or only shown."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from cogview_cli.api import models
+from cogview_cli.batch import prepare
+from cogview_cli.batch.execute import Work
+from cogview_cli.batch.options import Order
+from cogview_cli.batch.plan import Plan
+from cogview_cli.config.store import state_dir
+from cogview_cli.disk.locks import Busy, only_one
+from cogview_cli.engine.common import check_models
+from cogview_cli.errors import MachineError, Temporary, UsageError
+from cogview_cli.i18n import _
+from cogview_cli.ledger import Ledger
+from cogview_cli.terminal import output
+from cogview_cli.terminal.text import clean
+
+
+def run(order: Order, plan: Plan) -> int:
+    """Reads all sources, then runs the plan or shows it; the exit code."""
+    survey = prepare.read_into(plan, order.reading, order.wishes)
+    _refuse_bad(survey, skip=order.skip_bad)
+    prepare.choose(plan, order.host, order.selection)
+    if order.grid:
+        prepare.check_grid(plan, order.grid[0] * order.grid[1])
+    if order.settings.on_exists == "overwrite":
+        prepare.check_names(plan, order.destination, "--on-exists overwrite")
+    elif order.grid:
+        prepare.check_names(plan, order.destination, "--grid")
+    check_models(plan.models(), order.settings.max_cost)
+    if warning := prepare.ignored_line(survey.ignored):
+        output.warn(warning)
+    if order.dry_run:
+        return _show(order, plan, survey)
+    with _folder_lock(order):
+        return Work(order, plan).run()
+
+
+def _refuse_bad(survey: prepare.Survey, *, skip: bool) -> None:
+    """UsageError if any row is bad: nothing is paid for a file that cannot be finished."""
+    for line in prepare.shown_bad(survey):
+        said = f"{'warning' if skip else 'error'}: {line}"
+        output.say(clean(said, 400))
+    if survey.bad_count and not skip:
+        raise UsageError(
+            _("{count} bad row(s); nothing was sent", count=survey.bad_count),
+            hint=_("mend them, or leave them out: --skip-bad"),
+        )
+    if not survey.rows:
+        raise UsageError(_("the source holds no prompt"), hint=_("one prompt a line, for example"))
+
+
+@contextmanager
+def _folder_lock(order: Order) -> Iterator[None]:
+    """One run at a time on a folder, or on one shard of it."""
+    number, shards = order.selection.shard
+    what = f"{order.folder.resolve()}\n{number}/{shards}"
+    name = hashlib.sha256(os.fsencode(what)).hexdigest()[:16]
+    try:
+        with only_one(state_dir() / "folders" / f"{name}.lock", wait=order.wait):
+            yield
+    except Busy:
+        raise Temporary(
+            _("another run is working on '{path}'", path=order.folder),
+            hint=_("wait for it with --wait"),
+        ) from None
+    except OSError as error:
+        raise MachineError(
+            _(
+                "the state folder '{path}': {reason}",
+                path=state_dir(),
+                reason=_(str(error.strerror)),
+            ),
+            hint=_("set COGVIEW_STATE_DIR to a folder that can be written"),
+        ) from None
+
+
+# Showing it.
+
+
+def _show(order: Order, plan: Plan, survey: prepare.Survey) -> int:
+    """Prints the requests and the price; sends nothing, creates nothing."""
+    with _existing_ledger() as ledger:
+        order.past(ledger).decide(plan)
+    to_send = plan.count("todo = 'send'")
+    for item in plan.items("todo = 'send'"):
+        price = models.price_of(item.body["model"])
+        record = {"type": "request", "index": item.index, "n": item.n, **item.body}
+        cost = {} if price is None else {"cost": str(price)}
+        output.write_json({**record, **cost} if order.style.json else item.body)
+    price_text = _price(plan)
+    if order.style.json:
+        output.write_json(
+            {
+                "type": "summary",
+                "requests": to_send,
+                "rows": survey.rows,
+                "cost": "0",
+                "cost_max": str(plan.price("todo = 'send'")),
+                "exit_code": 0,
+            }
+        )
+    if not order.style.quiet:
+        _describe(survey)
+        output.say(
+            _(
+                "{count} request(s), price {price}; nothing was sent",
+                count=to_send,
+                price=price_text,
+            )
+        )
+    return 0
+
+
+@contextmanager
+def _existing_ledger() -> Iterator[Ledger | None]:
+    """The ledger if there is one: a dry run makes none."""
+    if not (state_dir() / "ledger.db").exists():
+        yield None
+        return
+    with Ledger(state_dir()) as ledger:
+        yield ledger
+
+
+def _describe(survey: prepare.Survey) -> None:
+    output.say(clean(_("form: {forms}", forms="; ".join(survey.forms))))
+    if survey.columns:
+        output.say(clean(_("columns: {columns}", columns=", ".join(survey.columns))))
+    output.say(
+        _(
+            "rows: {rows}; longest prompt: {longest} characters",
+            rows=survey.rows,
+            longest=survey.longest,
+        )
+    )
+
+
+def _price(plan: Plan) -> str:
+    unknown = [name for name in plan.models("todo = 'send'") if models.price_of(name) is None]
+    known = plan.price("todo = 'send'")
+    if not unknown:
+        return f"{known} CNY"
+    return _("{price} CNY and what {models} costs", price=known, models=", ".join(unknown))

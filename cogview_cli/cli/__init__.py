@@ -1,0 +1,1 @@
+"""What typer lacks: commands loaded on demand, help pages, completion, plain usage errors."""

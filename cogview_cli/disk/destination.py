@@ -1,0 +1,136 @@
+"""Where an image goes: what `--output` means, and the name template behind it."""
+
+from __future__ import annotations
+
+import os.path
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from cogview_cli.disk.names import IMAGE_SUFFIXES, check_template, expand, template_fields
+from cogview_cli.errors import MachineError, UsageError
+from cogview_cli.i18n import _
+
+GEN_TEMPLATE = "{date}-{time}-{slug}"
+STDOUT = "-"
+KNOWN_SUFFIXES = (".png", ".jpg", ".webp", ".jpeg")
+# Known only once the answer is here.
+_LATE_FIELDS = {"created", "ext"}
+
+
+class Destination(NamedTuple):
+    """A root folder, a template below it (without suffix), and the format to end in.
+
+    The root itself is created on demand, its parent is not.
+    """
+
+    root: str
+    template: str
+    format: str = "original"
+    sidecar: bool = True
+    on_exists: str = "rename"
+    stdout: bool = False
+
+
+def from_output(
+    output: str | None,
+    *,
+    format: str,
+    sidecar: bool,
+    on_exists: str,
+    count: int = 1,
+    format_typed: bool = True,
+) -> Destination:
+    """Reads `--output`: `-`, a folder, a file or a template; UsageError if it contradicts.
+
+    A format that was not typed, but configured, yields to the suffix of `output`.
+    """
+    root, template = _split(output)
+    template, implied = without_suffix(template)
+    if implied and format_typed and format not in ("original", implied):
+        raise UsageError(
+            _("--format {format} contradicts --output '{output}'", format=format, output=output),
+            hint=_("leave one of the two out"),
+        )
+    if count > 1 and "n" not in template_fields(template):
+        template += "-{n}"
+    return Destination(
+        root=str(root.absolute()),
+        template=template,
+        format=implied or format,
+        sidecar=sidecar and output != STDOUT,
+        on_exists=on_exists,
+        stdout=output == STDOUT,
+    )
+
+
+def _split(output: str | None) -> tuple[Path, str]:
+    """The root folder and the template that `output` stands for."""
+    if output is None or output == STDOUT:
+        return Path.cwd(), GEN_TEMPLATE
+    path = Path(os.path.expanduser(output))
+    if template_fields(output):
+        literal = list(path.parts[: _first_hole(path)])
+        return Path(*literal), "/".join(path.parts[len(literal) :])
+    if (
+        path.suffix.lower() in IMAGE_SUFFIXES
+        and not os.path.isdir(path)
+        and not output.endswith("/")
+    ):
+        if os.path.exists(path) and not os.path.isfile(path):
+            raise MachineError(
+                _("'{path}' is not a regular file", path=output), hint=_("choose another --output")
+            )
+        return path.parent, path.name.replace("{", "{{").replace("}", "}}")
+    if os.path.exists(path) and not os.path.isdir(path):
+        raise MachineError(
+            _("'{path}' is not a folder", path=output), hint=_("choose another --output")
+        )
+    return path, GEN_TEMPLATE
+
+
+def _first_hole(path: Path) -> int:
+    return next(i for i, part in enumerate(path.parts) if template_fields(part))
+
+
+def without_suffix(template: str) -> tuple[str, str | None]:
+    """The template without its image suffix, and the format that suffix asks for."""
+    if template.lower().endswith(".{ext}"):
+        return template[: -len(".{ext}")], None
+    suffix = Path(template).suffix
+    found = IMAGE_SUFFIXES.get(suffix.lower())
+    return (template[: -len(suffix)], found) if found else (template, None)
+
+
+class Target(NamedTuple):
+    """One image's destination with the values for its name. Kept in the ledger."""
+
+    destination: Destination
+    fields: dict[str, Any]
+
+    def place(self, late: Mapping[str, object] | None = None) -> tuple[Path, str]:
+        """The folder and the stem; `late` holds what only the answer told."""
+        fields = {"created": "", "ext": "", **self.fields, **(late or {})}
+        *folders, stem = expand(self.destination.template, fields)
+        return Path(self.destination.root, *folders), stem
+
+    def check(self) -> None:
+        """Raises UsageError if the template uses a field that is not there."""
+        check_template(self.destination.template, {**self.fields, "created": "", "ext": ""})
+
+    def existing(self) -> Path | None:
+        """An image already there under this name, as far as the name is known by now."""
+        if _LATE_FIELDS & set(template_fields(self.destination.template)):
+            return None
+        folder, stem = self.place()
+        found = (folder / f"{stem}{suffix}" for suffix in KNOWN_SUFFIXES)
+        return next((path for path in found if os.path.exists(path)), None)
+
+    def record(self) -> dict[str, Any]:
+        """This target as JSON data."""
+        return {"destination": self.destination._asdict(), "fields": self.fields}
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Target:
+        """The target that `record()` wrote."""
+        return cls(destination=Destination(**record["destination"]), fields=record["fields"])

@@ -1,0 +1,1 @@
+"""One POST for each wanted picture: slots, budget, retries, and the run around them."""

@@ -1,0 +1,126 @@
+"""A try that brought no image: its class, its words, its exit code, the next step. Pure."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from cogview_cli.api.error_codes import CODES, Kind
+from cogview_cli.api.protocol import ApiError
+from cogview_cli.engine.budget import Budget
+from cogview_cli.engine.retry import GiveUp
+from cogview_cli.errors import ExitCode
+from cogview_cli.i18n import _
+from cogview_cli.i18n.stored_messages import told
+from cogview_cli.outcome import Problem
+
+EXIT_OF_KIND = {
+    Kind.THROTTLE: ExitCode.TEMPORARY,
+    Kind.OVERLOAD: ExitCode.TEMPORARY,
+    Kind.TRANSIENT: ExitCode.TEMPORARY,
+    Kind.REFUSED: ExitCode.REFUSED,
+    Kind.BAD_REQUEST: ExitCode.REJECTED,
+    Kind.ACCOUNT: ExitCode.ACCOUNT,
+    Kind.QUOTA: ExitCode.BUDGET,
+    Kind.UNKNOWN: ExitCode.UNKNOWN,
+    Kind.NOT_THE_API: ExitCode.MACHINE,
+}
+
+
+class Failure(NamedTuple):
+    """A try without an image; `kind` None means it was never sent."""
+
+    kind: Kind | None
+    code: str
+    message: str
+    error: ApiError | None = None
+
+    @property
+    def words(self) -> str:
+        """The failure in one line: the code's meaning and the server's own words."""
+        code = _("code {code}", code=self.code) if self.code else ""
+        meaning = _(CODES[self.code].meaning) if self.code in CODES else ""
+        return _(": ").join(part for part in (code, meaning, told(self.message)) if part)
+
+    def problem(self, why: GiveUp) -> Problem:
+        """What to tell the user."""
+        exit_code = EXIT_OF_KIND[self.kind] if self.kind else ExitCode.TEMPORARY
+        return Problem(
+            code=self.code or (self.kind.value if self.kind else "network"),
+            message=self._what(why.reason),
+            exit_code=exit_code,
+            http_status=self.error.status if self.error else None,
+            retryable=exit_code is ExitCode.TEMPORARY,
+            hint=_hint(self.kind, self.code),
+        )
+
+    def _what(self, reason: str) -> str:
+        what = self.words
+        if self.kind is Kind.UNKNOWN:
+            what = _("outcome unknown, it may have been paid: {why}", why=what)
+        return _("{what} ({reason})", what=what, reason=reason) if reason else what
+
+
+HINTS = {
+    Kind.ACCOUNT: "cogview config check",
+    Kind.QUOTA: "wait until the quota is renewed, then run it again",
+    Kind.UNKNOWN: "cogview history --unknown; not repeated (--on-unknown retry may pay twice)",
+    Kind.NOT_THE_API: "check --base-url: cogview config show --origin",
+    Kind.REFUSED: "change the prompt",
+    Kind.BAD_REQUEST: "check model, size and quality: cogview sizes",
+    Kind.THROTTLE: "run it again later, or lower --jobs",
+}
+
+
+def _hint(kind: Kind | None, code: str) -> str:
+    if code == "1113":
+        return _("top up the account; keys of a Coding Plan do not pay for images")
+    if kind is None:
+        return _("check the network and --base-url, then run it again: cogview config check")
+    return _(HINTS[kind]) if kind in HINTS else _("run it again later")
+
+
+def claimed() -> Problem:
+    """Another process has the same image in hand."""
+    return Problem(
+        code="claimed",
+        message=_("another cogview process is making this picture"),
+        exit_code=ExitCode.TEMPORARY,
+        retryable=True,
+        hint=_("run it again later"),
+    )
+
+
+def worn_out(failure: Failure) -> Problem:
+    """The run has used up its allowance of failures."""
+    return Problem(
+        code="network",
+        message=_("not sent: too many requests failed ({why})", why=failure.words),
+        exit_code=ExitCode.TEMPORARY,
+        retryable=True,
+        hint=_("check the network (cogview config check), then run it again"),
+    )
+
+
+def all_rejected(failure: Failure) -> Problem:
+    """The same mistake in every request: the rest would fare no better."""
+    return Problem(
+        code="all-rejected",
+        message=_("not sent: the API rejected every request so far with {why}", why=failure.words),
+        exit_code=ExitCode.REJECTED,
+        hint=_("check model, size and quality: cogview sizes"),
+    )
+
+
+def over_budget(budget: Budget) -> Problem:
+    """--max-cost is reached."""
+    return Problem(
+        code="budget",
+        message=_(
+            "--max-cost {limit} CNY leaves no room for another image"
+            " (spent or perhaps spent: {spent} CNY)",
+            limit=budget.limit,
+            spent=budget.most + budget.in_flight,
+        ),
+        exit_code=ExitCode.BUDGET,
+        hint=_("raise --max-cost to go on"),
+    )

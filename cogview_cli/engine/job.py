@@ -1,0 +1,32 @@
+"""One wanted image, before anything is sent for it."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from cogview_cli.api import models
+from cogview_cli.api.protocol import ImageRequest
+from cogview_cli.disk.destination import Target
+
+
+class Job(NamedTuple):
+    """One wanted image: what to ask, where it goes, how it is told from others.
+
+    `row`: the number of its row in the input, 1 for `gen`.
+    """
+
+    row: int
+    n: int
+    request: ImageRequest
+    target: Target
+    key: str
+    namespace: str
+    source: dict[str, Any] | None = None
+    # Earlier requests for the same image that this one passes over.
+    known: frozenset[str] = frozenset()
+
+    @property
+    def price(self) -> Decimal:
+        """CNY; 0 where the price is not known."""
+        return models.price_of(self.request.model) or Decimal(0)

@@ -1,0 +1,126 @@
+"""Whether and when a request is sent again. Pure: clock and randomness are arguments.
+
+A POST is repeated only when the one before provably cost nothing
+(reference/faults.md §3). An unknown outcome is repeated only on demand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from cogview_cli.api.error_codes import Kind
+from cogview_cli.i18n import _
+
+LONGEST_WAIT = 20.0
+TRANSIENT_RETRIES = 2
+THROTTLE_BASE = 1.0
+TRANSIENT_BASE = 0.2
+RETRY_AFTER_LIMIT = 120.0
+
+Uniform = Callable[[float, float], float]
+
+
+class Policy(NamedTuple):
+    """What the user allows: tries after failed connects, total wait, paying twice."""
+
+    retries: int = 3
+    max_wait: float = 600.0
+    retry_unknown: bool = False
+
+
+class Tally(NamedTuple):
+    """What one request has been through so far; `waited` in seconds."""
+
+    busy: int = 0
+    transient: int = 0
+    unsent: int = 0
+    unknown: int = 0
+    waited: float = 0.0
+
+
+class Wait(NamedTuple):
+    """Send it again after `seconds`; `everyone` if the whole run should pause."""
+
+    seconds: float
+    tally: Tally
+    everyone: bool = False
+
+
+class GiveUp(NamedTuple):
+    """Do not send it again."""
+
+    reason: str = ""
+
+
+def backoff(attempt: int, base: float, uniform: Uniform) -> float:
+    """Full jitter over an exponentially growing window, at most 20 seconds."""
+    return uniform(0.0, min(LONGEST_WAIT, base * 2 ** min(attempt, 20)))
+
+
+def decide(
+    kind: Kind | None,
+    tally: Tally,
+    policy: Policy,
+    *,
+    retry_after: float | None,
+    uniform: Uniform,
+) -> Wait | GiveUp:
+    """What to do after a failed try; `kind` None means it was never sent."""
+    if kind is None:
+        return _counted("unsent", policy.retries, TRANSIENT_BASE, tally, policy, None, uniform)
+    if kind in (Kind.THROTTLE, Kind.OVERLOAD):
+        return _busy(kind, tally, policy, retry_after, uniform)
+    if kind is Kind.TRANSIENT:
+        limit = min(TRANSIENT_RETRIES, policy.retries)
+        return _counted("transient", limit, TRANSIENT_BASE, tally, policy, retry_after, uniform)
+    if kind is Kind.UNKNOWN and policy.retry_unknown:
+        return _counted("unknown", policy.retries, THROTTLE_BASE, tally, policy, None, uniform)
+    return GiveUp()
+
+
+def _busy(
+    kind: Kind, tally: Tally, policy: Policy, retry_after: float | None, uniform: Uniform
+) -> Wait | GiveUp:
+    """Throttles use up time, not tries: they cost nothing and end by themselves."""
+    # Half the window is kept, so that the gaps grow however the dice fall.
+    window = min(LONGEST_WAIT, THROTTLE_BASE * 2 ** min(tally.busy, 20))
+    own = window / 2 + uniform(0.0, window / 2)
+    after = tally._replace(busy=tally.busy + 1)
+    return _within(own, after, policy, retry_after, uniform, everyone=kind is Kind.OVERLOAD)
+
+
+def _counted(
+    field: str,
+    limit: int,
+    base: float,
+    tally: Tally,
+    policy: Policy,
+    retry_after: float | None,
+    uniform: Uniform,
+) -> Wait | GiveUp:
+    count: int = getattr(tally, field)
+    if count >= limit:
+        return GiveUp(_("tried {count} times", count=count + 1) if count else "")
+    after = tally._replace(**{field: count + 1})
+    return _within(backoff(count + 1, base, uniform), after, policy, retry_after, uniform)
+
+
+def _within(
+    own: float,
+    tally: Tally,
+    policy: Policy,
+    retry_after: float | None,
+    uniform: Uniform,
+    *,
+    everyone: bool = False,
+) -> Wait | GiveUp:
+    if retry_after is not None and retry_after > RETRY_AFTER_LIMIT:
+        return GiveUp(_("the API asks to wait {seconds:.0f} s", seconds=retry_after))
+    seconds = own if retry_after is None else max(own, retry_after + uniform(0.0, 1.0))
+    waited = tally.waited + seconds
+    if waited > policy.max_wait:
+        return GiveUp(
+            _("waited {waited:.0f} s of {most:.0f} s", waited=tally.waited, most=policy.max_wait)
+        )
+    return Wait(seconds, tally._replace(waited=waited), everyone)

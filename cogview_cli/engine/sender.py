@@ -1,0 +1,173 @@
+"""One POST and its record: the intent on the disk before, the raw answer right after.
+
+The order is the promise: nothing is read out of an answer that is not on the disk
+(reference/faults.md §4).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from cogview_cli.api import image_urls, models
+from cogview_cli.api.client import AnswerLost, ApiClient, NotSent
+from cogview_cli.api.error_codes import Kind
+from cogview_cli.api.protocol import Answer, ApiError, Reply, decode
+from cogview_cli.engine.budget import Budget
+from cogview_cli.engine.failure import Failure
+from cogview_cli.engine.job import Job
+from cogview_cli.engine.slots import Held
+from cogview_cli.errors import ExitCode, MachineError
+from cogview_cli.i18n import _
+from cogview_cli.ledger import Entry, Intent, Ledger
+from cogview_cli.ledger.fallback import rescue
+from cogview_cli.outcome import Outcome, Problem, problem_of
+from cogview_cli.pictures.saver import outcome_of
+
+
+class Sender:
+    """Sends requests to one base URL with one key, and keeps ledger and budget true."""
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        client: ApiClient,
+        budget: Budget,
+        base_url: str,
+        account: str,
+        stop: Callable[[Problem], None],
+    ) -> None:
+        """`stop` hears why nothing more should be sent."""
+        self._ledger = ledger
+        self._client = client
+        self._budget = budget
+        self._base_url = base_url
+        self._account = account
+        self._stop = stop
+        self.answer_lost = False
+
+    async def intend(self, job: Job, entry: Entry | None) -> Entry:
+        """Records that `job` is about to be sent, for the first time or again.
+
+        Raises MachineError, or Claimed if the ledger has a request for the same image.
+        """
+        if entry is not None:
+            await self._ledger.call(self._ledger.intend_again, entry.id, job.known)
+            return entry
+        intent = Intent(
+            key=job.key,
+            body=job.request.body(),
+            target=job.target.record(),
+            price=models.price_of(job.request.model),
+            currency=models.CURRENCY,
+            base_url=self._base_url,
+            account=self._account,
+            namespace=job.namespace,
+            source=job.source,
+        )
+        return await self._ledger.call(self._ledger.intend, intent, job.known)
+
+    async def take_over(self, entry: Entry) -> bool:
+        """Whether this process is the one to save the images of `entry`."""
+        return entry.id in await self._ledger.call(self._ledger.take_over, [entry.id])
+
+    async def call_off(self, job: Job, entry: Entry) -> None:
+        """Takes an intent back: its slot came from a request whose answer was lost."""
+        self._budget.free(job.price)
+        await self._record(self._ledger.not_sent, entry.id, "stopped before it was sent")
+
+    async def post(self, job: Job, entry: Entry, slot: Held) -> Outcome | Entry | Failure:
+        """Sends the request and puts what came of it into the ledger."""
+        began = time.monotonic()
+        try:
+            answer = await self._client.post(job.request)
+        except NotSent as error:
+            return await self._not_sent(job, entry, Failure(None, "", str(error)))
+        except MachineError as error:
+            await self._not_sent(job, entry, Failure(None, "", error.message))
+            self._stop(problem_of(error))
+            return outcome_of(entry, "not_sent", problem=problem_of(error))
+        except AnswerLost as lost:
+            return await self._lost(job, entry, slot, lost, time.monotonic() - began)
+        return await self._keep(job, entry, slot, answer, time.monotonic() - began)
+
+    async def _lost(
+        self, job: Job, entry: Entry, slot: Held, lost: AnswerLost, seconds: float
+    ) -> Outcome | Entry | Failure:
+        if lost.partial and isinstance(decode(lost.partial), Reply):
+            return await self._keep(job, entry, slot, lost.partial, seconds)
+        self._budget.lost(job.price)
+        await self._record(self._ledger.unknown, entry.id, str(lost), lost.partial)
+        return Failure(Kind.UNKNOWN, "", str(lost))
+
+    async def _keep(
+        self, job: Job, entry: Entry, slot: Held, answer: Answer, seconds: float
+    ) -> Outcome | Entry | Failure:
+        reply = decode(answer)
+        if isinstance(reply, ApiError):
+            return await self._refused(job, entry, answer, reply)
+        self._budget.paid(job.price)
+        try:
+            expires = _expiry(reply)
+            keep = self._ledger.answer
+            # Who gets the slot writes its intent behind this, often in the same commit.
+            slot.pass_on()
+            return await self._ledger.call(keep, entry.id, answer, seconds, expires)
+        except MachineError as error:
+            return self._rescued(job, entry, answer, error)
+
+    async def _refused(self, job: Job, entry: Entry, answer: Answer, error: ApiError) -> Failure:
+        failure = Failure(error.kind, error.code, error.message, error)
+        if error.kind is Kind.UNKNOWN:
+            self._budget.lost(job.price)
+            await self._record(self._ledger.unknown, entry.id, error.message, answer, error.code)
+            return failure
+        if error.kind is Kind.REFUSED and not error.code:
+            self._budget.lost(job.price)  # a 200 without a picture: perhaps charged all the same
+        else:
+            self._budget.free(job.price)
+        if error.kind in (Kind.REFUSED, Kind.BAD_REQUEST):
+            record = self._ledger.rejected
+            await self._record(record, entry.id, answer, error.code, error.message)
+            return failure
+        await self._record(self._ledger.not_sent, entry.id, error.message, error.code)
+        return failure
+
+    async def _not_sent(self, job: Job, entry: Entry, failure: Failure) -> Failure:
+        self._budget.free(job.price)
+        await self._record(self._ledger.not_sent, entry.id, failure.message)
+        return failure
+
+    async def _record(self, method: Callable[..., None], *args: object) -> None:
+        """Notes how a try ended; a ledger that cannot take it ends the run, not the outcome.
+
+        The intent stays on the disk, so the next run counts the request as unknown.
+        """
+        try:
+            await self._ledger.call(method, *args)
+        except MachineError as error:
+            self._stop(problem_of(error))
+
+    def _rescued(self, job: Job, entry: Entry, answer: Answer, error: MachineError) -> Outcome:
+        """The ledger could not take a paid answer: keep it wherever there is room."""
+        self.answer_lost = True
+        path = rescue(entry.id, answer)
+        problem = problem_of(error)._replace(
+            code="unsaved",
+            message=_(
+                "paid, but the answer could not be stored: {why}; it is in {place}",
+                why=error.message,
+                place=path,
+            ),
+            exit_code=ExitCode.UNSAVED,
+            hint=_("free some space, then: cogview recover"),
+        )
+        self._stop(problem)
+        return outcome_of(entry, "unsaved", problem=problem)._replace(cost=job.price)
+
+
+def _expiry(reply: Reply) -> float | None:
+    """When the first of the answer's links dies, Unix seconds."""
+    known = (image_urls.expiry(ref.url) for ref in reply.images if ref.url)
+    return min((at for at in known if at is not None), default=None)

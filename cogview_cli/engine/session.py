@@ -1,0 +1,276 @@
+"""One run put together: settings, ledger, clients, slots, signals; and taken apart again."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import shutil
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from cogview_cli.api import models
+from cogview_cli.api.client import ApiClient, Key
+from cogview_cli.api.image_urls import redact
+from cogview_cli.config.keys import resolve_key
+from cogview_cli.config.secret import Secret
+from cogview_cli.config.settings import Settings
+from cogview_cli.engine.budget import Budget
+from cogview_cli.engine.job_runner import Generator, Notify
+from cogview_cli.engine.retry import Policy
+from cogview_cli.engine.slots import Slots
+from cogview_cli.errors import ExitCode
+from cogview_cli.i18n import _
+from cogview_cli.ledger import SANDBOX_ACCOUNT, Ledger
+from cogview_cli.ledger.open import open_ledger
+from cogview_cli.outcome import Outcome, Problem
+from cogview_cli.pictures.download import Downloader
+from cogview_cli.pictures.saver import Finisher
+from cogview_cli.terminal.output import StdoutClosed, warn
+
+STDOUT_CLOSED = Problem(
+    code="stdout", message=_("stdout was closed"), exit_code=ExitCode.STDOUT_CLOSED
+)
+_SIGNALS = {
+    "SIGHUP": ExitCode.HANGUP,
+    "SIGINT": ExitCode.INTERRUPTED,
+    "SIGTERM": ExitCode.TERMINATED,
+}
+
+
+class Endpoint(NamedTuple):
+    """Where requests go, the key for it, and the account's name in the ledger."""
+
+    base_url: str
+    key: Key
+    account: str
+
+
+@asynccontextmanager
+async def endpoint(settings: Settings) -> AsyncIterator[Endpoint]:
+    """The API of the settings, or an in-process sandbox. AccountError without a key."""
+    if not settings.sandbox:
+        key = resolve_key(settings)
+        account = hashlib.sha256(key.reveal().encode()).hexdigest()[:16]
+        yield Endpoint(base_url=settings.base_url, key=key, account=account)
+        return
+    from cogview_cli.sandbox.server import Sandbox
+
+    async with Sandbox(tier=settings.tier) as sandbox:
+        key = Secret("sandbox-key")
+        yield Endpoint(base_url=sandbox.base_url, key=key, account=SANDBOX_ACCOUNT)
+
+
+def policy_of(settings: Settings) -> Policy:
+    """The retry rules; without `max_wait`, throttled requests wait twice the timeout."""
+    return Policy(
+        retries=settings.retries,
+        max_wait=settings.timeout * 2 if settings.max_wait is None else settings.max_wait,
+        retry_unknown=settings.on_unknown == "retry",
+    )
+
+
+def slots_width(settings: Settings, model: str) -> int:
+    """Generations in flight: `jobs`, else the model's own limit, else the tier's."""
+    rules = models.rules_for(model)
+    if settings.jobs:
+        return settings.jobs
+    return (rules.slots if rules else None) or models.TIER_SLOTS[settings.tier]
+
+
+class _SlotTable:
+    """The slots of each model, made when first asked for."""
+
+    def __init__(self, settings: Settings, target: Endpoint, folder: Path) -> None:
+        self._settings, self._target, self._folder = settings, target, folder / "slots"
+        self._slots: dict[str, Slots] = {}
+
+    def __call__(self, model: str) -> Slots:
+        name = models.wire_name(model)
+        if name not in self._slots:
+            whose = f"{self._target.base_url}\n{self._target.account}\n{name}"
+            folder = self._folder / hashlib.sha256(whose.encode()).hexdigest()[:16]
+            self._slots[name] = Slots(
+                folder,
+                slots_width(self._settings, name),
+                patience=policy_of(self._settings).max_wait,
+            )
+        return self._slots[name]
+
+    def forget(self) -> None:
+        """Removes the slots of a sandbox that nobody else can reach."""
+        if self._target.account == SANDBOX_ACCOUNT:
+            for slots in self._slots.values():
+                shutil.rmtree(slots.folder, ignore_errors=True)
+
+
+class Opened(NamedTuple):
+    """An endpoint and the ledger, open."""
+
+    endpoint: Endpoint
+    ledger: Ledger
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Opened]:
+    """The endpoint and the ledger of a run; says what earlier runs have left."""
+    async with endpoint(settings) as target:
+        with open_ledger() as ledger:
+            _look_back(ledger)
+            yield Opened(endpoint=target, ledger=ledger)
+
+
+@asynccontextmanager
+async def generator(
+    run: Opened, settings: Settings, notify: Notify, width: int
+) -> AsyncIterator[Generator]:
+    """A generator ready to run jobs; `width`: downloads at once."""
+    target, ledger = run.endpoint, run.ledger
+    async with AsyncExitStack() as stack:
+        client = ApiClient(target.base_url, target.key, timeout=settings.timeout)
+        stack.push_async_callback(client.close)
+        downloader = Downloader(target.base_url, width=max(width, 4), total=settings.timeout)
+        stack.push_async_callback(downloader.close)
+        slots = _SlotTable(settings, target, ledger.folder)
+        stack.callback(slots.forget)
+        yield Generator(
+            ledger=ledger,
+            client=client,
+            finisher=Finisher(ledger, downloader),
+            slots=slots,
+            budget=Budget(settings.max_cost),
+            policy=policy_of(settings),
+            base_url=target.base_url,
+            account=target.account,
+            notify=notify,
+        )
+
+
+def _look_back(ledger: Ledger) -> None:
+    """Settles what killed runs left, and says so: money may hang on it."""
+    if lost := len(ledger.settle_dead_runs()):
+        warn(
+            _(
+                "{count} earlier request(s) may have been paid, with no picture:"
+                " cogview history --unknown",
+                count=lost,
+            )
+        )
+    if waiting := len(ledger.unfinished()):
+        warn(
+            _(
+                "{count} paid picture(s) not on disk yet, free to finish: cogview recover",
+                count=waiting,
+            )
+        )
+    ledger.purge_expired_links(redact)
+
+
+Work = Callable[[], Awaitable[Outcome]]
+
+
+class Run(Protocol):
+    """What a signal, a failure or a closed stdout stops."""
+
+    @property
+    def notify(self) -> Notify:
+        """Hears of the signal."""
+
+    @property
+    def stopping(self) -> bool:
+        """Whether nothing new is begun any more."""
+
+    def stop(self, reason: Problem) -> None:
+        """Nothing new is begun from now on; what is in flight is waited for."""
+
+
+class Stream(NamedTuple):
+    """Work to be done, `width` pieces at a time."""
+
+    work: Iterator[Work]
+    width: int
+
+
+async def run_all(run: Run, streams: Iterable[Stream], report: Callable[[Outcome], None]) -> None:
+    """Runs all streams side by side, reporting each outcome as it comes.
+
+    The first signal, or a closed stdout, lets what is in flight finish and leaves the
+    rest of the work where it is; the second signal ends at once.
+    """
+    workers: set[asyncio.Task[None]] = set()
+    failures: list[Exception] = []
+    with _Signals(run, workers):
+        for stream in streams:
+            for _worker_number in range(stream.width):
+                worker = _worker(run, stream.work, report, failures)
+                workers.add(asyncio.create_task(worker))
+        await asyncio.gather(*workers)
+    if failures:
+        raise failures[0]
+
+
+async def _worker(
+    run: Run,
+    work: Iterator[Work],
+    report: Callable[[Outcome], None],
+    failures: list[Exception],
+) -> None:
+    """One piece after the other; a failure stops the run but loses no answer in flight."""
+    while not run.stopping:
+        try:
+            piece = next(work, None)
+            if piece is None:
+                return
+            report(await piece())
+        except StdoutClosed:
+            run.stop(STDOUT_CLOSED)
+        except Exception as error:
+            failures.append(error)
+            code = getattr(error, "exit_code", ExitCode.BUG)
+            message = _("not sent: {why}", why=error)
+            run.stop(Problem(code="failure", message=message, exit_code=code))
+
+
+class _Signals:
+    """HUP, INT and TERM while a run is on."""
+
+    def __init__(self, run: Run, tasks: set[asyncio.Task[None]]) -> None:
+        self._run, self._tasks = run, tasks
+        self._seen = False
+
+    def __enter__(self) -> None:
+        loop = asyncio.get_running_loop()
+        for name, code in _SIGNALS.items():
+            if number := getattr(signal, name, None):
+                with suppress(NotImplementedError, RuntimeError, ValueError):
+                    if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
+                        loop.add_signal_handler(number, self._arrived, name, code)
+
+    def __exit__(self, *_exception: object) -> None:
+        loop = asyncio.get_running_loop()
+        for name in _SIGNALS:
+            if number := getattr(signal, name, None):
+                with suppress(NotImplementedError, RuntimeError, ValueError):
+                    loop.remove_signal_handler(number)
+
+    def _arrived(self, name: str, code: ExitCode) -> None:
+        if self._seen:
+            for task in self._tasks:
+                task.cancel()
+            return
+        self._seen = True
+        message = _(
+            "stopped by {signal}; waiting for what is in flight (again to end at once)",
+            signal=name,
+        )
+        self._run.notify(message, urgent=True)
+        self._run.stop(
+            Problem(
+                code=name,
+                message=_("not sent: stopped by {signal}", signal=name),
+                exit_code=code,
+                hint=_("the same command again does the rest"),
+            )
+        )

@@ -1,0 +1,55 @@
+"""A request checked against what its model takes, and named. Pure."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from cogview_cli.api import models
+from cogview_cli.api.protocol import ImageRequest
+from cogview_cli.disk.names import slug
+from cogview_cli.i18n import _
+
+
+def checked(request: ImageRequest, *, validate: bool) -> ImageRequest:
+    """The request with its size resolved; UsageError for what the model refuses."""
+    model = request.model
+    size = request.size and models.resolve_size(model, request.size, validate=validate)
+    if validate:
+        models.check_prompt(model, request.prompt)
+        if request.quality:
+            models.check_quality(model, request.quality)
+        if request.user_id:
+            models.check_user_id(request.user_id)
+    return request._replace(size=size, model=models.wire_name(model))
+
+
+def doubt(model: str) -> str | None:
+    """What a user should hear about this model before anything is sent; None if nothing."""
+    rules = models.rules_for(model)
+    if rules is None:
+        return _("model '{model}' is unknown here: sent as given, price unknown", model=model)
+    if rules.retired:
+        return _(
+            "{model} is retired by the vendor; {successor} replaces it",
+            model=rules.name,
+            successor=models.DEFAULT_MODEL,
+        )
+    return None
+
+
+def name_fields(
+    request: ImageRequest, *, index: int, n: int, id: str, now: float
+) -> dict[str, Any]:
+    """The values that a name template may use before the answer is here."""
+    local = time.localtime(now)
+    return {
+        "index": index,
+        "n": n,
+        "slug": slug(request.prompt),
+        "id": id,
+        "model": request.model,
+        "size": request.size or "default",
+        "date": time.strftime("%Y%m%d", local),
+        "time": time.strftime("%H%M%S", local),
+    }

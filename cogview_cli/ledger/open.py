@@ -1,0 +1,21 @@
+"""The user's ledger in the user's state folder."""
+
+from __future__ import annotations
+
+from cogview_cli.config.store import state_dir
+from cogview_cli.disk.atomic import check_writable
+from cogview_cli.ledger import Ledger
+
+FREE_BYTES = 2**20
+
+
+def open_ledger() -> Ledger:
+    """The ledger, with room for answers. MachineError: no ledger, no POST."""
+    folder = state_dir()
+    ledger = Ledger(folder)
+    try:
+        check_writable(folder, FREE_BYTES)
+    except BaseException:
+        ledger.close()
+        raise
+    return ledger

@@ -1,0 +1,162 @@
+"""One TCP connection as bytes in and out, plain or with TLS, on asyncio alone.
+
+What has come is handed on before an error is: the answer of a server that resets the
+connection behind it is paid for all the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import ssl
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+
+from cogview_cli.net.addresses import address
+
+WINDOW = 512 * 1024  # two reads of the loop: one may come while the other is written
+# RFC 8305 §5: the next address is tried after so long, without giving up the first.
+NEXT_ADDRESS_SECONDS = 0.25
+Seconds = float | None  # None: as long as it takes
+
+
+class Connection(asyncio.Protocol):
+    """What comes and goes; no more than about two WINDOWs of it wait here."""
+
+    _transport: asyncio.Transport
+
+    def __init__(self) -> None:
+        self._came: deque[bytes] = deque()
+        self._size = 0
+        self._ended = self._lost = False
+        self._error: Exception | None = None
+        self._news, self._room = asyncio.Event(), asyncio.Event()
+        self._room.set()
+
+    async def read(self, timeout: Seconds) -> bytes:
+        """The next piece as it came, nothing at the end. ReadTimeout, ReadError."""
+        with _errors_as(httpx.ReadTimeout, httpx.ReadError):
+            await _within(timeout, self._news)
+            if self._came:
+                return self._next()
+            if self._error:
+                raise self._error
+        return b""
+
+    def _next(self) -> bytes:
+        piece = self._came.popleft()
+        self._size -= len(piece)
+        if not self._came and not self._ended:
+            self._news.clear()
+            self._transport.resume_reading()
+        return piece
+
+    async def write(self, data: bytes, timeout: Seconds) -> None:
+        """Sends `data`, as far as there is room for it. WriteTimeout, WriteError."""
+        with _errors_as(httpx.WriteTimeout, httpx.WriteError):
+            if self._ended or self._transport.is_closing():
+                raise self._error or ConnectionResetError("the server closed the connection")
+            self._transport.write(data)
+            await _within(timeout, self._room)
+
+    async def close(self) -> None:
+        """Lets go of the connection at once: a TLS peer may never say goodbye."""
+        if not self._lost:
+            self._transport.abort()
+        await asyncio.sleep(0)  # the loop closes the socket
+
+    async def start_tls(self, context: ssl.SSLContext, host: str) -> None:
+        """From here on what goes and comes is encrypted, and the peer is `host`.
+
+        Raises OSError; the loop has closed the connection then.
+        """
+        loop = asyncio.get_running_loop()
+        secured = await loop.start_tls(self._transport, self, context, server_hostname=host)
+        if secured is None:
+            raise ConnectionResetError("the server closed the connection")
+        self._transport = secured
+
+    # Called by the loop.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The connection is there."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Keeps what came; the kernel keeps the rest while nobody reads."""
+        self._came.append(data)
+        self._size += len(data)
+        self._news.set()
+        if self._size >= WINDOW:
+            self._transport.pause_reading()
+
+    def eof_received(self) -> None:
+        """Nothing more will come."""
+        self._ended = True
+        self._news.set()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nothing more will come or go; `exc` says why, if it is an error."""
+        self._error, self._lost = exc, True
+        self.eof_received()
+        self._room.set()
+
+    def pause_writing(self) -> None:
+        """The kernel's buffer is full."""
+        self._room.clear()
+
+    def resume_writing(self) -> None:
+        """There is room again."""
+        self._room.set()
+
+
+async def connect(
+    host: str, port: int, *, tls: ssl.SSLContext | None, name: str, timeout: Seconds
+) -> Connection:
+    """A connection to the first address of `host` that answers, within `timeout`.
+
+    With `tls`, the certificate must be `name`'s. Raises ConnectTimeout or ConnectError.
+    """
+    loop = asyncio.get_running_loop()
+    next_address = None if address(host) else NEXT_ADDRESS_SECONDS
+    with _errors_as(httpx.ConnectTimeout, httpx.ConnectError):
+        async with asyncio.timeout(timeout):
+            _, connection = await loop.create_connection(
+                Connection, host, port, happy_eyeballs_delay=next_address
+            )
+            if tls:
+                await connection.start_tls(tls, name)
+    return connection
+
+
+async def _within(timeout: Seconds, event: asyncio.Event) -> None:
+    if not event.is_set():
+        async with asyncio.timeout(timeout):
+            await event.wait()
+
+
+@contextmanager
+def _errors_as(
+    late: type[httpx.TransportError], failed: type[httpx.TransportError]
+) -> Iterator[None]:
+    """Errors of the system as httpx calls them."""
+    try:
+        yield
+    except TimeoutError as error:
+        raise late(str(error)) from error
+    except OSError as error:  # those of TLS are of this kind too
+        raise failed(_why(error)) from error
+
+
+def _why(error: OSError) -> str:
+    """The reason without asyncio's words around it: it names calls, and every address."""
+    if isinstance(error, ssl.SSLError | socket.gaierror):
+        return str(error)
+    if str(error).startswith("Multiple exceptions"):
+        return "no address of the host answers"
+    return os.strerror(error.errno) if error.errno else str(error)

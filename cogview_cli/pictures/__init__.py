@@ -1,0 +1,1 @@
+"""Everything after the answer is paid: download, check, convert, save, sidecar."""

@@ -1,0 +1,117 @@
+"""The JSON file beside each image: what was asked, what came, what it cost."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from cogview_cli import __version__
+from cogview_cli.api.protocol import ImageRequest, Reply
+from cogview_cli.disk.atomic import replace_whole
+from cogview_cli.errors import UsageError
+from cogview_cli.i18n import _
+from cogview_cli.ledger import Entry
+from cogview_cli.outcome import SavedFile
+
+SCHEMA = 1
+SUFFIX = ".json"
+
+
+def sidecar_path(image: Path) -> Path:
+    """`cat.png` → `cat.png.json`."""
+    return image.with_name(image.name + SUFFIX)
+
+
+def _iso(seconds: float | None) -> str | None:
+    if seconds is None:
+        return None
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def describe(
+    entry: Entry, reply: Reply, saved: SavedFile, url: str | None, download_s: float
+) -> dict[str, Any]:
+    """The sidecar's content; `url` comes without its signed query."""
+    body = entry.body
+    created = reply.created if reply.created is not None else int(entry.asked)
+    return {
+        "schema": SCHEMA,
+        "prompt": body["prompt"],
+        "model": body["model"],
+        "size": body.get("size"),
+        "quality": body.get("quality"),
+        "user_id": body.get("user_id"),
+        "watermark_enabled": body.get("watermark_enabled"),
+        "created": created,
+        "created_at": _iso(created),
+        "expires_at": _iso(entry.expires),
+        "content_filter": list(reply.content_filter),
+        "request_id": reply.request_id,
+        "id": entry.id,
+        "key": entry.key,
+        "url": url,
+        "image": {
+            "file": os.path.basename(saved.file),
+            "format": saved.format,
+            "width": saved.width,
+            "height": saved.height,
+            "bytes": saved.bytes,
+            "sha256": saved.sha256,
+        },
+        "cost": {
+            "amount": None if entry.price is None else str(entry.price),
+            "currency": entry.currency,
+        },
+        "timing": {
+            "generate_s": round(entry.generate_s or 0.0, 3),
+            "download_s": round(download_s, 3),
+        },
+        "source": entry.source,
+        "generator": f"cogview-cli/{__version__}",
+    }
+
+
+def write(image: Path, content: dict[str, Any]) -> Path:
+    """Writes the sidecar of `image` whole; returns its path."""
+    path = sidecar_path(image)
+    text = json.dumps(content, ensure_ascii=False, indent=2) + "\n"
+    # Named after the request, so that the next run replaces what a killed one left.
+    temporary = image.with_name(f".cogview-{content['id']}.tmp")
+    replace_whole(path, text.encode("utf-8", "backslashreplace"), temporary=temporary)
+    return path
+
+
+def belongs_to(path: Path, id: str, key: str) -> bool:
+    """Whether the sidecar at `path` is of request `id`, or of an earlier one for its image."""
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(content, dict) and (content.get("id") == id or content.get("key") == key)
+
+
+def read_request(path: Path) -> ImageRequest:
+    """The request that a sidecar describes; UsageError if it is none."""
+    try:
+        content = json.loads(path.read_text("utf-8"))
+        if content["schema"] > SCHEMA:
+            raise UsageError(
+                _("'{path}' was written by a newer cogview", path=path), hint=_("upgrade cogview")
+            )
+        request = ImageRequest.from_body(content)
+        if not isinstance(request.prompt, str) or not isinstance(request.model, str):
+            raise TypeError
+    except OSError as error:
+        raise UsageError(
+            _("cannot read '{path}': {why}", path=path, why=error.strerror),
+            hint=_("give a sidecar, such as cat.png.json"),
+        ) from None
+    except (ValueError, TypeError, KeyError, RecursionError):
+        raise UsageError(
+            _("'{path}' is not a sidecar", path=path),
+            hint=_("give the .json file beside an image"),
+        ) from None
+    return request

@@ -1,0 +1,1 @@
+"""What people see: output, progress, previews, and text made safe to show."""

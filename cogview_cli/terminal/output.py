@@ -1,0 +1,112 @@
+"""Words and data on their way out. stdout carries data only; all else goes to stderr."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+from cogview_cli.errors import CogviewError, MachineError
+from cogview_cli.i18n import _
+from cogview_cli.terminal.text import clean, json_safe
+
+
+class StdoutClosed(Exception):
+    """Whoever read our stdout has gone."""
+
+
+class Style(NamedTuple):
+    """How to report: `json` lines, NUL-ended paths, how much on stderr."""
+
+    json: bool = False
+    print0: bool = False
+    quiet: bool = False
+    verbose: bool = False
+    images_on_stdout: bool = False
+
+
+def write_data(data: bytes) -> None:
+    """Writes and flushes bytes to stdout. Raises StdoutClosed, or MachineError for a full disk."""
+    stdout = sys.stdout
+    if stdout is None:
+        raise MachineError(_("stdout is closed"), hint=_("redirect it to a file or /dev/null"))
+    try:
+        stream = getattr(stdout, "buffer", None)
+        if stream is None:
+            stdout.write(data.decode("utf-8", "surrogateescape"))
+        else:
+            stream.write(data)
+        stdout.flush()
+    except BrokenPipeError:
+        silence_stdout()
+        raise StdoutClosed from None
+    except (OSError, ValueError) as error:
+        silence_stdout()
+        why = getattr(error, "strerror", None) or str(error)
+        raise MachineError(
+            _("cannot write to stdout: {why}", why=why), hint=_("redirect it elsewhere")
+        ) from None
+
+
+def silence_stdout() -> None:
+    """Lets the interpreter end without complaining about a stdout that is gone."""
+    with suppress(OSError, ValueError, AttributeError):
+        sink = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(sink, sys.stdout.fileno())
+        os.close(sink)
+
+
+def write_line(text: str) -> None:
+    """One line of data, as UTF-8 whatever the locale says."""
+    write_data(text.encode("utf-8", "surrogateescape") + b"\n")
+
+
+def write_json(record: Any) -> None:
+    """One JSON object on one line."""
+    text = json_safe(json.dumps(record, ensure_ascii=False, default=str))
+    write_data(text.encode("utf-8", "backslashreplace") + b"\n")
+
+
+def write_path(path: str, *, nul: bool = False) -> None:
+    """A path as the very bytes the file system has."""
+    write_data(os.fsencode(path) + (b"\0" if nul else b"\n"))
+
+
+def say(text: str) -> None:
+    """A line for people, on stderr, whatever it can encode."""
+    if sys.stderr is None:
+        return
+    with suppress(OSError, ValueError):
+        encoding = sys.stderr.encoding or "utf-8"
+        line = text.encode(encoding, "backslashreplace").decode(encoding)
+        sys.stderr.write(line + "\n")
+        sys.stderr.flush()
+
+
+def show_error(error: CogviewError) -> None:
+    """`error: what went wrong`, and on its own line what to do next."""
+    # The two words are the same in every language: scripts look for them.
+    say(f"error: {clean(error.message, 600)}")
+    if error.hint:
+        say(f"hint: {clean(error.hint, 600)}")
+
+
+def show_traceback(error: BaseException) -> None:
+    """Where an error came from, for --debug; text of others in it is shown as text."""
+    import traceback
+
+    for line in "".join(traceback.format_exception(error)).splitlines():
+        indent = line[: len(line) - len(line.lstrip())]
+        say(indent + clean(line.lstrip(), 2000))
+
+
+def warn(text: str) -> None:
+    """A warning: the work goes on."""
+    say(f"warning: {clean(text, 600)}")
+
+
+def on_terminal() -> bool:
+    """Whether people watch stderr."""
+    return bool(sys.stderr and sys.stderr.isatty()) and os.environ.get("TERM") != "dumb"

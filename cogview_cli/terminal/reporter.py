@@ -1,0 +1,167 @@
+"""What a run says of its outcomes as they come, and of their sum."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from cogview_cli.errors import CogviewError
+from cogview_cli.i18n import _
+from cogview_cli.outcome import Outcome, SavedFile, Summary, image_records
+from cogview_cli.terminal.output import Style, on_terminal, say, show_error, write_json, write_path
+from cogview_cli.terminal.text import clean, cut_cells
+
+
+class Reporter:
+    """Reports outcomes as they end, and their sum."""
+
+    def __init__(self, style: Style, *, relative_to: str | None = None) -> None:
+        """`relative_to`: show paths below this folder relative to it."""
+        self._style = style
+        self._base = relative_to
+        self._status: Any = None
+        self._width = 80
+        self._told: set[str] = set()
+
+    def _one_line(self, text: str) -> str:
+        return cut_cells(clean(text), self._width - 3)
+
+    def outcome(self, outcome: Outcome) -> None:
+        """One outcome: data on stdout, problems on stderr."""
+        with self._spinner_away():
+            try:
+                self.data(outcome)
+            finally:
+                self._people(self.shown(outcome))
+
+    @contextmanager
+    def _spinner_away(self) -> Iterator[None]:
+        """Lines are never written into the spinner's line."""
+        if self._status is None:
+            yield
+            return
+        self._status.stop()
+        try:
+            yield
+        finally:
+            self._status.start()
+
+    def shown(self, outcome: Outcome) -> Outcome:
+        """The outcome with its paths as this run shows them."""
+        files = tuple(
+            f._replace(file=self.path(f.file), sidecar=f.sidecar and self.path(f.sidecar))
+            for f in outcome.files
+        )
+        return outcome._replace(files=files)
+
+    def path(self, path: str) -> str:
+        """`path` as this run shows it."""
+        base = self._base
+        return os.path.relpath(path, base) if base and path.startswith(base + os.sep) else path
+
+    def data(self, outcome: Outcome) -> None:
+        """What stdout carries of one outcome."""
+        if self._style.images_on_stdout:
+            return
+        outcome = self.shown(outcome)
+        if self._style.json:
+            for record in image_records(outcome):
+                write_json(record)
+        elif outcome.status in ("saved", "skipped"):
+            for file in outcome.files:
+                write_path(file.file, nul=self._style.print0)
+
+    def _people(self, outcome: Outcome) -> None:
+        problem = outcome.problem
+        if problem and outcome.status == "not_sent" and problem.message in self._told:
+            return  # one reason for many is told once; the summary counts them
+        if problem:
+            self._told.add(problem.message)
+            # Under --json the problem is in the data; people still get it, in one line.
+            show_error(CogviewError(problem.message, hint=problem.hint))
+            if outcome.status == "refused":
+                self._filters(outcome)
+        elif outcome.status == "skipped" and not self._style.quiet:
+            say(_("skipped: {path} is there already", path=clean(outcome.files[0].file)))
+        elif self._style.verbose or (on_terminal() and not self._style.quiet):
+            for file in outcome.files:
+                say(_file_line(outcome, file))
+
+    def _filters(self, outcome: Outcome) -> None:
+        for entry in outcome.content_filter:
+            say(
+                _(
+                    "  content filter: role {role}, level {level} (0 is most severe)",
+                    role=clean(entry["role"]),
+                    level=clean(entry["level"]),
+                )
+            )
+
+    def note(self, text: str, *, urgent: bool = False) -> None:
+        """Something that takes time or was retried; what is urgent is always said."""
+        if self._status is not None:
+            self._status.update(self._one_line(text))
+        elif self._style.verbose or (urgent and not self._style.quiet):
+            say(clean(text))
+
+    def summary(self, summary: Summary) -> None:
+        """The closing line of a run."""
+        if self._style.json:
+            write_json(summary.record())
+        total = sum(summary.counts.values())
+        if total > 1 and not self._style.quiet:
+            say(summary_line(summary, total))
+
+    @contextmanager
+    def working(self, text: str) -> Iterator[None]:
+        """A spinner on a terminal while the work goes on, nothing elsewhere."""
+        if not on_terminal() or self._style.quiet or self._style.verbose:
+            yield
+            return
+        from rich.console import Console
+
+        console = Console(stderr=True, highlight=False, markup=False)
+        self._width = console.width
+        with console.status(self._one_line(text), refresh_per_second=1) as self._status:
+            try:
+                yield
+            finally:
+                self._status = None
+
+
+def _file_line(outcome: Outcome, file: SavedFile) -> str:
+    facts = [f"{file.width}x{file.height}", f"{max(1, file.bytes // 1024)} KiB"]
+    if outcome.cost is not None:
+        facts.append(f"{outcome.cost} CNY")
+    if outcome.seconds:
+        facts.append(_("{seconds:.1f} s", seconds=outcome.seconds))
+    told = _(", ").join(facts)
+    return _("saved {format} {facts}", format=file.format.upper(), facts=told)
+
+
+COUNTED = {
+    "skipped": "skipped {count}",
+    "refused": "refused {count}",
+    "failed": "failed {count}",
+    "unknown": "unknown {count}",
+    "unsaved": "unsaved {count}",
+    "not_sent": "not sent {count}",
+}
+
+
+def summary_line(summary: Summary, total: int) -> str:
+    """What a run has saved and paid, and how the others ended."""
+    saved = summary.counts["saved"]
+    parts = [
+        _("saved {count} of {total}", count=saved, total=total),
+        _("paid {cost} CNY", cost=summary.cost),
+    ]
+    if summary.unknown_cost:
+        most = summary.cost + summary.unknown_cost
+        parts.append(_("up to {cost} CNY with the unknown", cost=most))
+    for status, words in COUNTED.items():
+        if count := summary.counts[status]:
+            parts.append(_(words, count=count))
+    return _("; ").join(parts)
