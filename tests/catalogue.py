@@ -17,7 +17,7 @@ from cogview_cli.config.settings import SETTINGS
 from cogview_cli.engine.failure import HINTS
 from cogview_cli.errors import EXIT_MEANINGS
 from cogview_cli.i18n import DOMAIN, LOCALES
-from cogview_cli.i18n.stored_messages import STORED
+from cogview_cli.i18n.stored_messages import TEMPLATES
 from cogview_cli.terminal.reporter import COUNTED
 from tests.readme import shown_by_help
 
@@ -38,15 +38,15 @@ def in_the_code() -> Iterator[tuple[str, str]]:
 
 def in_tables() -> Iterator[tuple[str, str]]:
     """The messages that stand in tables and are translated where they are shown."""
-    yield from ((text, "errors.EXIT_MEANINGS") for text in EXIT_MEANINGS.values())
-    yield from ((entry.meaning, "codes.CODES") for entry in CODES.values())
-    yield from ((text, "commands.mistakes") for text in COMPLAINTS)
-    yield from ((line, "commands.lazy") for _, line in COMMANDS.values())
+    yield from ((text, "errors") for text in EXIT_MEANINGS.values())
+    yield from ((entry.meaning, "api.error_codes") for entry in CODES.values())
+    yield from ((text, "cli.usage_errors") for text in COMPLAINTS)
+    yield from ((line, "cli.lazy_group") for _, line in COMMANDS.values())
     yield from ((text, "the help of a command") for text in shown_by_help())
-    yield from ((text, "failure.HINTS") for text in HINTS.values())
-    yield from ((text, "reporter.COUNTED") for text in COUNTED.values())
-    yield from ((text, "stored.STORED") for text in STORED)
-    yield from ((setting.doc, "config.settings.SETTINGS") for setting in SETTINGS.values())
+    yield from ((text, "engine.failure") for text in HINTS.values())
+    yield from ((text, "terminal.reporter") for text in COUNTED.values())
+    yield from ((text, "stored.TEMPLATES") for text in TEMPLATES)
+    yield from ((setting.doc, "config.settings") for setting in SETTINGS.values())
 
 
 def messages() -> dict[str, str]:

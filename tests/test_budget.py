@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from cogview_cli.engine.budget import Budget
 
 prices = st.decimals(min_value=0, max_value=1, places=2)
-endings = st.sampled_from(["paid", "lost", "free"])
+endings = st.sampled_from(["charge", "mark_unknown", "release"])
 
 
 def end(budget: Budget, how: str, price: Decimal) -> None:
-    {"paid": budget.paid, "lost": budget.lost, "free": budget.free}[how](price)
+    getattr(budget, how)(price)
 
 
 @given(st.decimals(0, 5, places=2), st.lists(st.tuples(prices, st.none() | endings), max_size=60))
@@ -38,14 +38,14 @@ def test_no_order_of_requests_crosses_the_limit(
 def test_every_reserved_yuan_ends_as_spent_unknown_or_free(
     steps: list[tuple[Decimal, str]],
 ) -> None:
-    budget, ended = Budget(), dict.fromkeys(("paid", "lost", "free"), Decimal(0))
+    budget, ended = Budget(), dict.fromkeys(("charge", "mark_unknown", "release"), Decimal(0))
     for price, how in steps:
         assert budget.reserve(price)
         end(budget, how, price)
         ended[how] += price
-    assert (budget.spent, budget.unknown) == (ended["paid"], ended["lost"])
+    assert (budget.spent, budget.unknown) == (ended["charge"], ended["mark_unknown"])
     assert budget.in_flight == 0
-    assert budget.most == ended["paid"] + ended["lost"]
+    assert budget.committed == ended["charge"] + ended["mark_unknown"]
 
 
 def test_ten_fen_allow_one_image_of_six() -> None:
@@ -59,7 +59,7 @@ def test_the_limit_itself_may_be_reached() -> None:
     assert not budget.reserve(Decimal("0.01"))
 
 
-@pytest.mark.parametrize("how", ["paid", "lost"])
+@pytest.mark.parametrize("how", ["charge", "mark_unknown"])
 def test_spent_and_unknown_money_stays_counted(how: str) -> None:
     budget = Budget(Decimal("0.06"))
     assert budget.reserve(Decimal("0.06"))
@@ -70,7 +70,7 @@ def test_spent_and_unknown_money_stays_counted(how: str) -> None:
 def test_a_request_that_cost_nothing_gives_its_money_back() -> None:
     budget = Budget(Decimal("0.06"))
     assert budget.reserve(Decimal("0.06"))
-    budget.free(Decimal("0.06"))
+    budget.release(Decimal("0.06"))
     assert budget.reserve(Decimal("0.06"))
 
 

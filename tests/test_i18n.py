@@ -14,7 +14,7 @@ from cogview_cli.cli import lazy_group
 from cogview_cli.cli.help_page import walk
 from cogview_cli.cli.lazy_group import load
 from cogview_cli.i18n import LOCALES, language
-from cogview_cli.i18n.stored_messages import STORED
+from cogview_cli.i18n.stored_messages import TEMPLATES
 from cogview_cli.terminal.text import cell_width
 from tests.catalogue import COMPILED, catalogue, compiled, messages
 
@@ -151,7 +151,7 @@ WORDED_IN = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("template", STORED)
+@pytest.mark.parametrize("template", TEMPLATES)
 def test_what_the_ledger_keeps_is_still_worded_so(template: str) -> None:
     """A stored text is told by its template: reworded there only, it would stay English."""
     root = LOCALES.parent

@@ -60,19 +60,19 @@ def outcome(status: str = "saved", **more: Any) -> Outcome:
 
 def test_a_path_is_one_raw_line(monkeypatch: pytest.MonkeyPatch) -> None:
     streams = caught(monkeypatch)
-    Reporter(output.Style()).outcome(outcome())
+    Reporter(output.OutputOptions()).outcome(outcome())
     assert streams[0].bytes == b"/w/a b.png\n"
     assert streams[1].bytes == b""
 
 
 def test_a_path_below_the_current_folder_is_shown_relative(monkeypatch: pytest.MonkeyPatch) -> None:
     streams = caught(monkeypatch)
-    Reporter(output.Style(), relative_to="/w").outcome(outcome())
+    Reporter(output.OutputOptions(), relative_to="/w").outcome(outcome())
     assert streams[0].bytes == b"a b.png\n"
 
 
 def test_a_path_beside_the_folder_stays_absolute() -> None:
-    assert Reporter(output.Style(), relative_to="/w").path("/w2/x") == "/w2/x"
+    assert Reporter(output.OutputOptions(), relative_to="/w").path("/w2/x") == "/w2/x"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="file names are bytes on POSIX only")
@@ -125,7 +125,7 @@ def test_json_line_of_a_failure_holds_the_error(monkeypatch: pytest.MonkeyPatch)
     problem = Problem(
         code="1210", message="m", exit_code=ExitCode.REJECTED, http_status=400, hint="h"
     )
-    Reporter(output.Style(json=True)).outcome(outcome("failed", cost=None, problem=problem))
+    Reporter(output.OutputOptions(json=True)).outcome(outcome("failed", cost=None, problem=problem))
     assert json.loads(streams[0].bytes) == {
         "type": "image", "status": "failed", "index": 1, "n": 1, "prompt": "p", "model": "m",
         "error": {"code": "1210", "message": "m", "http_status": 400, "retryable": False},
@@ -136,22 +136,22 @@ def test_json_line_of_a_failure_holds_the_error(monkeypatch: pytest.MonkeyPatch)
 def test_a_failure_puts_nothing_on_a_plain_stdout(monkeypatch: pytest.MonkeyPatch) -> None:
     streams = caught(monkeypatch)
     problem = Problem(code="x", message="m", exit_code=ExitCode.REJECTED)
-    Reporter(output.Style()).outcome(outcome("failed", problem=problem))
+    Reporter(output.OutputOptions()).outcome(outcome("failed", problem=problem))
     assert streams[0].bytes == b""
 
 
 def test_skipping_is_said_unless_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
     streams = caught(monkeypatch)
-    Reporter(output.Style(quiet=True)).outcome(outcome("skipped"))
+    Reporter(output.OutputOptions(quiet=True)).outcome(outcome("skipped"))
     assert streams[1].bytes == b""
-    Reporter(output.Style()).outcome(outcome("skipped"))
+    Reporter(output.OutputOptions()).outcome(outcome("skipped"))
     assert streams[1].bytes == b"skipped: /w/a b.png is there already\n"
 
 
 def test_notes_are_for_verbose(monkeypatch: pytest.MonkeyPatch) -> None:
     streams = caught(monkeypatch)
-    Reporter(output.Style()).note("retrying")
-    Reporter(output.Style(verbose=True)).note("retrying \x1b")
+    Reporter(output.OutputOptions()).note("retrying")
+    Reporter(output.OutputOptions(verbose=True)).note("retrying \x1b")
     assert streams[1].bytes == b"retrying ^[\n"
 
 
@@ -161,14 +161,14 @@ def test_the_sum_names_unknown_money(monkeypatch: pytest.MonkeyPatch) -> None:
     summary.add(outcome())
     problem = Problem(code="x", message="m", exit_code=ExitCode.UNKNOWN)
     summary.add(outcome("unknown", cost=None, price=Decimal("0.06"), problem=problem))
-    Reporter(output.Style()).summary(summary)
+    Reporter(output.OutputOptions()).summary(summary)
     expected = "saved 1 of 2; paid 0.06 CNY; up to 0.12 CNY with the unknown; unknown 1\n"
     assert streams[1].bytes.decode() == expected
 
 
 def test_a_spinner_is_only_for_terminals(monkeypatch: pytest.MonkeyPatch) -> None:
     streams = caught(monkeypatch)
-    with Reporter(output.Style()).working("drawing"):
+    with Reporter(output.OutputOptions()).working("drawing"):
         pass
     assert (streams[0].bytes, streams[1].bytes) == (b"", b"")
 

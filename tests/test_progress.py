@@ -9,9 +9,9 @@ import re
 import pytest
 
 from cogview_cli.api.protocol import ImageRequest
-from cogview_cli.gen.progress import Progress
+from cogview_cli.gen.progress import GenProgress
 from cogview_cli.sandbox.thread import SandboxThread
-from cogview_cli.terminal.output import Style
+from cogview_cli.terminal.output import OutputOptions
 from cogview_cli.terminal.reporter import Reporter
 
 
@@ -24,9 +24,9 @@ class Clock:
         return self.now
 
 
-def progress(clock: Clock, *, count: int = 1, **fields: str) -> Progress:
+def progress(clock: Clock, *, count: int = 1, **fields: str) -> GenProgress:
     request = ImageRequest(prompt="cat", **{"model": "cogview-4-250304", **fields})
-    return Progress(request, count, Reporter(Style()), Style(), now=clock)
+    return GenProgress(request, count, Reporter(OutputOptions()), OutputOptions(), now=clock)
 
 
 def test_elapsed_against_the_time_of_model_and_quality() -> None:
@@ -57,8 +57,8 @@ def test_trouble_is_told_for_a_while() -> None:
 
 def test_off_a_terminal_a_note_stays_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     request = ImageRequest(prompt="cat", model="cogview-4")
-    style = Style(verbose=True)
-    line = Progress(request, 1, Reporter(style), style)
+    style = OutputOptions(verbose=True)
+    line = GenProgress(request, 1, Reporter(style), style)
 
     async def ticks() -> None:
         async with line.ticking():

@@ -326,28 +326,28 @@ def test_a_rescue_folder_of_somebody_else_is_not_used(
 ) -> None:
     """The temp folder is everybody's: a planted link or an open folder gets no answer."""
     from cogview_cli.api.protocol import Answer
-    from cogview_cli.ledger.fallback import rescue, rescue_folder
+    from cogview_cli.ledger.fallback import fallback_folder, write_fallback
 
     answer = Answer(status=200, headers={}, raw=b"{}")
     Path("theirs").mkdir()
-    rescue_folder().symlink_to(Path("theirs").absolute())
-    assert "stderr only" in rescue("20260101-000000-ffffff", answer)
-    rescue_folder().unlink()
-    rescue_folder().mkdir()
-    rescue_folder().chmod(0o777)
-    assert "stderr only" in rescue("20260101-000000-ffffff", answer)
-    assert list(Path("theirs").iterdir()) == list(rescue_folder().iterdir()) == []
+    fallback_folder().symlink_to(Path("theirs").absolute())
+    assert "stderr only" in write_fallback("20260101-000000-ffffff", answer)
+    fallback_folder().unlink()
+    fallback_folder().mkdir()
+    fallback_folder().chmod(0o777)
+    assert "stderr only" in write_fallback("20260101-000000-ffffff", answer)
+    assert list(Path("theirs").iterdir()) == list(fallback_folder().iterdir()) == []
 
 
 def test_a_rescued_answer_is_taken_back(cogview: Run, sandbox: SandboxThread) -> None:
     """D5: the ledger had no room for the answer; a private file in the temp folder had."""
-    from cogview_cli.ledger.fallback import rescue, rescue_folder
+    from cogview_cli.ledger.fallback import fallback_folder, write_fallback
 
     cogview("gen", "cat", *GEN, "-o", "cat.png")
     (entry,) = history()
     assert entry.answer is not None
-    rescue(entry.id, entry.answer)
-    (kept,) = rescue_folder().iterdir()
+    write_fallback(entry.id, entry.answer)
+    (kept,) = fallback_folder().iterdir()
     assert kept.stat().st_mode & 0o777 == 0o600
     with Ledger(Path(os.environ["COGVIEW_STATE_DIR"])) as ledger:
         ledger._set(entry.id, state="intent", answer=None, files=None)

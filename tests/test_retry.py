@@ -6,21 +6,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cogview_cli.api.error_codes import Kind
+from cogview_cli.api.error_codes import ErrorClass
 from cogview_cli.engine.retry import (
     LONGEST_WAIT,
     RETRY_AFTER_LIMIT,
+    Attempts,
     GiveUp,
     Policy,
-    Tally,
     Wait,
     backoff,
     decide,
 )
 
-FREE = (None, Kind.THROTTLE, Kind.OVERLOAD, Kind.TRANSIENT)
-FINAL = [kind for kind in Kind if kind not in FREE]
-kinds = st.sampled_from([None, *Kind])
+FREE = (None, ErrorClass.THROTTLE, ErrorClass.OVERLOAD, ErrorClass.TRANSIENT)
+FINAL = [kind for kind in ErrorClass if kind not in FREE]
+kinds = st.sampled_from([None, *ErrorClass])
 
 
 def low(a: float, b: float) -> float:
@@ -32,17 +32,19 @@ def high(a: float, b: float) -> float:
 
 
 def after(
-    kind: Kind | None,
-    tally: Tally | None = None,
+    kind: ErrorClass | None,
+    tally: Attempts | None = None,
     policy: Policy | None = None,
     retry_after: float | None = None,
 ) -> Wait | GiveUp:
-    return decide(kind, tally or Tally(), policy or Policy(), retry_after=retry_after, uniform=high)
+    return decide(
+        kind, tally or Attempts(), policy or Policy(), retry_after=retry_after, uniform=high
+    )
 
 
-def tries(kind: Kind | None, policy: Policy, retry_after: float | None = None) -> int:
+def tries(kind: ErrorClass | None, policy: Policy, retry_after: float | None = None) -> int:
     """How many requests are sent in all if each one ends like this."""
-    count, tally = 1, Tally()
+    count, tally = 1, Attempts()
     while isinstance(step := after(kind, tally, policy, retry_after), Wait):
         count, tally = count + 1, step.tally
         assert count < 10_000
@@ -50,23 +52,23 @@ def tries(kind: Kind | None, policy: Policy, retry_after: float | None = None) -
 
 
 @pytest.mark.parametrize("kind", FINAL)
-def test_what_may_have_been_paid_or_will_never_pass_is_not_repeated(kind: Kind) -> None:
+def test_what_may_have_been_paid_or_will_never_pass_is_not_repeated(kind: ErrorClass) -> None:
     assert isinstance(after(kind), GiveUp)
     assert isinstance(after(kind, retry_after=1.0), GiveUp)
 
 
-@pytest.mark.parametrize("kind", [kind for kind in FINAL if kind is not Kind.UNKNOWN])
-def test_consent_to_pay_twice_repeats_only_unknown_outcomes(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", [kind for kind in FINAL if kind is not ErrorClass.UNKNOWN])
+def test_consent_to_pay_twice_repeats_only_unknown_outcomes(kind: ErrorClass) -> None:
     assert isinstance(after(kind, policy=Policy(retry_unknown=True)), GiveUp)
 
 
 def test_an_unknown_outcome_is_repeated_with_consent_and_bounded() -> None:
-    assert tries(Kind.UNKNOWN, Policy(retry_unknown=True, retries=3)) == 4
+    assert tries(ErrorClass.UNKNOWN, Policy(retry_unknown=True, retries=3)) == 4
 
 
 def test_a_server_error_is_repeated_twice_at_most() -> None:
-    assert tries(Kind.TRANSIENT, Policy(retries=50)) == 3
-    assert tries(Kind.TRANSIENT, Policy(retries=1)) == 2
+    assert tries(ErrorClass.TRANSIENT, Policy(retries=50)) == 3
+    assert tries(ErrorClass.TRANSIENT, Policy(retries=1)) == 2
 
 
 def test_failed_connects_use_up_the_retries() -> None:
@@ -74,14 +76,14 @@ def test_failed_connects_use_up_the_retries() -> None:
     assert tries(None, Policy(retries=0)) == 1
 
 
-@pytest.mark.parametrize("kind", [Kind.THROTTLE, Kind.OVERLOAD])
-def test_throttles_use_up_time_and_not_tries(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", [ErrorClass.THROTTLE, ErrorClass.OVERLOAD])
+def test_throttles_use_up_time_and_not_tries(kind: ErrorClass) -> None:
     assert tries(kind, Policy(retries=0, max_wait=600)) > 20
 
 
-@pytest.mark.parametrize("kind", [Kind.THROTTLE, Kind.OVERLOAD])
-def test_the_gaps_between_throttled_requests_grow(kind: Kind) -> None:
-    gaps, tally = [], Tally()
+@pytest.mark.parametrize("kind", [ErrorClass.THROTTLE, ErrorClass.OVERLOAD])
+def test_the_gaps_between_throttled_requests_grow(kind: ErrorClass) -> None:
+    gaps, tally = [], Attempts()
     for _ in range(5):
         step = decide(kind, tally, Policy(), retry_after=None, uniform=low)
         assert isinstance(step, Wait)
@@ -92,32 +94,33 @@ def test_the_gaps_between_throttled_requests_grow(kind: Kind) -> None:
 
 def test_only_an_overloaded_platform_pauses_everyone() -> None:
     pausing = [k for k in FREE if isinstance(step := after(k), Wait) and step.everyone]
-    assert pausing == [Kind.OVERLOAD]
+    assert pausing == [ErrorClass.OVERLOAD]
 
 
 @given(kinds, st.floats(0, 700), st.none() | st.floats(0, 1e6), st.integers(0, 1000))
 @settings(deadline=None)
 def test_the_total_wait_never_exceeds_max_wait(
-    kind: Kind | None, waited: float, header: float | None, busy: int
+    kind: ErrorClass | None, waited: float, header: float | None, busy: int
 ) -> None:
     policy = Policy(retry_unknown=True)
-    step = after(kind, Tally(busy=busy, waited=waited), policy, header)
+    step = after(kind, Attempts(busy=busy, waited=waited), policy, header)
     if isinstance(step, Wait):
         assert step.tally.waited == waited + step.seconds <= policy.max_wait
         assert step.seconds >= 0
 
 
 @given(
-    st.floats(0, RETRY_AFTER_LIMIT), st.sampled_from([Kind.THROTTLE, Kind.OVERLOAD, Kind.TRANSIENT])
+    st.floats(0, RETRY_AFTER_LIMIT),
+    st.sampled_from([ErrorClass.THROTTLE, ErrorClass.OVERLOAD, ErrorClass.TRANSIENT]),
 )
 @settings(deadline=None)
-def test_retry_after_is_waited_out_in_full(header: float, kind: Kind) -> None:
-    step = decide(kind, Tally(), Policy(), retry_after=header, uniform=low)
+def test_retry_after_is_waited_out_in_full(header: float, kind: ErrorClass) -> None:
+    step = decide(kind, Attempts(), Policy(), retry_after=header, uniform=low)
     assert isinstance(step, Wait) and step.seconds >= header
 
 
 def test_a_retry_after_beyond_the_limit_ends_it_at_once() -> None:
-    step = after(Kind.THROTTLE, retry_after=86400.0)
+    step = after(ErrorClass.THROTTLE, retry_after=86400.0)
     assert isinstance(step, GiveUp) and "86400 s" in step.reason
 
 
@@ -129,5 +132,5 @@ def test_backoff_stays_within_twenty_seconds(attempt: int, base: float) -> None:
 
 
 def test_giving_up_says_how_often_it_was_tried() -> None:
-    step = after(None, Tally(unsent=3))
+    step = after(None, Attempts(unsent=3))
     assert step == GiveUp("tried 4 times")

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cogview_cli.disk.locks import Queue
-from cogview_cli.engine.slots import ASIDE_SECONDS, GROW_AFTER, Share, Slots
+from cogview_cli.disk.locks import WaitList
+from cogview_cli.engine.slots import GROW_AFTER, YIELD_SECONDS, ConcurrencyLimit, Slots
 from cogview_cli.errors import Temporary
 
 CHILD = """
@@ -35,7 +35,7 @@ asyncio.run(main())
 def test_the_share_stays_between_one_and_the_ceiling(
     ceiling: int, events: list[bool | int]
 ) -> None:
-    share = Share(ceiling)
+    share = ConcurrencyLimit(ceiling)
     for event in events:
         before = share.limit
         if event is True:
@@ -48,13 +48,13 @@ def test_the_share_stays_between_one_and_the_ceiling(
 
 
 def test_a_throttle_shrinks_the_share_by_three_tenths() -> None:
-    share = Share(20)
+    share = ConcurrencyLimit(20)
     share.throttled(share.epoch)
     assert share.limit == 14
 
 
 def test_throttles_of_requests_begun_before_the_cut_do_not_cut_again() -> None:
-    share, epoch = Share(20), 0
+    share, epoch = ConcurrencyLimit(20), 0
     for _ in range(20):
         share.throttled(epoch)
     assert share.limit == 14
@@ -63,7 +63,7 @@ def test_throttles_of_requests_begun_before_the_cut_do_not_cut_again() -> None:
 
 
 def test_clean_answers_grow_it_back_one_by_one_and_not_beyond() -> None:
-    share = Share(5)
+    share = ConcurrencyLimit(5)
     share.throttled(0)
     assert share.limit == 3
     for _ in range(GROW_AFTER):
@@ -75,7 +75,7 @@ def test_clean_answers_grow_it_back_one_by_one_and_not_beyond() -> None:
 
 
 def test_a_throttle_starts_the_count_of_clean_answers_anew() -> None:
-    share = Share(10)
+    share = ConcurrencyLimit(10)
     for _ in range(GROW_AFTER - 1):
         share.answered()
     share.throttled(0)
@@ -238,8 +238,8 @@ def test_a_waiter_gets_the_slot_that_is_passed_on_and_nobody_else(tmp_path: Path
         async with slots.hold(asyncio.Event()) as slot:
             task = asyncio.create_task(second())
             await asyncio.sleep(0.01)
-            slot.pass_on()
-            slot.pass_on()
+            slot.hand_over()
+            slot.hand_over()
             await task
             said.append("first out")
         async with other.hold(asyncio.Event()):
@@ -261,7 +261,7 @@ def test_a_slot_passed_on_is_held_once(tmp_path: Path) -> None:
                 most = max(most, inside)
                 await asyncio.sleep(0)
                 inside -= 1
-                slot.pass_on()
+                slot.hand_over()
                 await asyncio.sleep(0)
 
         await asyncio.gather(*(work() for _ in range(50)))
@@ -290,7 +290,7 @@ def test_a_slot_stays_until_the_end_where_it_cannot_be_passed_on(
                 slots.share.throttled(0)
             if reason == "a pause":
                 slots.pause(0.1)
-            slot.pass_on()
+            slot.hand_over()
             await asyncio.sleep(0.03)
             early = entered.is_set()
         if reason != "nobody waits":
@@ -313,7 +313,7 @@ def test_a_slot_passed_on_to_one_that_leaves_is_free_again(tmp_path: Path, how: 
         async with slots.hold(asyncio.Event()) as slot:
             task = asyncio.create_task(leave())
             await asyncio.sleep(0.01)
-            slot.pass_on()
+            slot.hand_over()
             task.cancel() if how == "cancelled" else stopping.set()
             await asyncio.wait([task])
         await Gauge().work(Slots(tmp_path, 1))
@@ -334,7 +334,7 @@ def test_who_holds_nothing_gets_the_next_slot_that_is_freed(tmp_path: Path, widt
             while not ended.is_set():
                 async with batch.hold(asyncio.Event()) as slot:
                     await asyncio.sleep(0.01)
-                    slot.pass_on()
+                    slot.hand_over()
                     served += waits.is_set()
 
         workers = [asyncio.create_task(work()) for _ in range(4 * width)]
@@ -363,14 +363,14 @@ def test_the_mark_of_a_dead_process_holds_nobody_back(tmp_path: Path) -> None:
     waiting = tmp_path / "waiting"
     waiting.mkdir()
     (waiting / "0123456789abcdef.lock").touch()
-    assert asyncio.run(_three_turns(tmp_path)) < ASIDE_SECONDS
+    assert asyncio.run(_three_turns(tmp_path)) < YIELD_SECONDS
     assert list(waiting.iterdir()) == []
 
 
 def test_who_waits_and_never_comes_is_passed_over_after_a_while(tmp_path: Path) -> None:
     """A stopped process keeps its mark."""
-    stopped = Queue(tmp_path / "waiting")
+    stopped = WaitList(tmp_path / "waiting")
     stopped.enter()
     taken = asyncio.run(asyncio.wait_for(_three_turns(tmp_path), 20))
-    assert taken >= 2 * ASIDE_SECONDS
+    assert taken >= 2 * YIELD_SECONDS
     stopped.leave()

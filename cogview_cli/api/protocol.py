@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from cogview_cli.api.error_codes import CODES, Kind
+from cogview_cli.api.error_codes import CODES, ErrorClass
 from cogview_cli.api.models import wire_name
 
 ENDPOINT = "/images/generations"
@@ -81,7 +81,7 @@ class Reply(NamedTuple):
 class ApiError(NamedTuple):
     """An answer without an image: how it is to be taken, and the vendor's own words."""
 
-    kind: Kind
+    kind: ErrorClass
     code: str
     message: str
     status: int
@@ -95,7 +95,9 @@ def decode(answer: Answer) -> Reply | ApiError:
     if isinstance(parsed, dict):
         error, images = _envelope(parsed, answer), _images(parsed)
         # An image in hand settles what an envelope alone would leave unknown.
-        if images and (error is None or (error.kind is Kind.UNKNOWN and answer.status // 100 == 2)):
+        if images and (
+            error is None or (error.kind is ErrorClass.UNKNOWN and answer.status // 100 == 2)
+        ):
             return _reply(parsed, images, answer)
         if error is not None:
             return error
@@ -130,21 +132,26 @@ def _envelope(parsed: dict[str, Any], answer: Answer) -> ApiError | None:
     return _error(_enveloped_kind(text, answer), text, _text(message or ""), parsed, answer)
 
 
-def _enveloped_kind(code: str, answer: Answer) -> Kind:
+def _enveloped_kind(code: str, answer: Answer) -> ErrorClass:
     if code in CODES:
         return CODES[code].kind
     status = answer.status
-    by_status = {401: Kind.ACCOUNT, 403: Kind.ACCOUNT, 429: Kind.THROTTLE, 408: Kind.TRANSIENT}
+    by_status = {
+        401: ErrorClass.ACCOUNT,
+        403: ErrorClass.ACCOUNT,
+        429: ErrorClass.THROTTLE,
+        408: ErrorClass.TRANSIENT,
+    }
     if status in by_status:
         return by_status[status]
     if status == 503 and "retry-after" in answer.headers:
-        return Kind.TRANSIENT
+        return ErrorClass.TRANSIENT
     if status == 500 and not code:
-        return Kind.TRANSIENT
-    return Kind.BAD_REQUEST if 400 <= status < 500 else Kind.UNKNOWN
+        return ErrorClass.TRANSIENT
+    return ErrorClass.BAD_REQUEST if 400 <= status < 500 else ErrorClass.UNKNOWN
 
 
-def _error(kind: Kind, code: str, message: str, parsed: Any, answer: Answer) -> ApiError:
+def _error(kind: ErrorClass, code: str, message: str, parsed: Any, answer: Answer) -> ApiError:
     return ApiError(
         kind=kind,
         code=code,
@@ -219,27 +226,27 @@ def _no_image(parsed: Any, answer: Answer) -> ApiError:
     if filters and (blocked or not parsed.get("data")):
         message = "the answer holds no image, only a content filter"
         return ApiError(
-            kind=Kind.REFUSED,
+            kind=ErrorClass.REFUSED,
             code="",
             message=message,
             status=answer.status,
             content_filter=filters,
         )
     what = "the answer holds no image" if answer.whole else "the answer was cut short"
-    return _error(Kind.UNKNOWN, "", what, None, answer)
+    return _error(ErrorClass.UNKNOWN, "", what, None, answer)
 
 
-_BARE_KINDS = {401: Kind.ACCOUNT, 408: Kind.TRANSIENT, 429: Kind.THROTTLE}
+_BARE_KINDS = {401: ErrorClass.ACCOUNT, 408: ErrorClass.TRANSIENT, 429: ErrorClass.THROTTLE}
 
 
 def _bare_status(parsed: Any, answer: Answer) -> ApiError:
     """An HTTP error without the vendor's envelope, often of something in between."""
-    status, kind = answer.status, _BARE_KINDS.get(answer.status, Kind.NOT_THE_API)
+    status, kind = answer.status, _BARE_KINDS.get(answer.status, ErrorClass.NOT_THE_API)
     if status >= 500:
         waitable = status == 503 and "retry-after" in answer.headers
-        kind = Kind.TRANSIENT if waitable else Kind.UNKNOWN
+        kind = ErrorClass.TRANSIENT if waitable else ErrorClass.UNKNOWN
     elif isinstance(parsed, dict) and status in (400, 413, 422):
-        kind = Kind.BAD_REQUEST
+        kind = ErrorClass.BAD_REQUEST
     return _error(kind, "", _bare_words(answer), parsed, answer)
 
 

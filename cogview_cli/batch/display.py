@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from cogview_cli.i18n import _
 from cogview_cli.outcome import LOSSES, Outcome, Problem, Summary, ended_by_run
 from cogview_cli.terminal import output
-from cogview_cli.terminal.output import Style
+from cogview_cli.terminal.output import OutputOptions
 from cogview_cli.terminal.reporter import Reporter
 from cogview_cli.terminal.text import cell_width, clean, clock, cut_cells
 
@@ -23,7 +23,7 @@ PLAIN_EVERY_SECONDS = 30.0
 FAILURES_TOLD = 20
 
 
-class Progress(NamedTuple):
+class BatchProgress(NamedTuple):
     """How far a run has come. Times in seconds, money as text."""
 
     total: int
@@ -43,7 +43,7 @@ def remaining(sent: int, to_send: int, elapsed: float) -> float | None:
     return (to_send - sent) * elapsed / sent
 
 
-def plain_line(progress: Progress) -> str:
+def plain_line(progress: BatchProgress) -> str:
     """The state of a run in one line for a log."""
     values = {
         **progress._asdict(),
@@ -63,7 +63,7 @@ def plain_line(progress: Progress) -> str:
     )
 
 
-def lines(progress: Progress, width: int, *, fancy: bool = True) -> tuple[str, str]:
+def lines(progress: BatchProgress, width: int, *, fancy: bool = True) -> tuple[str, str]:
     """Two lines of at most `width` cells: how far, and what of it."""
     full, empty, dot = ("━", "─", " · ") if fancy else ("#", "-", ", ")
     share = progress.done / progress.total if progress.total else 1.0
@@ -94,7 +94,7 @@ class Display:
 
     def __init__(
         self,
-        style: Style,
+        style: OutputOptions,
         reporter: Reporter,
         summary: Summary,
         *,
@@ -113,12 +113,12 @@ class Display:
         self._live: Live | None = None
 
     @property
-    def progress(self) -> Progress:
+    def progress(self) -> BatchProgress:
         """How far the run has come."""
         counts, elapsed = self._summary.counts, time.monotonic() - self._began
         done = sum(counts.values())
         sent = done - (self._total - self._to_send)
-        return Progress(
+        return BatchProgress(
             total=self._total,
             done=done,
             saved=counts["saved"] + counts["skipped"],

@@ -16,12 +16,12 @@ from cogview_cli.api import models
 from cogview_cli.batch import prepare, report
 from cogview_cli.batch.display import Display
 from cogview_cli.batch.grid import Grids
-from cogview_cli.batch.options import Order
+from cogview_cli.batch.options import BatchOptions
 from cogview_cli.batch.plan import Item, Plan
-from cogview_cli.batch.previous_run import Past
+from cogview_cli.batch.previous_run import PreviousRun
 from cogview_cli.disk.atomic import check_writable, ensure_folder
 from cogview_cli.engine import session
-from cogview_cli.engine.job_runner import Generator
+from cogview_cli.engine.job_runner import JobRunner
 from cogview_cli.errors import CogviewError, ExitCode, MachineError, UsageError
 from cogview_cli.i18n import _
 from cogview_cli.outcome import (
@@ -41,16 +41,16 @@ HINTS_SHOWN = 3
 T = TypeVar("T")
 
 
-class Work:
+class BatchRun:
     """One run over a plan whose rows are all good."""
 
-    def __init__(self, order: Order, plan: Plan) -> None:
-        self._order, self._plan = order, plan
+    def __init__(self, options: BatchOptions, plan: Plan) -> None:
+        self._options, self._plan = options, plan
         self._summary = Summary(single=False)
-        base = str(Path.cwd()) if order.relative else None
-        self._reporter = Reporter(order.style, relative_to=base)
-        columns = order.grid[0] if order.grid else 0
-        self._grids = Grids(plan, order.destination, columns) if order.grid else None
+        base = str(Path.cwd()) if options.relative else None
+        self._reporter = Reporter(options.style, relative_to=base)
+        columns = options.grid[0] if options.grid else 0
+        self._grids = Grids(plan, options.destination, columns) if options.grid else None
         self._display: Display | None = None
         self._reason: Problem | None = None
 
@@ -64,28 +64,28 @@ class Work:
         return int(self._summary.exit_code)
 
     async def _run(self) -> None:
-        settings = self._order.settings
-        async with session.opened(settings) as opened:
-            past = self._order.past(opened.ledger)
-            past.decide(self._plan)
+        settings = self._options.settings
+        async with session.open_session(settings) as opened:
+            previous = self._options.previous_run(opened.ledger)
+            previous.decide(self._plan)
             self._ask()
             self._make_folder()
-            width = sum(stream_width(self._order, model) for model in self._plan.models())
-            async with session.generator(opened, settings, self._note, width) as generator:
-                self._display = self._new_display(generator)
+            width = sum(lane_width(self._options, model) for model in self._plan.models())
+            async with session.open_job_runner(opened, settings, self._note, width) as runner:
+                self._display = self._new_display(runner)
                 with self._display.running():
-                    await self._work(generator, past)
+                    await self._work(runner, previous)
 
-    def _new_display(self, generator: Generator) -> Display:
+    def _new_display(self, runner: JobRunner) -> Display:
         return Display(
-            self._order.style,
+            self._options.style,
             self._reporter,
             self._summary,
             total=self._plan.count(),
             to_send=self._plan.count("todo IN ('send', 'fetch')"),
             where=partial(prepare.file_and_line, self._plan),
-            in_flight=lambda: generator.in_flight,
-            stop_reason=lambda: generator.stop_reason,
+            in_flight=lambda: runner.in_flight,
+            stop_reason=lambda: runner.stop_reason,
         )
 
     def _note(self, text: str, *, urgent: bool = False) -> None:
@@ -96,100 +96,100 @@ class Work:
 
     def _ask(self) -> None:
         """Asks before much is spent; UsageError where there is nobody to ask."""
-        order, price = self._order, self._plan.price("todo = 'send'")
-        limit = order.settings.max_cost
+        options, price = self._options, self._plan.price("todo = 'send'")
+        limit = options.settings.max_cost
         most = price if limit is None else min(price, limit)
-        if order.settings.sandbox or order.yes or most <= order.settings.confirm_above:
+        if options.settings.sandbox or options.yes or most <= options.settings.confirm_above:
             return
         count = self._plan.count("todo = 'send'")
         if not (sys.stdin and sys.stdin.isatty() and output.on_terminal()):
             if limit is not None:
                 return
-            raise _too_dear(count, price, order.settings.confirm_above)
+            raise _too_dear(count, price, options.settings.confirm_above)
         question = _("{count} images cost {price} CNY. Go on? [y/N]: ", count=count, price=price)
         if not _agreed(question):
             raise UsageError(_("nothing was sent"), hint=_("--limit 10 tries the first ten"))
 
     def _make_folder(self) -> None:
         if self._plan.count("todo IN ('send', 'fetch')"):
-            ensure_folder(self._order.folder, self._order.folder)
-            check_writable(self._order.folder)
+            ensure_folder(self._options.folder, self._options.folder)
+            check_writable(self._options.folder)
 
     # The run.
 
-    async def _work(self, generator: Generator, past: Past) -> None:
+    async def _work(self, runner: JobRunner, previous: PreviousRun) -> None:
         try:
-            await self._go_through(generator, past)
+            await self._go_through(runner, previous)
         except CogviewError as error:
             # All in flight has ended; among it may be what weighs more than this.
-            generator.stop(problem_of(error))
-        self._never_sent(generator)
-        self._reason = generator.stop_reason
+            runner.stop(problem_of(error))
+        self._never_sent(runner)
+        self._reason = runner.stop_reason
         if self._reason:
             self._summary.codes.add(self._reason.exit_code)
         if self._grids:
             await self._finish_grids()
 
-    async def _go_through(self, generator: Generator, past: Past) -> None:
+    async def _go_through(self, runner: JobRunner, previous: PreviousRun) -> None:
         try:
-            for outcome in past.outcomes(self._plan):
-                self._report(generator, outcome, fresh=False)
+            for outcome in previous.outcomes(self._plan):
+                self._report(runner, outcome, fresh=False)
         except output.StdoutClosed:
-            generator.stop(session.STDOUT_CLOSED)
+            runner.stop(session.STDOUT_CLOSED)
         await session.run_all(
-            generator, self._streams(generator, past), partial(self._report, generator, fresh=True)
+            runner, self._lanes(runner, previous), partial(self._report, runner, fresh=True)
         )
 
-    def _streams(self, generator: Generator, past: Past) -> Iterator[session.Stream]:
+    def _lanes(self, runner: JobRunner, previous: PreviousRun) -> Iterator[session.Lane]:
         """One stream a model, so that none waits for the slots of another; one for free ones."""
         sends = "todo = 'send' AND items.model = ?"
         for model in self._plan.models("todo = 'send'"):
             jobs = (
-                partial(generator.run, item.job(self._order.destination, past.namespace))
+                partial(runner.run, item.job(self._options.destination, previous.namespace))
                 for item in self._plan.items(sends, model)
             )
-            yield session.Stream(jobs, stream_width(self._order, model))
+            yield session.Lane(jobs, lane_width(self._options, model))
         fetches = (
-            partial(self._fetch, generator, past, item)
+            partial(self._fetch, runner, previous, item)
             for item in self._plan.items("todo = 'fetch'")
         )
-        yield session.Stream(fetches, models.TIER_SLOTS[self._order.settings.tier])
+        yield session.Lane(fetches, models.TIER_SLOTS[self._options.settings.tier])
 
-    async def _fetch(self, generator: Generator, past: Past, item: Item) -> Outcome:
+    async def _fetch(self, runner: JobRunner, previous: PreviousRun, item: Item) -> Outcome:
         """An image that an earlier run paid for; free."""
-        outcome = await generator.finish(past.entry(item))
+        outcome = await runner.finish(previous.entry(item))
         hint = _("run the same command again")
         problem = outcome.problem and outcome.problem._replace(hint=hint)
         return outcome._replace(row=item.index, n=item.n, cost=Decimal(0), problem=problem)
 
-    def _report(self, generator: Generator, outcome: Outcome, *, fresh: bool) -> None:
+    def _report(self, runner: JobRunner, outcome: Outcome, *, fresh: bool) -> None:
         self._summary.add(outcome)
-        shown, reason = self._reporter.shown(outcome), generator.stop_reason
+        shown, reason = self._reporter.shown(outcome), runner.stop_reason
         own = outcome._replace(problem=None) if ended_by_run(outcome, reason) else outcome
         self._plan.ended(own, image_records(shown))
         if self._grids and outcome.files:
             self._grids.row_ended(outcome.row, fresh=fresh and outcome.status == "saved")
-        if self._order.fail_fast and fresh and outcome.status in LOSSES and outcome.problem:
-            generator.stop(_first_failure(outcome.problem))
+        if self._options.fail_fast and fresh and outcome.status in LOSSES and outcome.problem:
+            runner.stop(_first_failure(outcome.problem))
         assert self._display is not None
         self._display.outcome(outcome)
 
-    def _never_sent(self, generator: Generator) -> None:
+    def _never_sent(self, runner: JobRunner) -> None:
         """What the end of the run came before: told one by one to scripts, counted for people."""
         left = self._plan.count("status IS NULL")
         if not left:
             return
-        if not self._order.style.json or self._stdout_closed(generator):
+        if not self._options.style.json or self._stdout_closed(runner):
             self._summary.counts["not_sent"] += left
             return
         for item in self._plan.items("status IS NULL"):
-            job = item.job(self._order.destination, "")
+            job = item.job(self._options.destination, "")
             with suppress(output.StdoutClosed):
-                self._report(generator, generator.never_sent(job), fresh=False)
+                self._report(runner, runner.never_sent(job), fresh=False)
 
     @staticmethod
-    def _stdout_closed(generator: Generator) -> bool:
-        return generator.stop_reason == session.STDOUT_CLOSED
+    def _stdout_closed(runner: JobRunner) -> bool:
+        return runner.stop_reason == session.STDOUT_CLOSED
 
     async def _finish_grids(self) -> None:
         assert self._grids is not None
@@ -202,19 +202,19 @@ class Work:
 
     def _close(self) -> None:
         """The failed rows, the report, and the closing words."""
-        plan, order = self._plan, self._order
-        failed = self._kept(partial(report.write_failed, order.folder, plan))
-        if order.report:
-            self._kept(partial(report.write_report, Path(order.report), plan, self._summary))
+        plan, options = self._plan, self._options
+        failed = self._kept(partial(report.write_failed, options.folder, plan))
+        if options.report:
+            self._kept(partial(report.write_report, Path(options.report), plan, self._summary))
         try:
-            if order.style.json:
+            if options.style.json:
                 output.write_json(self._summary.record())
         except output.StdoutClosed:
             self._summary.codes.add(ExitCode.STDOUT_CLOSED)
         if self._reason and self._reason != session.STDOUT_CLOSED:
             output.show_error(CogviewError(self._reason.message, hint=self._reason.hint))
         groups = report.groups(plan)
-        if groups or not order.style.quiet:
+        if groups or not options.style.quiet:
             for line in closing_lines(self._summary, groups):
                 output.say(clean(line, 600))
             if failed:
@@ -273,10 +273,10 @@ def _agreed(question: str) -> bool:
         signal.signal(signal.SIGINT, before)
 
 
-def stream_width(order: Order, model: str) -> int:
+def lane_width(options: BatchOptions, model: str) -> int:
     """Images worked on at once: those generated and as many downloaded; 1 with --jobs 1."""
-    slots = session.slots_width(order.settings, model)
-    return 1 if order.settings.jobs == 1 else 2 * slots
+    slots = session.slots_width(options.settings, model)
+    return 1 if options.settings.jobs == 1 else 2 * slots
 
 
 def _first_failure(problem: Problem) -> Problem:

@@ -7,28 +7,28 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from cogview_cli.batch.plan import Selection
-from cogview_cli.batch.previous_run import Past
+from cogview_cli.batch.previous_run import PreviousRun
 from cogview_cli.batch.resume import Rules, Sidecars
-from cogview_cli.batch.row import Wishes
+from cogview_cli.batch.row import RowDefaults
 from cogview_cli.config.settings import Settings
 from cogview_cli.disk.destination import Destination, without_suffix
 from cogview_cli.ledger import Ledger
 from cogview_cli.sources import Reading
-from cogview_cli.terminal.output import Style
+from cogview_cli.terminal.output import OutputOptions
 
 SANDBOX_HOST = "sandbox"
 
 
-class Order(NamedTuple):
+class BatchOptions(NamedTuple):
     """Everything `batch` was asked for."""
 
     settings: Settings
     folder: Path
     relative: bool
-    wishes: Wishes
+    defaults: RowDefaults
     reading: Reading
     selection: Selection
-    style: Style
+    style: OutputOptions
     grid: tuple[int, int] | None
     report: str | None
     dry_run: bool
@@ -48,7 +48,7 @@ class Order(NamedTuple):
     @property
     def destination(self) -> Destination:
         """Where images go; the template is each row's own."""
-        settings, implied = self.settings, without_suffix(self.wishes.name or "")[1]
+        settings, implied = self.settings, without_suffix(self.defaults.name or "")[1]
         return Destination(
             root=str(self.folder),
             template="",
@@ -57,12 +57,12 @@ class Order(NamedTuple):
             on_exists=settings.on_exists,
         )
 
-    def past(self, ledger: Ledger | None) -> Past:
+    def previous_run(self, ledger: Ledger | None) -> PreviousRun:
         """What earlier runs on the folder have left."""
         rules = Rules(
             retry_failed=self.retry_failed, retry_unknown=self.settings.on_unknown == "retry"
         )
-        return Past(
+        return PreviousRun(
             ledger=ledger,
             sidecars=Sidecars(self.folder),
             destination=self.destination,

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from cogview_cli.api import models
 from cogview_cli.api.protocol import ImageRequest
-from cogview_cli.batch.row import Wanted, item_key, target_of
+from cogview_cli.batch.row import RowRequest, item_key, target_of
 from cogview_cli.disk.destination import Destination
 from cogview_cli.engine.job import Job
 from cogview_cli.outcome import Outcome
@@ -99,7 +99,7 @@ class Plan:
         """Frees the memory and the anonymous file."""
         self._db.close()
 
-    def add(self, row: Wanted) -> None:
+    def add(self, row: RowRequest) -> None:
         """One more row."""
         record = row.record
         columns = _json(record.columns) if record.columns else None

@@ -9,47 +9,47 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cogview_cli.batch.plan import Plan, Selection
-from cogview_cli.batch.row import Wishes, wanted
+from cogview_cli.batch.row import RowDefaults, row_request
 from cogview_cli.disk.destination import Destination
 from cogview_cli.errors import UsageError
 from cogview_cli.i18n import _
-from cogview_cli.sources import Bad, Reading
+from cogview_cli.sources import Reading, RejectedRow
 
 BAD_SHOWN = 50
 
 
 @dataclass(slots=True, kw_only=True)
-class Survey:
+class ReadSummary:
     """What reading the sources has shown."""
 
     rows: int = 0
     longest: int = 0
-    bad: list[Bad] = field(default_factory=list)
+    bad: list[RejectedRow] = field(default_factory=list)
     bad_count: int = 0
     forms: list[str] = field(default_factory=list)
     columns: list[str] = field(default_factory=list)
     ignored: Counter[str] = field(default_factory=Counter)
 
-    def reject(self, bad: Bad) -> None:
+    def reject(self, bad: RejectedRow) -> None:
         """One more row that cannot be used; the first few are kept."""
         self.bad_count += 1
         if len(self.bad) < BAD_SHOWN:
             self.bad.append(bad)
 
 
-def read_into(plan: Plan, reading: Reading, wishes: Wishes) -> Survey:
+def read_into(plan: Plan, reading: Reading, defaults: RowDefaults) -> ReadSummary:
     """Reads and checks all rows into `plan`."""
-    survey = Survey()
+    survey = ReadSummary()
     for record in reading:
-        if isinstance(record, Bad):
+        if isinstance(record, RejectedRow):
             survey.reject(record)
             continue
         survey.rows += 1
         survey.longest = max(survey.longest, len(record.prompt))
         try:
-            plan.add(wanted(record, survey.rows, wishes))
+            plan.add(row_request(record, survey.rows, defaults))
         except UsageError as error:
-            survey.reject(Bad(record.file, record.line, _why(error)))
+            survey.reject(RejectedRow(record.file, record.line, _why(error)))
     survey.forms, survey.columns = reading.forms, reading.columns
     survey.ignored = reading.ignored
     return survey
@@ -138,7 +138,7 @@ def choose(plan: Plan, host: str, selection: Selection) -> None:
         )
 
 
-def shown_bad(survey: Survey) -> Iterator[str]:
+def shown_bad(survey: ReadSummary) -> Iterator[str]:
     """One line for each bad row, then how many more there are."""
     for bad in survey.bad:
         yield f"{bad.file}:{bad.line}: {bad.why}"

@@ -9,21 +9,21 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from cogview_cli.api.error_codes import CODES, Kind
+from cogview_cli.api.error_codes import CODES, ErrorClass
 from cogview_cli.batch.plan import Item, Plan
-from cogview_cli.batch.resume import Rules, Sidecars, Verdict, verdict
+from cogview_cli.batch.resume import Decision, Rules, Sidecars, verdict
 from cogview_cli.disk.destination import Destination
 from cogview_cli.disk.locks import is_alive
 from cogview_cli.errors import ExitCode, MachineError, UsageError
 from cogview_cli.i18n import _
-from cogview_cli.i18n.stored_messages import told
+from cogview_cli.i18n.stored_messages import translate
 from cogview_cli.ledger import Entry, Ledger
 from cogview_cli.outcome import Outcome, Problem, SavedFile
 
 _LEFT = "todo NOT IN ('send', 'fetch')"
 
 
-class Past(NamedTuple):
+class PreviousRun(NamedTuple):
     """The witnesses of earlier runs on one output folder."""
 
     ledger: Ledger | None
@@ -56,14 +56,14 @@ class Past(NamedTuple):
     def outcomes(self, plan: Plan) -> Iterator[Outcome]:
         """The outcomes of items that need nothing more."""
         for item, found in self._settled_items(plan, _LEFT):
-            yield carried(item, found)
+            yield settled_outcome(item, found)
 
     def entry(self, item: Item) -> Entry:
         """The request whose image is to be fetched."""
         assert self.ledger is not None
         return self.ledger.get(next(iter(item.known)))
 
-    def _verdicts(self, keys: Iterable[str]) -> dict[str, Verdict]:
+    def _verdicts(self, keys: Iterable[str]) -> dict[str, Decision]:
         """What ledger and sidecars say of each key."""
         wanted = list(keys)
         asked = self.ledger.by_key(self.namespace, wanted) if self.ledger else {}
@@ -76,7 +76,7 @@ class Past(NamedTuple):
             for key in wanted
         }
 
-    def _settled_items(self, plan: Plan, where: str) -> Iterator[tuple[Item, Verdict]]:
+    def _settled_items(self, plan: Plan, where: str) -> Iterator[tuple[Item, Decision]]:
         """The items that `where` selects, and why they need nothing more."""
         for chunk in plan.chunks(where):
             found = self._verdicts(item.key for item in chunk)
@@ -108,7 +108,7 @@ class Past(NamedTuple):
             if plan.query("SELECT 1 FROM kept WHERE name = ?", name).fetchone():
                 raise _would_replace(stem)
 
-    def _name_taken(self, item: Item) -> Verdict | None:
+    def _name_taken(self, item: Item) -> Decision | None:
         """The file that makes an item needless under --on-exists skip."""
         if self.destination.on_exists not in ("skip", "fail"):
             return None
@@ -118,7 +118,7 @@ class Past(NamedTuple):
                 _("'{path}' exists; nothing was sent", path=there),
                 hint=_("choose another --output or --on-exists"),
             )
-        return Verdict(todo="done", image=str(there)) if there else None
+        return Decision(todo="done", image=str(there)) if there else None
 
 
 def _would_replace(stem: str) -> UsageError:
@@ -131,7 +131,7 @@ def _would_replace(stem: str) -> UsageError:
     )
 
 
-def _passed_over(found: Verdict) -> str:
+def _passed_over(found: Decision) -> str:
     """What the plan keeps: the request to fetch, or those that a new one passes over."""
     if found.todo == "fetch" and found.entry:
         return found.entry.id
@@ -144,7 +144,7 @@ def _comparable(image: str) -> str:
     return str(Path(os.path.realpath(path.parent), path.stem)).casefold()
 
 
-def carried(item: Item, found: Verdict) -> Outcome:
+def settled_outcome(item: Item, found: Decision) -> Outcome:
     """The outcome of an item that an earlier run has settled."""
     entry = found.entry
     return Outcome(
@@ -161,16 +161,16 @@ def carried(item: Item, found: Verdict) -> Outcome:
     )
 
 
-def _status(found: Verdict) -> str:
+def _status(found: Decision) -> str:
     if found.todo == "unknown":
         return "unknown"
     if found.todo != "refused":
         return "skipped"
     code = found.entry.code if found.entry else None
-    return "failed" if code in CODES and CODES[code].kind is not Kind.REFUSED else "refused"
+    return "failed" if code in CODES and CODES[code].kind is not ErrorClass.REFUSED else "refused"
 
 
-def _files(found: Verdict) -> tuple[SavedFile, ...]:
+def _files(found: Decision) -> tuple[SavedFile, ...]:
     if found.entry and found.entry.files:
         return tuple(SavedFile(**record) for record in found.entry.files)
     if found.image is None:
@@ -185,8 +185,8 @@ def _files(found: Verdict) -> tuple[SavedFile, ...]:
     )
 
 
-def _problem(found: Verdict) -> Problem | None:
-    why = told(found.entry.message or "") if found.entry else None
+def _problem(found: Decision) -> Problem | None:
+    why = translate(found.entry.message or "") if found.entry else None
     if found.todo == "unknown":
         return Problem(
             code="unknown",

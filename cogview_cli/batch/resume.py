@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from cogview_cli.ledger import Entry
 
 
-class Verdict(NamedTuple):
+class Decision(NamedTuple):
     """What to do with an item: `send`, `fetch` (free), or nothing more.
 
     `done`, `unknown`, `refused` and `dropped` need nothing; `entry` is the request that
@@ -45,7 +45,7 @@ def verdict(
     *,
     exists: Callable[[str], bool] = os.path.isfile,
     now: float | None = None,
-) -> Verdict:
+) -> Decision:
     """What to do with an item that has these requests in the ledger, oldest first.
 
     `seen()` asks the sidecars for an image of the same key.
@@ -54,28 +54,28 @@ def verdict(
     newest, when = ours[::-1], time.time() if now is None else now
     for entry in newest:
         if entry.state == "saved" and _all_there(entry, exists):
-            return Verdict(todo="done", entry=entry, image=entry.files[0]["file"])
+            return Decision(todo="done", entry=entry, image=entry.files[0]["file"])
     if waiting := _fetchable(newest, "answer", when):
-        return Verdict(todo="fetch", entry=waiting)
+        return Decision(todo="fetch", entry=waiting)
     if image := seen():
-        return Verdict(todo="done", image=image)
+        return Decision(todo="done", image=image)
     if deleted := _fetchable(newest, "saved", when):
-        return Verdict(todo="fetch", entry=deleted)
+        return Decision(todo="fetch", entry=deleted)
     return _without_image(newest, rules)
 
 
-def _without_image(newest: Sequence[Entry], rules: Rules) -> Verdict:
-    send = Verdict(todo="send", known=frozenset(entry.id for entry in newest))
+def _without_image(newest: Sequence[Entry], rules: Rules) -> Decision:
+    send = Decision(todo="send", known=frozenset(entry.id for entry in newest))
     # What came before an image that once was there is settled.
     since = list(takewhile(lambda entry: entry.state not in ("saved", "expired"), newest))
     states = [entry.state for entry in since]
     if "unknown" in states:
         entry = since[states.index("unknown")]
-        return send if rules.retry_unknown else Verdict(todo="unknown", entry=entry)
+        return send if rules.retry_unknown else Decision(todo="unknown", entry=entry)
     if states[:1] == ["rejected"] and not rules.retry_failed:
-        return Verdict(todo="refused", entry=since[0])
+        return Decision(todo="refused", entry=since[0])
     if states[:1] == ["resolved"] and since[0].code == "drop":
-        return Verdict(todo="dropped", entry=since[0])
+        return Decision(todo="dropped", entry=since[0])
     return send
 
 

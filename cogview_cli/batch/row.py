@@ -12,7 +12,7 @@ from cogview_cli.api.protocol import ImageRequest
 from cogview_cli.config.settings import Settings
 from cogview_cli.disk.destination import Destination, Target, without_suffix
 from cogview_cli.disk.names import template_fields
-from cogview_cli.engine.validation import checked, name_fields
+from cogview_cli.engine.validation import name_fields, validate_request
 from cogview_cli.sources import Record
 
 DEFAULT_NAME = "{index:04}-{slug}"
@@ -20,7 +20,7 @@ _ROW_SETTINGS = ("model", "size", "quality", "user_id", "watermark")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wishes:
+class RowDefaults:
     """What the command line and the settings say about every row."""
 
     settings: Settings
@@ -31,7 +31,7 @@ class Wishes:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class RowRequest:
     """One row's request: how many images of it, and how they are named."""
 
     index: int
@@ -62,17 +62,17 @@ def item_key(host: str, content: bytes, occurrence: int) -> str:
     return hashlib.sha256(f"{host}\n{content.hex()}\n{occurrence}".encode()).hexdigest()
 
 
-def wanted(record: Record, index: int, wishes: Wishes) -> Wanted:
+def row_request(record: Record, index: int, defaults: RowDefaults) -> RowRequest:
     """What a row asks for; flags go before the row, the row before other settings.
 
     Raises UsageError for what the model refuses or a name that cannot be made.
     """
-    request = checked(_request(record, wishes.settings), validate=wishes.validate)
-    count = wishes.count or record.count or 1
-    template, fields = _name(record, request, index, wishes)
+    request = validate_request(_request(record, defaults.settings), validate=defaults.validate)
+    count = defaults.count or record.count or 1
+    template, fields = _name(record, request, index, defaults)
     if count > 1 and "n" not in template_fields(template):
         template += "-{n}"
-    made = Wanted(
+    made = RowRequest(
         index=index, record=record, request=request, count=count, template=template, fields=fields
     )
     _check_name(made)
@@ -91,11 +91,11 @@ def _value(record: Record, settings: Settings, name: str) -> Any:
 
 
 def _name(
-    record: Record, request: ImageRequest, index: int, wishes: Wishes
+    record: Record, request: ImageRequest, index: int, defaults: RowDefaults
 ) -> tuple[str, dict[str, Any]]:
     """The name template of a row and the values it uses."""
-    template = _template(record, wishes.name)
-    known = _fields(record, request, index, wishes.now)
+    template = _template(record, defaults.name)
+    known = _fields(record, request, index, defaults.now)
     used = {"index", "n", *template_fields(template)}
     return template, {name: value for name, value in known.items() if name in used}
 
@@ -118,7 +118,7 @@ def _columns(columns: Mapping[str, Any]) -> dict[str, str]:
     return {name: str(value) for name, value in columns.items() if isinstance(value, plain)}
 
 
-def _check_name(made: Wanted) -> None:
+def _check_name(made: RowRequest) -> None:
     place = Destination(root="/", template=made.template)
     Target(destination=place, fields={**made.fields, "n": made.count}).check()
 

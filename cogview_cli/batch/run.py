@@ -9,11 +9,11 @@ from contextlib import contextmanager
 
 from cogview_cli.api import models
 from cogview_cli.batch import prepare
-from cogview_cli.batch.execute import Work
-from cogview_cli.batch.options import Order
+from cogview_cli.batch.execute import BatchRun
+from cogview_cli.batch.options import BatchOptions
 from cogview_cli.batch.plan import Plan
 from cogview_cli.config.store import state_dir
-from cogview_cli.disk.locks import Busy, only_one
+from cogview_cli.disk.locks import Busy, exclusive_lock
 from cogview_cli.engine.common import check_models
 from cogview_cli.errors import MachineError, Temporary, UsageError
 from cogview_cli.i18n import _
@@ -22,27 +22,27 @@ from cogview_cli.terminal import output
 from cogview_cli.terminal.text import clean
 
 
-def run(order: Order, plan: Plan) -> int:
+def run(options: BatchOptions, plan: Plan) -> int:
     """Reads all sources, then runs the plan or shows it; the exit code."""
-    survey = prepare.read_into(plan, order.reading, order.wishes)
-    _refuse_bad(survey, skip=order.skip_bad)
-    prepare.choose(plan, order.host, order.selection)
-    if order.grid:
-        prepare.check_grid(plan, order.grid[0] * order.grid[1])
-    if order.settings.on_exists == "overwrite":
-        prepare.check_names(plan, order.destination, "--on-exists overwrite")
-    elif order.grid:
-        prepare.check_names(plan, order.destination, "--grid")
-    check_models(plan.models(), order.settings.max_cost)
+    survey = prepare.read_into(plan, options.reading, options.defaults)
+    _refuse_bad(survey, skip=options.skip_bad)
+    prepare.choose(plan, options.host, options.selection)
+    if options.grid:
+        prepare.check_grid(plan, options.grid[0] * options.grid[1])
+    if options.settings.on_exists == "overwrite":
+        prepare.check_names(plan, options.destination, "--on-exists overwrite")
+    elif options.grid:
+        prepare.check_names(plan, options.destination, "--grid")
+    check_models(plan.models(), options.settings.max_cost)
     if warning := prepare.ignored_line(survey.ignored):
         output.warn(warning)
-    if order.dry_run:
-        return _show(order, plan, survey)
-    with _folder_lock(order):
-        return Work(order, plan).run()
+    if options.dry_run:
+        return _show(options, plan, survey)
+    with _folder_lock(options):
+        return BatchRun(options, plan).run()
 
 
-def _refuse_bad(survey: prepare.Survey, *, skip: bool) -> None:
+def _refuse_bad(survey: prepare.ReadSummary, *, skip: bool) -> None:
     """UsageError if any row is bad: nothing is paid for a file that cannot be finished."""
     for line in prepare.shown_bad(survey):
         said = f"{'warning' if skip else 'error'}: {line}"
@@ -57,17 +57,17 @@ def _refuse_bad(survey: prepare.Survey, *, skip: bool) -> None:
 
 
 @contextmanager
-def _folder_lock(order: Order) -> Iterator[None]:
+def _folder_lock(options: BatchOptions) -> Iterator[None]:
     """One run at a time on a folder, or on one shard of it."""
-    number, shards = order.selection.shard
-    what = f"{order.folder.resolve()}\n{number}/{shards}"
+    number, shards = options.selection.shard
+    what = f"{options.folder.resolve()}\n{number}/{shards}"
     name = hashlib.sha256(os.fsencode(what)).hexdigest()[:16]
     try:
-        with only_one(state_dir() / "folders" / f"{name}.lock", wait=order.wait):
+        with exclusive_lock(state_dir() / "folders" / f"{name}.lock", wait=options.wait):
             yield
     except Busy:
         raise Temporary(
-            _("another run is working on '{path}'", path=order.folder),
+            _("another run is working on '{path}'", path=options.folder),
             hint=_("wait for it with --wait"),
         ) from None
     except OSError as error:
@@ -84,18 +84,18 @@ def _folder_lock(order: Order) -> Iterator[None]:
 # Showing it.
 
 
-def _show(order: Order, plan: Plan, survey: prepare.Survey) -> int:
+def _show(options: BatchOptions, plan: Plan, survey: prepare.ReadSummary) -> int:
     """Prints the requests and the price; sends nothing, creates nothing."""
     with _existing_ledger() as ledger:
-        order.past(ledger).decide(plan)
+        options.previous_run(ledger).decide(plan)
     to_send = plan.count("todo = 'send'")
     for item in plan.items("todo = 'send'"):
         price = models.price_of(item.body["model"])
         record = {"type": "request", "index": item.index, "n": item.n, **item.body}
         cost = {} if price is None else {"cost": str(price)}
-        output.write_json({**record, **cost} if order.style.json else item.body)
+        output.write_json({**record, **cost} if options.style.json else item.body)
     price_text = _price(plan)
-    if order.style.json:
+    if options.style.json:
         output.write_json(
             {
                 "type": "summary",
@@ -106,7 +106,7 @@ def _show(order: Order, plan: Plan, survey: prepare.Survey) -> int:
                 "exit_code": 0,
             }
         )
-    if not order.style.quiet:
+    if not options.style.quiet:
         _describe(survey)
         output.say(
             _(
@@ -128,7 +128,7 @@ def _existing_ledger() -> Iterator[Ledger | None]:
         yield ledger
 
 
-def _describe(survey: prepare.Survey) -> None:
+def _describe(survey: prepare.ReadSummary) -> None:
     output.say(clean(_("form: {forms}", forms="; ".join(survey.forms))))
     if survey.columns:
         output.say(clean(_("columns: {columns}", columns=", ".join(survey.columns))))

@@ -253,7 +253,7 @@ def _run(given: dict[str, Any]) -> int:
 
 def _order(given: dict[str, Any]) -> Any:
     """What the options ask for, as far as they can be checked by themselves."""
-    from cogview_cli.batch.options import Order
+    from cogview_cli.batch.options import BatchOptions
     from cogview_cli.batch.plan import Selection
     from cogview_cli.batch.prepare import parse_grid, parse_shard
     from cogview_cli.batch.report import check_report
@@ -268,14 +268,14 @@ def _order(given: dict[str, Any]) -> Any:
     )
     grid = parse_grid(given["grid"])
     check_report(given["report"])
-    return Order(
+    return BatchOptions(
         settings=settings,
         folder=_folder(settings, sources),
         relative=not Path(settings.output or "").expanduser().is_absolute(),
-        wishes=_wishes(given, settings, grid),
+        defaults=_defaults(given, settings, grid),
         reading=_reading(given, sources),
         selection=selection,
-        style=output.Style(
+        style=output.OutputOptions(
             json=given["json"],
             print0=given["print0"],
             quiet=given["quiet"],
@@ -316,10 +316,10 @@ def _folder(settings: Settings, sources: list[str]) -> Path:
     return Path(os.path.expanduser(asked)).absolute()
 
 
-def _wishes(given: dict[str, Any], settings: Settings, grid: tuple[int, int] | None) -> Any:
-    from cogview_cli.batch.row import Wishes
+def _defaults(given: dict[str, Any], settings: Settings, grid: tuple[int, int] | None) -> Any:
+    from cogview_cli.batch.row import RowDefaults
 
-    return Wishes(
+    return RowDefaults(
         settings=settings,
         count=given["count"] or (grid[0] * grid[1] if grid else None),
         name=given["name"],

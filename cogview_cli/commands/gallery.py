@@ -20,7 +20,7 @@ from cogview_cli.terminal.text import clean
 
 if TYPE_CHECKING:
     from cogview_cli.gallery.grid import Grid
-    from cogview_cli.gallery.items import Item
+    from cogview_cli.gallery.items import GalleryItem
 
 PAGE_NAME = "index.html"
 SHEET_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
@@ -34,7 +34,7 @@ Without --sheet: the page. With --sheet: the sheet, and the page too if -o is gi
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class GalleryPlan:
     """What to write and where; None for what is not wanted. `grid` is the sheet's."""
 
     folder: Path
@@ -95,7 +95,7 @@ def gallery(
     """Show a folder of results as a page, or as contact sheets; print what was written."""
     from cogview_cli.gallery.grid import Grid
 
-    plan = Plan(
+    plan = GalleryPlan(
         folder=folder,
         page=_page_path(folder, output_, sheet),
         on_stdout=output_ == STDOUT,
@@ -130,7 +130,7 @@ def _page_path(folder: Path, output_: str | None, sheet: Path | None) -> Path | 
     return page / PAGE_NAME if output_ != STDOUT and page.is_dir() else page
 
 
-def _check(plan: Plan, *, alone: bool) -> None:
+def _check(plan: GalleryPlan, *, alone: bool) -> None:
     """What can be wrong with the options; `alone`: nothing else would use stdout."""
     if plan.on_stdout and not alone:
         raise UsageError(
@@ -147,7 +147,7 @@ def _check(plan: Plan, *, alone: bool) -> None:
         )
 
 
-def _items(plan: Plan) -> list[Item]:
+def _items(plan: GalleryPlan) -> list[GalleryItem]:
     """What there is to show, in order. UsageError for nothing."""
     from cogview_cli.gallery.items import in_order
     from cogview_cli.gallery.scan import scan
@@ -174,7 +174,7 @@ def _some(names: list[str]) -> str:
     return _("{count} ({names})", count=len(names), names=", ".join(listed))
 
 
-def _without_picture(plan: Plan, saved_keys: set[str]) -> list[Item]:
+def _without_picture(plan: GalleryPlan, saved_keys: set[str]) -> list[GalleryItem]:
     """From the ledger; without it the page still has its pictures."""
     if plan.page is None:
         return []
@@ -187,7 +187,7 @@ def _without_picture(plan: Plan, saved_keys: set[str]) -> list[Item]:
         return []
 
 
-def _write_page(plan: Plan, items: list[Item], json: bool) -> str:
+def _write_page(plan: GalleryPlan, items: list[GalleryItem], json: bool) -> str:
     from cogview_cli.gallery.ours import check_free, is_our_page
     from cogview_cli.gallery.page import Place, build
 
@@ -211,7 +211,9 @@ def _absolute(folder: Path) -> Path:
     return Path(os.path.realpath(folder))
 
 
-def _write_sheets(plan: Plan, target: Path, items: list[Item], json: bool) -> list[str]:
+def _write_sheets(
+    plan: GalleryPlan, target: Path, items: list[GalleryItem], json: bool
+) -> list[str]:
     from cogview_cli.gallery.fonts import find_cjk, places
     from cogview_cli.gallery.ours import check_free, is_our_sheet
     from cogview_cli.gallery.sheet import Sheet, encode
@@ -251,7 +253,7 @@ def _report(path: Path, json: bool, record: dict[str, Any]) -> None:
         output.write_path(str(path))
 
 
-def _record(items: list[Item]) -> dict[str, Any]:
+def _record(items: list[GalleryItem]) -> dict[str, Any]:
     """The JSON line of a page, without its file."""
     from cogview_cli.gallery.items import SAVED, counts, total_cost
 
@@ -261,7 +263,7 @@ def _record(items: list[Item]) -> dict[str, Any]:
     return {"type": "gallery", "images": found.get(SAVED, 0), **others, "cost": cost}
 
 
-def _summary(items: list[Item]) -> str:
+def _summary(items: list[GalleryItem]) -> str:
     from cogview_cli.gallery.items import SAVED, counts
 
     found = counts(items)

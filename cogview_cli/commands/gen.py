@@ -16,7 +16,7 @@ from cogview_cli.config.settings import Settings, load
 from cogview_cli.config.store import state_dir
 from cogview_cli.disk.destination import STDOUT, Destination, from_output
 from cogview_cli.engine.common import check_models
-from cogview_cli.engine.validation import checked
+from cogview_cli.engine.validation import validate_request
 from cogview_cli.errors import BudgetReached, UsageError
 from cogview_cli.gen.prompt import prompt_from
 from cogview_cli.gen.run import GenPlan, run, show, target_of
@@ -116,7 +116,7 @@ def gen(
     """Make one image (or -n of them) from a prompt; print the path of each."""
     given = {name: value for name, value in locals().items() if name in options.SETTING_FLAGS}
     settings = load({**given, "output": output_})
-    style = output.Style(
+    style = output.OutputOptions(
         json=json,
         print0=print0,
         quiet=quiet,
@@ -127,7 +127,7 @@ def gen(
     request = _request(text, from_, given, settings)
     plan = GenPlan(
         settings=settings,
-        request=checked(request, validate=not no_validate),
+        request=validate_request(request, validate=not no_validate),
         destination=_destination(settings, count),
         wanted=count,
         source=source,

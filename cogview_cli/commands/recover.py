@@ -43,7 +43,7 @@ def recover(
     """Download, check and save every image that is paid for and not on disk. Free."""
     import asyncio
 
-    style = output.Style(json=json, print0=print0, quiet=quiet, verbose=verbose or debug)
+    style = output.OutputOptions(json=json, print0=print0, quiet=quiet, verbose=verbose or debug)
     summary = Summary(single=False)
     reporter = Reporter(style)
     asyncio.run(_recover(set(ids or ()), out, summary, reporter))
@@ -76,7 +76,7 @@ class _Recovery:
 async def _recover(ids: set[str], out: str | None, summary: Summary, reporter: Reporter) -> None:
     from cogview_cli.api.image_urls import redact
     from cogview_cli.engine import session
-    from cogview_cli.ledger.fallback import take_back
+    from cogview_cli.ledger.fallback import import_fallbacks
     from cogview_cli.ledger.open import open_ledger
 
     def report(outcome: Outcome) -> None:
@@ -84,7 +84,7 @@ async def _recover(ids: set[str], out: str | None, summary: Summary, reporter: R
         reporter.outcome(outcome)
 
     with open_ledger() as ledger:
-        take_back(ledger)
+        import_fallbacks(ledger)
         for outcome in lost_outcomes(ledger.settle_dead_runs()):
             report(outcome)
         found = [entry for entry in ledger.unfinished() if not ids or entry.id in ids]
@@ -94,8 +94,8 @@ async def _recover(ids: set[str], out: str | None, summary: Summary, reporter: R
             work = (
                 partial(finishers[entry.base_url].finish, _moved(entry, out)) for entry in wanted
             )
-            stream = session.Stream(work, AT_ONCE)
-            await session.run_all(_Recovery(summary), [stream], report)
+            lane = session.Lane(work, AT_ONCE)
+            await session.run_all(_Recovery(summary), [lane], report)
         ledger.purge_expired_links(redact)
 
 
@@ -103,14 +103,14 @@ async def _recover(ids: set[str], out: str | None, summary: Summary, reporter: R
 async def _finishers(ledger: Any, base_urls: Iterable[str]) -> AsyncIterator[dict[str, Any]]:
     """One for each base URL: what addresses it may fetch from depends on that."""
     from cogview_cli.pictures.download import Downloader
-    from cogview_cli.pictures.saver import Finisher
+    from cogview_cli.pictures.saver import ImageSaver
 
     async with AsyncExitStack() as stack:
-        found: dict[str, Finisher] = {}
+        found: dict[str, ImageSaver] = {}
         for base_url in base_urls:
             downloader = Downloader(base_url, width=AT_ONCE)
             stack.push_async_callback(downloader.close)
-            found[base_url] = Finisher(ledger, downloader, resuming=True)
+            found[base_url] = ImageSaver(ledger, downloader, resuming=True)
         yield found
 
 

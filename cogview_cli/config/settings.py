@@ -17,7 +17,7 @@ from cogview_cli.api import models
 from cogview_cli.config import store
 from cogview_cli.config import value_types as vt
 from cogview_cli.config.secret import Secret
-from cogview_cli.config.value_types import Kind
+from cogview_cli.config.value_types import ValueType
 from cogview_cli.errors import CogviewError, MachineError, UsageError
 from cogview_cli.i18n import _
 from cogview_cli.net.addresses import is_loopback
@@ -62,7 +62,7 @@ class Setting(NamedTuple):
     """One declaration: its kind, meaning and variables (first one wins)."""
 
     name: str
-    kind: Kind
+    kind: ValueType
     doc: str
     more_env: tuple[str, ...] = ()
     # A rule of the API rather than ours: --no-validate may waive it for a flag.

@@ -25,7 +25,7 @@ _WHOLE = re.compile(r"[0-9]{1,6}")
 _NUMBER = re.compile(r"[0-9]{1,12}(\.[0-9]{1,12})?")
 
 
-class Kind(NamedTuple):
+class ValueType(NamedTuple):
     """One kind of value: `parse` reads text, `types` are the TOML types taken in the file.
 
     `words` say what it takes, in the user's language. `values` are all there are, where
@@ -146,7 +146,7 @@ def _user_id(text: str) -> str:
     return user_id
 
 
-def whole(least: int) -> Kind:
+def whole(least: int) -> ValueType:
     """A whole number from `least`."""
     rule = _("a whole number from {least}", least=least)
 
@@ -155,10 +155,10 @@ def whole(least: int) -> Kind:
             raise _takes(rule)
         return int(text)
 
-    return Kind(parse, (int,), rule)
+    return ValueType(parse, (int,), rule)
 
 
-def choice(*names: str) -> Kind:
+def choice(*names: str) -> ValueType:
     """One of `names`, in any letter case."""
     spelling = {name.lower(): name for name in names}
     rule = _("one of: {names}", names=", ".join(names))
@@ -168,16 +168,16 @@ def choice(*names: str) -> Kind:
             raise _takes(rule)
         return spelling[text.strip().lower()]
 
-    return Kind(parse, (str,), rule, names)
+    return ValueType(parse, (str,), rule, names)
 
 
-TEXT = Kind(_text, (str,), _("text in quotes"))
-BOOL = Kind(_bool, (bool,), _("true or false, without quotes"), ("true", "false"))
-MONEY = Kind(_money, (int, float, Decimal, str), _("an amount in CNY"))
-TIMEOUT = Kind(_timeout, (int, float, Decimal), _("a number of seconds, without quotes"))
-WAIT = Kind(_wait, (int, float, Decimal), _("a number of seconds, without quotes"))
-URL = Kind(_base_url, (str,), _("a URL in quotes"))
-SIZE = Kind(_size, (str,), _('text in quotes, such as "1440x720"'))
-USER_ID = Kind(_user_id, (str,), _("text in quotes"))
+TEXT = ValueType(_text, (str,), _("text in quotes"))
+BOOL = ValueType(_bool, (bool,), _("true or false, without quotes"), ("true", "false"))
+MONEY = ValueType(_money, (int, float, Decimal, str), _("an amount in CNY"))
+TIMEOUT = ValueType(_timeout, (int, float, Decimal), _("a number of seconds, without quotes"))
+WAIT = ValueType(_wait, (int, float, Decimal), _("a number of seconds, without quotes"))
+URL = ValueType(_base_url, (str,), _("a URL in quotes"))
+SIZE = ValueType(_size, (str,), _('text in quotes, such as "1440x720"'))
+USER_ID = ValueType(_user_id, (str,), _("text in quotes"))
 # What a key may look like is judged when it is used: --sandbox and --dry-run need none.
-SECRET = Kind(Secret, (str,), _("text in quotes"))
+SECRET = ValueType(Secret, (str,), _("text in quotes"))

@@ -30,7 +30,7 @@ def kernel_lock(path: Path) -> FileLock:
     )
 
 
-class RunLock:
+class ProcessLock:
     """Marks this process as alive under a fresh name until it releases or dies."""
 
     def __init__(self, folder: Path) -> None:
@@ -63,18 +63,18 @@ def is_alive(folder: Path, name: str) -> bool:
     return False
 
 
-class Queue:
+class WaitList:
     """The processes that wait for something and have none of it: a mark each, in a folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._ours: RunLock | None = None
+        self._ours: ProcessLock | None = None
 
     def enter(self) -> None:
         """We wait. Nothing happens if no mark can be made: waiting works without."""
         if self._ours is None:
             with suppress(OSError, Timeout):
-                self._ours = RunLock(self._folder)
+                self._ours = ProcessLock(self._folder)
 
     def leave(self) -> None:
         """We wait no longer."""
@@ -93,7 +93,7 @@ class Queue:
 
 
 @contextmanager
-def only_one(path: Path, *, wait: bool) -> Iterator[None]:
+def exclusive_lock(path: Path, *, wait: bool) -> Iterator[None]:
     """Holds the lock at `path`; raises Busy if another process does, unless `wait`."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = kernel_lock(path)

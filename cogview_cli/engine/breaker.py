@@ -9,17 +9,17 @@ from __future__ import annotations
 
 from collections import Counter
 
-from cogview_cli.api.error_codes import Kind
+from cogview_cli.api.error_codes import ErrorClass
 
 ALLOWANCE = 100
 COST_OF_FAILURE = 5
 UNSENT_IN_A_ROW = 5
 SAME_REFUSALS = 3
 # Failures that say something about the network or the platform, not about one request.
-_DRAWING = (None, Kind.TRANSIENT)
+_DRAWING = (None, ErrorClass.TRANSIENT)
 
 
-class Health:
+class CircuitBreaker:
     """What the requests of one run tell about the next ones."""
 
     def __init__(self) -> None:
@@ -52,12 +52,12 @@ class Health:
         self._unsent = 0
         self.left = min(ALLOWANCE, self.left + 1 + COST_OF_FAILURE * retries)
 
-    def failed(self, kind: Kind | None, code: str) -> None:
+    def failed(self, kind: ErrorClass | None, code: str) -> None:
         """A try without an image; `kind` None means it was never sent."""
         self._unsent = self._unsent + 1 if kind is None else 0
         if kind in _DRAWING:
             self.left -= COST_OF_FAILURE
-        if kind is Kind.BAD_REQUEST:
+        if kind is ErrorClass.BAD_REQUEST:
             self._refusals[code] += 1
-        elif kind is Kind.REFUSED:
+        elif kind is ErrorClass.REFUSED:
             self._taken = True  # its parameters were fine, its content was not

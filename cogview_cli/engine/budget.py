@@ -15,27 +15,27 @@ class Budget:
         self.in_flight = Decimal(0)
 
     @property
-    def most(self) -> Decimal:
+    def committed(self) -> Decimal:
         """What the run costs if every unknown outcome was paid."""
         return self.spent + self.unknown
 
     def reserve(self, price: Decimal) -> bool:
         """Sets `price` aside for a request; False if it would cross the limit."""
-        if self.limit is not None and self.most + self.in_flight + price > self.limit:
+        if self.limit is not None and self.committed + self.in_flight + price > self.limit:
             return False
         self.in_flight += price
         return True
 
-    def paid(self, price: Decimal) -> None:
+    def charge(self, price: Decimal) -> None:
         """A reserved request was answered with an image."""
         self.in_flight -= price
         self.spent += price
 
-    def lost(self, price: Decimal) -> None:
+    def mark_unknown(self, price: Decimal) -> None:
         """A reserved request ended unknown."""
         self.in_flight -= price
         self.unknown += price
 
-    def free(self, price: Decimal) -> None:
+    def release(self, price: Decimal) -> None:
         """A reserved request cost nothing."""
         self.in_flight -= price

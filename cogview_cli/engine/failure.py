@@ -4,32 +4,32 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from cogview_cli.api.error_codes import CODES, Kind
+from cogview_cli.api.error_codes import CODES, ErrorClass
 from cogview_cli.api.protocol import ApiError
 from cogview_cli.engine.budget import Budget
 from cogview_cli.engine.retry import GiveUp
 from cogview_cli.errors import ExitCode
 from cogview_cli.i18n import _
-from cogview_cli.i18n.stored_messages import told
+from cogview_cli.i18n.stored_messages import translate
 from cogview_cli.outcome import Problem
 
-EXIT_OF_KIND = {
-    Kind.THROTTLE: ExitCode.TEMPORARY,
-    Kind.OVERLOAD: ExitCode.TEMPORARY,
-    Kind.TRANSIENT: ExitCode.TEMPORARY,
-    Kind.REFUSED: ExitCode.REFUSED,
-    Kind.BAD_REQUEST: ExitCode.REJECTED,
-    Kind.ACCOUNT: ExitCode.ACCOUNT,
-    Kind.QUOTA: ExitCode.BUDGET,
-    Kind.UNKNOWN: ExitCode.UNKNOWN,
-    Kind.NOT_THE_API: ExitCode.MACHINE,
+EXIT_OF_CLASS = {
+    ErrorClass.THROTTLE: ExitCode.TEMPORARY,
+    ErrorClass.OVERLOAD: ExitCode.TEMPORARY,
+    ErrorClass.TRANSIENT: ExitCode.TEMPORARY,
+    ErrorClass.REFUSED: ExitCode.REFUSED,
+    ErrorClass.BAD_REQUEST: ExitCode.REJECTED,
+    ErrorClass.ACCOUNT: ExitCode.ACCOUNT,
+    ErrorClass.QUOTA: ExitCode.BUDGET,
+    ErrorClass.UNKNOWN: ExitCode.UNKNOWN,
+    ErrorClass.NOT_THE_API: ExitCode.MACHINE,
 }
 
 
 class Failure(NamedTuple):
     """A try without an image; `kind` None means it was never sent."""
 
-    kind: Kind | None
+    kind: ErrorClass | None
     code: str
     message: str
     error: ApiError | None = None
@@ -39,11 +39,11 @@ class Failure(NamedTuple):
         """The failure in one line: the code's meaning and the server's own words."""
         code = _("code {code}", code=self.code) if self.code else ""
         meaning = _(CODES[self.code].meaning) if self.code in CODES else ""
-        return _(": ").join(part for part in (code, meaning, told(self.message)) if part)
+        return _(": ").join(part for part in (code, meaning, translate(self.message)) if part)
 
     def problem(self, why: GiveUp) -> Problem:
         """What to tell the user."""
-        exit_code = EXIT_OF_KIND[self.kind] if self.kind else ExitCode.TEMPORARY
+        exit_code = EXIT_OF_CLASS[self.kind] if self.kind else ExitCode.TEMPORARY
         return Problem(
             code=self.code or (self.kind.value if self.kind else "network"),
             message=self._what(why.reason),
@@ -55,23 +55,25 @@ class Failure(NamedTuple):
 
     def _what(self, reason: str) -> str:
         what = self.words
-        if self.kind is Kind.UNKNOWN:
+        if self.kind is ErrorClass.UNKNOWN:
             what = _("outcome unknown, it may have been paid: {why}", why=what)
         return _("{what} ({reason})", what=what, reason=reason) if reason else what
 
 
 HINTS = {
-    Kind.ACCOUNT: "cogview config check",
-    Kind.QUOTA: "wait until the quota is renewed, then run it again",
-    Kind.UNKNOWN: "cogview history --unknown; not repeated (--on-unknown retry may pay twice)",
-    Kind.NOT_THE_API: "check --base-url: cogview config show --origin",
-    Kind.REFUSED: "change the prompt",
-    Kind.BAD_REQUEST: "check model, size and quality: cogview sizes",
-    Kind.THROTTLE: "run it again later, or lower --jobs",
+    ErrorClass.ACCOUNT: "cogview config check",
+    ErrorClass.QUOTA: "wait until the quota is renewed, then run it again",
+    ErrorClass.UNKNOWN: (
+        "cogview history --unknown; not repeated (--on-unknown retry may pay twice)"
+    ),
+    ErrorClass.NOT_THE_API: "check --base-url: cogview config show --origin",
+    ErrorClass.REFUSED: "change the prompt",
+    ErrorClass.BAD_REQUEST: "check model, size and quality: cogview sizes",
+    ErrorClass.THROTTLE: "run it again later, or lower --jobs",
 }
 
 
-def _hint(kind: Kind | None, code: str) -> str:
+def _hint(kind: ErrorClass | None, code: str) -> str:
     if code == "1113":
         return _("top up the account; keys of a Coding Plan do not pay for images")
     if kind is None:
@@ -119,7 +121,7 @@ def over_budget(budget: Budget) -> Problem:
             "--max-cost {limit} CNY leaves no room for another image"
             " (spent or perhaps spent: {spent} CNY)",
             limit=budget.limit,
-            spent=budget.most + budget.in_flight,
+            spent=budget.committed + budget.in_flight,
         ),
         exit_code=ExitCode.BUDGET,
         hint=_("raise --max-cost to go on"),

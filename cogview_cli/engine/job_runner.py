@@ -9,19 +9,19 @@ from contextlib import asynccontextmanager
 from typing import Protocol
 
 from cogview_cli.api.client import ApiClient
-from cogview_cli.api.error_codes import Kind
-from cogview_cli.engine.breaker import Health
+from cogview_cli.api.error_codes import ErrorClass
+from cogview_cli.engine.breaker import CircuitBreaker
 from cogview_cli.engine.budget import Budget
 from cogview_cli.engine.failure import Failure, all_rejected, claimed, over_budget, worn_out
 from cogview_cli.engine.job import Job
-from cogview_cli.engine.retry import GiveUp, Policy, Tally, Wait, decide
+from cogview_cli.engine.retry import Attempts, GiveUp, Policy, Wait, decide
 from cogview_cli.engine.sender import Sender
 from cogview_cli.engine.slots import Slots
 from cogview_cli.errors import CogviewError, MachineError, Temporary
 from cogview_cli.i18n import _
 from cogview_cli.ledger import Claimed, Entry, Ledger
 from cogview_cli.outcome import Outcome, Problem, problem_of
-from cogview_cli.pictures.saver import Finisher, outcome_of
+from cogview_cli.pictures.saver import ImageSaver, outcome_of
 
 
 class Notify(Protocol):
@@ -35,10 +35,10 @@ def _silent(text: str, *, urgent: bool = False) -> None:
 
 
 # After one of these no other request of the run would fare better.
-_ENDS_THE_RUN = {Kind.ACCOUNT, Kind.QUOTA, Kind.NOT_THE_API}
+_ENDS_THE_RUN = {ErrorClass.ACCOUNT, ErrorClass.QUOTA, ErrorClass.NOT_THE_API}
 
 
-class Generator:
+class JobRunner:
     """Runs jobs against one base URL with one key, within slots and budget."""
 
     def __init__(
@@ -46,7 +46,7 @@ class Generator:
         *,
         ledger: Ledger,
         client: ApiClient,
-        finisher: Finisher,
+        finisher: ImageSaver,
         slots: Callable[[str], Slots],
         budget: Budget,
         policy: Policy,
@@ -69,7 +69,7 @@ class Generator:
         self._policy = policy
         self.notify = notify
         self._uniform = uniform
-        self._health = Health()
+        self._health = CircuitBreaker()
         self._probe = asyncio.Lock()
         self._stopping = asyncio.Event()
         self.stop_reason: Problem | None = None
@@ -87,7 +87,7 @@ class Generator:
 
     async def run(self, job: Job) -> Outcome:
         """The outcome of one job. Raises only for bugs."""
-        tally, entry = Tally(), None
+        tally, entry = Attempts(), None
         try:
             while True:
                 entry, result = await self._try(job, entry, tally)
@@ -101,7 +101,7 @@ class Generator:
                     return await self._give_up(job, entry, result, next_step)
                 tally = next_step.tally
                 await self._pause(next_step, result, job)
-                if result.kind is Kind.UNKNOWN:
+                if result.kind is ErrorClass.UNKNOWN:
                     # Its row stays unknown; the next try gets its own.
                     assert entry is not None
                     job, entry = job._replace(known=job.known | {entry.id}), None
@@ -120,7 +120,7 @@ class Generator:
         return await self._finisher.resuming().finish(entry)
 
     async def _try(
-        self, job: Job, entry: Entry | None, tally: Tally
+        self, job: Job, entry: Entry | None, tally: Attempts
     ) -> tuple[Entry | None, Outcome | Entry | Failure]:
         slots = self._slots(job.request.model)
         async with self._turn(), slots.hold(self._stopping) as slot:
@@ -132,7 +132,7 @@ class Generator:
             try:
                 entry = await self._sender.intend(job, entry)
             except (CogviewError, Claimed) as error:
-                self._budget.free(job.price)
+                self._budget.release(job.price)
                 return entry, self._not_intended(job, entry, error)
             if self._sender.answer_lost:
                 await self._sender.call_off(job, entry)
@@ -163,7 +163,7 @@ class Generator:
         return self._outcome(job, None, "not_sent", claimed())
 
     def _learn(
-        self, result: Outcome | Entry | Failure, slots: Slots, epoch: int, tally: Tally
+        self, result: Outcome | Entry | Failure, slots: Slots, epoch: int, tally: Attempts
     ) -> None:
         """What this answer says about the next requests."""
         if isinstance(result, Entry):
@@ -178,7 +178,7 @@ class Generator:
             elif self._health.all_alike:
                 self.stop(all_rejected(result))
 
-    def _next(self, failure: Failure, tally: Tally) -> Wait | GiveUp:
+    def _next(self, failure: Failure, tally: Attempts) -> Wait | GiveUp:
         if self._stopping.is_set():
             return GiveUp(_("stopped"))
         error = failure.error
@@ -208,7 +208,7 @@ class Generator:
         problem = failure.problem(why)
         if failure.kind in _ENDS_THE_RUN:
             self.stop(problem)
-        status = {Kind.REFUSED: "refused", Kind.UNKNOWN: "unknown", None: "not_sent"}
+        status = {ErrorClass.REFUSED: "refused", ErrorClass.UNKNOWN: "unknown", None: "not_sent"}
         outcome = self._outcome(job, entry, status.get(failure.kind, "failed"), problem)
         filters = failure.error.content_filter if failure.error else ()
         return outcome._replace(content_filter=filters)

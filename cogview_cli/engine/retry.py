@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from cogview_cli.api.error_codes import Kind
+from cogview_cli.api.error_codes import ErrorClass
 from cogview_cli.i18n import _
 
 LONGEST_WAIT = 20.0
@@ -29,7 +29,7 @@ class Policy(NamedTuple):
     retry_unknown: bool = False
 
 
-class Tally(NamedTuple):
+class Attempts(NamedTuple):
     """What one request has been through so far; `waited` in seconds."""
 
     busy: int = 0
@@ -43,7 +43,7 @@ class Wait(NamedTuple):
     """Send it again after `seconds`; `everyone` if the whole run should pause."""
 
     seconds: float
-    tally: Tally
+    tally: Attempts
     everyone: bool = False
 
 
@@ -59,8 +59,8 @@ def backoff(attempt: int, base: float, uniform: Uniform) -> float:
 
 
 def decide(
-    kind: Kind | None,
-    tally: Tally,
+    kind: ErrorClass | None,
+    tally: Attempts,
     policy: Policy,
     *,
     retry_after: float | None,
@@ -69,32 +69,32 @@ def decide(
     """What to do after a failed try; `kind` None means it was never sent."""
     if kind is None:
         return _counted("unsent", policy.retries, TRANSIENT_BASE, tally, policy, None, uniform)
-    if kind in (Kind.THROTTLE, Kind.OVERLOAD):
+    if kind in (ErrorClass.THROTTLE, ErrorClass.OVERLOAD):
         return _busy(kind, tally, policy, retry_after, uniform)
-    if kind is Kind.TRANSIENT:
+    if kind is ErrorClass.TRANSIENT:
         limit = min(TRANSIENT_RETRIES, policy.retries)
         return _counted("transient", limit, TRANSIENT_BASE, tally, policy, retry_after, uniform)
-    if kind is Kind.UNKNOWN and policy.retry_unknown:
+    if kind is ErrorClass.UNKNOWN and policy.retry_unknown:
         return _counted("unknown", policy.retries, THROTTLE_BASE, tally, policy, None, uniform)
     return GiveUp()
 
 
 def _busy(
-    kind: Kind, tally: Tally, policy: Policy, retry_after: float | None, uniform: Uniform
+    kind: ErrorClass, tally: Attempts, policy: Policy, retry_after: float | None, uniform: Uniform
 ) -> Wait | GiveUp:
     """Throttles use up time, not tries: they cost nothing and end by themselves."""
     # Half the window is kept, so that the gaps grow however the dice fall.
     window = min(LONGEST_WAIT, THROTTLE_BASE * 2 ** min(tally.busy, 20))
     own = window / 2 + uniform(0.0, window / 2)
     after = tally._replace(busy=tally.busy + 1)
-    return _within(own, after, policy, retry_after, uniform, everyone=kind is Kind.OVERLOAD)
+    return _within(own, after, policy, retry_after, uniform, everyone=kind is ErrorClass.OVERLOAD)
 
 
 def _counted(
     field: str,
     limit: int,
     base: float,
-    tally: Tally,
+    tally: Attempts,
     policy: Policy,
     retry_after: float | None,
     uniform: Uniform,
@@ -108,7 +108,7 @@ def _counted(
 
 def _within(
     own: float,
-    tally: Tally,
+    tally: Attempts,
     policy: Policy,
     retry_after: float | None,
     uniform: Uniform,

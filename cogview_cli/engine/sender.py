@@ -11,16 +11,16 @@ from collections.abc import Callable
 
 from cogview_cli.api import image_urls, models
 from cogview_cli.api.client import AnswerLost, ApiClient, NotSent
-from cogview_cli.api.error_codes import Kind
+from cogview_cli.api.error_codes import ErrorClass
 from cogview_cli.api.protocol import Answer, ApiError, Reply, decode
 from cogview_cli.engine.budget import Budget
 from cogview_cli.engine.failure import Failure
 from cogview_cli.engine.job import Job
-from cogview_cli.engine.slots import Held
+from cogview_cli.engine.slots import SlotLease
 from cogview_cli.errors import ExitCode, MachineError
 from cogview_cli.i18n import _
 from cogview_cli.ledger import Entry, Intent, Ledger
-from cogview_cli.ledger.fallback import rescue
+from cogview_cli.ledger.fallback import write_fallback
 from cogview_cli.outcome import Outcome, Problem, problem_of
 from cogview_cli.pictures.saver import outcome_of
 
@@ -74,10 +74,10 @@ class Sender:
 
     async def call_off(self, job: Job, entry: Entry) -> None:
         """Takes an intent back: its slot came from a request whose answer was lost."""
-        self._budget.free(job.price)
+        self._budget.release(job.price)
         await self._record(self._ledger.not_sent, entry.id, "stopped before it was sent")
 
-    async def post(self, job: Job, entry: Entry, slot: Held) -> Outcome | Entry | Failure:
+    async def post(self, job: Job, entry: Entry, slot: SlotLease) -> Outcome | Entry | Failure:
         """Sends the request and puts what came of it into the ledger."""
         began = time.monotonic()
         try:
@@ -93,41 +93,43 @@ class Sender:
         return await self._keep(job, entry, slot, answer, time.monotonic() - began)
 
     async def _lost(
-        self, job: Job, entry: Entry, slot: Held, lost: AnswerLost, seconds: float
+        self, job: Job, entry: Entry, slot: SlotLease, lost: AnswerLost, seconds: float
     ) -> Outcome | Entry | Failure:
         if lost.partial and isinstance(decode(lost.partial), Reply):
             return await self._keep(job, entry, slot, lost.partial, seconds)
-        self._budget.lost(job.price)
+        self._budget.mark_unknown(job.price)
         await self._record(self._ledger.unknown, entry.id, str(lost), lost.partial)
-        return Failure(Kind.UNKNOWN, "", str(lost))
+        return Failure(ErrorClass.UNKNOWN, "", str(lost))
 
     async def _keep(
-        self, job: Job, entry: Entry, slot: Held, answer: Answer, seconds: float
+        self, job: Job, entry: Entry, slot: SlotLease, answer: Answer, seconds: float
     ) -> Outcome | Entry | Failure:
         reply = decode(answer)
         if isinstance(reply, ApiError):
             return await self._refused(job, entry, answer, reply)
-        self._budget.paid(job.price)
+        self._budget.charge(job.price)
         try:
             expires = _expiry(reply)
             keep = self._ledger.answer
             # Who gets the slot writes its intent behind this, often in the same commit.
-            slot.pass_on()
+            slot.hand_over()
             return await self._ledger.call(keep, entry.id, answer, seconds, expires)
         except MachineError as error:
             return self._rescued(job, entry, answer, error)
 
     async def _refused(self, job: Job, entry: Entry, answer: Answer, error: ApiError) -> Failure:
         failure = Failure(error.kind, error.code, error.message, error)
-        if error.kind is Kind.UNKNOWN:
-            self._budget.lost(job.price)
+        if error.kind is ErrorClass.UNKNOWN:
+            self._budget.mark_unknown(job.price)
             await self._record(self._ledger.unknown, entry.id, error.message, answer, error.code)
             return failure
-        if error.kind is Kind.REFUSED and not error.code:
-            self._budget.lost(job.price)  # a 200 without a picture: perhaps charged all the same
+        if error.kind is ErrorClass.REFUSED and not error.code:
+            self._budget.mark_unknown(
+                job.price
+            )  # a 200 without a picture: perhaps charged all the same
         else:
-            self._budget.free(job.price)
-        if error.kind in (Kind.REFUSED, Kind.BAD_REQUEST):
+            self._budget.release(job.price)
+        if error.kind in (ErrorClass.REFUSED, ErrorClass.BAD_REQUEST):
             record = self._ledger.rejected
             await self._record(record, entry.id, answer, error.code, error.message)
             return failure
@@ -135,7 +137,7 @@ class Sender:
         return failure
 
     async def _not_sent(self, job: Job, entry: Entry, failure: Failure) -> Failure:
-        self._budget.free(job.price)
+        self._budget.release(job.price)
         await self._record(self._ledger.not_sent, entry.id, failure.message)
         return failure
 
@@ -152,7 +154,7 @@ class Sender:
     def _rescued(self, job: Job, entry: Entry, answer: Answer, error: MachineError) -> Outcome:
         """The ledger could not take a paid answer: keep it wherever there is room."""
         self.answer_lost = True
-        path = rescue(entry.id, answer)
+        path = write_fallback(entry.id, answer)
         problem = problem_of(error)._replace(
             code="unsaved",
             message=_(

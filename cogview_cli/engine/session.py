@@ -18,7 +18,7 @@ from cogview_cli.config.keys import resolve_key
 from cogview_cli.config.secret import Secret
 from cogview_cli.config.settings import Settings
 from cogview_cli.engine.budget import Budget
-from cogview_cli.engine.job_runner import Generator, Notify
+from cogview_cli.engine.job_runner import JobRunner, Notify
 from cogview_cli.engine.retry import Policy
 from cogview_cli.engine.slots import Slots
 from cogview_cli.errors import ExitCode
@@ -27,7 +27,7 @@ from cogview_cli.ledger import SANDBOX_ACCOUNT, Ledger
 from cogview_cli.ledger.open import open_ledger
 from cogview_cli.outcome import Outcome, Problem
 from cogview_cli.pictures.download import Downloader
-from cogview_cli.pictures.saver import Finisher
+from cogview_cli.pictures.saver import ImageSaver
 from cogview_cli.terminal.output import StdoutClosed, warn
 
 STDOUT_CLOSED = Problem(
@@ -106,7 +106,7 @@ class _SlotTable:
                 shutil.rmtree(slots.folder, ignore_errors=True)
 
 
-class Opened(NamedTuple):
+class OpenSession(NamedTuple):
     """An endpoint and the ledger, open."""
 
     endpoint: Endpoint
@@ -114,18 +114,18 @@ class Opened(NamedTuple):
 
 
 @asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[Opened]:
+async def open_session(settings: Settings) -> AsyncIterator[OpenSession]:
     """The endpoint and the ledger of a run; says what earlier runs have left."""
     async with endpoint(settings) as target:
         with open_ledger() as ledger:
             _look_back(ledger)
-            yield Opened(endpoint=target, ledger=ledger)
+            yield OpenSession(endpoint=target, ledger=ledger)
 
 
 @asynccontextmanager
-async def generator(
-    run: Opened, settings: Settings, notify: Notify, width: int
-) -> AsyncIterator[Generator]:
+async def open_job_runner(
+    run: OpenSession, settings: Settings, notify: Notify, width: int
+) -> AsyncIterator[JobRunner]:
     """A generator ready to run jobs; `width`: downloads at once."""
     target, ledger = run.endpoint, run.ledger
     async with AsyncExitStack() as stack:
@@ -135,10 +135,10 @@ async def generator(
         stack.push_async_callback(downloader.close)
         slots = _SlotTable(settings, target, ledger.folder)
         stack.callback(slots.forget)
-        yield Generator(
+        yield JobRunner(
             ledger=ledger,
             client=client,
-            finisher=Finisher(ledger, downloader),
+            finisher=ImageSaver(ledger, downloader),
             slots=slots,
             budget=Budget(settings.max_cost),
             policy=policy_of(settings),
@@ -168,7 +168,7 @@ def _look_back(ledger: Ledger) -> None:
     ledger.purge_expired_links(redact)
 
 
-Work = Callable[[], Awaitable[Outcome]]
+Task = Callable[[], Awaitable[Outcome]]
 
 
 class Run(Protocol):
@@ -186,14 +186,14 @@ class Run(Protocol):
         """Nothing new is begun from now on; what is in flight is waited for."""
 
 
-class Stream(NamedTuple):
+class Lane(NamedTuple):
     """Work to be done, `width` pieces at a time."""
 
-    work: Iterator[Work]
+    work: Iterator[Task]
     width: int
 
 
-async def run_all(run: Run, streams: Iterable[Stream], report: Callable[[Outcome], None]) -> None:
+async def run_all(run: Run, lanes: Iterable[Lane], report: Callable[[Outcome], None]) -> None:
     """Runs all streams side by side, reporting each outcome as it comes.
 
     The first signal, or a closed stdout, lets what is in flight finish and leaves the
@@ -202,9 +202,9 @@ async def run_all(run: Run, streams: Iterable[Stream], report: Callable[[Outcome
     workers: set[asyncio.Task[None]] = set()
     failures: list[Exception] = []
     with _Signals(run, workers):
-        for stream in streams:
-            for _worker_number in range(stream.width):
-                worker = _worker(run, stream.work, report, failures)
+        for lane in lanes:
+            for _worker_number in range(lane.width):
+                worker = _worker(run, lane.work, report, failures)
                 workers.add(asyncio.create_task(worker))
         await asyncio.gather(*workers)
     if failures:
@@ -213,7 +213,7 @@ async def run_all(run: Run, streams: Iterable[Stream], report: Callable[[Outcome
 
 async def _worker(
     run: Run,
-    work: Iterator[Work],
+    work: Iterator[Task],
     report: Callable[[Outcome], None],
     failures: list[Exception],
 ) -> None:

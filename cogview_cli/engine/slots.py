@@ -16,13 +16,13 @@ from pathlib import Path
 
 from filelock import BaseFileLock, Timeout
 
-from cogview_cli.disk.locks import Queue, kernel_lock
+from cogview_cli.disk.locks import WaitList, kernel_lock
 from cogview_cli.errors import MachineError, Temporary
 from cogview_cli.i18n import _
 
 POLL_SECONDS = (0.02, 0.08)
 # So long a freed slot is left to a process that has none: time enough to ask for it.
-ASIDE_SECONDS = 0.4
+YIELD_SECONDS = 0.4
 SHRINK = 0.7
 GROW_AFTER = 10
 # A lock, a request, and for the image before it a download and its file.
@@ -30,7 +30,7 @@ FILES_A_SLOT = 4
 FILES_BESIDES = 100
 
 
-class Share:
+class ConcurrencyLimit:
     """How many slots this process uses at most: shrinks on a throttle, grows back. Pure."""
 
     def __init__(self, ceiling: int) -> None:
@@ -54,12 +54,12 @@ class Share:
             self._clean = 0
 
 
-class Held:
+class SlotLease:
     """A slot in hand, or none when the run is stopping; `epoch` is for `Share.throttled`."""
 
-    def __init__(self, epoch: int, pass_on: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, epoch: int, hand_over: Callable[[], None] = lambda: None) -> None:
         self.epoch = epoch
-        self.pass_on = pass_on  # see Slots.hold
+        self.hand_over = hand_over  # see Slots.hold
 
 
 class Slots:
@@ -72,7 +72,7 @@ class Slots:
         except OSError as error:
             raise _no_locks(folder, error) from error
         allow_files(FILES_A_SLOT * width + FILES_BESIDES)
-        self.share = Share(width)
+        self.share = ConcurrencyLimit(width)
         self.folder = folder
         self._held: dict[int, BaseFileLock] = {}
         self._freed = asyncio.Event()
@@ -80,34 +80,34 @@ class Slots:
         self._looking = asyncio.Lock()
         self._waits = False
         self._passed_on: int | None = None
-        self._pause_until = self._aside_until = 0.0
+        self._pause_until = self._yield_until = 0.0
         self._patience = patience
-        self._queue = Queue(folder / "waiting")
+        self._queue = WaitList(folder / "waiting")
 
     def pause(self, seconds: float) -> None:
         """Nobody of this process starts a generation for so long: the platform is busy."""
         self._pause_until = max(self._pause_until, asyncio.get_running_loop().time() + seconds)
 
     @asynccontextmanager
-    async def hold(self, stopping: asyncio.Event) -> AsyncIterator[Held]:
+    async def hold(self, stopping: asyncio.Event) -> AsyncIterator[SlotLease]:
         """Holds a slot, or none once `stopping` is set.
 
-        With `pass_on` the next one of this process that waits, if any, gets the slot before
+        With `hand_over` the next one of this process that waits, if any, gets the slot before
         the block ends, and must not connect before what this one still writes is on the disk.
         """
         async with self._looking:
             number = await self._acquire(stopping)
         if number is None:
-            yield Held(self.share.epoch)
+            yield SlotLease(self.share.epoch)
             return
         mine = [number]
         try:
-            yield Held(self.share.epoch, lambda: self._pass_on(mine))
+            yield SlotLease(self.share.epoch, lambda: self._hand_over(mine))
         finally:
             for left in mine:
                 self._release(left)
 
-    def _pass_on(self, mine: list[int]) -> None:
+    def _hand_over(self, mine: list[int]) -> None:
         wanted = self._waits and self._passed_on is None and self._pause() <= 0
         if mine and wanted and len(self._held) <= self.share.limit and not self._queue.others():
             self._passed_on = mine.pop()
@@ -115,7 +115,7 @@ class Slots:
 
     def _release(self, number: int) -> None:
         self._held.pop(number).release()
-        self._aside_until = asyncio.get_running_loop().time() + ASIDE_SECONDS
+        self._yield_until = asyncio.get_running_loop().time() + YIELD_SECONDS
         self._freed.set()
 
     async def _acquire(self, stopping: asyncio.Event) -> int | None:
@@ -138,7 +138,7 @@ class Slots:
                 self._queue.leave()  # nobody need step aside meanwhile
                 await asyncio.sleep(min(self._pause(), POLL_SECONDS[1]))
                 continue
-            if self._is_aside():
+            if self._is_yielding():
                 await asyncio.sleep(POLL_SECONDS[0])
                 continue
             if len(self._held) < self.share.limit and (found := self._try()) is not None:
@@ -157,10 +157,10 @@ class Slots:
         assert number is not None
         return number
 
-    def _is_aside(self) -> bool:
+    def _is_yielding(self) -> bool:
         """Whether the slot that was freed last is for a process that has none."""
         now = asyncio.get_running_loop().time()
-        return now < self._aside_until and self._queue.others()
+        return now < self._yield_until and self._queue.others()
 
     def _pause(self) -> float:
         """Seconds that nobody of this process may start."""

@@ -11,7 +11,7 @@ from cogview_cli.disk.names import slug
 from cogview_cli.i18n import _
 
 
-def checked(request: ImageRequest, *, validate: bool) -> ImageRequest:
+def validate_request(request: ImageRequest, *, validate: bool) -> ImageRequest:
     """The request with its size resolved; UsageError for what the model refuses."""
     model = request.model
     size = request.size and models.resolve_size(model, request.size, validate=validate)
@@ -24,7 +24,7 @@ def checked(request: ImageRequest, *, validate: bool) -> ImageRequest:
     return request._replace(size=size, model=models.wire_name(model))
 
 
-def doubt(model: str) -> str | None:
+def model_warning(model: str) -> str | None:
     """What a user should hear about this model before anything is sent; None if nothing."""
     rules = models.rules_for(model)
     if rules is None:

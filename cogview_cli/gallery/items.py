@@ -43,7 +43,7 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
+class GalleryItem:
     """One picture, or one request that brought none. `created` is in Unix seconds."""
 
     status: str
@@ -61,7 +61,7 @@ class Item:
     message: str = ""
 
 
-def in_order(items: Iterable[Item]) -> list[Item]:
+def in_order(items: Iterable[GalleryItem]) -> list[GalleryItem]:
     """Pictures in the natural order of their paths, then the rest in the order they were asked."""
     pictures = [item for item in items if item.picture]
     others = [item for item in items if not item.picture]
@@ -80,13 +80,13 @@ def _natural_part(part: str) -> tuple[object, ...]:
     return tuple(int(piece) if at % 2 else piece for at, piece in enumerate(pieces))
 
 
-def counts(items: Iterable[Item]) -> dict[str, int]:
+def counts(items: Iterable[GalleryItem]) -> dict[str, int]:
     """How many items have each status; only those that occur, in the order of STATUSES."""
     found = Counter(item.status for item in items)
     return {status: found[status] for status in STATUSES if found[status]}
 
 
-def total_cost(items: Iterable[Item]) -> list[Cost]:
+def total_cost(items: Iterable[GalleryItem]) -> list[Cost]:
     """What was surely paid, one sum a currency; several pictures of one request count once."""
     sums: defaultdict[str, Decimal] = defaultdict(Decimal)
     seen: set[str] = set()
@@ -108,7 +108,7 @@ def is_chinese(text: str) -> bool:
     return han * 4 >= letters
 
 
-def mostly_chinese(items: Iterable[Item]) -> bool:
+def mostly_chinese(items: Iterable[GalleryItem]) -> bool:
     """Whether most of the prompts are Chinese."""
     prompts = [item.prompt for item in items if item.prompt.strip()]
     return 2 * sum(map(is_chinese, prompts)) > len(prompts)

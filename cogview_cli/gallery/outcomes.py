@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cogview_cli.api.error_codes import CODES, Kind
+from cogview_cli.api.error_codes import CODES, ErrorClass
 from cogview_cli.config.store import state_dir
-from cogview_cli.gallery.items import Cost, Item, Level
+from cogview_cli.gallery.items import Cost, GalleryItem, Level
 from cogview_cli.gallery.scan import levels
 from cogview_cli.i18n import _
-from cogview_cli.i18n.stored_messages import told
+from cogview_cli.i18n.stored_messages import translate
 
 if TYPE_CHECKING:
     from cogview_cli.ledger import Entry
@@ -22,7 +22,7 @@ _PAID = ("answer", "expired")
 _STATUS = {"unknown": "unknown", "answer": "unsaved", "expired": "expired"}
 
 
-def without_picture(folder: Path, saved_keys: set[str]) -> list[Item]:
+def without_picture(folder: Path, saved_keys: set[str]) -> list[GalleryItem]:
     """What a batch into `folder` (or below) asked for and has no picture of.
 
     `saved_keys` are those of the pictures' sidecars: a later try settled them.
@@ -43,7 +43,7 @@ def roots_of(folder: Path) -> set[str]:
     return {os.path.abspath(folder), os.path.realpath(folder)}
 
 
-def select(rows: Iterable[Entry], roots: set[str], saved_keys: set[str]) -> list[Item]:
+def select(rows: Iterable[Entry], roots: set[str], saved_keys: set[str]) -> list[GalleryItem]:
     """The newest row of each key that belongs to one of `roots` and has no picture."""
     newest: dict[str, Entry] = {}
     for row in sorted(rows, key=lambda row: row.asked):
@@ -56,9 +56,9 @@ def _below(namespace: str, roots: set[str]) -> bool:
     return any(namespace == root or namespace.startswith(root + os.sep) for root in roots)
 
 
-def item_of(row: Entry) -> Item:
+def item_of(row: Entry) -> GalleryItem:
     """A ledger row as an item without a picture."""
-    return Item(
+    return GalleryItem(
         status=_STATUS.get(row.state) or _rejection(row.code or ""),
         prompt=str(row.body.get("prompt", "")),
         model=str(row.body.get("model") or ""),
@@ -75,7 +75,7 @@ def item_of(row: Entry) -> Item:
 
 
 def _rejection(code: str) -> str:
-    refused = code in CODES and CODES[code].kind is Kind.REFUSED
+    refused = code in CODES and CODES[code].kind is ErrorClass.REFUSED
     return "refused" if refused else "failed"
 
 
@@ -88,7 +88,7 @@ def _cost(row: Entry) -> Cost | None:
 def _words(row: Entry) -> str:
     """The server's own words or ours, or what the code means."""
     meaning = _(CODES[row.code].meaning) if row.code in CODES else ""
-    return told(row.message or "") or meaning
+    return translate(row.message or "") or meaning
 
 
 def _filters(row: Entry) -> tuple[Level, ...]:

@@ -13,7 +13,7 @@ from cogview_cli import __version__
 from cogview_cli.gallery.items import (
     SAVED,
     Cost,
-    Item,
+    GalleryItem,
     Picture,
     counts,
     is_chinese,
@@ -37,7 +37,7 @@ class Place:
     page_folder: Path
 
 
-def build(items: Sequence[Item], place: Place, title: str, *, chinese: bool = False) -> str:
+def build(items: Sequence[GalleryItem], place: Place, title: str, *, chinese: bool = False) -> str:
     """The whole page; its own words are Chinese if asked, or if most of the prompts are."""
     labels = CHINESE if chinese or mostly_chinese(items) else ENGLISH
     cards = [_card(item, place, labels) for item in items]
@@ -83,7 +83,7 @@ def _asset(name: str) -> str:
     return (files(__package__) / name).read_text("utf-8")
 
 
-def _head(items: Sequence[Item], title: str, labels: Labels) -> str:
+def _head(items: Sequence[GalleryItem], title: str, labels: Labels) -> str:
     found = counts(items)
     number = found.get(SAVED, 0)
     facts = [labels.images_one if number == 1 else labels.images.format(number)]
@@ -119,7 +119,7 @@ def _flag(value: bool) -> str:
     return "true" if value else "false"
 
 
-def _card(item: Item, place: Place, labels: Labels) -> str:
+def _card(item: GalleryItem, place: Place, labels: Labels) -> str:
     face = _picture(item, item.picture, place, labels) if item.picture else _stub(item, labels)
     return (
         f'<li class="{_classes(item.picture)}" data-status="{item.status}">{face}'
@@ -128,7 +128,7 @@ def _card(item: Item, place: Place, labels: Labels) -> str:
     )
 
 
-def _picture(item: Item, picture: Picture, place: Place, labels: Labels) -> str:
+def _picture(item: GalleryItem, picture: Picture, place: Place, labels: Labels) -> str:
     address = escape(link(place.folder, picture.path, place.page_folder))
     sides = ""
     if picture.width and picture.height:
@@ -140,7 +140,7 @@ def _picture(item: Item, picture: Picture, place: Place, labels: Labels) -> str:
     )
 
 
-def _stub(item: Item, labels: Labels) -> str:
+def _stub(item: GalleryItem, labels: Labels) -> str:
     """What stands where a picture is missing."""
     code = f'<span class="code">{escape(item.code)}</span>' if item.code else ""
     return (
@@ -149,20 +149,20 @@ def _stub(item: Item, labels: Labels) -> str:
     )
 
 
-def _prompt(item: Item, labels: Labels) -> str:
+def _prompt(item: GalleryItem, labels: Labels) -> str:
     if not item.prompt:
         return f'<p class="prompt none-known">{labels.no_prompt}</p>'
     lang = ' lang="zh"' if is_chinese(item.prompt) and labels.lang != "zh" else ""
     return f'<p class="prompt"{lang}>{isolated(item.prompt)}</p>'
 
 
-def _copy(item: Item, labels: Labels) -> str:
+def _copy(item: GalleryItem, labels: Labels) -> str:
     if not item.prompt:
         return ""
     return f'<button type="button" class="copy" data-done="{labels.copied}">{labels.copy}</button>'
 
 
-def _facts(item: Item, labels: Labels) -> str:
+def _facts(item: GalleryItem, labels: Labels) -> str:
     rows = (
         ("model", labels.model, item.model),
         ("size", labels.size, _size(item)),
@@ -179,14 +179,14 @@ def _fact(name: str, label: str, value: str) -> str:
     return f'<div class="{name}"><dt>{label}</dt><dd>{value}</dd></div>'
 
 
-def _size(item: Item) -> str:
+def _size(item: GalleryItem) -> str:
     picture = item.picture
     if picture and picture.width and picture.height:
         return f"{picture.width}×{picture.height}"
     return re.sub(r"(?<=\d)x(?=\d)", "×", item.size)
 
 
-def _filters(item: Item, labels: Labels) -> str:
+def _filters(item: GalleryItem, labels: Labels) -> str:
     words = (f"{entry.role}: {labels.level.format(entry.level)}" for entry in item.filters)
     return ", ".join(words)
 
@@ -196,7 +196,7 @@ def money(cost: Cost) -> str:
     return f"{cost.amount:f} {cost.currency}".strip()
 
 
-def _created(item: Item, labels: Labels) -> str:
+def _created(item: GalleryItem, labels: Labels) -> str:
     if item.created is None:
         return ""
     moment = datetime.fromtimestamp(int(item.created), UTC)
@@ -223,7 +223,7 @@ def _classes(picture: Picture | None) -> str:
     return f"card r{shape}" if _ratio(picture) == shape else f"card r{shape} odd"
 
 
-def _ratio_rules(items: Iterable[Item]) -> str:
+def _ratio_rules(items: Iterable[GalleryItem]) -> str:
     """A style rule for each shape; a policy without 'unsafe-inline' allows no style attributes."""
     found = sorted({_shape(item.picture) for item in items})
     return "".join(f".r{shape}{{--ratio:{shape / 100:g}}}" for shape in found)

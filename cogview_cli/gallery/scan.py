@@ -13,7 +13,7 @@ from typing import Any
 
 from cogview_cli.disk.names import IMAGE_SUFFIXES
 from cogview_cli.errors import MachineError, UsageError
-from cogview_cli.gallery.items import SAVED, Cost, Item, Level, Picture
+from cogview_cli.gallery.items import SAVED, Cost, GalleryItem, Level, Picture
 from cogview_cli.gallery.ours import is_our_sheet
 from cogview_cli.i18n import _
 
@@ -25,7 +25,7 @@ SIDE_PIXELS = range(1, 2**20)
 class Scan:
     """The pictures found, the paths of damaged sidecars, and folders that could not be read."""
 
-    items: list[Item]
+    items: list[GalleryItem]
     damaged: list[str]
     unreadable: list[str]
 
@@ -70,18 +70,18 @@ def _check(folder: Path) -> None:
         ) from None
 
 
-def _item(folder: Path, path: Path, damaged: list[str]) -> Item | None:
+def _item(folder: Path, path: Path, damaged: list[str]) -> GalleryItem | None:
     """The item of the picture at `path`; None for a contact sheet of ours."""
     relative = path.relative_to(folder).as_posix()
     content = _sidecar(path.with_name(path.name + ".json"))
     if content is None:
         if is_our_sheet(path):
             return None
-        return Item(status=SAVED, picture=Picture(path=relative))
+        return GalleryItem(status=SAVED, picture=Picture(path=relative))
     item = from_sidecar(content, relative)
     if item is None:
         damaged.append(relative + ".json")
-    return item or Item(status=SAVED, picture=Picture(path=relative))
+    return item or GalleryItem(status=SAVED, picture=Picture(path=relative))
 
 
 def _sidecar(path: Path) -> bytes | None:
@@ -95,7 +95,7 @@ def _sidecar(path: Path) -> bytes | None:
         return b""
 
 
-def from_sidecar(data: bytes, path: str) -> Item | None:
+def from_sidecar(data: bytes, path: str) -> GalleryItem | None:
     """The item a sidecar describes; None if it is damaged or no sidecar at all."""
     try:
         content = json.loads(data.decode("utf-8-sig"))
@@ -104,7 +104,7 @@ def from_sidecar(data: bytes, path: str) -> Item | None:
     if not isinstance(content, dict) or not isinstance(content.get("prompt"), str):
         return None
     image, cost = _table(content, "image"), _table(content, "cost")
-    return Item(
+    return GalleryItem(
         status=SAVED,
         picture=Picture(path=path, width=_side(image, "width"), height=_side(image, "height")),
         prompt=content["prompt"],

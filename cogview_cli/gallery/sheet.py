@@ -10,7 +10,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont, ImageOps, PngImagePlugin
 
 from cogview_cli.gallery.grid import Grid
-from cogview_cli.gallery.items import Item
+from cogview_cli.gallery.items import GalleryItem
 from cogview_cli.gallery.markup import shown_name
 from cogview_cli.gallery.ours import SHEET_MARK
 from cogview_cli.pictures.images import PIXEL_LIMIT
@@ -31,14 +31,14 @@ class Sheet:
     font: tuple[Path, int] | None
     unreadable: list[str] = field(default_factory=list)
 
-    def pages(self, items: Sequence[Item]) -> Iterator[tuple[int, Image.Image]]:
+    def pages(self, items: Sequence[GalleryItem]) -> Iterator[tuple[int, Image.Image]]:
         """Each page and how many pictures are on it; one page in memory at a time."""
         letters = _load_font(self.font, self.grid.text)
         for start in range(0, len(items), self.grid.page):
             part = items[start : start + self.grid.page]
             yield len(part), self._page(part, start, letters)
 
-    def _page(self, items: Sequence[Item], start: int, letters: _Font) -> Image.Image:
+    def _page(self, items: Sequence[GalleryItem], start: int, letters: _Font) -> Image.Image:
         page = Image.new("RGB", self.grid.size(len(items)), _PAPER)
         draw = ImageDraw.Draw(page)
         for at, item in enumerate(items):
@@ -57,7 +57,7 @@ class Sheet:
         x, y = corner
         page.paste(small, (x, y + side - small.height))  # flush with the caption below
 
-    def _lines(self, item: Item, number: int) -> tuple[str, str]:
+    def _lines(self, item: GalleryItem, number: int) -> tuple[str, str]:
         """The prompt and the file's name, or what of them the font can show."""
         assert item.picture is not None
         name = Path(shown_name(item.picture.path)).name

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from cogview_cli.i18n import _
 from cogview_cli.terminal import output, preview
-from cogview_cli.terminal.output import Style
+from cogview_cli.terminal.output import OutputOptions
 
 
-def show_pictures(files: Sequence[str], style: Style, *, draw: bool, view: bool) -> None:
+def show_pictures(files: Sequence[str], style: OutputOptions, *, draw: bool, view: bool) -> None:
     """Draws the pictures in the terminal, or opens them; what goes wrong is a warning."""
     if not files:
         for flag, wanted in (("--preview", draw), ("--open", view)):
@@ -22,7 +22,7 @@ def show_pictures(files: Sequence[str], style: Style, *, draw: bool, view: bool)
         _open(files)
 
 
-def _draw(files: Sequence[str], style: Style) -> None:
+def _draw(files: Sequence[str], style: OutputOptions) -> None:
     stream = preview.terminal()
     if stream is None:
         if style.verbose:

@@ -11,7 +11,7 @@ from cogview_cli.api import models
 from cogview_cli.api.protocol import ImageRequest
 from cogview_cli.i18n import _
 from cogview_cli.terminal import output
-from cogview_cli.terminal.output import Style
+from cogview_cli.terminal.output import OutputOptions
 from cogview_cli.terminal.reporter import Reporter
 from cogview_cli.terminal.text import clock
 
@@ -32,7 +32,7 @@ def at_work(request: ImageRequest, elapsed: str) -> str:
     )
 
 
-class Progress:
+class GenProgress:
     """Elapsed against expected time, done of wanted, and for a while what went wrong."""
 
     def __init__(
@@ -40,7 +40,7 @@ class Progress:
         request: ImageRequest,
         count: int,
         reporter: Reporter,
-        style: Style,
+        style: OutputOptions,
         *,
         now: Callable[[], float] = time.monotonic,
     ) -> None:

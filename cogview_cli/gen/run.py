@@ -30,7 +30,7 @@ class GenPlan(NamedTuple):
     destination: Destination
     wanted: int
     source: dict[str, Any] | None
-    style: output.Style
+    style: output.OutputOptions
     dry_run: bool
     relative: bool
     preview: bool = False
@@ -118,7 +118,7 @@ async def _run(plan: GenPlan, summary: Summary, reporter: Reporter, files: list[
         clients.load_trust()
     from cogview_cli.disk.atomic import check_writable, ensure_folder
     from cogview_cli.engine import session
-    from cogview_cli.gen.progress import Progress
+    from cogview_cli.gen.progress import GenProgress
 
     gc.freeze()
     gc.enable()
@@ -137,7 +137,7 @@ async def _run(plan: GenPlan, summary: Summary, reporter: Reporter, files: list[
         ensure_folder(folder, Path(plan.destination.root))
         check_writable(folder)
 
-    progress = Progress(plan.request, len(jobs), reporter, plan.style)
+    progress = GenProgress(plan.request, len(jobs), reporter, plan.style)
 
     def report(outcome: Outcome) -> None:
         summary.add(outcome)
@@ -150,19 +150,17 @@ async def _run(plan: GenPlan, summary: Summary, reporter: Reporter, files: list[
 
     with reporter.working(progress.text()):
         async with (
-            session.opened(plan.settings) as opened,
-            session.generator(opened, plan.settings, progress.note, width) as generator,
+            session.open_session(plan.settings) as opened,
+            session.open_job_runner(opened, plan.settings, progress.note, width) as runner,
             progress.ticking(),
         ):
             waiting = iter(jobs)
-            work = (partial(generator.run, job) for job in waiting)
-            await session.run_all(
-                generator, [session.Stream(work, min(len(jobs), width * 2))], report
-            )
+            work = (partial(runner.run, job) for job in waiting)
+            await session.run_all(runner, [session.Lane(work, min(len(jobs), width * 2))], report)
             for job in waiting:
-                report(generator.never_sent(job))
-            if generator.stop_reason and not generator.stop_reason.code.startswith("budget"):
-                summary.stopped = generator.stop_reason.exit_code
+                report(runner.never_sent(job))
+            if runner.stop_reason and not runner.stop_reason.code.startswith("budget"):
+                summary.stopped = runner.stop_reason.exit_code
 
 
 def _make_state_folder() -> None:

@@ -11,7 +11,7 @@ from cogview_cli.i18n import _
 # What is longer comes from a server: it is shown as it is, and cut.
 LONGEST = 1000
 # As sending, client, wire, download, images, finish and ledger word them; a hole takes any text.
-STORED = (
+TEMPLATES = (
     "no answer within {seconds} s",
     "stopped before the answer",
     "no connection within 10 s",
@@ -63,20 +63,20 @@ STORED = (
 )
 
 
-def told(message: str) -> str:
+def translate(message: str) -> str:
     """A stored text in the user's language; as it stands if it is not one of ours."""
     if len(message) > LONGEST:
         return message
     for template, pattern in _patterns():
         if match := pattern.fullmatch(message):
-            holes = {name: told(value) for name, value in match.groupdict().items()}
+            holes = {name: translate(value) for name, value in match.groupdict().items()}
             return _(template, **holes)
     return message
 
 
 @cache
 def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
-    return tuple((template, _pattern(template)) for template in STORED)
+    return tuple((template, _pattern(template)) for template in TEMPLATES)
 
 
 def _pattern(template: str) -> re.Pattern[str]:

@@ -16,7 +16,7 @@ from cogview_cli.i18n import _
 from cogview_cli.ledger import Ledger
 
 
-def rescue_folder() -> Path:
+def fallback_folder() -> Path:
     """Where answers go that the ledger could not take: the user's corner of the temp folder."""
     user = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
     return Path(tempfile.gettempdir()) / f"cogview-rescue-{user}"
@@ -33,7 +33,7 @@ def is_private(folder: Path) -> bool:
     return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077
 
 
-def rescue(id: str, answer: Answer) -> str:
+def write_fallback(id: str, answer: Answer) -> str:
     """Keeps a paid answer in a 0600 file, and on stderr; returns where."""
     text = json.dumps(
         {
@@ -44,7 +44,7 @@ def rescue(id: str, answer: Answer) -> str:
         }
     )
     try:
-        folder = rescue_folder()
+        folder = fallback_folder()
         folder.mkdir(mode=0o700, exist_ok=True)
         if not is_private(folder):
             why = _("'{path}' is not this user's alone", path=folder)
@@ -64,9 +64,9 @@ def rescue(id: str, answer: Answer) -> str:
     return f"'{path}'"
 
 
-def take_back(ledger: Ledger) -> None:
+def import_fallbacks(ledger: Ledger) -> None:
     """Puts the answers that were rescued into the ledger."""
-    folder = rescue_folder()
+    folder = fallback_folder()
     for path in sorted(folder.glob("*.json")) if is_private(folder) else ():
         try:
             kept = json.loads(path.read_text("utf-8"))

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from cogview_cli.api.protocol import Answer
-from cogview_cli.disk.locks import RunLock, is_alive
+from cogview_cli.disk.locks import ProcessLock, is_alive
 from cogview_cli.ledger.entry import Entry, Intent, answer_columns, columns_of, entry_of, to_json
 from cogview_cli.ledger.file import LedgerFile
 from cogview_cli.ledger.worker import Worker
@@ -38,7 +38,7 @@ class Ledger:
         self.path = self._file.path
         self._clock = clock
         self._worker = Worker(self._file)
-        self._run: RunLock | None = None
+        self._run: ProcessLock | None = None
 
     async def call(self, method: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         """Runs a method of this ledger in its own thread; calls never overtake each other."""
@@ -62,7 +62,7 @@ class Ledger:
         """This process's run; its lock tells others that our intents are alive."""
         if self._run is None:
             with self._file.explained():
-                self._run = RunLock(self.folder / "runs")
+                self._run = ProcessLock(self.folder / "runs")
         return self._run.name
 
     # Writing, in the order of a request's life.

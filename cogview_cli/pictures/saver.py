@@ -21,14 +21,14 @@ from cogview_cli.disk.destination import Target
 from cogview_cli.disk.names import with_number
 from cogview_cli.errors import ExitCode, MachineError
 from cogview_cli.i18n import _
-from cogview_cli.i18n.stored_messages import told
+from cogview_cli.i18n.stored_messages import translate
 from cogview_cli.ledger import Entry, Ledger
 from cogview_cli.outcome import Outcome, Problem, SavedFile
 from cogview_cli.pictures import images, sidecar
 from cogview_cli.pictures.download import Downloader, DownloadFailed, Fetched, store_base64
 
 
-class Finisher:
+class ImageSaver:
     """Downloads, checks and publishes the images of answers that the ledger holds."""
 
     def __init__(self, ledger: Ledger, downloader: Downloader, *, resuming: bool = False) -> None:
@@ -37,9 +37,9 @@ class Finisher:
         self._downloader = downloader
         self._resuming = resuming
 
-    def resuming(self) -> Finisher:
+    def resuming(self) -> ImageSaver:
         """This finisher for what an earlier run may have begun."""
-        return Finisher(self._ledger, self._downloader, resuming=True)
+        return ImageSaver(self._ledger, self._downloader, resuming=True)
 
     async def finish(self, entry: Entry) -> Outcome:
         """Saves every image of `entry`; never raises for what can go wrong outside."""
@@ -159,7 +159,7 @@ class Finisher:
         gone_for_good = _("the link has expired; it cannot be fetched any more")
         problem = Problem(
             code="expired" if expired else "unsaved",
-            message=_("paid, not saved: {why}", why=told(message)),
+            message=_("paid, not saved: {why}", why=translate(message)),
             exit_code=ExitCode.UNSAVED,
             retryable=not expired,
             hint=gone_for_good if expired else "cogview recover",
@@ -168,7 +168,7 @@ class Finisher:
 
 
 def _unreadable(error: ApiError) -> Problem:
-    return Problem(code=error.code, message=told(error.message), exit_code=ExitCode.UNKNOWN)
+    return Problem(code=error.code, message=translate(error.message), exit_code=ExitCode.UNKNOWN)
 
 
 def outcome_of(

@@ -119,7 +119,7 @@ URLS: dict[str, Callable[[str], str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class HttpReply:
     """A produced answer on its way out. `drip` is the pause of slow faults in seconds."""
 
     peer: Peer
@@ -130,36 +130,36 @@ class Reply:
         await self.peer.start(200, {"Content-Type": JSON, "Content-Length": len(self.body)})
 
 
-async def _lost(reply: Reply) -> None:
+async def _lost(reply: HttpReply) -> None:
     reply.peer.closing = True
 
 
-async def _reset(reply: Reply) -> None:
+async def _reset(reply: HttpReply) -> None:
     reply.peer.reset()
 
 
-async def _silent(reply: Reply) -> None:
+async def _silent(reply: HttpReply) -> None:
     await reply.peer.gone()
 
 
-async def _cut_late(reply: Reply) -> None:
+async def _cut_late(reply: HttpReply) -> None:
     await reply.open()
     await reply.peer.send(reply.body[: reply.body.index(b"}]") + 1])
 
 
-async def _cut_early(reply: Reply) -> None:
+async def _cut_early(reply: HttpReply) -> None:
     await reply.open()
     await reply.peer.send(reply.body[:12])
 
 
-async def _slow(reply: Reply) -> None:
+async def _slow(reply: HttpReply) -> None:
     await reply.open()
     for byte in reply.body:
         await reply.peer.send(bytes([byte]))
         await asyncio.sleep(reply.drip)
 
 
-async def _slow_headers(reply: Reply) -> None:
+async def _slow_headers(reply: HttpReply) -> None:
     reply.peer.closing = True
     await reply.peer.send(b"HTTP/1.1 200 OK\r\n")
     for number in range(1_000_000):
@@ -167,12 +167,12 @@ async def _slow_headers(reply: Reply) -> None:
         await asyncio.sleep(reply.drip)
 
 
-async def _hints(reply: Reply) -> None:
+async def _hints(reply: HttpReply) -> None:
     await reply.peer.send(head(103, {"Link": "</style.css>; rel=preload"}))
     await reply.peer.reply(200, reply.body)
 
 
-async def _endless(reply: Reply) -> None:
+async def _endless(reply: HttpReply) -> None:
     await reply.peer.start(200, {"Content-Type": JSON})
     await reply.peer.send(b'{"created":1,"pad":"')
     while True:
@@ -180,15 +180,15 @@ async def _endless(reply: Reply) -> None:
         await asyncio.sleep(0)
 
 
-async def _huge_header(reply: Reply) -> None:
+async def _huge_header(reply: HttpReply) -> None:
     await reply.peer.reply(200, reply.body, more={"X-Pad": "a" * 200_000})
 
 
-async def _charged_502(reply: Reply) -> None:
+async def _charged_502(reply: HttpReply) -> None:
     await reply.peer.reply(502, _PAGE, HTML)
 
 
-WIRES: dict[str, Callable[[Reply], Awaitable[None]]] = {
+WIRES: dict[str, Callable[[HttpReply], Awaitable[None]]] = {
     "lost-answer": _lost,
     "reset": _reset,
     "silent": _silent,

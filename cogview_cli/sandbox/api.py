@@ -13,13 +13,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from cogview_cli.api.error_codes import CODES
-from cogview_cli.sandbox.answers import BODIES, FREE, URLS, WIRES, Plain, Reply, encode, moved
-from cogview_cli.sandbox.books import Books
-from cogview_cli.sandbox.faults import Chosen, Plan, triggers, unknown
-from cogview_cli.sandbox.gallery import Gallery, sketch_of
+from cogview_cli.sandbox.answers import BODIES, FREE, URLS, WIRES, HttpReply, Plain, encode, moved
+from cogview_cli.sandbox.books import Stats
+from cogview_cli.sandbox.faults import Chosen, FaultPlan, triggers, unknown
+from cogview_cli.sandbox.gallery import PictureStore, sketch_of
 from cogview_cli.sandbox.messages import error_body, wants_english
 from cogview_cli.sandbox.picture import render
-from cogview_cli.sandbox.rules import Order, Refusal, check_key, parse_body, read_order
+from cogview_cli.sandbox.rules import GenerationRequest, Refusal, check_key, parse_body, read_order
 from cogview_cli.sandbox.wire import Peer, Request
 
 BASE = "/api/paas/v4"
@@ -40,7 +40,7 @@ class Api:
     """Answers the API's origin."""
 
     def __init__(
-        self, gallery: Gallery, books: Books, plan: Plan, rng: random.Random, pace: Pace
+        self, gallery: PictureStore, books: Stats, plan: FaultPlan, rng: random.Random, pace: Pace
     ) -> None:
         self._gallery, self._books, self._plan = gallery, books, plan
         self._rng, self._pace = rng, pace
@@ -97,7 +97,7 @@ class Api:
         return chosen
 
     @contextmanager
-    def _slot(self, order: Order) -> Iterator[None]:
+    def _slot(self, order: GenerationRequest) -> Iterator[None]:
         """One of the key's slots for this model; 1302 if all are taken."""
         who = order.key, order.rules.name
         if self._busy[who] >= (order.rules.slots or self._pace.slots):
@@ -108,7 +108,7 @@ class Api:
         finally:
             self._busy[who] -= 1
 
-    async def _make(self, order: Order, chosen: Chosen) -> Plain | dict[str, object]:
+    async def _make(self, order: GenerationRequest, chosen: Chosen) -> Plain | dict[str, object]:
         """Let the time pass, then book the charge; free faults do neither."""
         if chosen.answer == "redirect":
             return moved(f"{self._gallery.origin}{BASE}/images/generations")
@@ -122,14 +122,14 @@ class Api:
         filters = [{"role": "assistant", "level": 3}]
         return {"created": created, "data": data, "content_filter": filters}
 
-    async def _data(self, order: Order, chosen: Chosen) -> list[dict[str, str]]:
+    async def _data(self, order: GenerationRequest, chosen: Chosen) -> list[dict[str, str]]:
         if chosen.answer == "b64":
             image = await asyncio.to_thread(render, sketch_of(order, chosen.downloads))
             return [{"b64_json": base64.b64encode(image).decode()}]
         count = 2 if chosen.answer == "two-images" else 1
         return [{"url": self._url(order, chosen)} for _ in range(count)]
 
-    def _url(self, order: Order, chosen: Chosen) -> str:
+    def _url(self, order: GenerationRequest, chosen: Chosen) -> str:
         expired = chosen.answer == "expired-url"
         url = self._gallery.add(order, chosen.downloads, expired=expired)
         return URLS[chosen.answer](url) if chosen.answer in URLS else url
@@ -140,7 +140,7 @@ class Api:
             return
         body = BODIES.get(chosen.answer, encode)(made)
         if chosen.answer in WIRES:
-            await WIRES[chosen.answer](Reply(peer, body, self._pace.drip))
+            await WIRES[chosen.answer](HttpReply(peer, body, self._pace.drip))
         else:
             await peer.reply(200, body, more={"X-Log-Id": f"{self._rng.getrandbits(64):016x}"})
 

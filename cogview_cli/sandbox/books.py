@@ -16,7 +16,7 @@ def _bodies() -> deque[dict[str, object]]:
 
 
 @dataclass
-class Books:
+class Stats:
     """Counts since the start.
 
     A charge is a 200 answer produced, whether or not it reached the client.

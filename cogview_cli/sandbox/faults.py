@@ -167,7 +167,7 @@ def _scripted(step: str) -> Chosen:
     return Chosen() if step == "ok" else choose(triggers(f"sandbox:{step}"), 1)
 
 
-class Plan:
+class FaultPlan:
     """Decides which fault a request meets: scripts first, then its prompt."""
 
     def __init__(self) -> None:

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from cogview_cli.sandbox.faults import Trigger
 from cogview_cli.sandbox.picture import Sketch
-from cogview_cli.sandbox.rules import Order
+from cogview_cli.sandbox.rules import GenerationRequest
 
 KEPT = 10_000
 LIFETIME_S = 7 * 24 * 3600
@@ -22,7 +22,7 @@ _FORMATS = {"jpeg": "JPEG", "webp": "WEBP"}
 
 
 @dataclass(slots=True)
-class Hung:
+class StoredPicture:
     """One picture: how to draw it, its exact query, and how its downloads fail."""
 
     sketch: Sketch
@@ -32,27 +32,29 @@ class Hung:
     gets: int = field(default=0)
 
 
-class Gallery:
+class PictureStore:
     """Keeps the newest pictures by path. A picture is drawn when it is fetched."""
 
     def __init__(self, rng: random.Random) -> None:
         self.origin = ""
         self._rng = rng
-        self._hung: OrderedDict[str, Hung] = OrderedDict()
+        self._hung: OrderedDict[str, StoredPicture] = OrderedDict()
 
-    def add(self, order: Order, faults: tuple[Trigger, ...] = (), *, expired: bool = False) -> str:
+    def add(
+        self, order: GenerationRequest, faults: tuple[Trigger, ...] = (), *, expired: bool = False
+    ) -> str:
         """Hang a picture and return its url."""
         now = int(time.time())
         stamp = time.strftime("%Y%m%d%H%M%S", time.gmtime(now + _BEIJING_S))
         path = f"/{stamp}{self._rng.getrandbits(64):016x}_watermark.png"
         expires = now - 60 if expired else now + LIFETIME_S
         query = self._sign(path, expires)
-        self._hung[path] = Hung(sketch_of(order, faults), query, expires, faults)
+        self._hung[path] = StoredPicture(sketch_of(order, faults), query, expires, faults)
         if len(self._hung) > KEPT:
             self._hung.popitem(last=False)
         return f"{self.origin}{path}?{query}"
 
-    def find(self, path: str) -> Hung | None:
+    def find(self, path: str) -> StoredPicture | None:
         return self._hung.get(path)
 
     def _sign(self, path: str, expires: int) -> str:
@@ -63,7 +65,7 @@ class Gallery:
         return f"UCloudPublicKey=TOKEN_sandbox&Signature={signature}&Expires={expires}"
 
 
-def sketch_of(order: Order, faults: tuple[Trigger, ...] = ()) -> Sketch:
+def sketch_of(order: GenerationRequest, faults: tuple[Trigger, ...] = ()) -> Sketch:
     """What an order's picture looks like."""
     plain = Sketch(order.prompt, order.size.width, order.size.height, order.watermark)
     formats = [_FORMATS[fault.name] for fault in faults if fault.name in _FORMATS]

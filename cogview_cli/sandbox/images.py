@@ -6,10 +6,10 @@ import asyncio
 import random
 import time
 
-from cogview_cli.sandbox.books import Books
+from cogview_cli.sandbox.books import Stats
 from cogview_cli.sandbox.downloads import ACTS, XML, Fetch, whole, xml_error
 from cogview_cli.sandbox.faults import due
-from cogview_cli.sandbox.gallery import Gallery, Hung
+from cogview_cli.sandbox.gallery import PictureStore, StoredPicture
 from cogview_cli.sandbox.picture import render
 from cogview_cli.sandbox.wire import Peer, Request
 
@@ -21,7 +21,13 @@ class ImageHost:
     """Serves signed pictures. `mirror` is its second origin; faults happen only on the first."""
 
     def __init__(
-        self, gallery: Gallery, books: Books, rng: random.Random, *, latency: Range, drip: float
+        self,
+        gallery: PictureStore,
+        books: Stats,
+        rng: random.Random,
+        *,
+        latency: Range,
+        drip: float,
     ) -> None:
         self.mirror = ""
         self._gallery, self._books, self._rng = gallery, books, rng
@@ -45,7 +51,9 @@ class ImageHost:
         else:
             await self._serve(peer, request, hung, mirrored=mirrored)
 
-    async def _serve(self, peer: Peer, request: Request, hung: Hung, *, mirrored: bool) -> None:
+    async def _serve(
+        self, peer: Peer, request: Request, hung: StoredPicture, *, mirrored: bool
+    ) -> None:
         hung.gets += not mirrored
         fault = "" if mirrored else due(hung.faults, hung.gets)
         self._books.downloads[hung.sketch.prompt] += 1
@@ -60,7 +68,7 @@ class ImageHost:
         self._books.leaks.extend(found)
 
 
-def _refusal(hung: Hung, query: str) -> tuple[str, str] | None:
+def _refusal(hung: StoredPicture, query: str) -> tuple[str, str] | None:
     """Why a request may not have the picture. The query counts byte for byte."""
     if query != hung.query:
         return "SignatureDoesNotMatch", "the signature does not match"

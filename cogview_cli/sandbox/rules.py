@@ -26,7 +26,7 @@ class Refusal(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class GenerationRequest:
     """A request that passed every check."""
 
     key: str
@@ -59,7 +59,7 @@ def parse_body(body: bytes) -> dict[str, object]:
     return value
 
 
-def read_order(headers: dict[str, str], fields: dict[str, object]) -> Order:
+def read_order(headers: dict[str, str], fields: dict[str, object]) -> GenerationRequest:
     """Check everything and fill in the defaults. Unknown fields are ignored."""
     key = check_key(headers)
     model, prompt = _required(fields, "model"), _required(fields, "prompt")
@@ -67,7 +67,7 @@ def read_order(headers: dict[str, str], fields: dict[str, object]) -> Order:
     if rules.prompt_limit and len(prompt) > rules.prompt_limit:
         raise Refusal("1261")
     _check_user(fields.get("user_id"))
-    return Order(
+    return GenerationRequest(
         key=key,
         rules=rules,
         prompt=prompt,

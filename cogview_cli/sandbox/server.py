@@ -13,9 +13,9 @@ from typing import Self
 
 from cogview_cli.api.models import TIER_SLOTS
 from cogview_cli.sandbox.api import BASE, Api, Pace, Range
-from cogview_cli.sandbox.books import Books
-from cogview_cli.sandbox.faults import Plan
-from cogview_cli.sandbox.gallery import Gallery
+from cogview_cli.sandbox.books import Stats
+from cogview_cli.sandbox.faults import FaultPlan
+from cogview_cli.sandbox.gallery import PictureStore
 from cogview_cli.sandbox.images import ImageHost
 from cogview_cli.sandbox.wire import Handler, Peer, converse
 
@@ -42,11 +42,11 @@ class Sandbox:
         slots: int | None = None,
         drip: float = 0.05,
     ) -> None:
-        self.books = Books()
+        self.books = Stats()
         self._port = port
-        self._plan = Plan()
+        self._plan = FaultPlan()
         rng = random.Random(seed)
-        self._gallery = Gallery(rng)
+        self._gallery = PictureStore(rng)
         pace = Pace(latency, hd_latency, drip, TIER_SLOTS[tier] if slots is None else slots)
         self._api = Api(self._gallery, self.books, self._plan, rng, pace)
         self._images = ImageHost(

@@ -7,7 +7,7 @@ import threading
 from types import TracebackType
 from typing import Any, Self
 
-from cogview_cli.sandbox.books import Books
+from cogview_cli.sandbox.books import Stats
 from cogview_cli.sandbox.server import Sandbox
 
 
@@ -35,7 +35,7 @@ class SandboxThread:
         return self._box.image_origin
 
     @property
-    def books(self) -> Books:
+    def books(self) -> Stats:
         return self._box.books
 
     def script(self, match: str | None, names: list[str]) -> None:

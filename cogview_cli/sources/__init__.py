@@ -2,6 +2,6 @@
 
 from cogview_cli.sources.options import FORMATS, ReadOptions
 from cogview_cli.sources.reader import Reading
-from cogview_cli.sources.record import Bad, Record
+from cogview_cli.sources.record import Record, RejectedRow
 
-__all__ = ["FORMATS", "Bad", "ReadOptions", "Reading", "Record"]
+__all__ = ["FORMATS", "ReadOptions", "Reading", "Record", "RejectedRow"]

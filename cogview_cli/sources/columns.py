@@ -64,7 +64,7 @@ class Ambiguous(Exception):
         self.first, self.second = first, second
 
 
-class Plan(NamedTuple):
+class ColumnRoles(NamedTuple):
     """The columns of one row by what they mean, under the names the file gives them.
 
     `prompt` is sure; `text` and `others` hold the prompt only if they are strings.
@@ -102,7 +102,9 @@ def find_column(wanted: str, names: Iterable[str]) -> str | None:
     return next((name for name in names if normal(name) == normal(wanted)), None)
 
 
-def make_plan(names: Iterable[str], *, lang: str | None, prompt: str | None, guess: bool) -> Plan:
+def make_plan(
+    names: Iterable[str], *, lang: str | None, prompt: str | None, guess: bool
+) -> ColumnRoles:
     """What each of `names` means; `guess` looks for the prompt where `prompt` is None.
 
     Raises Ambiguous if two columns may be the prompt.
@@ -122,7 +124,7 @@ def make_plan(names: Iterable[str], *, lang: str | None, prompt: str | None, gue
     ignored = tuple((normal(name), name) for name in rest if _is_ignored(normal(name), lone))
     useless = {name for _, name in ignored}
     unknown = tuple(name for name in rest if name not in useless)
-    return Plan(
+    return ColumnRoles(
         prompt=prompt,
         text=free.get(TEXT) if guess and prompt is None else None,
         others=unknown if guess and prompt is None else (),

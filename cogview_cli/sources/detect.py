@@ -8,7 +8,7 @@ from typing import TextIO
 
 from cogview_cli.sources.dialect import looks_like_table
 from cogview_cli.sources.lines import COMMENTS, numbered_lines
-from cogview_cli.sources.record import Fault
+from cogview_cli.sources.record import RowError
 from cogview_cli.sources.strict_json import NotJson, StrictJson
 from cogview_cli.sources.texts import BLOCK_END
 
@@ -64,7 +64,7 @@ def _is_json(text: str) -> bool:
         StrictJson().decode(text)
     except NotJson:
         return False
-    except Fault:  # a doubled key or NaN is still meant as JSON
+    except RowError:  # a doubled key or NaN is still meant as JSON
         return True
     return True
 

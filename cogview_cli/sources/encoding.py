@@ -31,7 +31,7 @@ class Encoding(NamedTuple):
     shown: str
 
 
-class Misfit(UsageError):
+class EncodingError(UsageError):
     """Bytes that no encoding of ours has; `why` says it without the file's name."""
 
     def __init__(self, file: str, why: str) -> None:
@@ -114,11 +114,11 @@ def _broken_utf8(stream: BinaryIO, offset: int) -> bool:
     return sum(char >= _THREE_BYTES for char in before) >= _CLEARLY_UTF8
 
 
-def _misfit(stream: BinaryIO, file: str, offset: int, what: str) -> Misfit:
+def _misfit(stream: BinaryIO, file: str, offset: int, what: str) -> EncodingError:
     stream.seek(offset)
     byte = stream.read(1)
     if byte:
         found = _("byte 0x{byte:02x} at offset {offset}", byte=byte[0], offset=offset)
     else:
         found = _("it ends inside a character at offset {offset}", offset=offset)
-    return Misfit(file, _("is {what}: {found}", what=what, found=found))
+    return EncodingError(file, _("is {what}: {found}", what=what, found=found))

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from cogview_cli.errors import UsageError
 from cogview_cli.i18n import _
-from cogview_cli.sources.encoding import Misfit, detect_encoding
+from cogview_cli.sources.encoding import EncodingError, detect_encoding
 from cogview_cli.sources.lines import LINE_LIMIT, TOO_LONG
-from cogview_cli.sources.record import Bad, Fault, Record
+from cogview_cli.sources.record import Record, RejectedRow, RowError
 from cogview_cli.sources.rows import Rows
 from cogview_cli.terminal.text import clean
 
@@ -53,7 +53,7 @@ def _no_prompts(folder: str, names: list[str]) -> UsageError:
     return UsageError(_("no prompt files in the folder '{path}'", path=clean(folder)), hint=hint)
 
 
-def read_prompt_file(path: str, rows: Rows) -> Record | Bad:
+def read_prompt_file(path: str, rows: Rows) -> Record | RejectedRow:
     """The whole file as one prompt, without outer blanks; its stem is the id."""
     stem = Path(path).stem
     try:
@@ -63,7 +63,7 @@ def read_prompt_file(path: str, rows: Rows) -> Record | Bad:
         return rows.text(1, _prompt(data), id=stem)
     except UnicodeEncodeError:
         return rows.bad(1, _("the name of the file is not UTF-8"))
-    except Fault as fault:
+    except RowError as fault:
         return rows.bad(1, fault)
     except OSError as error:
         return rows.bad(1, _("cannot be read: {reason}", reason=_(str(error.strerror))))
@@ -71,18 +71,18 @@ def read_prompt_file(path: str, rows: Rows) -> Record | Bad:
 
 def _prompt(data: bytes) -> str:
     if len(data) > LINE_LIMIT:
-        raise Fault(_(TOO_LONG))
+        raise RowError(_(TOO_LONG))
     try:
         text = data.decode(detect_encoding(BytesIO(data), "").codec)
-    except Misfit as error:
-        raise Fault(error.why) from None
+    except EncodingError as error:
+        raise RowError(error.why) from None
     prompt = text.replace("\r\n", "\n").strip()
     if not prompt:
-        raise Fault(_("the prompt is empty"))
+        raise RowError(_("the prompt is empty"))
     return prompt
 
 
-def folder_records(folder: str, names: list[str], rows: Rows) -> Iterator[Record | Bad]:
+def folder_records(folder: str, names: list[str], rows: Rows) -> Iterator[Record | RejectedRow]:
     """A record for each of the folder's prompt files."""
     for name in names:
         rows.file = os.path.join(folder, name)

@@ -11,7 +11,7 @@ from cogview_cli.errors import UsageError
 from cogview_cli.i18n import _
 from cogview_cli.sources.columns import normal
 from cogview_cli.sources.json_lines import element_record, unwrapped
-from cogview_cli.sources.record import Bad, Fault, Record
+from cogview_cli.sources.record import Record, RejectedRow, RowError
 from cogview_cli.sources.rows import Rows
 from cogview_cli.sources.strict_json import StrictJson, plain_words
 from cogview_cli.terminal.text import clean
@@ -21,7 +21,7 @@ _ARRAY_NAMES = ("jobs", "items", "prompts", "data")
 _BLANK = re.compile(r"[ \t\n\r]*")
 
 
-def read_json(stream: TextIO, rows: Rows) -> Iterator[Record | Bad]:
+def read_json(stream: TextIO, rows: Rows) -> Iterator[Record | RejectedRow]:
     """The records of a document, which is held in memory as a whole."""
     text = stream.read()
     start = _after_blanks(text, 0)
@@ -30,12 +30,12 @@ def read_json(stream: TextIO, rows: Rows) -> Iterator[Record | Bad]:
         return
     try:
         value = StrictJson().decode(text)
-    except Fault as fault:
+    except RowError as fault:
         raise _unusable(rows.file, str(fault)) from None
     yield from document_records(value, rows)
 
 
-def document_records(value: Any, rows: Rows) -> Iterator[Record | Bad]:
+def document_records(value: Any, rows: Rows) -> Iterator[Record | RejectedRow]:
     """The records of a decoded document; lines are numbers of elements."""
     elements = value if isinstance(value, list) else None
     if isinstance(value, dict):
@@ -64,14 +64,14 @@ def _holds_prompts(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and isinstance(value[0], str | dict)
 
 
-def _array(text: str, start: int, rows: Rows) -> Iterator[Record | Bad]:
+def _array(text: str, start: int, rows: Rows) -> Iterator[Record | RejectedRow]:
     """The elements of an array with their lines, one decoded at a time."""
     parser = StrictJson()
     line, counted = 1, 0
     for position, value in _elements(text, start, parser, rows.file):
         line += text.count("\n", counted, position)
         counted = position
-        if isinstance(value, Fault):
+        if isinstance(value, RowError):
             yield rows.bad(line, value)
         else:
             yield element_record(line, value, rows)

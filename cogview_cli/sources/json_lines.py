@@ -7,13 +7,13 @@ from typing import Any, TextIO
 
 from cogview_cli.i18n import _
 from cogview_cli.sources.lines import COMMENTS, numbered_lines
-from cogview_cli.sources.record import Bad, Fault, Record
+from cogview_cli.sources.record import Record, RejectedRow, RowError
 from cogview_cli.sources.rows import Rows
 from cogview_cli.sources.strict_json import StrictJson
 from cogview_cli.sources.values import shown
 
 
-def read_jsonl(stream: TextIO, rows: Rows, *, comments: bool) -> Iterator[Record | Bad]:
+def read_jsonl(stream: TextIO, rows: Rows, *, comments: bool) -> Iterator[Record | RejectedRow]:
     """A record a line: an object, a JSON string, or a bare prompt."""
     parser = StrictJson()
     for number, line, why in numbered_lines(stream):
@@ -24,17 +24,17 @@ def read_jsonl(stream: TextIO, rows: Rows, *, comments: bool) -> Iterator[Record
             yield _record(number, text, rows, parser)
 
 
-def _record(number: int, text: str, rows: Rows, parser: StrictJson) -> Record | Bad:
+def _record(number: int, text: str, rows: Rows, parser: StrictJson) -> Record | RejectedRow:
     if text[0] not in '{["':
         return rows.text(number, text)
     try:
         value = parser.decode(text)
-    except Fault as fault:
+    except RowError as fault:
         return rows.bad(number, fault)
     return element_record(number, value, rows)
 
 
-def element_record(line: int, value: Any, rows: Rows) -> Record | Bad:
+def element_record(line: int, value: Any, rows: Rows) -> Record | RejectedRow:
     """The record of one JSON value: an object is a row, a string a prompt."""
     if isinstance(value, dict):
         return rows.row(line, unwrapped(value))

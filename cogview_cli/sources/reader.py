@@ -18,7 +18,7 @@ from cogview_cli.sources.json_document import DOCUMENT_LIMIT, read_json
 from cogview_cli.sources.json_lines import read_jsonl
 from cogview_cli.sources.opening import Source, open_sources
 from cogview_cli.sources.options import ReadOptions, check_options
-from cogview_cli.sources.record import Bad, Record
+from cogview_cli.sources.record import Record, RejectedRow
 from cogview_cli.sources.rows import Rows, Seen
 from cogview_cli.sources.tables import choose_dialect, read_table
 from cogview_cli.sources.template import PromptTemplate
@@ -26,14 +26,14 @@ from cogview_cli.sources.texts import read_blocks, read_txt
 from cogview_cli.sources.yaml_document import read_yaml
 from cogview_cli.terminal.text import clean
 
-Read = Callable[[TextIO, Rows], Iterator[Record | Bad]]
+Read = Callable[[TextIO, Rows], Iterator[Record | RejectedRow]]
 
 
 class Reading:
     """One pass over prompt files; holds one record at a time, but for JSON and YAML.
 
     Raises UsageError at once for a source that cannot be read, and while reading for
-    a file that cannot be used as a whole. A record that cannot be used is a `Bad`.
+    a file that cannot be used as a whole. A record that cannot be used is a `RejectedRow`.
     `forms`, `columns` and `ignored` fill while reading.
     """
 
@@ -61,7 +61,7 @@ class Reading:
         """Fields CogView has no equivalent for, and how many rows set them."""
         return self._seen.ignored
 
-    def __iter__(self) -> Iterator[Record | Bad]:
+    def __iter__(self) -> Iterator[Record | RejectedRow]:
         for source in self._sources:
             rows = Rows(source.file, self._options, self._seen)
             try:
@@ -75,14 +75,14 @@ class Reading:
                 ) from None
             rows.finish()
 
-    def _folder(self, source: Source, rows: Rows) -> Iterator[Record | Bad]:
+    def _folder(self, source: Source, rows: Rows) -> Iterator[Record | RejectedRow]:
         names = prompt_files(source.file)
         alone = len(names) == 1
         many = _("folder of {count} files", count=len(names))
         self.forms.append(_("folder of 1 file") if alone else many)
         return folder_records(source.file, names, rows)
 
-    def _file(self, source: Source, rows: Rows) -> Iterator[Record | Bad]:
+    def _file(self, source: Source, rows: Rows) -> Iterator[Record | RejectedRow]:
         with source.open() as binary:
             encoding = detect_encoding(binary, source.file)
             binary.seek(0)

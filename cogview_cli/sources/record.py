@@ -31,7 +31,7 @@ class Record:
     extra: dict[str, Any] = field(default_factory=dict)
 
 
-class Bad(NamedTuple):
+class RejectedRow(NamedTuple):
     """A record that cannot be used."""
 
     file: str
@@ -39,5 +39,5 @@ class Bad(NamedTuple):
     why: str
 
 
-class Fault(Exception):
-    """Why one record cannot be used; becomes a `Bad` where file and line are known."""
+class RowError(Exception):
+    """Why one record cannot be used; becomes a `RejectedRow` where file and line are known."""

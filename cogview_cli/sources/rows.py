@@ -12,13 +12,13 @@ from cogview_cli.i18n import _
 from cogview_cli.sources.columns import (
     PROMPT_NAMES,
     Ambiguous,
-    Plan,
+    ColumnRoles,
     find_column,
     make_plan,
     normal,
 )
 from cogview_cli.sources.options import ReadOptions
-from cogview_cli.sources.record import Bad, Fault, Record
+from cogview_cli.sources.record import Record, RejectedRow, RowError
 from cogview_cli.sources.template import PromptTemplate
 from cogview_cli.sources.values import (
     as_count,
@@ -60,32 +60,32 @@ class Rows:
         self.file = file
         self._options = options
         self._seen = seen
-        self._plans: dict[tuple[str, ...], Plan] = {}
+        self._plans: dict[tuple[str, ...], ColumnRoles] = {}
         self._template = PromptTemplate(options.template) if options.template else None
         self._names = Seen()
         self._any = False
 
-    def bad(self, line: int, why: object) -> Bad:
+    def bad(self, line: int, why: object) -> RejectedRow:
         """A record of this file that cannot be used."""
-        return Bad(self.file, line, str(why))
+        return RejectedRow(self.file, line, str(why))
 
-    def text(self, line: int, prompt: str, *, id: str | None = None) -> Record | Bad:
+    def text(self, line: int, prompt: str, *, id: str | None = None) -> Record | RejectedRow:
         """A bare prompt; in a template its one column is called `prompt`."""
         try:
             if self._template is not None:
                 prompt = self._filled(self._template, {"prompt": prompt})
             return Record(file=self.file, line=line, prompt=checked_text(prompt), id=id)
-        except Fault as fault:
+        except RowError as fault:
             return self.bad(line, fault)
 
-    def row(self, line: int, row: dict[str, Any]) -> Record | Bad:
+    def row(self, line: int, row: dict[str, Any]) -> Record | RejectedRow:
         """The record of a row with columns."""
         try:
             return self._record(line, row)
-        except Fault as fault:
+        except RowError as fault:
             return self.bad(line, fault)
 
-    def flagged(self, line: int, flags: dict[str, Any]) -> Record | Bad:
+    def flagged(self, line: int, flags: dict[str, Any]) -> Record | RejectedRow:
         """A text line with flags: they count as columns only for their meaning."""
         try:
             plan = self._plan(flags, own=True)
@@ -95,7 +95,7 @@ class Rows:
             extra = {name: flags[name] for name in plan.extra}
             self._seen.ignored.update(extra.keys())
             return self._made(line, prompt, flags, plan, {}, extra)
-        except Fault as fault:
+        except RowError as fault:
             return self.bad(line, fault)
 
     def has_prompt(self, row: Mapping[str, Any]) -> bool:
@@ -142,7 +142,7 @@ class Rows:
             hint=_("columns: {columns}; choose one: --prompt-field NAME", columns=columns),
         )
 
-    def _plan(self, row: Mapping[str, Any], *, own: bool = False) -> Plan:
+    def _plan(self, row: Mapping[str, Any], *, own: bool = False) -> ColumnRoles:
         """The plan for these columns; `own` for flags, which the user's options do not name."""
         names = tuple(row)
         plan = self._plans.get(names)
@@ -152,7 +152,7 @@ class Rows:
             plan = self._plans[names] = self._new_plan(names, own=own)
         return plan
 
-    def _new_plan(self, names: tuple[str, ...], *, own: bool) -> Plan:
+    def _new_plan(self, names: tuple[str, ...], *, own: bool) -> ColumnRoles:
         wanted = None if own else self._options.prompt_field
         prompt = find_column(wanted, names) if wanted is not None else None
         guess = wanted is None and (own or self._template is None)
@@ -177,7 +177,7 @@ class Rows:
         else:
             column = plan.prompt_column(row)
             if column is None:
-                raise Fault(self._no_prompt_field(row))
+                raise RowError(self._no_prompt_field(row))
             prompt = as_prompt(column, row[column])
         extra = {name: row[name] for name in plan.extra if name != column}
         return self._made(line, prompt, row, plan, row, extra)
@@ -187,7 +187,7 @@ class Rows:
         self._names.note(row)
         return as_prompt("template", template.fill(row))
 
-    def _noted_plan(self, row: dict[str, Any]) -> Plan:
+    def _noted_plan(self, row: dict[str, Any]) -> ColumnRoles:
         self._seen.note(row)
         return self._plan(row)
 
@@ -198,7 +198,7 @@ class Rows:
             return _("no prompt (fields: {fields})", fields=fields)
         return _("no field '{field}' (fields: {fields})", field=clean(wanted), fields=fields)
 
-    def _count_ignored(self, plan: Plan, row: Mapping[str, Any]) -> None:
+    def _count_ignored(self, plan: ColumnRoles, row: Mapping[str, Any]) -> None:
         for key, name in plan.ignored:
             if not is_empty(row[name]):
                 self._seen.ignored[key] += 1
@@ -208,7 +208,7 @@ class Rows:
         line: int,
         prompt: str,
         row: Mapping[str, Any],
-        plan: Plan,
+        plan: ColumnRoles,
         columns: dict[str, Any],
         extra: dict[str, Any],
     ) -> Record:
@@ -228,7 +228,7 @@ class Rows:
         )
 
 
-def _converted(role: str, name: str, value: Any, plan: Plan) -> Any:
+def _converted(role: str, name: str, value: Any, plan: ColumnRoles) -> Any:
     if role in ("id", "user_id"):
         return as_label(name, value)
     if role == "name":
@@ -238,7 +238,7 @@ def _converted(role: str, name: str, value: Any, plan: Plan) -> Any:
     return as_flag(name, value) if role == "watermark" else as_text(name, value)
 
 
-def _size(row: Mapping[str, Any], plan: Plan) -> str | None:
+def _size(row: Mapping[str, Any], plan: ColumnRoles) -> str | None:
     """The first that is given of size, width and height, ratio."""
     roles = plan.roles
     size = as_text(roles["size"], row[roles["size"]]) if "size" in roles else None

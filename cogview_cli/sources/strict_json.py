@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from cogview_cli.i18n import _
-from cogview_cli.sources.record import Fault
+from cogview_cli.sources.record import RowError
 from cogview_cli.sources.values import WrittenFloat, checked_text
 from cogview_cli.terminal.text import clean
 
@@ -18,7 +18,7 @@ _DIGITS_LIMIT = 400
 _ODD_ESCAPE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 
 
-class NotJson(Fault):
+class NotJson(RowError):
     """Text that is no JSON at all, rather than JSON with a fault in it."""
 
 
@@ -42,7 +42,7 @@ class StrictJson:
         except json.JSONDecodeError as error:
             raise NotJson(_("not valid JSON: {reason}", reason=plain_words(error))) from None
         except RecursionError:
-            raise Fault(_("nested too deeply")) from None
+            raise RowError(_("nested too deeply")) from None
         return self._checked(text, value)
 
     def element(self, text: str, start: int) -> tuple[Any, int]:
@@ -54,12 +54,12 @@ class StrictJson:
         value, end = self._decoder.raw_decode(text, start)
         try:
             return self._checked(text[start:end], value), end
-        except Fault as fault:
+        except RowError as fault:
             return fault, end
 
     def _checked(self, text: str, value: Any) -> Any:
         if self._faults:
-            raise Fault(self._faults[0])
+            raise RowError(self._faults[0])
         if _ODD_ESCAPE.search(text):
             for part in _strings(value):
                 checked_text(part)

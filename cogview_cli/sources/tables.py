@@ -9,7 +9,7 @@ from typing import NamedTuple, TextIO
 from cogview_cli.errors import UsageError
 from cogview_cli.i18n import _
 from cogview_cli.sources.lines import LINE_LIMIT, numbered_lines
-from cogview_cli.sources.record import Bad, Record
+from cogview_cli.sources.record import Record, RejectedRow
 from cogview_cli.sources.rows import Rows
 from cogview_cli.terminal.text import clean
 
@@ -85,7 +85,7 @@ class _Feed:
         self._open = False
 
 
-def read_table(stream: TextIO, rows: Rows, dialect: Dialect) -> Iterator[Record | Bad]:
+def read_table(stream: TextIO, rows: Rows, dialect: Dialect) -> Iterator[Record | RejectedRow]:
     """A record a row; the first row that is not blank is the header.
 
     Raises UsageError for a header that cannot be used.
@@ -124,7 +124,7 @@ def _lost(error: csv.Error) -> bool:
     return "unexpected end" in str(error) or "field limit" in str(error)
 
 
-def _bad_row(rows: Rows, feed: _Feed, start: int, error: csv.Error) -> Bad:
+def _bad_row(rows: Rows, feed: _Feed, start: int, error: csv.Error) -> RejectedRow:
     if _lost(error):
         line = feed.quote or start
         return rows.bad(line, _("the quote opened here is not closed; nothing after it was read"))
@@ -143,7 +143,7 @@ class _Table:
         self._item = self._names.index(_ITEM) if questions else None
         self._last_item: str | None = None
 
-    def record(self, line: int, cells: list[str]) -> Record | Bad | None:
+    def record(self, line: int, cells: list[str]) -> Record | RejectedRow | None:
         """The record of a row; None for one more question about the same prompt."""
         width = len(self._names)
         if len(cells) != width:

@@ -9,7 +9,7 @@ from typing import Any
 from cogview_cli.errors import UsageError
 from cogview_cli.i18n import _
 from cogview_cli.sources.columns import find_column
-from cogview_cli.sources.record import Fault
+from cogview_cli.sources.record import RowError
 from cogview_cli.sources.values import as_label, shown
 from cogview_cli.terminal.text import clean
 
@@ -46,11 +46,11 @@ class PromptTemplate:
     def _value(self, hole: str, row: Mapping[str, Any]) -> str:
         column = find_column(hole, row)
         if column is None:
-            raise Fault(_("no column '{column}' for the template", column=clean(hole)))
+            raise RowError(_("no column '{column}' for the template", column=clean(hole)))
         self._found.add(hole)
         value = row[column]
         if value is None or isinstance(value, list | dict):
-            raise Fault(
+            raise RowError(
                 _(
                     "field {field}: {value} does not fit into the template",
                     field=column,

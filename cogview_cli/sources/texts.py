@@ -8,13 +8,13 @@ from typing import TextIO
 from cogview_cli.i18n import _
 from cogview_cli.sources.flags import parse_flags
 from cogview_cli.sources.lines import COMMENTS, LINE_LIMIT, TOO_LONG, numbered_lines
-from cogview_cli.sources.record import Bad, Record
+from cogview_cli.sources.record import Record, RejectedRow
 from cogview_cli.sources.rows import Rows
 
 BLOCK_END = "---"
 
 
-def read_txt(stream: TextIO, rows: Rows, *, comments: bool) -> Iterator[Record | Bad]:
+def read_txt(stream: TextIO, rows: Rows, *, comments: bool) -> Iterator[Record | RejectedRow]:
     """One prompt a line, perhaps with the flags of another tool."""
     for number, line, why in numbered_lines(stream):
         if why:
@@ -27,7 +27,7 @@ def read_txt(stream: TextIO, rows: Rows, *, comments: bool) -> Iterator[Record |
         yield rows.text(number, prompt) if flags is None else rows.flagged(number, flags)
 
 
-def read_blocks(stream: TextIO, rows: Rows, *, comments: bool) -> Iterator[Record | Bad]:
+def read_blocks(stream: TextIO, rows: Rows, *, comments: bool) -> Iterator[Record | RejectedRow]:
     """Prompts of several lines between lines that are exactly `---`."""
     block = _Block(comments)
     for number, line, why in numbered_lines(stream):
@@ -60,7 +60,7 @@ class _Block:
             self._start = self._start or number
             self._lines.append(line)
 
-    def closed(self, rows: Rows) -> Iterator[Record | Bad]:
+    def closed(self, rows: Rows) -> Iterator[Record | RejectedRow]:
         if self._why is not None:
             yield rows.bad(*self._why)
         elif self._lines:

@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from cogview_cli.i18n import _
-from cogview_cli.sources.record import Fault
+from cogview_cli.sources.record import RowError
 from cogview_cli.terminal.text import clean
 
 COUNTS = range(1, 1001)
@@ -49,21 +49,21 @@ def shown(value: Any) -> str:
 def as_prompt(field: str, value: Any) -> str:
     """The prompt as it is; never blank."""
     if not isinstance(value, str):
-        raise Fault(_("field {field}: {value} is not text", field=field, value=shown(value)))
+        raise RowError(_("field {field}: {value} is not text", field=field, value=shown(value)))
     if not value.strip():
-        raise Fault(_("field {field}: the prompt is empty", field=field))
+        raise RowError(_("field {field}: the prompt is empty", field=field))
     return checked_text(value)
 
 
 def checked_text(text: str) -> str:
     """`text` if it can be sent; Fault for NUL and halves of surrogate pairs."""
     if "\x00" in text:
-        raise Fault(_("holds a NUL character"))
+        raise RowError(_("holds a NUL character"))
     if not text.isascii():
         try:
             text.encode("utf-8")
         except UnicodeEncodeError:
-            raise Fault(_("holds half a character (a lone surrogate)")) from None
+            raise RowError(_("holds half a character (a lone surrogate)")) from None
     return text
 
 
@@ -72,7 +72,7 @@ def as_text(field: str, value: Any) -> str | None:
     if is_empty(value):
         return None
     if not isinstance(value, str):
-        raise Fault(_("field {field}: {value} is not text", field=field, value=shown(value)))
+        raise RowError(_("field {field}: {value} is not text", field=field, value=shown(value)))
     return value.strip() or None
 
 
@@ -98,14 +98,16 @@ def as_whole(field: str, value: Any) -> int | None:
             return None
         if match := _WHOLE.fullmatch(value.strip()):
             return int(match[1])
-    raise Fault(_("field {field}: {value} is not a whole number", field=field, value=shown(value)))
+    raise RowError(
+        _("field {field}: {value} is not a whole number", field=field, value=shown(value))
+    )
 
 
 def as_count(field: str, value: Any) -> int | None:
     """How many images of one prompt."""
     count = as_whole(field, value)
     if count is not None and count not in COUNTS:
-        raise Fault(
+        raise RowError(
             _(
                 "field {field}: {value} is not from {first} to {last}",
                 field=field,
@@ -126,7 +128,7 @@ def as_flag(field: str, value: Any) -> bool | None:
         return word in _TRUE
     if not word:
         return None
-    raise Fault(
+    raise RowError(
         _("field {field}: {value} is neither true nor false", field=field, value=shown(value))
     )
 
@@ -147,5 +149,5 @@ def as_pixels(fields: tuple[str, str], values: tuple[Any, Any]) -> str | None:
         return None
     if width is None or height is None:
         empty, other = fields if width is None else fields[::-1]
-        raise Fault(_("field {field}: empty, though {other} is given", field=empty, other=other))
+        raise RowError(_("field {field}: empty, though {other} is given", field=empty, other=other))
     return f"{width}x{height}"

@@ -11,7 +11,7 @@ from cogview_cli.errors import UsageError
 from cogview_cli.i18n import _
 from cogview_cli.sources.columns import normal
 from cogview_cli.sources.json_document import document_records
-from cogview_cli.sources.record import Bad, Fault, Record
+from cogview_cli.sources.record import Record, RejectedRow, RowError
 from cogview_cli.sources.rows import Rows
 from cogview_cli.sources.values import checked_text
 from cogview_cli.terminal.text import clean
@@ -21,7 +21,7 @@ _VALUES_LIMIT = 1_000_000
 _FILE_NAME = re.compile(r"\S+\.(?:txt|csv|tsv|jsonl?|md)")
 
 
-def read_yaml(stream: TextIO, rows: Rows) -> Iterator[Record | Bad]:
+def read_yaml(stream: TextIO, rows: Rows) -> Iterator[Record | RejectedRow]:
     """The records of a document; UsageError without PyYAML or for broken YAML."""
     value = _loaded(stream, rows.file)
     for record in document_records(_with_affixes(value), rows):
@@ -42,7 +42,7 @@ def _loaded(stream: TextIO, file: str) -> Any:
         raise UsageError(
             _("'{path}' is nested too deeply", path=clean(file)), hint=_("check the file")
         ) from None
-    except (yaml.YAMLError, ValueError, Fault) as error:
+    except (yaml.YAMLError, ValueError, RowError) as error:
         raise UsageError(
             _("'{path}' is not valid YAML: {reason}", path=clean(file), reason=clean(error)),
             hint=_("check the file"),
@@ -87,11 +87,11 @@ def _with_affixes(value: Any) -> Any:
     return [f"{prefix}{item}{suffix}" if isinstance(item, str) else item for item in prompts]
 
 
-def _no_file_name(record: Record | Bad) -> Record | Bad:
+def _no_file_name(record: Record | RejectedRow) -> Record | RejectedRow:
     """Some tools read prompts from files named in the list; paying for the name helps nobody."""
-    if isinstance(record, Bad) or not _FILE_NAME.fullmatch(record.prompt):
+    if isinstance(record, RejectedRow) or not _FILE_NAME.fullmatch(record.prompt):
         return record
     why = _(
         "'{name}' is the name of a file: give it to the command itself", name=clean(record.prompt)
     )
-    return Bad(record.file, record.line, why)
+    return RejectedRow(record.file, record.line, why)

@@ -17,7 +17,7 @@ class StdoutClosed(Exception):
     """Whoever read our stdout has gone."""
 
 
-class Style(NamedTuple):
+class OutputOptions(NamedTuple):
     """How to report: `json` lines, NUL-ended paths, how much on stderr."""
 
     json: bool = False

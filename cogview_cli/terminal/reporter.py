@@ -10,14 +10,21 @@ from typing import Any
 from cogview_cli.errors import CogviewError
 from cogview_cli.i18n import _
 from cogview_cli.outcome import Outcome, SavedFile, Summary, image_records
-from cogview_cli.terminal.output import Style, on_terminal, say, show_error, write_json, write_path
+from cogview_cli.terminal.output import (
+    OutputOptions,
+    on_terminal,
+    say,
+    show_error,
+    write_json,
+    write_path,
+)
 from cogview_cli.terminal.text import clean, cut_cells
 
 
 class Reporter:
     """Reports outcomes as they end, and their sum."""
 
-    def __init__(self, style: Style, *, relative_to: str | None = None) -> None:
+    def __init__(self, style: OutputOptions, *, relative_to: str | None = None) -> None:
         """`relative_to`: show paths below this folder relative to it."""
         self._style = style
         self._base = relative_to

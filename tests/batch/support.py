@@ -14,7 +14,7 @@ import pytest
 
 from cogview_cli.api.protocol import Answer
 from cogview_cli.batch.plan import Plan, Selection
-from cogview_cli.batch.row import Wanted, Wishes, wanted
+from cogview_cli.batch.row import RowDefaults, RowRequest, row_request
 from cogview_cli.config.settings import load
 from cogview_cli.ledger import Entry
 from cogview_cli.sandbox.thread import SandboxThread
@@ -34,21 +34,21 @@ def record(prompt: str = "cat", **fields: Any) -> Record:
     return Record(**{"file": "p.csv", "line": 1, "prompt": prompt, **fields})
 
 
-def wishes(
+def defaults(
     *, count: int | None = None, name: str | None = None, validate: bool = True, **flags: Any
-) -> Wishes:
+) -> RowDefaults:
     """The command line's wishes; `flags` are settings that were typed."""
-    return Wishes(settings=load(flags), count=count, name=name, validate=validate, now=NOW)
+    return RowDefaults(settings=load(flags), count=count, name=name, validate=validate, now=NOW)
 
 
 def row(
-    prompt: str = "cat", *, index: int = 1, asked: Wishes | None = None, **fields: Any
-) -> Wanted:
-    return wanted(record(prompt, **fields), index, asked or wishes())
+    prompt: str = "cat", *, index: int = 1, asked: RowDefaults | None = None, **fields: Any
+) -> RowRequest:
+    return row_request(record(prompt, **fields), index, asked or defaults())
 
 
 def plan_of(
-    rows: list[str] | list[Wanted], selection: Selection | None = None, *, host: str = "h"
+    rows: list[str] | list[RowRequest], selection: Selection | None = None, *, host: str = "h"
 ) -> Plan:
     """A plan of these prompts or rows, arranged."""
     plan = Plan()

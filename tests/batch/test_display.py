@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cogview_cli.batch.display import Display, Progress, clock, lines, plain_line, remaining
+from cogview_cli.batch.display import BatchProgress, Display, clock, lines, plain_line, remaining
 from cogview_cli.outcome import Outcome, Summary
-from cogview_cli.terminal.output import Style
+from cogview_cli.terminal.output import OutputOptions
 from cogview_cli.terminal.reporter import Reporter
 from cogview_cli.terminal.text import cell_width
 from tests.batch.support import FULL, Batch, prompts
@@ -16,7 +16,7 @@ from tests.batch.support import FULL, Batch, prompts
 COUNT = st.integers(0, 10**9)
 SECONDS = st.floats(0, 10**7)
 PROGRESS = st.builds(
-    Progress,
+    BatchProgress,
     total=COUNT,
     done=COUNT,
     saved=COUNT,
@@ -26,13 +26,13 @@ PROGRESS = st.builds(
     elapsed=SECONDS,
     left=st.none() | SECONDS,
 )
-SOME = Progress(
+SOME = BatchProgress(
     total=200, done=50, saved=47, failed=3, in_flight=5, cost="2.82", elapsed=61.0, left=183.4
 )
 
 
 @given(PROGRESS, st.integers(1, 300), st.booleans())
-def test_no_line_is_wider_than_the_window(progress: Progress, width: int, fancy: bool) -> None:
+def test_no_line_is_wider_than_the_window(progress: BatchProgress, width: int, fancy: bool) -> None:
     progress_of = progress._replace(done=min(progress.done, progress.total))
     shown = lines(progress_of, width, fancy=fancy)
     assert all(cell_width(line) <= width for line in shown)
@@ -84,7 +84,7 @@ def test_the_time_left_goes_by_the_pace_so_far() -> None:
 def test_what_was_there_before_does_not_count_as_pace() -> None:
     summary = Summary(single=False)
     display = Display(
-        Style(quiet=True), Reporter(Style(quiet=True)), summary,
+        OutputOptions(quiet=True), Reporter(OutputOptions(quiet=True)), summary,
         total=100, to_send=10, where=str, in_flight=lambda: 3,
     )  # fmt: skip
     summary.counts["skipped"] = 90
@@ -102,7 +102,7 @@ def test_now_and_then_a_plain_line_off_a_terminal(
     monkeypatch.setattr("cogview_cli.batch.display.PLAIN_EVERY_SECONDS", 0.0)
     outcome = Outcome(status="refused", row=1, n=1, prompt="cat", model=FULL, size=None)
     for quiet, times in ((False, 1), (True, 0)):
-        style = Style(quiet=quiet)
+        style = OutputOptions(quiet=quiet)
         summary = Summary(single=False)
         summary.add(outcome)
         display = Display(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cogview_cli.batch.resume import Rules, Sidecars, Verdict, verdict
+from cogview_cli.batch.resume import Decision, Rules, Sidecars, verdict
 from cogview_cli.ledger import Entry
 from tests.batch.support import NOW, entry
 
@@ -20,7 +20,7 @@ def decide(
     *entries: Entry, rules: Rules = STRICT, seen: str | None = None
 ) -> tuple[str, str | None, set[str]]:
     """What to do, the request that says so, and the requests passed over."""
-    found: Verdict = verdict(
+    found: Decision = verdict(
         entries, lambda: seen, rules, exists=lambda path: path == THERE, now=NOW
     )
     return found.todo, found.entry.id if found.entry else None, set(found.known)

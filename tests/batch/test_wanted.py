@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cogview_cli.batch.row import Wanted, item_key, target_of, wanted
+from cogview_cli.batch.row import RowRequest, item_key, row_request, target_of
 from cogview_cli.disk.destination import Destination
 from cogview_cli.errors import UsageError
-from tests.batch.support import FULL, contents, plan_of, record, row, wishes
+from tests.batch.support import FULL, contents, defaults, plan_of, record, row
 
 # Each example builds plans in SQLite.
 FEW = settings(max_examples=40)
@@ -20,7 +20,7 @@ FEW = settings(max_examples=40)
 ROOT = "/root/out"
 
 
-def place(made: Wanted, n: int = 1, key: str = "0123456789") -> str:
+def place(made: RowRequest, n: int = 1, key: str = "0123456789") -> str:
     """Where the n-th image of a row goes below the output folder, without suffix."""
     destination = Destination(root=ROOT, template="")
     folder, stem = target_of(destination, made.template, made.fields, n, key).place()
@@ -33,7 +33,7 @@ def place(made: Wanted, n: int = 1, key: str = "0123456789") -> str:
 def test_a_row_goes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COGVIEW_QUALITY", "standard")
     monkeypatch.setenv("COGVIEW_SIZE", "768x768")
-    made = row(quality="hd", asked=wishes())
+    made = row(quality="hd", asked=defaults())
     assert (made.request.quality, made.request.size) == ("hd", "768x768")
 
 
@@ -41,12 +41,12 @@ def test_a_row_goes_before_the_profile_and_the_file(tmp_path: Path) -> None:
     (tmp_path / "config").mkdir()
     config = 'quality = "standard"\nprofile = "mine"\n[profiles.mine]\nmodel = "cogview-4"\n'
     (tmp_path / "config" / "config.toml").write_text(config)
-    made = row(model=FULL, quality="hd", asked=wishes())
+    made = row(model=FULL, quality="hd", asked=defaults())
     assert (made.request.model, made.request.quality) == (FULL, "hd")
 
 
 def test_a_flag_goes_before_the_row() -> None:
-    typed = wishes(
+    typed = defaults(
         size="512x512", quality="standard", model=FULL, watermark=False, user_id="me-123"
     )
     own = {"size": "768x768", "quality": "hd", "model": "glm-image", "user_id": "you-123"}
@@ -63,7 +63,7 @@ def test_omitted_means_not_sent() -> None:
 
 @pytest.mark.parametrize(("typed", "own", "count"), [(3, 2, 3), (None, 2, 2), (None, None, 1)])
 def test_count_flag_then_row_then_one(typed: int | None, own: int | None, count: int) -> None:
-    assert row(count=own, asked=wishes(count=typed)).count == count
+    assert row(count=own, asked=defaults(count=typed)).count == count
 
 
 def test_a_ratio_of_the_row_becomes_a_size_of_its_model() -> None:
@@ -86,7 +86,7 @@ def test_what_the_model_refuses_is_refused_here_unless_told_otherwise(
 ) -> None:
     with pytest.raises(UsageError):
         row(**{"prompt": "cat", **fields})
-    assert wanted(record(**{"prompt": "cat", **fields}), 1, wishes(validate=False))
+    assert row_request(record(**{"prompt": "cat", **fields}), 1, defaults(validate=False))
 
 
 # --- names --------------------------------------------------------------------
@@ -110,25 +110,25 @@ def test_a_name_of_the_row_may_lie_in_folders() -> None:
 
 
 def test_name_template_uses_columns_and_settings() -> None:
-    asked = wishes(name="{sku}/{slug}-{size}-{n:03}.png", size="512x512")
+    asked = defaults(name="{sku}/{slug}-{size}-{n:03}.png", size="512x512")
     assert place(row(columns={"sku": "A/1", "other": [1]}, asked=asked), 2) == "A_1/cat-512x512-002"
 
 
 def test_numbers_of_a_json_row_can_be_used_in_names() -> None:
-    asked = wishes(name="{number}-{ratio}-{yes}")
+    asked = defaults(name="{number}-{ratio}-{yes}")
     assert place(row(columns={"number": 7, "ratio": 1.5, "yes": True}, asked=asked)) == "7-1.5-True"
 
 
 def test_a_column_the_row_lacks_is_an_error_that_names_it() -> None:
     with pytest.raises(UsageError, match="sku"):
-        row(columns={"other": "x"}, asked=wishes(name="{sku}"))
+        row(columns={"other": "x"}, asked=defaults(name="{sku}"))
     with pytest.raises(UsageError, match="sku"):
-        row(columns={"sku": None}, asked=wishes(name="{sku}"))
+        row(columns={"sku": None}, asked=defaults(name="{sku}"))
 
 
 def test_a_stray_brace_in_the_template_is_an_error() -> None:
     with pytest.raises(UsageError, match="brace"):
-        row(asked=wishes(name="{slug"))
+        row(asked=defaults(name="{slug"))
 
 
 @pytest.mark.parametrize(
@@ -143,12 +143,12 @@ def test_a_stray_brace_in_the_template_is_an_error() -> None:
 def test_several_images_of_a_row_have_names_of_their_own(
     name: str | None, first: str, second: str
 ) -> None:
-    made = row(asked=wishes(count=2, name=name))
+    made = row(asked=defaults(count=2, name=name))
     assert [place(made, 1), place(made, 2)] == [first, second]
 
 
 def test_the_id_is_the_rows_own_else_the_key_of_the_image() -> None:
-    asked = wishes(name="{id}-{slug}")
+    asked = defaults(name="{id}-{slug}")
     assert place(row(id="7", asked=asked)) == "7-cat"
     assert place(row(asked=asked), key="0123456789") == "01234567-cat"
 
@@ -163,7 +163,7 @@ HOSTILE = [
 @pytest.mark.parametrize("field", ["name", "id", "prompt", "column"])
 def test_no_text_of_a_row_leaves_the_folder(field: str, text: str) -> None:
     if field == "column":
-        made = row(columns={"c": text}, asked=wishes(name="a/{c}"))
+        made = row(columns={"c": text}, asked=defaults(name="a/{c}"))
     elif field == "prompt":
         made = row(f"cat {text}")
     else:
@@ -177,7 +177,7 @@ def test_no_text_of_a_row_leaves_the_folder(field: str, text: str) -> None:
 @given(st.text(min_size=1, max_size=80), st.sampled_from(["name", "id", "column"]))
 def test_any_text_of_a_row_stays_below_the_folder(text: str, field: str) -> None:
     if field == "column":
-        made = row(columns={"c": text}, asked=wishes(name="{c}"))
+        made = row(columns={"c": text}, asked=defaults(name="{c}"))
     else:
         made = row(**{field: text})
     parts = PurePath(place(made)).parts

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable
 
-from tests.bench.server import Books
+from tests.bench.server import Stats
 
 
 def greedy(latencies: Iterable[float], slots: int) -> float:
@@ -16,6 +16,6 @@ def greedy(latencies: Iterable[float], slots: int) -> float:
     return max(free)
 
 
-def slot_use(books: Books, slots: int) -> float:
+def slot_use(books: Stats, slots: int) -> float:
     """The mean number of generations in flight, over the slots, from the first to the last."""
     return books.area / (slots * (books.last - books.first))

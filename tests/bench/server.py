@@ -31,7 +31,7 @@ class Load:
 
 
 @dataclass(slots=True)
-class Books:
+class Stats:
     """What the server saw. Times by the monotonic clock."""
 
     drawn: list[float] = field(default_factory=list)
@@ -74,7 +74,7 @@ class Server:
 
     def __init__(self, load: Load) -> None:
         self._load = load
-        self._books = Books()
+        self._books = Stats()
         self._latencies = random.Random(SEED)
         self._picture = picture(load.picture_bytes)
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from tests.bench.server import Books, Load
+from tests.bench.server import Load, Stats
 
 HERE = Path(__file__).parent
 KEY = "bench-id.bench-secret-of-some-length"
@@ -91,11 +91,11 @@ class Running:
         """Without a slash at the end."""
         return f"http://127.0.0.1:{self.port}"
 
-    def books(self) -> Books:
+    def books(self) -> Stats:
         """What it has seen so far."""
         direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         with direct.open(f"{self.base_url}/books") as answer:
-            return Books(**json.load(answer))
+            return Stats(**json.load(answer))
 
 
 @contextmanager

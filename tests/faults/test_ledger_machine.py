@@ -103,8 +103,8 @@ class Promises(RuleBasedStateMachine):
             return
         if end == "answer" or (end == "unknown" and booked):
             self.charged += PRICE
-        money = {"answer": self.budget.paid, "unknown": self.budget.lost}
-        money.get(end, self.budget.free)(PRICE)
+        money = {"answer": self.budget.charge, "unknown": self.budget.mark_unknown}
+        money.get(end, self.budget.release)(PRICE)
         self._move(id, end)
         if end == "answer":
             self.ledger.expires(id, self.clock.now + 10)

@@ -14,7 +14,7 @@ from typing import Any
 from PIL import Image
 
 from cogview_cli.api.protocol import Answer
-from cogview_cli.gallery.items import SAVED, Cost, Item, Picture
+from cogview_cli.gallery.items import SAVED, Cost, GalleryItem, Picture
 from cogview_cli.ledger import Intent, Ledger
 
 VOID = {"meta", "link", "img", "input", "path"}
@@ -27,9 +27,9 @@ HOSTILE = (
 )
 
 
-def item(path: str = "cat.png", **fields: Any) -> Item:
+def item(path: str = "cat.png", **fields: Any) -> GalleryItem:
     """A saved picture."""
-    return Item(status=SAVED, picture=Picture(path=path, width=1440, height=720), **fields)
+    return GalleryItem(status=SAVED, picture=Picture(path=path, width=1440, height=720), **fields)
 
 
 def paid(amount: str, currency: str = "CNY") -> Cost:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from cogview_cli.gallery.items import Item
+from cogview_cli.gallery.items import GalleryItem
 from cogview_cli.gallery.page import Place, build
 from tests.gallery.samples import HOSTILE, Element, item, parse, picture
 
@@ -30,7 +30,9 @@ def page(tmp_path: Path) -> Path:
     for at in range(len(HOSTILE)):
         picture(folder / f"{at}.png", "#c00000", (512, 512))
     items = [item(f"{at}.png", prompt=text) for at, text in enumerate(HOSTILE)]
-    items.append(Item(status="failed", prompt="x", message="<script>document.title='x'</script>"))
+    items.append(
+        GalleryItem(status="failed", prompt="x", message="<script>document.title='x'</script>")
+    )
     written = build(items, Place(folder=folder, page_folder=folder), "out")
     (folder / "index.html").write_text(written, "utf-8")
     return folder / "index.html"

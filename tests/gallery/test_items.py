@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cogview_cli.gallery.items import (
-    Item,
+    GalleryItem,
     counts,
     in_order,
     is_chinese,
@@ -36,7 +36,10 @@ def test_any_names_have_one_order(names: list[str]) -> None:
 
 
 def test_what_has_no_picture_comes_last_as_it_was_asked() -> None:
-    late, early = Item(status="failed", created=9.0), Item(status="refused", created=3.0)
+    late, early = (
+        GalleryItem(status="failed", created=9.0),
+        GalleryItem(status="refused", created=3.0),
+    )
     assert in_order([late, item(), early]) == [item(), early, late]
 
 
@@ -54,7 +57,7 @@ def test_two_pictures_of_one_request_cost_once() -> None:
 
 
 def test_only_what_occurs_is_counted() -> None:
-    items = [Item(status="unknown"), item(), item(), Item(status="refused")]
+    items = [GalleryItem(status="unknown"), item(), item(), GalleryItem(status="refused")]
     assert list(counts(items).items()) == [("saved", 2), ("refused", 1), ("unknown", 1)]
 
 

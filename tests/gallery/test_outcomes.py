@@ -8,7 +8,7 @@ import pytest
 
 from cogview_cli.config.store import state_dir
 from cogview_cli.errors import MachineError
-from cogview_cli.gallery.items import Item, Level
+from cogview_cli.gallery.items import GalleryItem, Level
 from cogview_cli.gallery.outcomes import without_picture
 from tests.gallery.samples import answered, asked, ledger, paid
 
@@ -37,7 +37,7 @@ def fill(folder: Path) -> None:
         opened.resolved(quiet, "drop")
 
 
-def by_prompt(folder: Path, keys: set[str] | None = None) -> dict[str, Item]:
+def by_prompt(folder: Path, keys: set[str] | None = None) -> dict[str, GalleryItem]:
     return {item.prompt: item for item in without_picture(folder, keys or set())}
 
 

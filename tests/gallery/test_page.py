@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cogview_cli.gallery.items import Item, Level, Picture
+from cogview_cli.gallery.items import GalleryItem, Level, Picture
 from cogview_cli.gallery.page import Place, build
 from tests.gallery.samples import HOSTILE, Element, item, paid, parse
 
@@ -22,7 +22,7 @@ HERE = Place(folder=Path("/pictures"), page_folder=Path("/pictures"))
 URL_ATTRIBUTES = {"src", "href", "srcset", "action", "poster", "data", "formaction", "ping"}
 
 
-def page(*items: Item, title: str = "out", place: Place = HERE) -> Element:
+def page(*items: GalleryItem, title: str = "out", place: Place = HERE) -> Element:
     return parse(build(items, place, title))
 
 
@@ -57,7 +57,7 @@ def test_a_picture_shows_all_that_is_known_of_it() -> None:
 
 
 def test_what_is_not_known_is_left_out() -> None:
-    card = page(Item(status="saved", picture=Picture(path="cat.png"))).one("li", "card")
+    card = page(GalleryItem(status="saved", picture=Picture(path="cat.png"))).one("li", "card")
     assert [each.attributes["class"] for each in card.one("dl").all("div")] == ["file line"]
     image = card.one("img").attributes
     assert "width" not in image and image["alt"] == "cat.png"
@@ -65,7 +65,7 @@ def test_what_is_not_known_is_left_out() -> None:
 
 
 def test_a_request_without_a_picture_shows_why() -> None:
-    failed = Item(status="refused", prompt="p", code="1301", message="敏感内容")
+    failed = GalleryItem(status="refused", prompt="p", code="1301", message="敏感内容")
     card = page(item(prompt="q"), failed).all("li", "card")[1]
     assert card.attributes["data-status"] == "refused"
     assert card.all("img") == [] and card.all("a") == []
@@ -75,8 +75,9 @@ def test_a_request_without_a_picture_shows_why() -> None:
 
 def test_the_head_counts_and_adds_up() -> None:
     tree = page(
-        item("1.png", cost=paid("0.1")), item("2.png", cost=paid("0.2")), Item(status="refused"),
-        Item(status="unknown"), Item(status="unknown"), title="Spring",
+        item("1.png", cost=paid("0.1")), item("2.png", cost=paid("0.2")),
+        GalleryItem(status="refused"),
+        GalleryItem(status="unknown"), GalleryItem(status="unknown"), title="Spring",
     )  # fmt: skip
     facts = [each.text for each in tree.one("ul", "facts-line").all("li")]
     assert facts == ["2 images", "0.3 CNY paid", "Refused 1", "Unknown 2"]
@@ -93,7 +94,9 @@ def test_a_status_that_all_share_needs_no_filter() -> None:
 def test_the_page_speaks_the_language_of_most_prompts(prompt: str, lang: str) -> None:
     tree = page(item(prompt=prompt), item("b.png", prompt=prompt), item("c.png", prompt="x 猫 yz"))
     assert tree.one("html").attributes["lang"] == lang
-    assert ("已保存" in page(item(prompt=prompt), Item(status="failed")).text) is (lang == "zh")
+    assert ("已保存" in page(item(prompt=prompt), GalleryItem(status="failed")).text) is (
+        lang == "zh"
+    )
 
 
 def test_a_chinese_prompt_among_others_is_marked_as_such() -> None:
@@ -109,7 +112,7 @@ def test_hostile_text_stays_text_wherever_it_stands(text: str) -> None:
         return page(
             item(word.replace("/", "_") + ".png", prompt=word, model=word, quality=word,
                  cost=paid("1", word), filters=levels),
-            Item(status="failed", prompt=word, size=word, code=word, message=word),
+            GalleryItem(status="failed", prompt=word, size=word, code=word, message=word),
             title=word,
         )  # fmt: skip
 
@@ -134,7 +137,9 @@ def test_any_prompt_comes_out_as_it_went_in(prompt: str) -> None:
 
 def test_bidi_controls_cannot_reach_out_of_their_text() -> None:
     text = "\u202e\u2067gnp.exe"
-    tree = page(item(text + ".png", prompt=text, model=text), Item(status="failed", message=text))
+    tree = page(
+        item(text + ".png", prompt=text, model=text), GalleryItem(status="failed", message=text)
+    )
     isolated = sum(each.text.count("\u202e") for each in tree.all("bdi"))
     assert isolated == tree.one("body").text.count("\u202e") == 4
 
@@ -157,7 +162,7 @@ def test_links_lead_to_the_file(name: str, place: str, tmp_path: Path) -> None:
 
 
 def test_the_page_needs_nothing_from_elsewhere() -> None:
-    tree = page(item(prompt="p"), Item(status="failed"))
+    tree = page(item(prompt="p"), GalleryItem(status="failed"))
     for element in tree.walk():
         for name, value in element.attributes.items():
             assert not name.startswith("on") and name != "style", (element.tag, name)
@@ -170,7 +175,7 @@ def test_the_page_needs_nothing_from_elsewhere() -> None:
 
 
 def test_the_policy_allows_this_script_and_these_styles_only() -> None:
-    tree = page(item(prompt="</script>"), Item(status="failed"))
+    tree = page(item(prompt="</script>"), GalleryItem(status="failed"))
     (policy,) = (
         each.attributes["content"]
         for each in tree.all("meta")
@@ -197,7 +202,7 @@ def test_the_program_knows_its_own_pages_by_their_first_bytes() -> None:
 @pytest.mark.parametrize("side", [(1, 9000), (9000, 1), (1440, 720), (None, None)])
 def test_every_card_has_a_shape_the_style_sheet_knows(side: tuple[int | None, int | None]) -> None:
     picture = Picture(path="a.png", width=side[0], height=side[1])
-    tree = page(Item(status="saved", picture=picture))
+    tree = page(GalleryItem(status="saved", picture=picture))
     name = str(tree.one("li", "card").attributes["class"]).split()[1]
     ratio = re.search(rf"\.{name}\{{--ratio:([0-9.]+)\}}", tree.all("style")[0].text)
     assert ratio and Decimal("0.5") < Decimal(ratio[1]) < 3

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cogview_cli.errors import MachineError, UsageError
-from cogview_cli.gallery.items import Item, Level
+from cogview_cli.gallery.items import GalleryItem, Level
 from cogview_cli.gallery.scan import from_sidecar, scan
 from tests.gallery.samples import paid, picture
 
@@ -31,11 +31,11 @@ FULL = {
 }
 
 
-def paths(found: list[Item]) -> set[str]:
+def paths(found: list[GalleryItem]) -> set[str]:
     return {item.picture.path for item in found if item.picture}
 
 
-def read(**changed: Any) -> Item:
+def read(**changed: Any) -> GalleryItem:
     found = from_sidecar(json.dumps({**FULL, **changed}).encode(), "cat.png")
     assert found
     return found

@@ -12,7 +12,7 @@ from PIL import Image, ImageFont
 from cogview_cli.errors import UsageError
 from cogview_cli.gallery.fonts import find_cjk
 from cogview_cli.gallery.grid import PICTURES_LIMIT, SIDE_LIMIT, Grid
-from cogview_cli.gallery.items import Item
+from cogview_cli.gallery.items import GalleryItem
 from cogview_cli.gallery.ours import is_our_sheet
 from cogview_cli.gallery.scan import scan
 from cogview_cli.gallery.sheet import FORMATS, Sheet, cut, encode, thumbnail
@@ -22,7 +22,7 @@ GRID = Grid(columns=2, thumb=96)
 grids = st.builds(Grid, columns=st.integers(1, 50), thumb=st.integers(64, 2048))
 
 
-def drawn(folder: Path, items: list[Item], grid: Grid = GRID) -> list[Image.Image]:
+def drawn(folder: Path, items: list[GalleryItem], grid: Grid = GRID) -> list[Image.Image]:
     return [page for _, page in Sheet(folder=folder, grid=grid, font=None).pages(items)]
 
 

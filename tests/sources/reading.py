@@ -6,7 +6,7 @@ import io
 from pathlib import Path
 from typing import Any
 
-from cogview_cli.sources import Bad, Reading, ReadOptions, Record
+from cogview_cli.sources import Reading, ReadOptions, Record, RejectedRow
 
 
 def reading(data: str | bytes, file: str = "p.txt", **options: Any) -> Reading:
@@ -15,7 +15,7 @@ def reading(data: str | bytes, file: str = "p.txt", **options: Any) -> Reading:
     return Reading([file], ReadOptions(**options))
 
 
-def read(data: str | bytes, file: str = "p.txt", **options: Any) -> list[Record | Bad]:
+def read(data: str | bytes, file: str = "p.txt", **options: Any) -> list[Record | RejectedRow]:
     return list(reading(data, file, **options))
 
 
@@ -37,9 +37,9 @@ def one(data: str | bytes, file: str = "p.txt", **options: Any) -> Record:
     return record
 
 
-def bad(data: str | bytes, file: str = "p.txt", **options: Any) -> Bad:
+def bad(data: str | bytes, file: str = "p.txt", **options: Any) -> RejectedRow:
     """The only bad record of a file."""
-    (found,) = [item for item in read(data, file, **options) if isinstance(item, Bad)]
+    (found,) = [item for item in read(data, file, **options) if isinstance(item, RejectedRow)]
     assert found.file == file
     return found
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cogview_cli.sources import Bad
+from cogview_cli.sources import RejectedRow
 from cogview_cli.sources.flags import parse_flags
 from tests.sources.reading import bad, one, reading
 
@@ -78,7 +78,9 @@ def test_a_line_that_cannot_be_read_as_flags_is_the_prompt(line: str) -> None:
 
 
 def test_flags_without_a_prompt_are_bad() -> None:
-    assert bad("--width 512 --height 512\n") == Bad("p.txt", 1, "field prompt: the prompt is empty")
+    assert bad("--width 512 --height 512\n") == RejectedRow(
+        "p.txt", 1, "field prompt: the prompt is empty"
+    )
     assert bad("--ar 3:2\n").why == "field prompt: the prompt is empty"
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cogview_cli.errors import UsageError
-from cogview_cli.sources import Bad, Reading, ReadOptions, Record
+from cogview_cli.sources import Reading, ReadOptions, Record, RejectedRow
 from cogview_cli.sources.folder import natural_key
 from cogview_cli.sources.lines import LINE_LIMIT
 
@@ -22,7 +22,7 @@ def folder(files: dict[str, str | bytes]) -> str:
     return "prompts"
 
 
-def read_folder(files: dict[str, str | bytes], **options: str) -> list[Record | Bad]:
+def read_folder(files: dict[str, str | bytes], **options: str) -> list[Record | RejectedRow]:
     return list(Reading([folder(files)], ReadOptions(**options)))  # type: ignore[arg-type]
 
 
@@ -71,7 +71,7 @@ def test_files_that_cannot_be_used_are_bad_and_the_others_are_read() -> None:
         "1.txt": " \n", "2.txt": b"\xff\xff\xff", "3.txt": "x" * (LINE_LIMIT + 1),
         "4.txt": "a\x00b", "5.txt": "fine",
     })  # fmt: skip
-    whys = [(r.file, r.line, r.why) for r in got if isinstance(r, Bad)]
+    whys = [(r.file, r.line, r.why) for r in got if isinstance(r, RejectedRow)]
     assert whys == [
         ("prompts/1.txt", 1, "the prompt is empty"),
         ("prompts/2.txt", 1, "is neither UTF-8 nor GB18030: byte 0xff at offset 0"),
@@ -86,7 +86,7 @@ def test_a_file_that_vanishes_is_bad() -> None:
     next(rows)
     Path("prompts/2.txt").unlink()
     got = next(rows)
-    assert isinstance(got, Bad)
+    assert isinstance(got, RejectedRow)
     assert "cannot be read" in got.why
 
 
@@ -96,7 +96,7 @@ def test_a_name_that_is_not_utf8_is_bad() -> None:
     with open(path, "wb") as file:
         file.write(b"a")
     (got,) = Reading(["prompts"], ReadOptions())
-    assert isinstance(got, Bad)
+    assert isinstance(got, RejectedRow)
     assert got.why == "the name of the file is not UTF-8"
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cogview_cli.errors import UsageError
-from cogview_cli.sources import Bad, Record
+from cogview_cli.sources import Record, RejectedRow
 from tests.sources.reading import bad, one, prompts, read, reading, records
 
 
@@ -80,7 +80,8 @@ def test_a_faulty_element_is_bad_at_its_line() -> None:
     )
     got = read(text, "p.json")
     assert [(r.line, type(r)) for r in got] == [
-        (1, Record), (2, Bad), (4, Bad), (4, Bad), (5, Bad), (6, Record),
+        (1, Record), (2, RejectedRow), (4, RejectedRow), (4, RejectedRow),
+        (5, RejectedRow), (6, Record),
     ]  # fmt: skip
     assert "twice" in bad('[{"a": 1, "a": 2}]', "p.json").why
 

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from cogview_cli.errors import UsageError
-from cogview_cli.sources import Bad, Record
+from cogview_cli.sources import Record, RejectedRow
 from tests.sources.reading import bad, one, prompts, read, reading, records
 
 
@@ -104,7 +104,7 @@ def test_codex_lines_mix_objects_strings_and_bare_prompts() -> None:
 )  # fmt: skip
 def test_a_line_that_cannot_be_used_says_why_and_the_others_are_read(line: str, why: str) -> None:
     got = read(f'{{"prompt": "first"}}\n{line}\n{{"prompt": "last"}}\n', "p.jsonl")
-    assert [type(r) for r in got] == [Record, Bad, Record]
+    assert [type(r) for r in got] == [Record, RejectedRow, Record]
     assert (got[1].file, got[1].line) == ("p.jsonl", 2)
     assert why in got[1].why  # type: ignore[union-attr]
 
@@ -156,7 +156,12 @@ def test_columns_are_listed_up_to_fifty() -> None:
 
 def test_a_raw_nul_or_an_endless_line_is_bad() -> None:
     got = read('{"prompt": "a"}\n{"prompt": "\0"}\n' + "x" * 2**21 + '\n"b"\n', "p.jsonl")
-    assert [(r.line, type(r)) for r in got] == [(1, Record), (2, Bad), (3, Bad), (4, Record)]
+    assert [(r.line, type(r)) for r in got] == [
+        (1, Record),
+        (2, RejectedRow),
+        (3, RejectedRow),
+        (4, Record),
+    ]
 
 
 def test_every_row_may_have_columns_of_its_own() -> None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cogview_cli.errors import UsageError
-from cogview_cli.sources import Bad, Reading, ReadOptions
+from cogview_cli.sources import Reading, ReadOptions, RejectedRow
 from tests.sources.reading import from_stdin
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1).filter(
@@ -64,6 +64,6 @@ def test_json(indent: int | None, rows: list[tuple[str, str]]) -> None:
 def test_any_bytes_end_in_records_or_a_usage_error(data: bytes, form: str | None) -> None:
     try:
         for record in Reading(["-"], ReadOptions(format=form), stdin=io.BytesIO(data)):
-            assert isinstance(record, Bad) or record.prompt.strip()
+            assert isinstance(record, RejectedRow) or record.prompt.strip()
     except UsageError as error:
         assert error.hint

@@ -11,7 +11,7 @@ from threading import Thread
 import pytest
 
 from cogview_cli.errors import MachineError, UsageError
-from cogview_cli.sources import Bad, Reading, ReadOptions, Record
+from cogview_cli.sources import Reading, ReadOptions, Record, RejectedRow
 from tests.sources.reading import from_stdin
 
 
@@ -159,7 +159,7 @@ def test_a_named_pipe_is_a_source() -> None:
 def test_format_forces() -> None:
     Path("p.csv").write_text('prompt,n\n{"prompt": "a"}\n')
 
-    def read(form: str) -> list[Record | Bad]:
+    def read(form: str) -> list[Record | RejectedRow]:
         return list(Reading(["p.csv"], ReadOptions(format=form)))
 
     assert [r.prompt for r in read("txt") if isinstance(r, Record)] == [

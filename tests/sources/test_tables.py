@@ -7,7 +7,7 @@ import tracemalloc
 import pytest
 
 from cogview_cli.errors import UsageError
-from cogview_cli.sources import Bad, Record
+from cogview_cli.sources import Record, RejectedRow
 from cogview_cli.sources.lines import LINE_LIMIT
 from tests.sources.reading import bad, one, prompts, read, reading, records
 
@@ -169,7 +169,7 @@ def test_doubled_columns_are_refused() -> None:
 def test_an_unclosed_quote_is_bad_where_it_was_opened() -> None:
     lines = "".join(f"row {i},1\n" for i in range(500))
     got = read(f'prompt,n\na,1\n"two\nlines","never closed\n{lines}', "p.csv")
-    assert [type(r) for r in got] == [Record, Bad]
+    assert [type(r) for r in got] == [Record, RejectedRow]
     assert (got[1].line, "not closed" in got[1].why) == (4, True)  # type: ignore[union-attr]
 
 
@@ -183,19 +183,19 @@ def test_an_unclosed_quote_does_not_swallow_a_large_file() -> None:
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert (got.line, type(got)) == (2, Bad)
+    assert (got.line, type(got)) == (2, RejectedRow)
     assert peak < 12 * LINE_LIMIT
 
 
 def test_text_after_a_closing_quote_is_bad_and_the_next_row_is_read() -> None:
     got = read('prompt,n\n"a" cat,1\n"b",2\n', "p.csv")
-    assert [type(r) for r in got] == [Bad, Record]
+    assert [type(r) for r in got] == [RejectedRow, Record]
     assert got[0].line == 2
 
 
 def test_ragged_rows() -> None:
     got = read("prompt,n,note\na, b, c,2\nshort\nlong,1,x,,\n", "p.csv")
-    assert got[0] == Bad("p.csv", 2, "4 cells under 3 columns; is a quote missing?")
+    assert got[0] == RejectedRow("p.csv", 2, "4 cells under 3 columns; is a quote missing?")
     assert [r.columns for r in got[1:] if isinstance(r, Record)] == [
         {"prompt": "short", "n": "", "note": ""},
         {"prompt": "long", "n": "1", "note": "x"},
@@ -209,7 +209,7 @@ def test_an_empty_prompt_is_bad() -> None:
 def test_a_nul_spoils_its_row_only() -> None:
     got = read('prompt,n\na,1\nb\x00,2\nc,3\n"d\ne\x00\nf",4\ng,5\n', "p.csv")
     assert [(r.line, type(r)) for r in got] == [
-        (2, Record), (3, Bad), (4, Record), (6, Bad), (8, Record),
+        (2, Record), (3, RejectedRow), (4, Record), (6, RejectedRow), (8, Record),
     ]  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cogview_cli.errors import UsageError
-from cogview_cli.sources import Bad, Reading, ReadOptions, Record
+from cogview_cli.sources import Reading, ReadOptions, Record, RejectedRow
 from tests.sources.reading import one, prompts, read, records
 
 CSV = "name,slogan,n\n春茶,新芽,2\n"
@@ -33,7 +33,7 @@ def test_json_values_read_as_json_writes_them() -> None:
 def test_a_row_without_the_column_is_bad() -> None:
     got = read('{"a": "x"}\n{"b": "y"}\n{"a": null}\n{"a": ["x"]}\n', "p.jsonl", template="{a}")
     assert isinstance(got[0], Record)
-    assert [r.why for r in got if isinstance(r, Bad)] == [
+    assert [r.why for r in got if isinstance(r, RejectedRow)] == [
         "no column 'a' for the template",
         "field a: null does not fit into the template",
         'field a: ["x"] does not fit into the template',
@@ -42,7 +42,7 @@ def test_a_row_without_the_column_is_bad() -> None:
 
 def test_a_blank_prompt_is_bad() -> None:
     (got,) = read("a,b\n ,x\n", "p.csv", template="{a}")
-    assert isinstance(got, Bad)
+    assert isinstance(got, RejectedRow)
 
 
 def test_a_hole_that_is_in_no_row_is_refused_with_the_columns() -> None:

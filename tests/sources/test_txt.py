@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cogview_cli.sources import Bad, Record
+from cogview_cli.sources import Record, RejectedRow
 from cogview_cli.sources.lines import LINE_LIMIT
 from tests.sources.reading import bad, from_stdin, prompts, read, reading, records
 
@@ -39,7 +39,7 @@ def test_only_a_line_feed_ends_a_line(inner: str) -> None:
 
 def test_a_line_longer_than_the_limit_is_bad_and_the_next_is_read() -> None:
     got = read("a\n" + "x" * (LINE_LIMIT + 1) + "\nb\n" + "y" * LINE_LIMIT + "\nc")
-    assert got[1] == Bad("p.txt", 2, "longer than 1 MiB")
+    assert got[1] == RejectedRow("p.txt", 2, "longer than 1 MiB")
     assert [r.line for r in got if isinstance(r, Record)] == [1, 3, 4, 5]
 
 
@@ -68,7 +68,7 @@ def test_reading_many_lines_holds_one() -> None:
 
 
 def test_a_nul_is_bad() -> None:
-    assert bad("a\nb\x00c\nd\n") == Bad("p.txt", 2, "holds a NUL character")
+    assert bad("a\nb\x00c\nd\n") == RejectedRow("p.txt", 2, "holds a NUL character")
 
 
 def test_blocks_keep_their_inner_lines() -> None:
@@ -89,9 +89,9 @@ def test_blocks_only_for_a_line_that_is_exactly_three_dashes() -> None:
 def test_a_bad_line_makes_its_block_bad() -> None:
     got = read("a\n---\nb\nc\x00\nd\n---\ne")
     assert [r.line for r in got] == [1, 4, 7]
-    assert isinstance(got[1], Bad)
+    assert isinstance(got[1], RejectedRow)
     long = read(("x" * 1023 + "\n") * 1025 + "---\ne\n")
-    assert [type(r) for r in long] == [Bad, Record]
+    assert [type(r) for r in long] == [RejectedRow, Record]
     assert "1 MiB" in long[0].why  # type: ignore[union-attr]
 
 
@@ -128,7 +128,7 @@ def test_a_text_file_of_objects_only_is_jsonl() -> None:
 
 def test_one_broken_object_does_not_make_the_others_prompts() -> None:
     got = read('{"prompt": "a"}\n{"prompt": "b"\n{"prompt": "c"}\n')
-    assert [type(r) for r in got] == [Record, Bad, Record]
+    assert [type(r) for r in got] == [Record, RejectedRow, Record]
 
 
 @given(

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cogview_cli.api.error_codes import CODES, Kind
+from cogview_cli.api.error_codes import CODES, ErrorClass
 from cogview_cli.api.protocol import Answer, ApiError, ImageRequest, Reply, decode, retry_after
 
 URL = "https://cdn.example/1_watermark.png?Signature=a%2Bb%3D&Expires=1762327333"
@@ -24,7 +24,7 @@ def answer(body: object, status: int = 200, whole: bool = True, **headers: str) 
     return Answer(status=status, headers=named, raw=raw, whole=whole)
 
 
-def kind(body: object, status: int = 200, **headers: str) -> Kind:
+def kind(body: object, status: int = 200, **headers: str) -> ErrorClass:
     found = decode(answer(body, status, True, **headers))
     assert isinstance(found, ApiError)
     return found.kind
@@ -89,7 +89,7 @@ def test_decoding_arbitrary_json_never_raises_and_its_text_is_unicode(
     ],
 )  # fmt: skip
 def test_a_200_without_an_image_is_unknown(raw: bytes) -> None:
-    assert kind(raw) is Kind.UNKNOWN
+    assert kind(raw) is ErrorClass.UNKNOWN
 
 
 def test_the_documented_answer_is_read_in_full() -> None:
@@ -137,7 +137,7 @@ def test_the_only_url_of_a_cut_answer_is_saved(raw: bytes) -> None:
 
 
 def test_two_urls_in_a_cut_answer_are_not_guessed_at() -> None:
-    assert kind(b'{"a":"https://a.example/x","b":"https://b.example/y",') is Kind.UNKNOWN
+    assert kind(b'{"a":"https://a.example/x","b":"https://b.example/y",') is ErrorClass.UNKNOWN
 
 
 @pytest.mark.parametrize("code", sorted(CODES))
@@ -151,28 +151,30 @@ def test_a_known_code_decides_whatever_the_status_and_type(code: str, status: in
 @pytest.mark.parametrize(
     ("status", "enveloped", "bare"),
     [
-        (400, Kind.BAD_REQUEST, Kind.NOT_THE_API),
-        (401, Kind.ACCOUNT, Kind.ACCOUNT),
-        (404, Kind.BAD_REQUEST, Kind.NOT_THE_API),
-        (408, Kind.TRANSIENT, Kind.TRANSIENT),
-        (429, Kind.THROTTLE, Kind.THROTTLE),
-        (500, Kind.UNKNOWN, Kind.UNKNOWN),
-        (502, Kind.UNKNOWN, Kind.UNKNOWN),
-        (503, Kind.UNKNOWN, Kind.UNKNOWN),
+        (400, ErrorClass.BAD_REQUEST, ErrorClass.NOT_THE_API),
+        (401, ErrorClass.ACCOUNT, ErrorClass.ACCOUNT),
+        (404, ErrorClass.BAD_REQUEST, ErrorClass.NOT_THE_API),
+        (408, ErrorClass.TRANSIENT, ErrorClass.TRANSIENT),
+        (429, ErrorClass.THROTTLE, ErrorClass.THROTTLE),
+        (500, ErrorClass.UNKNOWN, ErrorClass.UNKNOWN),
+        (502, ErrorClass.UNKNOWN, ErrorClass.UNKNOWN),
+        (503, ErrorClass.UNKNOWN, ErrorClass.UNKNOWN),
     ],
 )
-def test_without_a_known_code_the_status_decides(status: int, enveloped: Kind, bare: Kind) -> None:
+def test_without_a_known_code_the_status_decides(
+    status: int, enveloped: ErrorClass, bare: ErrorClass
+) -> None:
     assert kind({"error": {"code": "9999", "message": "m"}}, status) is enveloped
     assert kind(HTML, status) is bare
 
 
 @pytest.mark.parametrize("body", [HTML, {"error": {"message": "busy"}}])
 def test_a_503_with_retry_after_cost_nothing(body: object) -> None:
-    assert kind(body, 503, retry_after="2") is Kind.TRANSIENT
+    assert kind(body, 503, retry_after="2") is ErrorClass.TRANSIENT
 
 
 def test_a_redirect_means_that_this_is_not_the_api() -> None:
-    assert kind(b"", 302, location="https://elsewhere.example/") is Kind.NOT_THE_API
+    assert kind(b"", 302, location="https://elsewhere.example/") is ErrorClass.NOT_THE_API
 
 
 @pytest.mark.parametrize("name", ["contentFilter", "content_filter"])
@@ -180,18 +182,21 @@ def test_a_refusal_names_role_and_level_in_either_spelling(name: str) -> None:
     body = {name: [{"level": 1, "role": "user"}], "error": {"code": "1301", "message": "敏感"}}
     found = decode(answer(body, 400))
     assert isinstance(found, ApiError)
-    assert (found.kind, found.message) == (Kind.REFUSED, "敏感")
+    assert (found.kind, found.message) == (ErrorClass.REFUSED, "敏感")
     assert found.content_filter == ({"role": "user", "level": 1},)
 
 
 def test_an_empty_answer_with_a_filter_is_a_refusal() -> None:
-    assert kind({"data": [], "content_filter": [{"role": "assistant", "level": 0}]}) is Kind.REFUSED
+    assert (
+        kind({"data": [], "content_filter": [{"role": "assistant", "level": 0}]})
+        is ErrorClass.REFUSED
+    )
 
 
 def test_a_failure_in_the_other_envelope_is_an_error() -> None:
     found = decode(answer({"code": 1113, "msg": "余额不足", "success": False}))
     assert isinstance(found, ApiError)
-    assert (found.kind, found.code, found.message) == (Kind.ACCOUNT, "1113", "余额不足")
+    assert (found.kind, found.code, found.message) == (ErrorClass.ACCOUNT, "1113", "余额不足")
 
 
 @given(

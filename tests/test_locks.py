@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from cogview_cli.disk.locks import RunLock, is_alive
+from cogview_cli.disk.locks import ProcessLock, is_alive
 
 CHILD = """
 import sys
 from pathlib import Path
-from cogview_cli.disk.locks import RunLock
-run = RunLock(Path(sys.argv[1]))
+from cogview_cli.disk.locks import ProcessLock
+run = ProcessLock(Path(sys.argv[1]))
 print(run.name, flush=True)
 sys.stdin.read()
 """
@@ -40,7 +40,7 @@ def child(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
 
 
 def test_a_run_is_alive_until_it_is_released(tmp_path: Path) -> None:
-    run = RunLock(tmp_path)
+    run = ProcessLock(tmp_path)
     assert is_alive(tmp_path, run.name)
     run.release()
     assert not is_alive(tmp_path, run.name)
@@ -51,7 +51,7 @@ def test_a_run_nobody_started_is_not_alive(tmp_path: Path) -> None:
 
 
 def test_asking_does_not_end_a_run(tmp_path: Path) -> None:
-    run = RunLock(tmp_path)
+    run = ProcessLock(tmp_path)
     assert [is_alive(tmp_path, run.name) for _ in range(3)] == [True] * 3
     run.release()
 
@@ -73,7 +73,7 @@ def test_what_a_dead_run_left_behind_is_cleared_away(tmp_path: Path) -> None:
 
 
 def test_runs_have_names_of_their_own(tmp_path: Path) -> None:
-    first, second = RunLock(tmp_path), RunLock(tmp_path)
+    first, second = ProcessLock(tmp_path), ProcessLock(tmp_path)
     assert first.name != second.name
     first.release()
     assert is_alive(tmp_path, second.name)
@@ -82,6 +82,6 @@ def test_runs_have_names_of_their_own(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX modes")
 def test_nobody_else_can_read_the_folder_of_runs(tmp_path: Path) -> None:
-    run = RunLock(tmp_path / "runs")
+    run = ProcessLock(tmp_path / "runs")
     assert (tmp_path / "runs").stat().st_mode & 0o077 == 0
     run.release()

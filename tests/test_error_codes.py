@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import pytest
 
-from cogview_cli.api.error_codes import CODES, Kind
+from cogview_cli.api.error_codes import CODES, ErrorClass
 
 PUBLISHED = {
-    Kind.TRANSIENT: "500 1120 1200 1230 1234",
-    Kind.ACCOUNT: "1000 1001 1002 1003 1004 1005 1100 1110 1111 1112 1113 1121 1220 1309 1311"
+    ErrorClass.TRANSIENT: "500 1120 1200 1230 1234",
+    ErrorClass.ACCOUNT: "1000 1001 1002 1003 1004 1005 1100 1110 1111 1112 1113 1121 1220 1309 1311"
     " 1313 1314 1315",
-    Kind.BAD_REQUEST: "1210 1211 1212 1213 1214 1215 1221 1222 1261",
-    Kind.REFUSED: "1300 1301",
-    Kind.THROTTLE: "1302 1303",
-    Kind.OVERLOAD: "1305 1312",
-    Kind.QUOTA: "1304 1308 1310 1316 1317 1318 1319 1320 1321",
-    Kind.UNKNOWN: "1231",
+    ErrorClass.BAD_REQUEST: "1210 1211 1212 1213 1214 1215 1221 1222 1261",
+    ErrorClass.REFUSED: "1300 1301",
+    ErrorClass.THROTTLE: "1302 1303",
+    ErrorClass.OVERLOAD: "1305 1312",
+    ErrorClass.QUOTA: "1304 1308 1310 1316 1317 1318 1319 1320 1321",
+    ErrorClass.UNKNOWN: "1231",
 }
 ROWS = [(code, kind) for kind, codes in PUBLISHED.items() for code in codes.split()]
 
 
 @pytest.mark.parametrize(("code", "kind"), ROWS)
-def test_every_published_code_has_its_kind(code: str, kind: Kind) -> None:
+def test_every_published_code_has_its_kind(code: str, kind: ErrorClass) -> None:
     assert CODES[code].kind is kind
     assert CODES[code].meaning
 
@@ -32,10 +32,10 @@ def test_no_code_is_there_that_the_vendor_never_published() -> None:
 
 def test_only_four_codes_of_429_may_be_waited_out() -> None:
     """1302, 1303 (account busy), 1305, 1312 (platform busy); 1120 counts as a server error."""
-    waited = {Kind.THROTTLE, Kind.OVERLOAD}
+    waited = {ErrorClass.THROTTLE, ErrorClass.OVERLOAD}
     found = {code for code, row in CODES.items() if row.status == 429 and row.kind in waited}
     assert found == {"1302", "1303", "1305", "1312"}
 
 
 def test_no_code_repeats_a_request_that_may_have_been_accepted() -> None:
-    assert CODES["1231"].kind is Kind.UNKNOWN
+    assert CODES["1231"].kind is ErrorClass.UNKNOWN
