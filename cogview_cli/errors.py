@@ -88,9 +88,10 @@ class CogviewError(Exception):
 
     exit_code = ExitCode.BUG
 
-    def __init__(self, message: str, *, hint: str = "") -> None:
+    def __init__(self, message: object, *, hint: str = "") -> None:
+        """`message`: text, or what `str()` makes text of: a message that can be stored."""
         super().__init__(message)
-        self.message = message
+        self.message = str(message)
         self.hint = hint
 
 

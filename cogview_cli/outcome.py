@@ -8,7 +8,6 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from cogview_cli.errors import CogviewError, ExitCode, worst
-from cogview_cli.i18n.stored_messages import translate
 
 STATUSES = ("saved", "skipped", "refused", "failed", "unknown", "unsaved", "not_sent")
 # Sent, or meant to be, and no picture came of it.
@@ -30,7 +29,7 @@ def problem_of(error: CogviewError) -> Problem:
     """The problem behind one of our own errors, in the user's language."""
     return Problem(
         code=type(error).__name__,
-        message=translate(error.message),
+        message=error.message,
         exit_code=error.exit_code,
         retryable=error.exit_code is ExitCode.TEMPORARY,
         hint=error.hint,
@@ -92,7 +91,7 @@ def image_records(outcome: Outcome) -> list[dict[str, Any]]:
 
 def _record(outcome: Outcome, file: SavedFile | None, cost: Decimal | None) -> dict[str, Any]:
     problem = outcome.problem
-    translate = outcome.status == "saved" or outcome.content_filter
+    filtered = outcome.status == "saved" or outcome.content_filter
     record = {
         "type": "image",
         "status": outcome.status,
@@ -105,7 +104,7 @@ def _record(outcome: Outcome, file: SavedFile | None, cost: Decimal | None) -> d
         "model": outcome.model,
         "size": outcome.size,
         "cost": None if cost is None else str(cost),
-        "content_filter": list(outcome.content_filter) if translate else None,
+        "content_filter": list(outcome.content_filter) if filtered else None,
         "error": _error_record(problem) if problem else None,
     }
     return {name: value for name, value in record.items() if value is not None}

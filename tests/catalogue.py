@@ -45,7 +45,7 @@ def in_tables() -> Iterator[tuple[str, str]]:
     yield from ((text, "the help of a command") for text in shown_by_help())
     yield from ((text, "engine.failure") for text in HINTS.values())
     yield from ((text, "terminal.reporter") for text in COUNTED.values())
-    yield from ((text, "stored.TEMPLATES") for text in TEMPLATES)
+    yield from ((text, "stored.TEMPLATES") for text in TEMPLATES.values())
     yield from ((setting.doc, "config.settings") for setting in SETTINGS.values())
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from cogview_cli.i18n.stored_messages import Message
 from cogview_cli.ledger import Entry, Ledger
 from cogview_cli.sandbox.thread import SandboxThread
 from tests.conftest import Run
@@ -39,7 +40,7 @@ def asked_at(prompt: str, when: float) -> None:
         namespace="n",
     )  # fmt: skip
     with ledger(when) as opened:
-        opened.not_sent(opened.intend(intent).id, "nothing")
+        opened.not_sent(opened.intend(intent).id, Message.said("nothing"))
 
 
 def three(cogview: Run) -> list[Entry]:

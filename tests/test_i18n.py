@@ -13,8 +13,7 @@ from cogview_cli.app import root_command
 from cogview_cli.cli import lazy_group
 from cogview_cli.cli.help_page import walk
 from cogview_cli.cli.lazy_group import load
-from cogview_cli.i18n import LOCALES, language
-from cogview_cli.i18n.stored_messages import TEMPLATES
+from cogview_cli.i18n import language
 from cogview_cli.terminal.text import cell_width
 from tests.catalogue import COMPILED, catalogue, compiled, messages
 
@@ -143,18 +142,3 @@ def test_data_is_the_same_in_both_languages() -> None:
         )  # fmt: skip
         shown.append(done.stdout)
     assert shown[0] == shown[1]
-
-
-WORDED_IN = (
-    "engine/sender", "api/client", "api/protocol", "pictures/download", "pictures/images",
-    "pictures/saver", "ledger/ledger",
-)  # fmt: skip
-
-
-@pytest.mark.parametrize("template", TEMPLATES)
-def test_what_the_ledger_keeps_is_still_worded_so(template: str) -> None:
-    """A stored text is told by its template: reworded there only, it would stay English."""
-    root = LOCALES.parent
-    code = "".join((root / f"{name}.py").read_text("utf-8") for name in WORDED_IN)
-    parts = [part.strip(" :;'") for part, *_ in string.Formatter().parse(template)]
-    assert max(parts, key=len) in code

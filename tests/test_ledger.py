@@ -23,6 +23,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from cogview_cli.api.image_urls import redact
 from cogview_cli.api.protocol import Answer
 from cogview_cli.errors import MachineError
+from cogview_cli.i18n.stored_messages import Message
 from cogview_cli.ledger import PAID_STATES, Claimed, Entry, Intent, Ledger
 from cogview_cli.ledger import file as ledger_file
 
@@ -126,8 +127,8 @@ def test_a_request_goes_from_intent_over_answer_to_saved(ledger: Ledger) -> None
     id, files = ledger.intend(intent()).id, [{"file": "猫.png"}]
     ledger.answer(id, ANSWER, 1.0)
     ledger.files_so_far(id, files)
-    ledger.unsaved(id, "no space")
-    assert (ledger.get(id).state, ledger.get(id).message) == ("answer", "no space")
+    ledger.unsaved(id, Message.said("no space"))
+    assert (ledger.get(id).state, str(ledger.get(id).message)) == ("answer", "no space")
     ledger.saved(id, files)
     entry = ledger.get(id)
     assert (entry.state, entry.files, entry.message) == ("saved", files, None)
@@ -136,19 +137,20 @@ def test_a_request_goes_from_intent_over_answer_to_saved(ledger: Ledger) -> None
 @pytest.mark.parametrize("state", ["not_sent", "rejected", "unknown", "resolved", "expired"])
 def test_every_other_end_is_kept_with_its_reason(ledger: Ledger, state: str) -> None:
     id = ledger.intend(intent()).id
+    why = Message.said("why")
     arguments: dict[str, tuple[Any, ...]] = {
-        "not_sent": ("why", "1302"), "rejected": (ANSWER, "1302", "why"),
-        "unknown": ("why", ANSWER, "1302"), "resolved": ("drop",), "expired": ("why",),
+        "not_sent": (why, "1302"), "rejected": (ANSWER, "1302", why),
+        "unknown": (why, ANSWER, "1302"), "resolved": ("drop",), "expired": (why,),
     }  # fmt: skip
     getattr(ledger, state)(id, *arguments[state])
     entry = ledger.get(id)
     assert entry.state == state
-    assert "why" in (entry.message, "why" if state == "resolved" else None)
+    assert entry.message == (None if state == "resolved" else why)
 
 
 def test_trying_again_counts_the_attempts_of_one_record(ledger: Ledger) -> None:
     id = ledger.intend(intent()).id
-    ledger.not_sent(id, "busy", "1302")
+    ledger.not_sent(id, Message.said("busy"), "1302")
     ledger.intend_again(id)
     entry = ledger.get(id)
     assert (entry.state, entry.attempt, len(ledger.history())) == ("intent", 2, 1)
@@ -164,7 +166,7 @@ def test_history_comes_in_the_order_asked_and_can_be_narrowed(ledger: Ledger, cl
     for now in (300.0, 100.0, 200.0):
         clock.now = now
         ids.append(ledger.intend(intent(f"k{now}")).id)
-    ledger.not_sent(ids[2], "x")
+    ledger.not_sent(ids[2], Message.said("x"))
     assert [entry.asked for entry in ledger.history()] == [100.0, 200.0, 300.0]
     assert [entry.asked for entry in ledger.history(since=200.0)] == [200.0, 300.0]
     assert [entry.id for entry in ledger.history(state="not_sent")] == [ids[2]]
@@ -253,7 +255,7 @@ def test_a_locked_ledger_is_an_error_and_works_again_afterwards(
             reader.execute("BEGIN")
             reader.execute("SELECT * FROM requests").fetchone()
             with pytest.raises(MachineError, match="locked"):
-                opened.not_sent(id, "x")
+                opened.not_sent(id, Message.said("x"))
         opened.answer(id, ANSWER, 1.0)
         assert states(opened) == ["answer"]
 
@@ -285,7 +287,7 @@ def test_the_intent_of_a_killed_process_becomes_unknown(tmp_path: Path) -> None:
         process.wait()
         assert [entry.id for entry in opened.settle_dead_runs()] == [ids[0]]
         assert [opened.get(id).state for id in (*ids, own.id)] == ["unknown", "answer", "intent"]
-        assert "ended between" in (opened.get(ids[0]).message or "")
+        assert "ended between" in str(opened.get(ids[0]).message)
         assert [entry.id for entry in opened.unfinished()] == [ids[1]]
         assert opened.settle_dead_runs() == []
 
@@ -384,11 +386,11 @@ class Requests(RuleBasedStateMachine):
         if found := self.one(data, "intent"):
             ledger, id = found
             if end == "not_sent":
-                ledger.not_sent(id, "x")
+                ledger.not_sent(id, Message.said("x"))
             elif end == "rejected":
-                ledger.rejected(id, ANSWER, "1210", "x")
+                ledger.rejected(id, ANSWER, "1210", Message.said("x"))
             elif end == "unknown":
-                ledger.unknown(id, "x", None)
+                ledger.unknown(id, Message.said("x"), None)
             else:
                 ledger.answer(id, ANSWER, 1.0)
                 ledger.expires(id, self.clock.now + 10)
@@ -410,7 +412,7 @@ class Requests(RuleBasedStateMachine):
     def finish(self, data: st.DataObject, end: str) -> None:
         if found := self.one(data, "answer"):
             ledger, id = found
-            arguments: tuple[Any, ...] = ([],) if end == "saved" else ("x",)
+            arguments: tuple[Any, ...] = ([],) if end == "saved" else (Message.said("x"),)
             getattr(ledger, end)(id, *arguments)
             self.state[id] = "answer" if end == "unsaved" else end
 
@@ -456,14 +458,14 @@ def test_a_key_is_claimed_once_in_a_namespace(tmp_path: Path) -> None:
                 ledger.intend(intent("same"))
         assert [entry.id for entry in ledger.history()] == [first.id]
         ledger.intend(intent("same", namespace="elsewhere"))
-        ledger.not_sent(first.id, "never connected")
+        ledger.not_sent(first.id, Message.said("never connected"))
         assert ledger.intend(intent("same")).state == "intent"
 
 
 def test_a_claim_passes_over_the_requests_its_owner_knows(tmp_path: Path) -> None:
     with Ledger(tmp_path) as ledger:
         first = ledger.intend(intent("same"))
-        ledger.unknown(first.id, "lost", None)
+        ledger.unknown(first.id, Message.said("lost"), None)
         second = ledger.intend(intent("same"), {first.id})
         assert second.id != first.id
         with pytest.raises(Claimed):
@@ -473,7 +475,7 @@ def test_a_claim_passes_over_the_requests_its_owner_knows(tmp_path: Path) -> Non
 def test_a_free_repeat_does_not_overtake_another_claim(tmp_path: Path) -> None:
     with Ledger(tmp_path) as ledger:
         first = ledger.intend(intent("same"))
-        ledger.not_sent(first.id, "throttled")
+        ledger.not_sent(first.id, Message.said("throttled"))
         ledger.intend(intent("same"))
         with pytest.raises(Claimed):
             ledger.intend_again(first.id)
@@ -482,7 +484,7 @@ def test_a_free_repeat_does_not_overtake_another_claim(tmp_path: Path) -> None:
 def test_requests_are_found_by_key_within_their_namespace(tmp_path: Path) -> None:
     with Ledger(tmp_path) as ledger:
         a = ledger.intend(intent("a"))
-        ledger.not_sent(a.id, "")
+        ledger.not_sent(a.id, Message.said(""))
         again = ledger.intend(intent("a"))
         b = ledger.intend(intent("b"))
         ledger.intend(intent("a", namespace="elsewhere"))

@@ -12,6 +12,7 @@ import httpx
 from cogview_cli.api.protocol import ENDPOINT, Answer, ImageRequest
 from cogview_cli.errors import MachineError
 from cogview_cli.i18n import _
+from cogview_cli.i18n.stored_messages import Message, StoredError
 from cogview_cli.net.clients import new_client, tls_failure
 
 ANSWER_LIMIT = 48 * 2**20
@@ -32,14 +33,14 @@ class Key(Protocol):
         """The key itself."""
 
 
-class NotSent(Exception):
+class NotSent(StoredError):
     """No byte of the request left this machine: it cost nothing."""
 
 
-class AnswerLost(Exception):
+class AnswerLost(StoredError):
     """The request was sent and no whole answer came; `partial` is what did."""
 
-    def __init__(self, message: str, partial: Answer | None) -> None:
+    def __init__(self, message: Message, partial: Answer | None) -> None:
         super().__init__(message)
         self.partial = partial
 
@@ -122,11 +123,12 @@ class ApiClient:
             if not done:
                 done, _waiting = await asyncio.wait({task}, timeout=GRACE_SECONDS)
             if not done:
-                raise TimeoutError(f"no answer within {self._timeout:g} s")
+                raise TimeoutError(Message.of("no-answer", seconds=f"{self._timeout:g}"))
             task.result()
         except asyncio.CancelledError as error:
             # The run is being ended at once: what this costs is known here alone.
-            raise _explained(InterruptedError("stopped before the answer"), exchange) from error
+            stopped = InterruptedError(Message.of("stopped-before-answer"))
+            raise _explained(stopped, exchange) from error
         except Exception as error:
             raise _explained(error, exchange) from error
         finally:
@@ -162,25 +164,29 @@ def _explained(error: Exception, exchange: _Exchange) -> Exception:
         return AnswerLost(_words(error), exchange.partial)
     if tls := tls_failure(error):
         return MachineError(
-            f"TLS: {getattr(tls, 'verify_message', '') or tls.reason or tls}",
+            Message.of("tls", why=getattr(tls, "verify_message", "") or tls.reason or tls),
             hint=_("check the base URL, the clock and SSL_CERT_FILE; the key was not sent"),
         )
     if isinstance(error, httpx.ProxyError) and "407" in str(error):
-        return MachineError("the proxy asks for a login (407)", hint=_("put it into HTTPS_PROXY"))
+        return MachineError(Message.of("proxy-login"), hint=_("put it into HTTPS_PROXY"))
     if isinstance(error, httpx.UnsupportedProtocol | httpx.LocalProtocolError | httpx.InvalidURL):
         return MachineError(
-            f"the request cannot be made: {error}", hint=_("check the base URL and the key")
+            Message.of("bad-request", why=error), hint=_("check the base URL and the key")
         )
     return NotSent(_words(error))
 
 
-def _words(error: Exception) -> str:
-    table: dict[type[Exception], str] = {
-        httpx.ConnectTimeout: "no connection within 10 s",
-        httpx.ConnectError: "cannot connect",
-        httpx.ReadError: "the connection was cut before the whole answer",
-        httpx.RemoteProtocolError: "the connection was closed before the whole answer",
-        httpx.WriteError: "the connection was cut while sending",
-    }
-    words, detail = table.get(type(error)), str(error)
-    return f"{words}: {detail}" if words and detail else words or detail or type(error).__name__
+_NETWORK_ERRORS: dict[type[Exception], Message] = {
+    httpx.ConnectTimeout: Message.of("connect-timeout"),
+    httpx.ConnectError: Message.of("connect-error"),
+    httpx.ReadError: Message.of("read-error"),
+    httpx.RemoteProtocolError: Message.of("closed-early"),
+    httpx.WriteError: Message.of("write-error"),
+}
+
+
+def _words(error: Exception) -> Message:
+    what, why = _NETWORK_ERRORS.get(type(error)), str(error)
+    if what:
+        return Message.of("detailed", what=what, why=why) if why else what
+    return Message.of_error(error) if why else Message.said(type(error).__name__)

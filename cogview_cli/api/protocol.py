@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from cogview_cli.api.error_codes import CODES, ErrorClass
 from cogview_cli.api.models import wire_name
+from cogview_cli.i18n.stored_messages import Message
 
 ENDPOINT = "/images/generations"
 _URL_IN_BYTES = re.compile(rb'"(https?:(?:\\?/){2}[^"\s<>\x00-\x1f]{4,8000})"')
@@ -83,7 +84,7 @@ class ApiError(NamedTuple):
 
     kind: ErrorClass
     code: str
-    message: str
+    message: Message
     status: int
     content_filter: tuple[dict[str, Any], ...] = ()
     retry_after: float | None = None
@@ -129,7 +130,8 @@ def _envelope(parsed: dict[str, Any], answer: Answer) -> ApiError | None:
     else:
         return None
     text = _text(code) if code not in (None, "") else ""
-    return _error(_enveloped_kind(text, answer), text, _text(message or ""), parsed, answer)
+    said = Message.said(_text(message or ""))
+    return _error(_enveloped_kind(text, answer), text, said, parsed, answer)
 
 
 def _enveloped_kind(code: str, answer: Answer) -> ErrorClass:
@@ -151,7 +153,7 @@ def _enveloped_kind(code: str, answer: Answer) -> ErrorClass:
     return ErrorClass.BAD_REQUEST if 400 <= status < 500 else ErrorClass.UNKNOWN
 
 
-def _error(kind: ErrorClass, code: str, message: str, parsed: Any, answer: Answer) -> ApiError:
+def _error(kind: ErrorClass, code: str, message: Message, parsed: Any, answer: Answer) -> ApiError:
     return ApiError(
         kind=kind,
         code=code,
@@ -224,15 +226,14 @@ def _no_image(parsed: Any, answer: Answer) -> ApiError:
     # Data that is there but cannot be read may have been paid, unless it was blocked outright.
     blocked = any(str(entry["level"]) == "0" for entry in filters)
     if filters and (blocked or not parsed.get("data")):
-        message = "the answer holds no image, only a content filter"
         return ApiError(
             kind=ErrorClass.REFUSED,
             code="",
-            message=message,
+            message=Message.of("only-filter"),
             status=answer.status,
             content_filter=filters,
         )
-    what = "the answer holds no image" if answer.whole else "the answer was cut short"
+    what = Message.of("no-image") if answer.whole else Message.of("answer-cut")
     return _error(ErrorClass.UNKNOWN, "", what, None, answer)
 
 
@@ -250,11 +251,11 @@ def _bare_status(parsed: Any, answer: Answer) -> ApiError:
     return _error(kind, "", _bare_words(answer), parsed, answer)
 
 
-def _bare_words(answer: Answer) -> str:
+def _bare_words(answer: Answer) -> Message:
     if 300 <= answer.status < 400:
-        return f"a redirect (HTTP {answer.status}), which is never followed with a key"
+        return Message.of("redirect-with-key", status=answer.status)
     shown = answer.raw[:200].decode("utf-8", "replace").strip()
-    return f"HTTP {answer.status}: {shown}" if shown else f"HTTP {answer.status}"
+    return Message.said(f"HTTP {answer.status}: {shown}" if shown else f"HTTP {answer.status}")
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

@@ -16,7 +16,6 @@ from cogview_cli.disk.destination import Destination
 from cogview_cli.disk.locks import is_alive
 from cogview_cli.errors import ExitCode, MachineError, UsageError
 from cogview_cli.i18n import _
-from cogview_cli.i18n.stored_messages import translate
 from cogview_cli.ledger import Entry, Ledger
 from cogview_cli.outcome import Outcome, Problem, SavedFile
 
@@ -186,7 +185,7 @@ def _files(found: Decision) -> tuple[SavedFile, ...]:
 
 
 def _problem(found: Decision) -> Problem | None:
-    why = translate(found.entry.message or "") if found.entry else None
+    why = found.entry.message or "" if found.entry else None
     if found.todo == "unknown":
         return Problem(
             code="unknown",

@@ -136,7 +136,7 @@ def _record(entry: Entry) -> dict[str, Any]:
         "file": entry.files[0]["file"] if entry.files else None,
         "files": [file["file"] for file in entry.files],
         "code": entry.code or None,
-        "message": entry.message,
+        "message": str(entry.message) if entry.message else None,
         "sandbox": entry.in_sandbox or None,
     }
     return {name: value for name, value in record.items() if value is not None}

@@ -10,7 +10,7 @@ from cogview_cli.engine.budget import Budget
 from cogview_cli.engine.retry import GiveUp
 from cogview_cli.errors import ExitCode
 from cogview_cli.i18n import _
-from cogview_cli.i18n.stored_messages import translate
+from cogview_cli.i18n.stored_messages import Message
 from cogview_cli.outcome import Problem
 
 EXIT_OF_CLASS = {
@@ -31,7 +31,7 @@ class Failure(NamedTuple):
 
     kind: ErrorClass | None
     code: str
-    message: str
+    message: Message
     error: ApiError | None = None
 
     @property
@@ -39,7 +39,7 @@ class Failure(NamedTuple):
         """The failure in one line: the code's meaning and the server's own words."""
         code = _("code {code}", code=self.code) if self.code else ""
         meaning = _(CODES[self.code].meaning) if self.code in CODES else ""
-        return _(": ").join(part for part in (code, meaning, translate(self.message)) if part)
+        return _(": ").join(part for part in (code, meaning, str(self.message)) if part)
 
     def problem(self, why: GiveUp) -> Problem:
         """What to tell the user."""

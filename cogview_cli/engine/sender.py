@@ -19,6 +19,7 @@ from cogview_cli.engine.job import Job
 from cogview_cli.engine.slots import SlotLease
 from cogview_cli.errors import ExitCode, MachineError
 from cogview_cli.i18n import _
+from cogview_cli.i18n.stored_messages import Message
 from cogview_cli.ledger import Entry, Intent, Ledger
 from cogview_cli.ledger.fallback import write_fallback
 from cogview_cli.outcome import Outcome, Problem, problem_of
@@ -75,7 +76,7 @@ class Sender:
     async def call_off(self, job: Job, entry: Entry) -> None:
         """Takes an intent back: its slot came from a request whose answer was lost."""
         self._budget.release(job.price)
-        await self._record(self._ledger.not_sent, entry.id, "stopped before it was sent")
+        await self._record(self._ledger.not_sent, entry.id, Message.of("stopped-before-sending"))
 
     async def post(self, job: Job, entry: Entry, slot: SlotLease) -> Outcome | Entry | Failure:
         """Sends the request and puts what came of it into the ledger."""
@@ -83,9 +84,9 @@ class Sender:
         try:
             answer = await self._client.post(job.request)
         except NotSent as error:
-            return await self._not_sent(job, entry, Failure(None, "", str(error)))
+            return await self._not_sent(job, entry, Failure(None, "", error.message))
         except MachineError as error:
-            await self._not_sent(job, entry, Failure(None, "", error.message))
+            await self._not_sent(job, entry, Failure(None, "", Message.of_error(error)))
             self._stop(problem_of(error))
             return outcome_of(entry, "not_sent", problem=problem_of(error))
         except AnswerLost as lost:
@@ -98,8 +99,8 @@ class Sender:
         if lost.partial and isinstance(decode(lost.partial), Reply):
             return await self._keep(job, entry, slot, lost.partial, seconds)
         self._budget.mark_unknown(job.price)
-        await self._record(self._ledger.unknown, entry.id, str(lost), lost.partial)
-        return Failure(ErrorClass.UNKNOWN, "", str(lost))
+        await self._record(self._ledger.unknown, entry.id, lost.message, lost.partial)
+        return Failure(ErrorClass.UNKNOWN, "", lost.message)
 
     async def _keep(
         self, job: Job, entry: Entry, slot: SlotLease, answer: Answer, seconds: float

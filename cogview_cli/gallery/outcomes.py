@@ -12,7 +12,6 @@ from cogview_cli.config.store import state_dir
 from cogview_cli.gallery.items import Cost, GalleryItem, Level
 from cogview_cli.gallery.scan import levels
 from cogview_cli.i18n import _
-from cogview_cli.i18n.stored_messages import translate
 
 if TYPE_CHECKING:
     from cogview_cli.ledger import Entry
@@ -88,7 +87,7 @@ def _cost(row: Entry) -> Cost | None:
 def _words(row: Entry) -> str:
     """The server's own words or ours, or what the code means."""
     meaning = _(CODES[row.code].meaning) if row.code in CODES else ""
-    return translate(row.message or "") or meaning
+    return str(row.message or "") or meaning
 
 
 def _filters(row: Entry) -> tuple[Level, ...]:

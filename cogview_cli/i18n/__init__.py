@@ -1,7 +1,8 @@
 """Messages in the user's language: English in the code, Chinese from the catalogue.
 
 The language is COGVIEW_LANG, else what the locale says (LANGUAGE, LC_ALL, LC_MESSAGES,
-LANG). Data is never translated: keys, codes, statuses, paths, what `--json` prints.
+LANG). Data is never translated: keys, codes, statuses, paths; of what `--json` prints,
+only the messages for people.
 """
 
 from __future__ import annotations

@@ -1,87 +1,156 @@
-"""Texts that the ledger keeps: stored in English, shown in the user's language. Pure."""
+"""Messages that the ledger keeps: a template's name and its values, worded when shown. Pure.
+
+Stored as compact ASCII JSON, `["redirects",{"count":"5"}]`, so that neither the language of
+the run nor a control character of a server gets into the file. Versions up to 0.3.0 stored
+the English sentence; it is shown as it stands: it is whole, and such rows soon settle.
+"""
 
 from __future__ import annotations
 
-import re
-from functools import cache
+import json
+from collections.abc import Mapping
 from string import Formatter
+from typing import Any, NamedTuple
 
 from cogview_cli.i18n import _
 
-# What is longer comes from a server: it is shown as it is, and cut.
-LONGEST = 1000
-# As sending, client, wire, download, images, finish and ledger word them; a hole takes any text.
-TEMPLATES = (
-    "no answer within {seconds} s",
-    "stopped before the answer",
-    "no connection within 10 s",
-    "no connection within 10 s: {why}",
-    "cannot connect",
-    "cannot connect: {why}",
-    "the connection was cut before the whole answer",
-    "the connection was cut before the whole answer: {why}",
-    "the connection was closed before the whole answer",
-    "the connection was closed before the whole answer: {why}",
-    "the connection was cut while sending",
-    "the connection was cut while sending: {why}",
-    "the proxy asks for a login (407)",
-    "the request cannot be made: {why}",
-    "the answer holds no image",
-    "the answer holds no image, only a content filter",
-    "the answer was cut short",
-    "a redirect (HTTP {status}), which is never followed with a key",
-    "the process ended between sending the request and keeping the answer",
-    "the sandbox that made it has ended",
-    "stopped before it was sent",
-    "stopped before it was saved",
-    "{why}: 'the output folder'",
-    "the image did not arrive within {seconds} s",
-    "more than {count} redirects",
-    "the image's URL is malformed",
-    "the image's URL carries a login or no host",
-    "the image's URL is {scheme}:, not https:",
-    "the image's URL leads to a private address",
-    "the image host cannot be found: {why}",
-    "the image is larger than 64 MiB",
-    "the image host answered HTTP {status}",
-    "the image host sends packed data nobody asked for",
-    "the image host is slower than 1 KB/s",
-    "no connection to the image host within {seconds} s",
-    "the image host sent nothing for {seconds} s",
-    "cannot connect to the image host",
-    "the image host closed the connection early",
-    "the connection to the image host was cut",
-    "the image cannot be fetched: {why}",
-    "the image in the answer is not base64",
-    "what arrived is no picture: {why}",
-    "{why}; it says: {text}",
-    "{why}; the bytes are in '{path}'",
-    "not a PNG, JPEG or WebP picture",
-    "the {format} data is cut short",
-    "the {format} data does not decode: {why}",
-    "{pixels} pixels, more than any model makes",
-)
+# Characters of one value. Room for a path; servers write no sentence as long.
+VALUE_LIMIT = 2000
+# A server's words, or others that are nobody's template.
+SAID = "said"
+TEMPLATES = {
+    SAID: "{text}",
+    "detailed": "{what}: {why}",
+    "file-error": "{why}: '{path}'",
+    "output-folder-error": "{why}: 'the output folder'",
+    # Sending.
+    "no-answer": "no answer within {seconds} s",
+    "stopped-before-answer": "stopped before the answer",
+    "stopped-before-sending": "stopped before it was sent",
+    "connect-timeout": "no connection within 10 s",
+    "connect-error": "cannot connect",
+    "read-error": "the connection was cut before the whole answer",
+    "closed-early": "the connection was closed before the whole answer",
+    "write-error": "the connection was cut while sending",
+    "proxy-login": "the proxy asks for a login (407)",
+    "proxy-settings": "proxy settings: {why}",
+    "ca-certificates": "the CA certificates cannot be read: {why}",
+    "tls": "TLS: {why}",
+    "bad-request": "the request cannot be made: {why}",
+    # The answer.
+    "no-image": "the answer holds no image",
+    "only-filter": "the answer holds no image, only a content filter",
+    "answer-cut": "the answer was cut short",
+    "redirect-with-key": "a redirect (HTTP {status}), which is never followed with a key",
+    # The ledger.
+    "process-ended": "the process ended between sending the request and keeping the answer",
+    "sandbox-ended": "the sandbox that made it has ended",
+    "ledger-error": "the ledger '{path}': {why}",
+    "ledger-damaged": "the ledger '{path}' is damaged: {why}",
+    "state-folder": "the state folder '{path}': {why}",
+    # The image's URL and its host.
+    "stopped-before-saving": "stopped before it was saved",
+    "download-timeout": "the image did not arrive within {seconds} s",
+    "redirects": "more than {count} redirects",
+    "url-malformed": "the image's URL is malformed",
+    "url-login": "the image's URL carries a login or no host",
+    "url-scheme": "the image's URL is {scheme}:, not https:",
+    "url-private": "the image's URL leads to a private address",
+    "host-not-found": "the image host cannot be found: {why}",
+    "host-status": "the image host answered HTTP {status}",
+    "host-packed": "the image host sends packed data nobody asked for",
+    "host-slow": "the image host is slower than 1 KB/s",
+    "host-connect-timeout": "no connection to the image host within {seconds} s",
+    "host-read-timeout": "the image host sent nothing for {seconds} s",
+    "host-connect-error": "cannot connect to the image host",
+    "host-closed-early": "the image host closed the connection early",
+    "host-read-error": "the connection to the image host was cut",
+    "fetch-error": "the image cannot be fetched: {why}",
+    # The bytes of the image.
+    "too-many-bytes": "the image is larger than 64 MiB",
+    "not-base64": "the image in the answer is not base64",
+    "no-picture": "what arrived is no picture: {why}",
+    "it-says": "{why}; it says: {text}",
+    "bytes-kept": "{why}; the bytes are in '{path}'",
+    "unknown-format": "not a PNG, JPEG or WebP picture",
+    "data-cut": "the {format} data is cut short",
+    "undecodable": "the {format} data does not decode: {why}",
+    "too-many-pixels": "{pixels} pixels, more than any model makes",
+}
 
 
-def translate(message: str) -> str:
-    """A stored text in the user's language; as it stands if it is not one of ours."""
-    if len(message) > LONGEST:
-        return message
-    for template, pattern in _patterns():
-        if match := pattern.fullmatch(message):
-            holes = {name: translate(value) for name, value in match.groupdict().items()}
-            return _(template, **holes)
-    return message
+class Message(NamedTuple):
+    """A template's name and the values of its holes; `str()` words it in the user's language."""
+
+    name: str
+    values: Mapping[str, str | Message]
+
+    @classmethod
+    def of(cls, name: str, /, **values: object) -> Message:
+        """The message `name` of TEMPLATES; values other than messages are kept as text, cut."""
+        return cls(name, {hole: _value(value) for hole, value in values.items()})
+
+    @classmethod
+    def said(cls, text: object) -> Message:
+        """Words that are no template's: a server's, a library's. Shown as they are, cut."""
+        return cls.of(SAID, text=text)
+
+    @classmethod
+    def of_error(cls, error: BaseException) -> Message:
+        """The message an exception was raised with, or its words."""
+        first = error.args[0] if error.args else None
+        return first if isinstance(first, Message) else cls.said(error)
+
+    @classmethod
+    def from_stored(cls, text: str) -> Message:
+        """What `stored()` made, or the plain text of an older ledger. Never raises."""
+        try:
+            found = _read(json.loads(text))
+        except (ValueError, RecursionError):
+            found = text
+        return found if isinstance(found, Message) else cls.said(text)
+
+    def stored(self) -> str:
+        """The text for the ledger."""
+        return json.dumps(self, separators=(",", ":"))
+
+    def __str__(self) -> str:
+        return _(TEMPLATES[self.name], **{hole: str(value) for hole, value in self.values.items()})
 
 
-@cache
-def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
-    return tuple((template, _pattern(template)) for template in TEMPLATES)
+class StoredError(Exception):
+    """An error whose message the ledger keeps."""
+
+    def __init__(self, message: Message) -> None:
+        super().__init__(message)
+        self.message = message
 
 
-def _pattern(template: str) -> re.Pattern[str]:
-    parts = (
-        re.escape(text) + (f"(?P<{name}>.+)" if name else "")
-        for text, name, *_rest in Formatter().parse(template)
-    )
-    return re.compile("".join(parts), re.DOTALL)
+def _value(value: object) -> str | Message:
+    if isinstance(value, Message):
+        return value
+    text = str(value)
+    return text if len(text) <= VALUE_LIMIT else text[: VALUE_LIMIT - 1] + "…"
+
+
+def holes(template: str) -> set[str]:
+    """The names of a template's holes."""
+    return {name for _text, name, *_rest in Formatter().parse(template) if name}
+
+
+def _read(stored: Any) -> str | Message:
+    """A value or a message as JSON gives it; ValueError for anything else."""
+    match stored:
+        case str():
+            return stored
+        case [str(name), dict(values)]:
+            return _message(name, {hole: _read(value) for hole, value in values.items()})
+    raise ValueError(stored)
+
+
+def _message(name: str, values: dict[str, str | Message]) -> Message:
+    if name not in TEMPLATES:  # written by a newer version: at least its values can be shown
+        return Message.said(": ".join((name.replace("-", " "), *map(str, values.values()))))
+    if values.keys() != holes(TEMPLATES[name]):
+        raise ValueError(name)
+    return Message.of(name, **values)

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from cogview_cli.api.protocol import Answer
+from cogview_cli.i18n.stored_messages import Message
 
 # States in which money was spent; `unknown` may have cost as much again.
 PAID_STATES = ("answer", "saved", "expired")
@@ -56,7 +57,7 @@ class Entry(NamedTuple):
     answer: Answer | None
     expires: float | None
     code: str | None
-    message: str | None
+    message: Message | None
     files: list[dict[str, Any]]
 
     @property
@@ -86,6 +87,8 @@ def entry_of(row: sqlite3.Row) -> Entry:
         answer = Answer(status=status, headers=json.loads(headers), raw=raw, whole=bool(whole))
     for name in ("body", "target", "source", "files"):
         fields[name] = json.loads(fields[name]) if fields[name] else None
+    if fields["message"] is not None:
+        fields["message"] = Message.from_stored(fields["message"])
     price = fields.pop("price")
     fields["files"] = fields["files"] or []
     return Entry(**fields, price=Decimal(price) if price is not None else None, answer=answer)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from cogview_cli.errors import MachineError
 from cogview_cli.i18n import _
+from cogview_cli.i18n.stored_messages import Message
 
 SCHEMA_VERSION = 1
 BUSY_SECONDS = 60.0
@@ -70,14 +71,14 @@ class LedgerFile:
             yield
         except sqlite3.OperationalError as error:
             raise MachineError(
-                _("the ledger '{path}': {why}", path=self.path, why=error),
+                Message.of("ledger-error", path=self.path, why=error),
                 hint=_(
                     "free some space or check the folder's permissions; nothing is sent without it"
                 ),
             ) from error
         except sqlite3.DatabaseError as error:
             raise MachineError(
-                _("the ledger '{path}' is damaged: {why}", path=self.path, why=error),
+                Message.of("ledger-damaged", path=self.path, why=error),
                 hint=_(
                     "move it aside, then run again: mv '{path}' '{path}.broken'", path=self.path
                 ),
@@ -85,7 +86,7 @@ class LedgerFile:
         except OSError as error:
             why = error.strerror or error
             raise MachineError(
-                _("the state folder '{path}': {why}", path=self.folder, why=why),
+                Message.of("state-folder", path=self.folder, why=why),
                 hint=_("set COGVIEW_STATE_DIR to a folder that can be written"),
             ) from error
 

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 from cogview_cli.api.protocol import Answer
 from cogview_cli.disk.locks import ProcessLock, is_alive
+from cogview_cli.i18n.stored_messages import Message
 from cogview_cli.ledger.entry import Entry, Intent, answer_columns, columns_of, entry_of, to_json
 from cogview_cli.ledger.file import LedgerFile
 from cogview_cli.ledger.worker import Worker
@@ -91,18 +92,20 @@ class Ledger:
             _claim(db, entry.key, entry.namespace, {*known, id})
             db.execute(f"UPDATE requests SET {again} WHERE id = ?", (run, now, id))
 
-    def not_sent(self, id: str, message: str, code: str = "") -> None:
+    def not_sent(self, id: str, message: Message, code: str = "") -> None:
         """The try provably cost nothing."""
-        self._set(id, state="not_sent", message=message, code=code)
+        self._set(id, state="not_sent", message=message.stored(), code=code)
 
-    def rejected(self, id: str, answer: Answer, code: str, message: str) -> None:
+    def rejected(self, id: str, answer: Answer, code: str, message: Message) -> None:
         """The API refused the request for good."""
-        self._set(id, state="rejected", code=code, message=message, **answer_columns(answer))
+        self._set(
+            id, state="rejected", code=code, message=message.stored(), **answer_columns(answer)
+        )
 
-    def unknown(self, id: str, message: str, answer: Answer | None, code: str = "") -> None:
+    def unknown(self, id: str, message: Message, answer: Answer | None, code: str = "") -> None:
         """The request was sent and its outcome cannot be known; keeps what arrived."""
         extra = answer_columns(answer) if answer else {}
-        self._set(id, state="unknown", message=message, code=code, **extra)
+        self._set(id, state="unknown", message=message.stored(), code=code, **extra)
 
     def answer(
         self, id: str, answer: Answer, generate_s: float, expires: float | None = None
@@ -130,13 +133,13 @@ class Ledger:
         """Some images of the answer are on disk."""
         self._set(id, files=to_json(files))
 
-    def unsaved(self, id: str, message: str) -> None:
+    def unsaved(self, id: str, message: Message) -> None:
         """Why the paid image is not on disk yet; the answer stays."""
-        self._set(id, message=message)
+        self._set(id, message=message.stored())
 
-    def expired(self, id: str, message: str) -> None:
+    def expired(self, id: str, message: Message) -> None:
         """The paid image can no longer be fetched."""
-        self._set(id, state="expired", message=message)
+        self._set(id, state="expired", message=message.stored())
 
     def resolved(self, id: str, decision: str) -> None:
         """The user's decision about an unknown outcome: `retry` or `drop`."""
@@ -158,7 +161,7 @@ class Ledger:
         """
         for entry in self._abandoned("answer"):
             if entry.in_sandbox:
-                self.expired(entry.id, "the sandbox that made it has ended")
+                self.expired(entry.id, Message.of("sandbox-ended"))
         found = self._abandoned("intent")
         for entry in found:
             self._settle(entry.id)
@@ -187,7 +190,7 @@ class Ledger:
         return self._select(f"state = ? AND run IN ({marks})", state, *dead) if dead else []
 
     def _settle(self, id: str) -> None:
-        message = "the process ended between sending the request and keeping the answer"
+        message = Message.of("process-ended").stored()
         with self._file.transaction() as db:
             db.execute(
                 "UPDATE requests SET state = 'unknown', message = ?"

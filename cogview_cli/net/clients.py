@@ -14,6 +14,7 @@ import httpx
 from cogview_cli import __version__
 from cogview_cli.errors import MachineError
 from cogview_cli.i18n import _
+from cogview_cli.i18n.stored_messages import Message
 from cogview_cli.net.addresses import is_loopback
 from cogview_cli.net.http11 import Transport
 
@@ -34,7 +35,7 @@ def tls_context() -> ssl.SSLContext:
         return load_trust().result()
     except (OSError, ssl.SSLError) as error:
         raise MachineError(
-            _("the CA certificates cannot be read: {why}", why=error),
+            Message.of("ca-certificates", why=error),
             hint=_("check SSL_CERT_FILE and SSL_CERT_DIR"),
         ) from error
 
@@ -75,7 +76,7 @@ def new_client(url: httpx.URL, *, read_seconds: float | None) -> httpx.AsyncClie
         )
     except (ValueError, ImportError, httpx.InvalidURL) as error:
         raise MachineError(
-            _("proxy settings: {why}", why=error), hint=_("check HTTPS_PROXY and ALL_PROXY")
+            Message.of("proxy-settings", why=error), hint=_("check HTTPS_PROXY and ALL_PROXY")
         ) from error
 
 

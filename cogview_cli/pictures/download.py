@@ -21,6 +21,7 @@ from typing import BinaryIO, NamedTuple
 
 import httpx
 
+from cogview_cli.i18n.stored_messages import Message, StoredError
 from cogview_cli.net.addresses import address, is_loopback, is_public
 from cogview_cli.net.clients import CONNECT_SECONDS, new_client, tls_failure, uses_proxy
 from cogview_cli.pictures import images
@@ -42,10 +43,10 @@ WRITE_BYTES = 512 * 1024
 SLICE_BYTES = 64 * 1024
 
 
-class DownloadFailed(Exception):
+class DownloadFailed(StoredError):
     """Why the image is not here; `final` if trying again at once is of no use."""
 
-    def __init__(self, message: str, *, final: bool = False, gone: bool = False) -> None:
+    def __init__(self, message: Message, *, final: bool = False, gone: bool = False) -> None:
         super().__init__(message)
         self.final = final
         self.gone = gone
@@ -83,7 +84,8 @@ class Downloader:
                 async with asyncio.timeout(self._total):
                     return await self._patiently(url, part)
             except TimeoutError:
-                raise DownloadFailed(f"the image did not arrive within {self._total:g} s") from None
+                why = Message.of("download-timeout", seconds=f"{self._total:g}")
+                raise DownloadFailed(why) from None
 
     async def _patiently(self, url: str, part: Path) -> Fetched:
         tries = 0
@@ -118,7 +120,7 @@ class Downloader:
                 url = str(target.join(response.headers.get("location", "")))
             finally:
                 await response.aclose()
-        raise DownloadFailed(f"more than {REDIRECTS} redirects", final=True)
+        raise DownloadFailed(Message.of("redirects", count=REDIRECTS), final=True)
 
     def _client(self, url: httpx.URL) -> httpx.AsyncClient:
         kind = f"{url.scheme} {is_loopback(url.host)}"
@@ -129,16 +131,16 @@ class Downloader:
     def _allowed(self, text: str) -> httpx.URL:
         """Raises DownloadFailed for a URL that must not be fetched."""
         if len(text) > URL_LIMIT or re.search(r"[\x00-\x20\x7f]", text):
-            raise DownloadFailed("the image's URL is malformed", final=True)
+            raise DownloadFailed(Message.of("url-malformed"), final=True)
         try:
             url = httpx.URL(text)
         except (httpx.InvalidURL, ValueError):
-            raise DownloadFailed("the image's URL is malformed", final=True) from None
+            raise DownloadFailed(Message.of("url-malformed"), final=True) from None
         if url.userinfo or not url.host:
-            raise DownloadFailed("the image's URL carries a login or no host", final=True)
+            raise DownloadFailed(Message.of("url-login"), final=True)
         local = is_loopback(url.host) and is_loopback(self._base_host)
         if url.scheme != "https" and not (url.scheme == "http" and local):
-            raise DownloadFailed(f"the image's URL is {url.scheme}:, not https:", final=True)
+            raise DownloadFailed(Message.of("url-scheme", scheme=url.scheme), final=True)
         return url
 
     async def _pinned(self, client: httpx.AsyncClient, url: httpx.URL) -> httpx.Request:
@@ -161,7 +163,7 @@ class Downloader:
     async def _refuse_private(self, found: list[str]) -> None:
         private = [ip for ip in found if not is_public(ip)]
         if private and not await self._base_is_private():
-            raise DownloadFailed("the image's URL leads to a private address", final=True)
+            raise DownloadFailed(Message.of("url-private"), final=True)
 
     async def _base_is_private(self) -> bool:
         if is_loopback(self._base_host):
@@ -175,7 +177,7 @@ async def _resolve(host: str, port: int) -> list[str]:
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError as error:
-        raise DownloadFailed(f"the image host cannot be found: {error}") from error
+        raise DownloadFailed(Message.of("host-not-found", why=error)) from error
     return [str(entry[4][0]) for entry in found]
 
 
@@ -189,7 +191,7 @@ async def _to_file(response: httpx.Response, part: Path) -> int:
         async for chunk in response.aiter_raw():
             size += len(chunk)
             if size > SIZE_LIMIT:
-                raise DownloadFailed("the image is larger than 64 MiB", final=True)
+                raise DownloadFailed(Message.of("too-many-bytes"), final=True)
             _check_speed(size, loop.time() - began)
             pieces.append(chunk)
             waiting += len(chunk)
@@ -210,17 +212,17 @@ def _write(file: BinaryIO, pieces: list[bytes]) -> None:
 def _check_head(response: httpx.Response) -> None:
     if response.status_code != 200:
         gone = response.status_code in (401, 403, 404, 410)
-        raise DownloadFailed(f"the image host answered HTTP {response.status_code}", gone=gone)
+        raise DownloadFailed(Message.of("host-status", status=response.status_code), gone=gone)
     if response.headers.get("content-encoding", "identity").lower() not in ("", "identity"):
-        raise DownloadFailed("the image host sends packed data nobody asked for", final=True)
+        raise DownloadFailed(Message.of("host-packed"), final=True)
     length = response.headers.get("content-length", "0")
     if not re.fullmatch(r"[0-9]{1,8}", length) or int(length) > SIZE_LIMIT:
-        raise DownloadFailed("the image is larger than 64 MiB", final=True)
+        raise DownloadFailed(Message.of("too-many-bytes"), final=True)
 
 
 def _check_speed(size: int, seconds: float) -> None:
     if seconds > SLOW_AFTER_SECONDS and size < seconds * SLOWEST_BYTES_PER_SECOND:
-        raise DownloadFailed("the image host is slower than 1 KB/s")
+        raise DownloadFailed(Message.of("host-slow"))
 
 
 def _checked(part: Path, size: int) -> Fetched:
@@ -232,12 +234,15 @@ def _checked(part: Path, size: int) -> Fetched:
         info = images.check(part)
     except images.NotAnImage as error:
         gone = not size or images.sniff(part.read_bytes()[:16]) is None
-        said = f"; it says: {_beginning(part)}" if gone and size else ""
-        raise DownloadFailed(f"what arrived is no picture: {error}{said}", gone=gone) from error
+        why = Message.of("no-picture", why=error.message)
+        if gone and size:
+            why = Message.of("it-says", why=why, text=_beginning(part))
+        raise DownloadFailed(why, gone=gone) from error
     except images.TooLarge as error:
         kept = part.with_suffix(".unverified")
         part.replace(kept)
-        raise DownloadFailed(f"{error}; the bytes are in '{kept}'", final=True) from error
+        why = Message.of("bytes-kept", why=error.message, path=kept)
+        raise DownloadFailed(why, final=True) from error
     return Fetched(bytes=size, sha256=digest, info=info)
 
 
@@ -252,17 +257,19 @@ def store_base64(data: str, part: Path) -> Fetched:
     try:
         raw = base64.b64decode(data.rpartition(",")[2], validate=True)
     except (binascii.Error, ValueError):
-        raise DownloadFailed("the image in the answer is not base64", final=True) from None
+        raise DownloadFailed(Message.of("not-base64"), final=True) from None
     part.write_bytes(raw)
     return _checked(part, len(raw))
 
 
-def _words(error: Exception) -> str:
-    words: dict[type[Exception], str] = {
-        httpx.ConnectTimeout: f"no connection to the image host within {CONNECT_SECONDS:g} s",
-        httpx.ReadTimeout: f"the image host sent nothing for {IDLE_SECONDS:g} s",
-        httpx.ConnectError: "cannot connect to the image host",
-        httpx.RemoteProtocolError: "the image host closed the connection early",
-        httpx.ReadError: "the connection to the image host was cut",
-    }
-    return words.get(type(error)) or f"the image cannot be fetched: {error}"
+_HOST_ERRORS: dict[type[Exception], Message] = {
+    httpx.ConnectTimeout: Message.of("host-connect-timeout", seconds=f"{CONNECT_SECONDS:g}"),
+    httpx.ReadTimeout: Message.of("host-read-timeout", seconds=f"{IDLE_SECONDS:g}"),
+    httpx.ConnectError: Message.of("host-connect-error"),
+    httpx.RemoteProtocolError: Message.of("host-closed-early"),
+    httpx.ReadError: Message.of("host-read-error"),
+}
+
+
+def _words(error: Exception) -> Message:
+    return _HOST_ERRORS.get(type(error)) or Message.of("fetch-error", why=error)

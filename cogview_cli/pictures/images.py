@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from cogview_cli.i18n.stored_messages import Message, StoredError
 from cogview_cli.pictures import png
 
 if TYPE_CHECKING:
@@ -19,11 +20,11 @@ _XMP_KEY = "XML:com.adobe.xmp"
 _USER_COMMENT, _DESCRIPTION, _EXIF_FOLDER = 0x9286, 0x010E, 0x8769
 
 
-class NotAnImage(Exception):
+class NotAnImage(StoredError):
     """The bytes are not a whole PNG, JPEG or WebP picture."""
 
 
-class TooLarge(Exception):
+class TooLarge(StoredError):
     """A picture with more pixels than any model makes: perhaps a decompression bomb."""
 
 
@@ -51,16 +52,17 @@ def check(path: Path) -> ImageInfo:
     data = path.read_bytes()
     found = sniff(data[:16])
     if found is None:
-        raise NotAnImage("not a PNG, JPEG or WebP picture")
+        raise NotAnImage(Message.of("unknown-format"))
     if not _has_end(found, data):
-        raise NotAnImage(f"the {found.upper()} data is cut short")
+        raise NotAnImage(Message.of("data-cut", format=found.upper()))
     try:
         return _decode(found, data)
     except TooLarge:
         raise
     except Exception as error:
         # Decoders raise anything from SyntaxError to struct.error on hostile data.
-        raise NotAnImage(f"the {found.upper()} data does not decode: {error}") from error
+        why = Message.of("undecodable", format=found.upper(), why=error)
+        raise NotAnImage(why) from error
 
 
 def _open(source: Path | io.BytesIO, formats: tuple[str, ...]) -> Image.Image:
@@ -76,7 +78,7 @@ def _decode(found: str, data: bytes) -> ImageInfo:
     with _open(io.BytesIO(data), (found.upper(),)) as image:
         width, height = image.size
         if width * height > PIXEL_LIMIT:
-            raise TooLarge(f"{width}x{height} pixels, more than any model makes")
+            raise TooLarge(Message.of("too-many-pixels", pixels=f"{width}x{height}"))
         image.verify()
     # verify() checks PNG sums that load() passes over; load() finds what verify() does not.
     if found == "png" and png.rows_are_whole(data):

@@ -21,7 +21,7 @@ from cogview_cli.disk.destination import Target
 from cogview_cli.disk.names import with_number
 from cogview_cli.errors import ExitCode, MachineError
 from cogview_cli.i18n import _
-from cogview_cli.i18n.stored_messages import translate
+from cogview_cli.i18n.stored_messages import Message
 from cogview_cli.ledger import Entry, Ledger
 from cogview_cli.outcome import Outcome, Problem, SavedFile
 from cogview_cli.pictures import images, sidecar
@@ -53,16 +53,14 @@ class ImageSaver:
             records = [file._asdict() for file in files]
             await self._ledger.call(self._ledger.saved, entry.id, records)
         except MachineError as error:
-            return await self._unsaved(entry, reply, files, error.message, gone=False)
+            return await self._unsaved(entry, reply, files, Message.of_error(error), gone=False)
         except DownloadFailed as failure:
-            return await self._unsaved(entry, reply, files, str(failure), gone=failure.gone)
+            return await self._unsaved(entry, reply, files, failure.message, gone=failure.gone)
         except OSError as error:
-            what = f"{error.strerror or error}: '{error.filename or 'the output folder'}'"
-            return await self._unsaved(entry, reply, files, what, gone=False)
+            return await self._unsaved(entry, reply, files, _disk_error(error), gone=False)
         except asyncio.CancelledError:
-            return await self._unsaved(
-                entry, reply, files, "stopped before it was saved", gone=False
-            )
+            stopped = Message.of("stopped-before-saving")
+            return await self._unsaved(entry, reply, files, stopped, gone=False)
         return outcome_of(entry, "saved", reply=reply, files=files)
 
     async def _finish_all(self, entry: Entry, reply: Reply, files: list[SavedFile]) -> None:
@@ -146,12 +144,9 @@ class ImageSaver:
         return None
 
     async def _unsaved(
-        self, entry: Entry, reply: Reply, files: list[SavedFile], message: str, *, gone: bool
+        self, entry: Entry, reply: Reply, files: list[SavedFile], message: Message, *, gone: bool
     ) -> Outcome:
-        """Paid and not on disk: the answer stays, unless its link is past its time.
-
-        `message` is stored, so it is English.
-        """
+        """Paid and not on disk: the answer stays, unless its link is past its time."""
         expired = gone and entry.good_until < time.time()
         record = self._ledger.expired if expired else self._ledger.unsaved
         with suppress(Exception):
@@ -159,7 +154,7 @@ class ImageSaver:
         gone_for_good = _("the link has expired; it cannot be fetched any more")
         problem = Problem(
             code="expired" if expired else "unsaved",
-            message=_("paid, not saved: {why}", why=translate(message)),
+            message=_("paid, not saved: {why}", why=message),
             exit_code=ExitCode.UNSAVED,
             retryable=not expired,
             hint=gone_for_good if expired else "cogview recover",
@@ -167,8 +162,15 @@ class ImageSaver:
         return outcome_of(entry, "unsaved", reply=reply, files=files, problem=problem)
 
 
+def _disk_error(error: OSError) -> Message:
+    why = error.strerror or error
+    if error.filename is None:
+        return Message.of("output-folder-error", why=why)
+    return Message.of("file-error", why=why, path=error.filename)
+
+
 def _unreadable(error: ApiError) -> Problem:
-    return Problem(code=error.code, message=translate(error.message), exit_code=ExitCode.UNKNOWN)
+    return Problem(code=error.code, message=str(error.message), exit_code=ExitCode.UNKNOWN)
 
 
 def outcome_of(

@@ -315,7 +315,7 @@ def test_g11_what_came_instead_is_told(cogview: Run) -> None:
     ended, _ = fetched(cogview, whole("<h1>链接已过期\x1b[31m</h1>".encode()))
     (entry,) = history()
     assert (ended.code, entry.state) == (6, "answer")
-    assert entry.message and "no picture" in entry.message
+    assert entry.message and "no picture" in str(entry.message)
 
 
 def test_only_the_formats_of_the_api_are_ever_decoded() -> None:

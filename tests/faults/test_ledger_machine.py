@@ -21,6 +21,7 @@ from cogview_cli.api.image_urls import redact
 from cogview_cli.api.protocol import Answer
 from cogview_cli.commands.history import totals
 from cogview_cli.engine.budget import Budget
+from cogview_cli.i18n.stored_messages import Message
 from cogview_cli.ledger import Entry, Intent, Ledger
 
 pytestmark = pytest.mark.faults
@@ -36,13 +37,13 @@ ARROWS = {
 }
 Step = Callable[[Ledger, str], None]
 STEPS: dict[str, Step] = {
-    "not_sent": lambda ledger, key: ledger.not_sent(key, "no connection"),
-    "rejected": lambda ledger, key: ledger.rejected(key, ANSWER, "1210", "no"),
-    "unknown": lambda ledger, key: ledger.unknown(key, "lost", None),
+    "not_sent": lambda ledger, key: ledger.not_sent(key, Message.said("no connection")),
+    "rejected": lambda ledger, key: ledger.rejected(key, ANSWER, "1210", Message.said("no")),
+    "unknown": lambda ledger, key: ledger.unknown(key, Message.said("lost"), None),
     "answer": lambda ledger, key: ledger.answer(key, ANSWER, 1.0),
     "intent": lambda ledger, key: ledger.intend_again(key),
     "saved": lambda ledger, key: ledger.saved(key, [{"file": "x.png"}]),
-    "expired": lambda ledger, key: ledger.expired(key, "gone"),
+    "expired": lambda ledger, key: ledger.expired(key, Message.said("gone")),
     "resolved": lambda ledger, key: ledger.resolved(key, "drop"),
 }
 
@@ -121,7 +122,7 @@ class Promises(RuleBasedStateMachine):
         if self.state[id] != "answer":
             return
         if end == "unsaved":
-            self.ledger.unsaved(id, "the disk is full")
+            self.ledger.unsaved(id, Message.said("the disk is full"))
         elif end == "some":
             self.ledger.files_so_far(id, [{"file": "x.png"}])
         else:

@@ -12,6 +12,7 @@ from urllib.parse import unquote
 import pytest
 from PIL import Image
 
+from cogview_cli.i18n.stored_messages import Message
 from tests.conftest import Run
 from tests.gallery.samples import asked, ledger, parse, picture
 from tests.test_startup import loaded_by
@@ -28,7 +29,7 @@ def pictures(number: int = 2, folder: str = "out") -> Path:
 def lost(folder: Path) -> None:
     """One request of a batch into `folder` whose outcome is unknown."""
     with ledger() as opened:
-        opened.unknown(asked(opened, folder.absolute(), "lost", "lost"), "cut", None)
+        opened.unknown(asked(opened, folder.absolute(), "lost", "lost"), Message.said("cut"), None)
 
 
 def test_a_real_result_gets_a_page_beside_it(cogview: Run) -> None:

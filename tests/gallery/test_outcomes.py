@@ -10,6 +10,7 @@ from cogview_cli.config.store import state_dir
 from cogview_cli.errors import MachineError
 from cogview_cli.gallery.items import GalleryItem, Level
 from cogview_cli.gallery.outcomes import without_picture
+from cogview_cli.i18n.stored_messages import Message
 from tests.gallery.samples import answered, asked, ledger, paid
 
 REFUSAL = {
@@ -25,15 +26,15 @@ def fill(folder: Path) -> None:
             asked(opened, folder, name, name)
             for name in ("refused", "failed", "lost", "kept", "gone", "done", "resolved")
         )
-        opened.rejected(refused, answered(400, REFUSAL), "1301", "敏感内容")
-        opened.rejected(failed, answered(400, {}), "1214", "")
-        opened.unknown(lost, "the connection was cut", None)
+        opened.rejected(refused, answered(400, REFUSAL), "1301", Message.said("敏感内容"))
+        opened.rejected(failed, answered(400, {}), "1214", Message.said(""))
+        opened.unknown(lost, Message.said("the connection was cut"), None)
         opened.answer(kept, answered(200, {}), 9.0)
         opened.answer(gone, answered(200, {}), 9.0)
-        opened.expired(gone, "the link has expired")
+        opened.expired(gone, Message.said("the link has expired"))
         opened.answer(done, answered(200, {}), 9.0)
         opened.saved(done, [])
-        opened.unknown(quiet, "lost", None)
+        opened.unknown(quiet, Message.said("lost"), None)
         opened.resolved(quiet, "drop")
 
 
@@ -76,7 +77,9 @@ def test_other_folders_are_other_batches(tmp_path: Path) -> None:
     ours = tmp_path / "out"
     with ledger() as opened:
         for folder in (ours, ours / "sub", tmp_path / "out2", tmp_path, "gen:1f"):
-            opened.unknown(asked(opened, Path(folder), str(folder), str(folder)), "", None)
+            opened.unknown(
+                asked(opened, Path(folder), str(folder), str(folder)), Message.said(""), None
+            )
     assert by_prompt(ours).keys() == {str(ours), str(ours / "sub")}
 
 
@@ -84,8 +87,8 @@ def test_a_folder_may_be_named_by_a_link(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to("real")
     with ledger() as opened:
-        opened.unknown(asked(opened, tmp_path / "real", "p", "k"), "", None)
-        opened.unknown(asked(opened, tmp_path / "link", "q", "l"), "", None)
+        opened.unknown(asked(opened, tmp_path / "real", "p", "k"), Message.said(""), None)
+        opened.unknown(asked(opened, tmp_path / "link", "q", "l"), Message.said(""), None)
     assert by_prompt(tmp_path / "link").keys() == {"p", "q"}
 
 
@@ -94,7 +97,7 @@ def test_what_a_later_try_saved_or_repeated_is_shown_once(tmp_path: Path) -> Non
         first = asked(opened, tmp_path, "first", "k")
         second = asked(opened, tmp_path, "second", "k", after=first)
         for id in (first, second, asked(opened, tmp_path, "saved later", "s")):
-            opened.unknown(id, "", None)
+            opened.unknown(id, Message.said(""), None)
     assert by_prompt(tmp_path, {"s"}).keys() == {"second"}
 
 
