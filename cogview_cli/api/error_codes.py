@@ -1,6 +1,6 @@
 """The vendor's error codes: what each means and how it ends a request.
 
-Source: reference/api.md §4, where every code has its origin. A code decides
+Where each code comes from: cogview_cli/api/README.md#error-codes. A code decides
 before the HTTP status does, because 429 also stands for an empty account.
 """
 

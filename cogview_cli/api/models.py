@@ -1,7 +1,7 @@
 """What each model takes and costs, as data, and the checks that read it.
 
-Source of every number: reference/api.md §2 (the vendor's OpenAPI of 2026-07-11,
-the CogView-4 and GLM-Image guides). Prices are of BigModel, in CNY an image,
+Source of every number: cogview_cli/api/README.md#models (the vendor's OpenAPI of
+2026-07-11, the CogView-4 and GLM-Image guides). Prices are BigModel's, in CNY an image,
 as published on 2026-09-25; they are dated, not promised.
 """
 
@@ -299,7 +299,7 @@ def check_user_id(user_id: str) -> None:
 def check_prompt(model: str, prompt: str) -> None:
     """Raises UsageError for an empty prompt or one over the model's limit.
 
-    The limit counts Unicode code points (reference/api.md §2).
+    The limit counts Unicode code points (cogview_cli/api/README.md#doubts).
     """
     rules = rules_for(model)
     if all(char.isspace() or char in "\ufeff\u200b\x00" for char in prompt):

@@ -1,7 +1,7 @@
 """What goes over the wire: the request's body and the answer's meaning. No I/O.
 
-Source: reference/api.md §§2-4 (vendor OpenAPI `CreateImageRequest`,
-`ImageGenerationResponse`, `Error`; tolerances as gateways need them).
+The vendor's OpenAPI calls these `CreateImageRequest`, `ImageGenerationResponse` and
+`Error`; what else is tolerated, and why: cogview_cli/api/README.md#answers.
 """
 
 from __future__ import annotations
@@ -163,7 +163,7 @@ def _error(kind: ErrorClass, code: str, message: str, parsed: Any, answer: Answe
 
 
 def _filters(parsed: Any) -> tuple[dict[str, Any], ...]:
-    """`content_filter` of a success, `contentFilter` of an error (reference/api.md §3)."""
+    """`content_filter` of a success, `contentFilter` of an error."""
     if not isinstance(parsed, dict):
         return ()
     found = parsed.get("content_filter") or parsed.get("contentFilter") or []
