@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 
 class ErrorClass(Enum):
-    """How an error of the API is to be taken."""
+    """How to treat an error of the API."""
 
     THROTTLE = "throttle"  # this account's concurrency; costs nothing, wait
     OVERLOAD = "overload"  # the platform is busy; everyone waits

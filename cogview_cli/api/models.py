@@ -1,4 +1,4 @@
-"""What each model takes and costs, as data, and the checks that read it.
+"""What each model accepts and costs, as data, and the checks on that data.
 
 Source of every number: cogview_cli/api/README.md#models (the vendor's OpenAPI of
 2026-07-11, the CogView-4 and GLM-Image guides). Prices are BigModel's, in CNY an image,
@@ -118,7 +118,7 @@ def wire_name(model: str) -> str:
 
 
 def expected_seconds(model: str, quality: str | None) -> tuple[int, int] | None:
-    """How long one generation takes by the vendor's word, least and most."""
+    """Seconds that one generation takes according to the vendor: least, most."""
     rules = rules_for(model)
     return rules.expected_s.get(quality or rules.default_quality) if rules else None
 
@@ -203,9 +203,9 @@ def nearest_size(rules: ModelRules, wanted: Size) -> Size:
 
 
 def size_for_ratio(rules: ModelRules, ratio: tuple[float, float]) -> Size:
-    """The legal size that meets a ratio best; a preset if one meets it exactly.
+    """The legal size closest to a ratio; a preset if one matches exactly.
 
-    Among equally good ones the largest wins.
+    Of equally close sizes the largest wins.
     """
     wide, high = ratio
     exact = [size for size in rules.presets if size.width * high == size.height * wide]

@@ -1,4 +1,4 @@
-"""What goes over the wire: the request's body and the answer's meaning. No I/O.
+"""The wire format: encodes the request, decodes the answer. No I/O.
 
 The vendor's OpenAPI calls these `CreateImageRequest`, `ImageGenerationResponse` and
 `Error`; what else is tolerated, and why: cogview_cli/api/README.md#answers.
@@ -20,7 +20,7 @@ _URL_IN_BYTES = re.compile(rb'"(https?:(?:\\?/){2}[^"\s<>\x00-\x1f]{4,8000})"')
 
 
 class ImageRequest(NamedTuple):
-    """One wanted image. None means: not sent, the vendor's default holds."""
+    """One image to make. None: not sent, so the vendor's default applies."""
 
     model: str
     prompt: str
@@ -30,7 +30,7 @@ class ImageRequest(NamedTuple):
     watermark: bool | None = None
 
     def body(self) -> dict[str, Any]:
-        """The JSON body, only with what was asked for."""
+        """The JSON body, with only the fields that were asked for."""
         fields = {
             "model": wire_name(self.model),
             "prompt": self.prompt,
@@ -54,7 +54,7 @@ class ImageRequest(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What came back, unread: status, lower-case headers, the bytes, whether they are all."""
+    """An answer not yet decoded. Header names are lower case; `whole`: `raw` is complete."""
 
     status: int
     headers: dict[str, str]
@@ -79,7 +79,7 @@ class Reply(NamedTuple):
 
 
 class ApiError(NamedTuple):
-    """An answer without an image: how it is to be taken, and the vendor's own words."""
+    """An answer without an image: its class, and the vendor's code and message."""
 
     kind: ErrorClass
     code: str
@@ -90,7 +90,7 @@ class ApiError(NamedTuple):
 
 
 def decode(answer: Answer) -> Reply | ApiError:
-    """The meaning of an answer; never raises, whatever the bytes are."""
+    """The decoded answer; never raises, whatever the bytes are."""
     parsed = _parse(answer.raw)
     if isinstance(parsed, dict):
         error, images = _envelope(parsed, answer), _images(parsed)
@@ -202,13 +202,13 @@ def _reply(parsed: dict[str, Any], images: tuple[ImageRef, ...], answer: Answer)
 
 
 def _created(value: object) -> int | None:
-    """Unix seconds from an int or, as the old documents have it, a string."""
+    """Unix seconds from an int or, as in the old documents, a string."""
     text = str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
     return int(text) if re.fullmatch(r"[0-9]{1,11}", text) else None
 
 
 def _salvage(answer: Answer) -> Reply | None:
-    """The image URL out of an answer that was cut short or is no JSON, if there is just one."""
+    """The image URL from a truncated or non-JSON answer, if there is exactly one."""
     urls = {match[1] for match in _URL_IN_BYTES.finditer(answer.raw)}
     if len(urls) != 1 or answer.raw.lstrip()[:1] == b"<":
         return None
@@ -221,7 +221,7 @@ def _salvage(answer: Answer) -> Reply | None:
 
 def _no_image(parsed: Any, answer: Answer) -> ApiError:
     filters = _filters(parsed)
-    # Data that is there but cannot be read may have been paid, unless it was blocked outright.
+    # Unreadable data may have been paid for, unless it was blocked outright.
     blocked = any(str(entry["level"]) == "0" for entry in filters)
     if filters and (blocked or not parsed.get("data")):
         message = "the answer holds no image, only a content filter"
@@ -240,7 +240,7 @@ _BARE_KINDS = {401: ErrorClass.ACCOUNT, 408: ErrorClass.TRANSIENT, 429: ErrorCla
 
 
 def _bare_status(parsed: Any, answer: Answer) -> ApiError:
-    """An HTTP error without the vendor's envelope, often of something in between."""
+    """An HTTP error without the vendor's envelope, often from a gateway in between."""
     status, kind = answer.status, _BARE_KINDS.get(answer.status, ErrorClass.NOT_THE_API)
     if status >= 500:
         waitable = status == 503 and "retry-after" in answer.headers
@@ -258,7 +258,7 @@ def _bare_words(answer: Answer) -> str:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait by the `Retry-After` header: 1 to 6 ASCII digits, or an HTTP date.
+    """Seconds to wait according to the `Retry-After` header: 1 to 6 ASCII digits, or an HTTP date.
 
     A date counts from the answer's own `Date`, not from this machine's clock.
     Anything else is ignored.
