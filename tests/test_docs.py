@@ -6,20 +6,25 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from cogview_cli import __version__
-from cogview_cli.api.models import PRICES_AS_OF
+from cogview_cli.api.error_codes import CODES, ErrorClass
+from cogview_cli.api.models import MODELS, PRICES_AS_OF
 from cogview_cli.app import root_command
 from cogview_cli.config.settings import SETTINGS
 from cogview_cli.errors import EXIT_MEANINGS
 from tests.catalogue import catalogue
 from tests.readme import options_reference, settings_reference, walk
+from tests.test_layers import ORDER
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
+VENDOR_FACTS = (ROOT / "cogview_cli" / "api" / "README.md").read_text("utf-8")
+CONTRIBUTING = (ROOT / ".github" / "CONTRIBUTING.md").read_text("utf-8")
 COMPLETIONS = {
     "bash": "cogview.bash",
     "zsh": "_cogview",
@@ -73,6 +78,85 @@ def test_both_halves_show_the_same_commands() -> None:
         re.findall(r"```\w+\n(.*?)```", half, re.DOTALL) for half in README.split("\n# 中文\n")
     ]
     assert blocks[0] == blocks[1]
+
+
+def _project_files() -> Iterator[tuple[Path, str]]:
+    """Every text of the project that people wrote, with its place; not what tools leave behind."""
+    for folder in (".", ".ci", ".github", "cogview_cli", "completions", "tests"):
+        found = (ROOT / folder).glob("*") if folder == "." else (ROOT / folder).rglob("*")
+        for path in sorted(found):
+            if path.is_file() and path.suffix not in (".mo", ".pyc") and path.name != ".git":
+                yield path, path.read_text("utf-8")
+
+
+def _cited(text: str) -> Iterator[str]:
+    """Paths of documents: below a folder for documents, or below one of ours."""
+    yield from re.findall(r"(?<![\w/.])(?:\.\./)*(?:reference|docs)/[\w./-]+", text)
+    yield from re.findall(r"(?<![\w/.-])(?:\.\./)*(?:cogview_cli|api|tests)/[\w./-]*\.md\b", text)
+
+
+def _exists(path: str, beside: Path) -> bool:
+    return any((base / path).exists() for base in (ROOT, ROOT / "cogview_cli", beside))
+
+
+@pytest.mark.parametrize("folder", ["reference", "../docs", "tests", "cogview_cli/api"])
+def test_a_citation_of_a_page_elsewhere_is_noticed(folder: str) -> None:
+    [cited] = set(_cited(f"(see {folder}/WHY.md §3)"))
+    assert not _exists(cited, ROOT)
+
+
+def test_every_page_that_is_cited_is_in_the_project() -> None:
+    """What the code relies on can be read by those who have only the repository."""
+    for path, text in _project_files():
+        if path != Path(__file__):
+            missing = [cited for cited in _cited(text) if not _exists(cited, path.parent)]
+            assert not missing, path
+
+
+def _anchors(text: str) -> set[str]:
+    """The headings of a page as links name them."""
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_every_cited_section_of_the_vendors_facts_exists() -> None:
+    anchors, cited = _anchors(VENDOR_FACTS), set()
+    for path, text in _project_files():
+        found = set(re.findall(r"api/README\.md#([\w-]+)", text))
+        assert found <= anchors, path
+        cited |= found
+    cited |= set(re.findall(r"\]\(#([\w-]+)\)", VENDOR_FACTS))
+    assert "error-codes" in cited <= anchors
+
+
+def _codes_in(cell: str) -> Iterator[str]:
+    """`1300, 1310–1312` as codes."""
+    for part in cell.split(", "):
+        first, _dash, last = part.partition("–")
+        yield from map(str, range(int(first), int(last or first) + 1))
+
+
+def test_the_vendors_facts_list_every_code_under_its_class() -> None:
+    """Ranges name only codes that there are."""
+    rows = re.findall(r"^\| ([a-z ]+) \| ([0-9–, ]+) \|", VENDOR_FACTS, re.MULTILINE)
+    told = {code: kind for kind, cell in rows for code in _codes_in(cell) if code in CODES}
+    assert told == {code: entry.kind.value for code, entry in CODES.items()}
+    assert {kind for kind, _cell in rows} == {kind.value for kind in ErrorClass} - {"not the API"}
+
+
+def test_the_vendors_facts_list_every_model_and_preset() -> None:
+    for name, rules in MODELS.items():
+        assert f"`{name}`" in VENDOR_FACTS
+        assert " ".join(map(str, rules.presets)) in VENDOR_FACTS, name
+
+
+def test_the_map_for_contributors_has_every_folder_in_order() -> None:
+    listed = re.search(r"```text\n(.*?)```", CONTRIBUTING, re.DOTALL)
+    assert listed
+    names = [line.split()[0] for line in listed[1].splitlines()]
+    level = {name: number for number, line in enumerate(ORDER) for name in line}
+    assert set(names) == set(level) - {"__init__"}
+    assert [level[name] for name in names] == sorted(level[name] for name in names)
 
 
 def test_the_readme_dates_the_prices() -> None:

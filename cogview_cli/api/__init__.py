@@ -1,1 +1,1 @@
-"""The vendor's API: models, sizes, what goes over the wire, error codes, the client."""
+"""The vendor's API: models, sizes, the wire format, error codes, the client."""

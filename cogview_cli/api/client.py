@@ -18,7 +18,7 @@ from cogview_cli.net.clients import new_client, tls_failure
 ANSWER_LIMIT = 48 * 2**20
 KEPT_OF_TOO_LONG = 2**20
 KEY_LENGTH = 12  # characters; a real key has about 49
-# An answer that waits in the socket when a stopped process goes on is still read.
+# After SIGCONT, an answer that already waits in the socket is still read.
 GRACE_SECONDS = 0.5
 _KEPT_HEADERS = (
     "content-type", "content-encoding", "date", "retry-after", "x-request-id",
@@ -27,7 +27,7 @@ _KEPT_HEADERS = (
 
 
 class Key(Protocol):
-    """A secret that shows itself only on request."""
+    """A secret that is shown only on request."""
 
     def reveal(self) -> str:
         """The key itself."""
@@ -38,7 +38,7 @@ class NotSent(StoredError):
 
 
 class AnswerLost(StoredError):
-    """The request was sent and no whole answer came; `partial` is what did."""
+    """The request was sent but no complete answer came; `partial` is what arrived."""
 
     def __init__(self, message: Message, partial: Answer | None) -> None:
         super().__init__(message)
@@ -88,7 +88,7 @@ class _Exchange:
 
 
 def _unpacked(raw: bytes, headers: dict[str, str]) -> bytes:
-    """Undoes a compression nobody asked for, bounded; the raw bytes if it can't be."""
+    """Undoes compression that was not asked for, up to a limit; the raw bytes if that fails."""
     if headers.get("content-encoding", "").lower() not in ("gzip", "deflate"):
         return raw
     try:
@@ -126,7 +126,7 @@ class ApiClient:
                 raise TimeoutError(Message.of("no-answer", seconds=f"{self._timeout:g}"))
             task.result()
         except asyncio.CancelledError as error:
-            # The run is being ended at once: what this costs is known here alone.
+            # The run is being stopped at once, and only here is it known what was sent.
             stopped = InterruptedError(Message.of("stopped-before-answer"))
             raise _explained(stopped, exchange) from error
         except Exception as error:

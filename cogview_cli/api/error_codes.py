@@ -1,6 +1,6 @@
 """The vendor's error codes: what each means and how it ends a request.
 
-Source: reference/api.md §4, where every code has its origin. A code decides
+Where each code comes from: cogview_cli/api/README.md#error-codes. A code decides
 before the HTTP status does, because 429 also stands for an empty account.
 """
 
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 
 class ErrorClass(Enum):
-    """How an error of the API is to be taken."""
+    """How to treat an error of the API."""
 
     THROTTLE = "throttle"  # this account's concurrency; costs nothing, wait
     OVERLOAD = "overload"  # the platform is busy; everyone waits

@@ -9,7 +9,7 @@ _SIGNED = re.compile(rb'(https?:(?:\\?/){2}[^"\s?]+?)(?:\?|\\u003[fF])(?:\\.|[^"
 
 
 def expiry(url: str) -> float | None:
-    """Unix seconds by the link's own `Expires`, which is what holds (reference/api.md §6)."""
+    """Unix seconds from the link's own `Expires` (cogview_cli/api/README.md#links)."""
     try:
         values = parse_qs(urlsplit(url).query).get("Expires", [])
     except ValueError:

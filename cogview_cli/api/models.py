@@ -1,7 +1,7 @@
-"""What each model takes and costs, as data, and the checks that read it.
+"""What each model accepts and costs, as data, and the checks on that data.
 
-Source of every number: reference/api.md §2 (the vendor's OpenAPI of 2026-07-11,
-the CogView-4 and GLM-Image guides). Prices are of BigModel, in CNY an image,
+Source of every number: cogview_cli/api/README.md#models (the vendor's OpenAPI of
+2026-07-11, the CogView-4 and GLM-Image guides). Prices are BigModel's, in CNY an image,
 as published on 2026-09-25; they are dated, not promised.
 """
 
@@ -118,7 +118,7 @@ def wire_name(model: str) -> str:
 
 
 def expected_seconds(model: str, quality: str | None) -> tuple[int, int] | None:
-    """How long one generation takes by the vendor's word, least and most."""
+    """Seconds that one generation takes according to the vendor: least, most."""
     rules = rules_for(model)
     return rules.expected_s.get(quality or rules.default_quality) if rules else None
 
@@ -203,9 +203,9 @@ def nearest_size(rules: ModelRules, wanted: Size) -> Size:
 
 
 def size_for_ratio(rules: ModelRules, ratio: tuple[float, float]) -> Size:
-    """The legal size that meets a ratio best; a preset if one meets it exactly.
+    """The legal size closest to a ratio; a preset if one matches exactly.
 
-    Among equally good ones the largest wins.
+    Of equally close sizes the largest wins.
     """
     wide, high = ratio
     exact = [size for size in rules.presets if size.width * high == size.height * wide]
@@ -299,7 +299,7 @@ def check_user_id(user_id: str) -> None:
 def check_prompt(model: str, prompt: str) -> None:
     """Raises UsageError for an empty prompt or one over the model's limit.
 
-    The limit counts Unicode code points (reference/api.md §2).
+    The limit counts Unicode code points (cogview_cli/api/README.md#doubts).
     """
     rules = rules_for(model)
     if all(char.isspace() or char in "\ufeff\u200b\x00" for char in prompt):

@@ -1,7 +1,7 @@
-"""What goes over the wire: the request's body and the answer's meaning. No I/O.
+"""The wire format: encodes the request, decodes the answer. No I/O.
 
-Source: reference/api.md §§2-4 (vendor OpenAPI `CreateImageRequest`,
-`ImageGenerationResponse`, `Error`; tolerances as gateways need them).
+The vendor's OpenAPI calls these `CreateImageRequest`, `ImageGenerationResponse` and
+`Error`; what else is tolerated, and why: cogview_cli/api/README.md#answers.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _URL_IN_BYTES = re.compile(rb'"(https?:(?:\\?/){2}[^"\s<>\x00-\x1f]{4,8000})"')
 
 
 class ImageRequest(NamedTuple):
-    """One wanted image. None means: not sent, the vendor's default holds."""
+    """One image to make. None: not sent, so the vendor's default applies."""
 
     model: str
     prompt: str
@@ -31,7 +31,7 @@ class ImageRequest(NamedTuple):
     watermark: bool | None = None
 
     def body(self) -> dict[str, Any]:
-        """The JSON body, only with what was asked for."""
+        """The JSON body, with only the fields that were asked for."""
         fields = {
             "model": wire_name(self.model),
             "prompt": self.prompt,
@@ -55,7 +55,7 @@ class ImageRequest(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What came back, unread: status, lower-case headers, the bytes, whether they are all."""
+    """An answer not yet decoded. Header names are lower case; `whole`: `raw` is complete."""
 
     status: int
     headers: dict[str, str]
@@ -80,7 +80,7 @@ class Reply(NamedTuple):
 
 
 class ApiError(NamedTuple):
-    """An answer without an image: how it is to be taken, and the vendor's own words."""
+    """An answer without an image: its class, and the vendor's code and message."""
 
     kind: ErrorClass
     code: str
@@ -91,7 +91,7 @@ class ApiError(NamedTuple):
 
 
 def decode(answer: Answer) -> Reply | ApiError:
-    """The meaning of an answer; never raises, whatever the bytes are."""
+    """The decoded answer; never raises, whatever the bytes are."""
     parsed = _parse(answer.raw)
     if isinstance(parsed, dict):
         error, images = _envelope(parsed, answer), _images(parsed)
@@ -165,7 +165,7 @@ def _error(kind: ErrorClass, code: str, message: Message, parsed: Any, answer: A
 
 
 def _filters(parsed: Any) -> tuple[dict[str, Any], ...]:
-    """`content_filter` of a success, `contentFilter` of an error (reference/api.md §3)."""
+    """`content_filter` of a success, `contentFilter` of an error."""
     if not isinstance(parsed, dict):
         return ()
     found = parsed.get("content_filter") or parsed.get("contentFilter") or []
@@ -204,13 +204,13 @@ def _reply(parsed: dict[str, Any], images: tuple[ImageRef, ...], answer: Answer)
 
 
 def _created(value: object) -> int | None:
-    """Unix seconds from an int or, as the old documents have it, a string."""
+    """Unix seconds from an int or, as in the old documents, a string."""
     text = str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
     return int(text) if re.fullmatch(r"[0-9]{1,11}", text) else None
 
 
 def _salvage(answer: Answer) -> Reply | None:
-    """The image URL out of an answer that was cut short or is no JSON, if there is just one."""
+    """The image URL from a truncated or non-JSON answer, if there is exactly one."""
     urls = {match[1] for match in _URL_IN_BYTES.finditer(answer.raw)}
     if len(urls) != 1 or answer.raw.lstrip()[:1] == b"<":
         return None
@@ -223,7 +223,7 @@ def _salvage(answer: Answer) -> Reply | None:
 
 def _no_image(parsed: Any, answer: Answer) -> ApiError:
     filters = _filters(parsed)
-    # Data that is there but cannot be read may have been paid, unless it was blocked outright.
+    # Unreadable data may have been paid for, unless it was blocked outright.
     blocked = any(str(entry["level"]) == "0" for entry in filters)
     if filters and (blocked or not parsed.get("data")):
         return ApiError(
@@ -241,7 +241,7 @@ _BARE_KINDS = {401: ErrorClass.ACCOUNT, 408: ErrorClass.TRANSIENT, 429: ErrorCla
 
 
 def _bare_status(parsed: Any, answer: Answer) -> ApiError:
-    """An HTTP error without the vendor's envelope, often of something in between."""
+    """An HTTP error without the vendor's envelope, often from a gateway in between."""
     status, kind = answer.status, _BARE_KINDS.get(answer.status, ErrorClass.NOT_THE_API)
     if status >= 500:
         waitable = status == 503 and "retry-after" in answer.headers
@@ -259,7 +259,7 @@ def _bare_words(answer: Answer) -> Message:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait by the `Retry-After` header: 1 to 6 ASCII digits, or an HTTP date.
+    """Seconds to wait according to the `Retry-After` header: 1 to 6 ASCII digits, or an HTTP date.
 
     A date counts from the answer's own `Date`, not from this machine's clock.
     Anything else is ignored.

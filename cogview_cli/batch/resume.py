@@ -1,7 +1,7 @@
 """What an earlier run has left to do, item by item. Pure but for looking at files.
 
-The ledger is asked by key; the sidecars in the output folder are the second witness
-(reference/faults.md §4).
+The ledger is asked by key; the sidecars in the output folder are the second witness,
+for a ledger that was lost or belongs to another machine.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ class RowRequest:
 
     @property
     def content(self) -> bytes:
-        """What makes two rows ask for the same image (contract: prompt and parameters)."""
+        """What makes two rows ask for the same image: prompt and parameters, not the line."""
         request = self.request
         parts = [request.model, request.prompt, request.size, request.quality, request.watermark]
         return hashlib.sha256(json.dumps(parts).encode()).digest()[:16]

@@ -34,7 +34,7 @@ CLOCK_SECONDS = 300
 _REFUSED_CODES = {"1000", "1001", "1002", "1003", "1004", "1005", "1220"}
 
 
-# What is looked at: as scripts read it, and as people do.
+# The subjects: as scripts read them, and as people do.
 SUBJECTS = {
     "config file": _("config file"),
     "output folder": _("output folder"),
@@ -100,7 +100,7 @@ def output_folder(output: str | None) -> Path:
 
 
 def _folder_finding(subject: str, folder: Path) -> Finding:
-    """Whether files can be made there; the nearest existing parent stands in for it."""
+    """Whether files can be created there; a missing folder is judged by its nearest parent."""
     place = folder
     while not os.path.lexists(place) and place != place.parent:
         place = place.parent
@@ -148,7 +148,7 @@ def key_source(settings: Settings) -> str:
 
 
 def probe(base_url: str, key: Secret | None) -> Answer:
-    """Asks for a result that does not exist; the answer tells about key and server."""
+    """Asks for a result that does not exist; the answer says something about key and server."""
     import httpx
 
     headers = {"Authorization": f"Bearer {key.reveal()}"} if key else {}
@@ -214,7 +214,7 @@ def _network_error(base_url: str, error: Exception) -> CogviewError:
 
 
 def judge(base_url: str, answer: Answer, with_key: bool) -> Finding:
-    """What the answer says about the key, or that it is not the API's."""
+    """What the answer says about the key, or that it does not come from the API."""
     body = _json(answer.raw)
     decoded = decode(answer) if body is not None else None
     code = decoded.code if isinstance(decoded, ApiError) else ""

@@ -13,7 +13,7 @@ COMMAND_SECONDS = 30
 
 
 def resolve_key(settings: Settings) -> Secret:
-    """The key, fit for a header; it exists only for a base URL it may be sent to."""
+    """The key, valid in a header. Raises unless the base URL is one it may be sent to."""
     check_base_url(settings.base_url)
     if settings.api_key is not None:
         source = settings.origins.get("api_key")
@@ -31,7 +31,7 @@ def resolve_key(settings: Settings) -> Secret:
 
 
 def _run(command: str) -> str:
-    """The first line the command prints. Its stderr is the user's to see."""
+    """The first line the command prints. Its stderr goes to the user."""
     import shlex
 
     try:

@@ -49,7 +49,7 @@ class Secret:
 
 
 def clean_key(text: str, source: str) -> Secret:
-    """The key without outer blanks; AccountError, never repeating it, if it cannot be one.
+    """The key without outer blanks; AccountError, which never repeats it, if it is invalid.
 
     `source`: where it comes from, in the user's language.
     """
@@ -63,7 +63,7 @@ def clean_key(text: str, source: str) -> Secret:
 
 
 def _key_fault(key: str) -> str:
-    """What is wrong, as it follows the words "the key"; empty for nothing."""
+    """What is wrong, worded to follow "the key from …"; empty if nothing is."""
     if not key:
         return _("is empty")
     if any(char in _QUOTES for char in key):

@@ -114,7 +114,7 @@ SETTINGS: dict[str, Setting] = {setting.name: setting for setting in _DECLARED}
 
 
 class _Given(NamedTuple):
-    """A raw value of one layer, and how to speak of it."""
+    """A raw value of one layer, and how messages refer to it."""
 
     value: object
     origin: str
@@ -167,7 +167,7 @@ def shown_origin(origin: str) -> str:
 
 
 def load(flags: Mapping[str, object | None], environ: Mapping[str, str] | None = None) -> Settings:
-    """The settings in force; bad flags are UsageError, anything else bad MachineError."""
+    """The settings in force. Raises UsageError for a bad flag, MachineError for the rest."""
     env = os.environ if environ is None else environ
     config = store.read(env)
     top = _file_layer(config)
@@ -217,7 +217,7 @@ def _environment_layer(environ: Mapping[str, str]) -> Layer:
 
 
 def _file_layer(config: store.ConfigFile) -> Layer:
-    """The top level of the file. Every table is checked, also those not in use."""
+    """The top level of the file. Every table is checked, even those not in use."""
     top = {name: value for name, value in config.data.items() if name != "profiles"}
     profiles = config.data.get("profiles", {})
     if not isinstance(profiles, dict):

@@ -73,7 +73,7 @@ class ConfigFile(NamedTuple):
         return found if isinstance(found, dict) else {}
 
     def where(self, key: str, *table: str) -> str:
-        """`path:line` of a key in a table; the line is 1 where it cannot be told."""
+        """`path:line` of a key in a table; line 1 if the key is not found."""
         lines = (n for n, at, name in _keys(self.text) if at == table and name == key)
         return f"{self.path}:{next(lines, 1)}"
 
@@ -108,7 +108,7 @@ def read(environ: Mapping[str, str] | None = None) -> ConfigFile:
 
 
 def _read_bytes(path: Path) -> tuple[bytes, os.stat_result]:
-    # O_NONBLOCK: a FIFO in this place must not hang the command.
+    # O_NONBLOCK: a FIFO in its place must not hang the command.
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     with open(handle, "rb") as file:
         status = os.fstat(handle)

@@ -28,8 +28,8 @@ _NUMBER = re.compile(r"[0-9]{1,12}(\.[0-9]{1,12})?")
 class ValueType(NamedTuple):
     """One kind of value: `parse` reads text, `types` are the TOML types taken in the file.
 
-    `words` say what it takes, in the user's language. `values` are all there are, where
-    they are few.
+    `words` say what it takes, in the user's language. `values` lists all of them
+    if they are few.
     """
 
     parse: Callable[[str], object]
@@ -179,5 +179,5 @@ WAIT = ValueType(_wait, (int, float, Decimal), _("a number of seconds, without q
 URL = ValueType(_base_url, (str,), _("a URL in quotes"))
 SIZE = ValueType(_size, (str,), _('text in quotes, such as "1440x720"'))
 USER_ID = ValueType(_user_id, (str,), _("text in quotes"))
-# What a key may look like is judged when it is used: --sandbox and --dry-run need none.
+# A key is checked when it is used: --sandbox and --dry-run need none.
 SECRET = ValueType(Secret, (str,), _("text in quotes"))

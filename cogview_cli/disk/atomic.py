@@ -36,7 +36,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def write_synced(path: Path, data: bytes, mode: int = 0o666) -> None:
-    """A new file with `data`, on the disk before this returns; FileExistsError if taken."""
+    """Writes a new file, on the disk before this returns; FileExistsError if it exists."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     with os.fdopen(os.open(path, flags, mode), "wb") as file:
         file.write(data)
@@ -69,7 +69,7 @@ def whole_text(path: Path, into_place: Callable[[Path, Path], None]) -> Iterator
     """A text file that becomes `path` when it is complete; after an error there is none.
 
     `into_place` gives it the name: `os.replace`, or `move_new` where nothing may be replaced.
-    Bytes of file names that are no text are escaped in it.
+    Bytes of file names that are not valid text are escaped.
     """
     temporary = temporary_beside(path.absolute().parent, "tmp")
     try:

@@ -14,7 +14,7 @@ from cogview_cli.i18n import _
 GEN_TEMPLATE = "{date}-{time}-{slug}"
 STDOUT = "-"
 KNOWN_SUFFIXES = (".png", ".jpg", ".webp", ".jpeg")
-# Known only once the answer is here.
+# Known only once the answer has arrived.
 _LATE_FIELDS = {"created", "ext"}
 
 
@@ -41,9 +41,10 @@ def from_output(
     count: int = 1,
     format_typed: bool = True,
 ) -> Destination:
-    """Reads `--output`: `-`, a folder, a file or a template; UsageError if it contradicts.
+    """Reads `--output`: `-`, a folder, a file or a template.
 
-    A format that was not typed, but configured, yields to the suffix of `output`.
+    Raises UsageError if its suffix contradicts a format that was typed; a configured format
+    yields to the suffix.
     """
     root, template = _split(output)
     template, implied = without_suffix(template)
@@ -109,17 +110,17 @@ class Target(NamedTuple):
     fields: dict[str, Any]
 
     def place(self, late: Mapping[str, object] | None = None) -> tuple[Path, str]:
-        """The folder and the stem; `late` holds what only the answer told."""
+        """The folder and the stem; `late` holds values known only from the answer."""
         fields = {"created": "", "ext": "", **self.fields, **(late or {})}
         *folders, stem = expand(self.destination.template, fields)
         return Path(self.destination.root, *folders), stem
 
     def check(self) -> None:
-        """Raises UsageError if the template uses a field that is not there."""
+        """Raises UsageError if the template uses a field that does not exist."""
         check_template(self.destination.template, {**self.fields, "created": "", "ext": ""})
 
     def existing(self) -> Path | None:
-        """An image already there under this name, as far as the name is known by now."""
+        """An image that already has this name, as far as the name is known yet."""
         if _LATE_FIELDS & set(template_fields(self.destination.template)):
             return None
         folder, stem = self.place()

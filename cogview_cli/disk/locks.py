@@ -1,4 +1,4 @@
-"""Which processes are alive: a kernel lock each, gone the moment its owner dies."""
+"""Which processes are alive: each holds a kernel lock, gone the moment its owner dies."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ class ProcessLock:
         self._lock.acquire()
 
     def release(self) -> None:
-        """Ends the run; its lock file goes too."""
+        """Releases the lock and removes its file."""
         self._lock.release()
         with suppress(OSError):
             self._path.unlink(missing_ok=True)
 
 
 def is_alive(folder: Path, name: str) -> bool:
-    """Whether the process that started run `name` still lives."""
+    """Whether the process that started run `name` is still alive."""
     path = folder / f"{name}.lock"
     if not path.exists():
         return False
@@ -64,26 +64,26 @@ def is_alive(folder: Path, name: str) -> bool:
 
 
 class WaitList:
-    """The processes that wait for something and have none of it: a mark each, in a folder."""
+    """The processes that wait for something and have none of it yet: a lock file each."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._ours: ProcessLock | None = None
 
     def enter(self) -> None:
-        """We wait. Nothing happens if no mark can be made: waiting works without."""
+        """Puts this process on the list. If that fails, it can wait all the same."""
         if self._ours is None:
             with suppress(OSError, Timeout):
                 self._ours = ProcessLock(self._folder)
 
     def leave(self) -> None:
-        """We wait no longer."""
+        """Takes this process off the list."""
         if self._ours is not None:
             self._ours.release()
             self._ours = None
 
     def others(self) -> bool:
-        """Whether another process waits; the marks of dead ones go."""
+        """Whether another process waits; removes the files of dead ones."""
         try:
             names = {name.removesuffix(".lock") for name in os.listdir(self._folder)}
         except OSError:

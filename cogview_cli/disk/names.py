@@ -41,7 +41,7 @@ def cut_bytes(text: str, limit: int) -> str:
 
 
 class _Table(dict[int, str]):
-    """A `str.translate` table that works out each character once."""
+    """A `str.translate` table that computes each character once."""
 
     def __init__(self, make: Callable[[str], str]) -> None:
         super().__init__()
@@ -72,7 +72,7 @@ def slug(text: str, limit: int = SLUG_BYTES) -> str:
 
 
 def safe_component(text: str, limit: int = STEM_BYTES) -> str:
-    """One path component that every common file system takes.
+    """One path component that every common file system accepts.
 
     NFC, cut by bytes, no separators or control characters, not a Windows device
     name, no leading dash, dot or blank, no trailing dot or blank.

@@ -2,7 +2,7 @@
 
 Retries must not make an outage worse: they draw on one allowance for the whole run,
 which clean answers fill again, and after a row of requests that never left this
-machine only one at a time is tried (reference/faults.md §3).
+machine only one at a time is tried.
 """
 
 from __future__ import annotations

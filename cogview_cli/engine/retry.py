@@ -1,7 +1,8 @@
 """Whether and when a request is sent again. Pure: clock and randomness are arguments.
 
 A POST is repeated only when the one before provably cost nothing
-(reference/faults.md §3). An unknown outcome is repeated only on demand.
+(cogview_cli/api/README.md#repeating-a-post). An unknown outcome is repeated only
+on demand.
 """
 
 from __future__ import annotations

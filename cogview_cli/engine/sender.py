@@ -1,7 +1,7 @@
 """One POST and its record: the intent on the disk before, the raw answer right after.
 
-The order is the promise: nothing is read out of an answer that is not on the disk
-(reference/faults.md §4).
+The order is the promise: nothing is read out of an answer that is not on the disk,
+so whatever ends the run, the row says how far its request came.
 """
 
 from __future__ import annotations

@@ -3,7 +3,8 @@
 One lock file a slot, per base URL, key and model; the kernel frees a slot the
 moment its owner dies. On 1302 this process's share shrinks, and grows back with
 clean answers, so that several machines on one account settle too
-(reference/api.md §5: the limit is concurrency, per account and model).
+(the limit is on requests in progress, per account and model:
+cogview_cli/api/README.md#concurrency).
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ PAID_STATES = ("answer", "saved", "expired")
 
 # The account of requests to an in-process sandbox: they cost nothing.
 SANDBOX_ACCOUNT = "sandbox"
-# What the vendor promises where a link does not say (reference/api.md §6).
+# What the vendor promises where a link does not say (cogview_cli/api/README.md#links).
 LINK_DAYS = 30
 
 

@@ -1,4 +1,4 @@
-"""Which hosts are this machine or the public internet, by their spelling. Pure."""
+"""Which hosts are this machine or on the public internet, judged by their text alone. Pure."""
 
 from __future__ import annotations
 

@@ -25,12 +25,12 @@ _PROXY_VARIABLES = ("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY")
 
 @lru_cache(1)
 def load_trust() -> Future[ssl.SSLContext]:
-    """Begins to load the trusted CAs, in a thread: OpenSSL takes 20 ms, and needs nobody."""
+    """Starts loading the trusted CAs in a thread: OpenSSL takes 20 ms, and the rest goes on."""
     return ThreadPoolExecutor(1, thread_name_prefix="trust").submit(_context)
 
 
 def tls_context() -> ssl.SSLContext:
-    """The trusted CAs, when they are loaded; SSL_CERT_FILE and SSL_CERT_DIR are honoured."""
+    """The trusted CAs, once they are loaded; SSL_CERT_FILE and SSL_CERT_DIR are honoured."""
     try:
         return load_trust().result()
     except (OSError, ssl.SSLError) as error:
@@ -47,7 +47,7 @@ def _context() -> ssl.SSLContext:
 
 
 def understand_socks() -> None:
-    """Desktops write `socks://`, which httpx knows as `socks5://`."""
+    """Rewrites `socks://`, as desktops set it, to the `socks5://` that httpx knows."""
     for name in (*_PROXY_VARIABLES, *map(str.lower, _PROXY_VARIABLES)):
         value = os.environ.get(name, "")
         if value.lower().startswith("socks://"):
@@ -57,7 +57,7 @@ def understand_socks() -> None:
 def new_client(url: httpx.URL, *, read_seconds: float | None) -> httpx.AsyncClient:
     """A client for `url`'s host: no redirects, cookies or kept connections, no proxy to loopback.
 
-    A kept connection may be closed under a POST, which would be an avoidable unknown
+    A kept connection may be closed during a POST, which would be an avoidable unknown
     outcome. Raises MachineError for a proxy setting that can't be used.
     """
     understand_socks()
@@ -81,7 +81,7 @@ def new_client(url: httpx.URL, *, read_seconds: float | None) -> httpx.AsyncClie
 
 
 def _proxies_for(url: httpx.URL) -> bool:
-    """Whether a proxy may have to be asked for what `url`'s client fetches."""
+    """Whether a proxy may apply to what the client for `url` fetches."""
     return not is_loopback(url.host) and bool(getproxies())
 
 

@@ -1,7 +1,7 @@
 """One TCP connection as bytes in and out, plain or with TLS, on asyncio alone.
 
-What has come is handed on before an error is: the answer of a server that resets the
-connection behind it is paid for all the same.
+Bytes that have arrived are delivered before an error is raised: if a server resets the
+connection right after its answer, that answer has been paid for all the same.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ import httpx
 
 from cogview_cli.net.addresses import address
 
-WINDOW = 512 * 1024  # two reads of the loop: one may come while the other is written
-# RFC 8305 §5: the next address is tried after so long, without giving up the first.
+WINDOW = 512 * 1024  # two reads of the event loop: one arrives while the other is written
+# RFC 8305 §5: after this delay the next address is tried too, without giving up the first.
 NEXT_ADDRESS_SECONDS = 0.25
 Seconds = float | None  # None: as long as it takes
 
 
 class Connection(asyncio.Protocol):
-    """What comes and goes; no more than about two WINDOWs of it wait here."""
+    """Both directions of a connection; about two WINDOWs of received bytes wait here at most."""
 
     _transport: asyncio.Transport
 
@@ -38,7 +38,7 @@ class Connection(asyncio.Protocol):
         self._room.set()
 
     async def read(self, timeout: Seconds) -> bytes:
-        """The next piece as it came, nothing at the end. ReadTimeout, ReadError."""
+        """The next bytes as they arrived, none at the end. Raises ReadTimeout, ReadError."""
         with _errors_as(httpx.ReadTimeout, httpx.ReadError):
             await _within(timeout, self._news)
             if self._came:
@@ -56,7 +56,7 @@ class Connection(asyncio.Protocol):
         return piece
 
     async def write(self, data: bytes, timeout: Seconds) -> None:
-        """Sends `data`, as far as there is room for it. WriteTimeout, WriteError."""
+        """Sends `data`; waits while the buffer is full. Raises WriteTimeout, WriteError."""
         with _errors_as(httpx.WriteTimeout, httpx.WriteError):
             if self._ended or self._transport.is_closing():
                 raise self._error or ConnectionResetError("the server closed the connection")
@@ -64,15 +64,15 @@ class Connection(asyncio.Protocol):
             await _within(timeout, self._room)
 
     async def close(self) -> None:
-        """Lets go of the connection at once: a TLS peer may never say goodbye."""
+        """Drops the connection at once: a TLS peer may never close its side."""
         if not self._lost:
             self._transport.abort()
         await asyncio.sleep(0)  # the loop closes the socket
 
     async def start_tls(self, context: ssl.SSLContext, host: str) -> None:
-        """From here on what goes and comes is encrypted, and the peer is `host`.
+        """Encrypts both directions from here on; the peer's certificate must be `host`'s.
 
-        Raises OSError; the loop has closed the connection then.
+        Raises OSError; the event loop has closed the connection by then.
         """
         loop = asyncio.get_running_loop()
         secured = await loop.start_tls(self._transport, self, context, server_hostname=host)
@@ -80,15 +80,15 @@ class Connection(asyncio.Protocol):
             raise ConnectionResetError("the server closed the connection")
         self._transport = secured
 
-    # Called by the loop.
+    # Called by the event loop.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The connection is there."""
+        """The connection is open."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
-        """Keeps what came; the kernel keeps the rest while nobody reads."""
+        """Keeps what arrived; beyond WINDOW the rest waits in the kernel until it is read."""
         self._came.append(data)
         self._size += len(data)
         self._news.set()
@@ -101,7 +101,7 @@ class Connection(asyncio.Protocol):
         self._news.set()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Nothing more will come or go; `exc` says why, if it is an error."""
+        """The connection is gone; `exc` says why if that was an error."""
         self._error, self._lost = exc, True
         self.eof_received()
         self._room.set()
@@ -111,7 +111,7 @@ class Connection(asyncio.Protocol):
         self._room.clear()
 
     def resume_writing(self) -> None:
-        """There is room again."""
+        """The kernel's buffer has room again."""
         self._room.set()
 
 
@@ -144,17 +144,17 @@ async def _within(timeout: Seconds, event: asyncio.Event) -> None:
 def _errors_as(
     late: type[httpx.TransportError], failed: type[httpx.TransportError]
 ) -> Iterator[None]:
-    """Errors of the system as httpx calls them."""
+    """Turns system errors into httpx's."""
     try:
         yield
     except TimeoutError as error:
         raise late(str(error)) from error
-    except OSError as error:  # those of TLS are of this kind too
+    except OSError as error:  # TLS errors are OSErrors too
         raise failed(_why(error)) from error
 
 
 def _why(error: OSError) -> str:
-    """The reason without asyncio's words around it: it names calls, and every address."""
+    """The reason without asyncio's wording, which names calls and every address."""
     if isinstance(error, ssl.SSLError | socket.gaierror):
         return str(error)
     if str(error).startswith("Multiple exceptions"):

@@ -1,7 +1,7 @@
-"""HTTP/1.1 for httpx: one request on one connection, in h11's hands, without a pool.
+"""HTTP/1.1 for httpx on top of h11: one request on one connection, no pool.
 
-httpx's own transport loads httpcore and anyio, as much again as all the rest of a start,
-and costs twice the CPU for each picture. It stays in use where a proxy is set.
+httpx's own transport loads httpcore and anyio, which doubles the time of a start, and costs
+twice the CPU for each picture. It is still used where a proxy is set.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ import httpx
 
 from cogview_cli.net.connection import Connection, Seconds, connect
 
-# A head longer than this is no answer.
+# A longer response head is an error.
 HEAD_LIMIT = 100 * 1024
 SENDING = "http11.send_request_headers.started"
 
 
 class Transport(httpx.AsyncBaseTransport):
-    """Opens a connection for each request and closes it behind the response."""
+    """Opens a connection for each request and closes it after the response."""
 
     def __init__(self, tls: ssl.SSLContext | None) -> None:
         """`tls`: what to trust, for https URLs."""
@@ -79,7 +79,7 @@ class _Exchange:
             return  # a server may answer, and close, before it has read everything
 
     async def _write(self, data: bytes, request: httpx.Request) -> None:
-        """The head and what follows it: in one piece, if it is a small one."""
+        """Sends head and body in one piece: requests are small."""
         assert isinstance(request.stream, httpx.AsyncByteStream)
         async for chunk in request.stream:
             with _errors():
@@ -95,7 +95,7 @@ class _Exchange:
                 return event
 
     async def pieces(self, length: int) -> AsyncIterator[bytes]:
-        """A body of so many bytes as it comes: h11 would copy a picture four times."""
+        """A body of `length` bytes as it arrives: h11 would copy a picture four times."""
         data, _closed = self._http.trailing_data
         left = length
         while left > 0:
@@ -107,7 +107,7 @@ class _Exchange:
             data = b""
 
     async def body(self) -> AsyncIterator[bytes]:
-        """A body that says by itself where it ends."""
+        """A body without a stated length: chunked, or up to the end of the connection."""
         while True:
             event = await self._event()
             if isinstance(event, h11.EndOfMessage | h11.ConnectionClosed):
@@ -118,7 +118,7 @@ class _Exchange:
         await self._connection.close()
 
     async def _event(self) -> Any:
-        """The next thing the server says."""
+        """The next event from the server."""
         while True:
             with _errors():
                 event = self._http.next_event()
@@ -132,7 +132,7 @@ class _Exchange:
 
 
 class _Body(httpx.AsyncByteStream):
-    """A response's body as it comes."""
+    """A response's body as it arrives."""
 
     def __init__(self, exchange: _Exchange, length: int | None) -> None:
         self._exchange = exchange
@@ -148,7 +148,7 @@ class _Body(httpx.AsyncByteStream):
 
 
 def _length(head: h11.Response) -> int | None:
-    """The said length of the body, if that is what tells its end. h11 has checked the number."""
+    """The body's Content-Length if that is what ends it. h11 has checked the number."""
     headers = dict(head.headers)
     if b"transfer-encoding" in headers or head.status_code in (204, 304):
         return None
@@ -157,7 +157,7 @@ def _length(head: h11.Response) -> int | None:
 
 @contextmanager
 def _errors() -> Iterator[None]:
-    """Errors of h11 as httpx calls them."""
+    """Turns h11's errors into httpx's."""
     try:
         yield
     except h11.RemoteProtocolError as error:

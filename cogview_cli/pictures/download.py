@@ -1,7 +1,7 @@
 """An image URL to a checked file on disk. Its own client: no key, no cookies.
 
 Downloads cost nothing, so they are repeated with patience, from the start each
-time. The server names nothing on this disk (reference/api.md §6).
+time. The server names nothing on this disk (cogview_cli/api/README.md#picture-files).
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ class ImageInfo(NamedTuple):
 
 
 def sniff(head: bytes) -> str | None:
-    """The format by its first bytes; names and content types lie (reference/api.md §6)."""
+    """The format by the first bytes; the rest lies (cogview_cli/api/README.md#picture-files)."""
     if head.startswith(png.MAGIC):
         return "png"
     if head.startswith(b"\xff\xd8\xff"):
@@ -99,8 +99,8 @@ def _has_end(found: str, data: bytes) -> bool:
 def convert(source: Path, target: Path, format: str) -> ImageInfo:
     """Writes `source` as `format`, carrying EXIF, XMP, ICC and PNG text over.
 
-    The AI-content label lives in that metadata (reference/api.md §8). Where the new
-    format has no text chunks, they go as JSON into the EXIF user comment,
+    The AI-content label lives in that metadata (cogview_cli/api/README.md#labels).
+    Where the new format has no text chunks, they go as JSON into the EXIF user comment,
     or into the description if that is taken.
     """
     with _open(source, READABLE) as image:

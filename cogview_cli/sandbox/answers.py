@@ -1,4 +1,4 @@
-"""How the API answers under each fault of `faults` (reference/api.md §3, §4)."""
+"""How the API answers under each fault of `faults` (cogview_cli/api/README.md#answers)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the image host answers, with and without a fault (reference/api.md §6)."""
+"""How the image host answers, with and without a fault (cogview_cli/api/README.md#links)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pictures made so far and their signed addresses (reference/api.md §6)."""
+"""The pictures made so far and their signed addresses (cogview_cli/api/README.md#links)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Error bodies as the vendor writes them (reference/api.md §3, §4)."""
+"""Error bodies as the vendor writes them (cogview_cli/api/README.md#error-codes)."""
 
 from __future__ import annotations
 

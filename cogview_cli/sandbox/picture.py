@@ -1,6 +1,7 @@
-"""Draws the sandbox's pictures and labels them as the vendor's are (reference/api.md §8).
+"""Draws the sandbox's pictures and labels them as the vendor does.
 
-The only module that needs Pillow, which is imported when the first picture is drawn.
+The labels: cogview_cli/api/README.md#labels. This is the only module of the sandbox that needs
+Pillow, which is imported when the first picture is drawn.
 """
 
 from __future__ import annotations

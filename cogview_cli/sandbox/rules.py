@@ -1,4 +1,4 @@
-"""Checks a request as the vendor does (reference/api.md §1, §2, §4)."""
+"""Checks a request as the vendor does (cogview_cli/api/README.md#models)."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What people see: output, progress, previews, and text made safe to show."""
+"""Everything people see: output, progress, previews, and text made safe to show."""

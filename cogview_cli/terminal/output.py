@@ -1,4 +1,4 @@
-"""Words and data on their way out. stdout carries data only; all else goes to stderr."""
+"""Everything that is printed: data to stdout, everything else to stderr."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cogview_cli.terminal.text import clean, json_safe
 
 
 class StdoutClosed(Exception):
-    """Whoever read our stdout has gone."""
+    """The reader of our stdout has gone."""
 
 
 class OutputOptions(NamedTuple):
@@ -51,7 +51,7 @@ def write_data(data: bytes) -> None:
 
 
 def silence_stdout() -> None:
-    """Lets the interpreter end without complaining about a stdout that is gone."""
+    """Lets the interpreter exit without complaining about a closed stdout."""
     with suppress(OSError, ValueError, AttributeError):
         sink = os.open(os.devnull, os.O_WRONLY)
         os.dup2(sink, sys.stdout.fileno())
@@ -70,12 +70,12 @@ def write_json(record: Any) -> None:
 
 
 def write_path(path: str, *, nul: bool = False) -> None:
-    """A path as the very bytes the file system has."""
+    """A path as the exact bytes the file system uses."""
     write_data(os.fsencode(path) + (b"\0" if nul else b"\n"))
 
 
 def say(text: str) -> None:
-    """A line for people, on stderr, whatever it can encode."""
+    """A line for people, on stderr; characters it cannot encode are escaped."""
     if sys.stderr is None:
         return
     with suppress(OSError, ValueError):
@@ -86,7 +86,7 @@ def say(text: str) -> None:
 
 
 def show_error(error: CogviewError) -> None:
-    """`error: what went wrong`, and on its own line what to do next."""
+    """`error:` with what went wrong, then `hint:` on its own line with what to do next."""
     # The two words are the same in every language: scripts look for them.
     say(f"error: {clean(error.message, 600)}")
     if error.hint:
@@ -94,7 +94,7 @@ def show_error(error: CogviewError) -> None:
 
 
 def show_traceback(error: BaseException) -> None:
-    """Where an error came from, for --debug; text of others in it is shown as text."""
+    """The traceback of an error, for --debug; foreign text in it is made safe to show."""
     import traceback
 
     for line in "".join(traceback.format_exception(error)).splitlines():
@@ -108,5 +108,5 @@ def warn(text: str) -> None:
 
 
 def on_terminal() -> bool:
-    """Whether people watch stderr."""
+    """Whether stderr is a terminal that shows progress and colours."""
     return bool(sys.stderr and sys.stderr.isatty()) and os.environ.get("TERM") != "dumb"

@@ -1,7 +1,7 @@
-"""A picture shown to people: drawn in the terminal, or handed to the system's viewer.
+"""Shows a picture: draws it in the terminal, or opens it in the system's viewer.
 
 Half blocks need nothing but colours. With the extra `preview` and stdin and stdout on the
-terminal, kitty's protocol or sixels are used where the terminal says that it knows them.
+terminal, kitty's protocol or sixels are used where the terminal says that it supports them.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def terminal() -> TextIO | None:
 
 
 def draw(path: str, stream: TextIO) -> str:
-    """Draws a picture on a terminal; a hint for people, or nothing. Raises what goes wrong."""
+    """Draws a picture; returns a hint for people, or nothing. Raises whatever goes wrong."""
     asks = sys.stdin is not None and sys.stdin.isatty() and stream is sys.stdout
     if asks and importlib.util.find_spec("textual_image"):
         _draw_as_the_terminal_can(path, stream)
@@ -47,9 +47,9 @@ def draw(path: str, stream: TextIO) -> str:
 def _draw_as_the_terminal_can(path: str, stream: TextIO) -> None:
     from rich.console import Console
 
-    # It tells of every terminal that does not answer.
+    # It warns about every terminal that does not answer.
     logging.getLogger("textual_image").setLevel(logging.ERROR)
-    # On import it asks the terminal what it can, and reads the answer from stdin.
+    # On import it asks the terminal what it supports, and reads the answer from stdin.
     renderable = importlib.import_module("textual_image.renderable").Image
     columns, lines = _room()
     console = Console(file=stream, width=columns, height=lines)
@@ -109,9 +109,9 @@ def _of_256(pixel: tuple[int, int, int]) -> str:
 
 
 def open_in_viewer(path: str) -> bool:
-    """Hands a file to the system's viewer; whether that worked, as far as it can be told soon.
+    """Opens a file in the system's viewer; False if that fails within VIEWER_SECONDS.
 
-    The viewer gets none of our streams: a pipe on stdout must not stay open with it.
+    The viewer gets none of our streams: it must not keep a pipe on stdout open.
     """
     opener = "open" if sys.platform == "darwin" else "xdg-open"
     try:

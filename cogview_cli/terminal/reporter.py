@@ -1,4 +1,4 @@
-"""What a run says of its outcomes as they come, and of their sum."""
+"""What a run reports: each outcome as it ends, and a summary."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from cogview_cli.terminal.text import clean, cut_cells
 
 
 class Reporter:
-    """Reports outcomes as they end, and their sum."""
+    """Reports outcomes as they end, and a summary."""
 
     def __init__(self, style: OutputOptions, *, relative_to: str | None = None) -> None:
         """`relative_to`: show paths below this folder relative to it."""
@@ -45,7 +45,7 @@ class Reporter:
 
     @contextmanager
     def _spinner_away(self) -> Iterator[None]:
-        """Lines are never written into the spinner's line."""
+        """Hides the spinner while lines are written."""
         if self._status is None:
             yield
             return
@@ -69,7 +69,7 @@ class Reporter:
         return os.path.relpath(path, base) if base and path.startswith(base + os.sep) else path
 
     def data(self, outcome: Outcome) -> None:
-        """What stdout carries of one outcome."""
+        """Writes the data of one outcome to stdout."""
         if self._style.images_on_stdout:
             return
         outcome = self.shown(outcome)
@@ -83,7 +83,7 @@ class Reporter:
     def _people(self, outcome: Outcome) -> None:
         problem = outcome.problem
         if problem and outcome.status == "not_sent" and problem.message in self._told:
-            return  # one reason for many is told once; the summary counts them
+            return  # one reason shared by many is told once; the summary counts them
         if problem:
             self._told.add(problem.message)
             # Under --json the problem is in the data; people still get it, in one line.
@@ -107,7 +107,7 @@ class Reporter:
             )
 
     def note(self, text: str, *, urgent: bool = False) -> None:
-        """Something that takes time or was retried; what is urgent is always said."""
+        """Reports something slow or retried; only --quiet silences an urgent note."""
         if self._status is not None:
             self._status.update(self._one_line(text))
         elif self._style.verbose or (urgent and not self._style.quiet):
@@ -159,7 +159,7 @@ COUNTED = {
 
 
 def summary_line(summary: Summary, total: int) -> str:
-    """What a run has saved and paid, and how the others ended."""
+    """What a run has saved and paid, and how the other requests ended."""
     saved = summary.counts["saved"]
     parts = [
         _("saved {count} of {total}", count=saved, total=total),

@@ -1,4 +1,4 @@
-"""Text for a terminal: what servers, files and users wrote made safe; widths; times."""
+"""Text for a terminal: foreign text made safe to show, widths, times."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import unicodedata
 SHOWN_LIMIT = 300
 
 # Bidi controls and invisible format characters can reorder or hide what is shown.
-# Compiled when first used: a request need not wait for it to be sent.
+# Compiled on first use, so that sending a request need not wait for it.
 _UNSAFE = (
     "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
     "|[\U000e0000-\U000e007f]"
