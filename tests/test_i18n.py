@@ -146,7 +146,7 @@ def test_data_is_the_same_in_both_languages() -> None:
 
 
 WORDED_IN = (
-    "engine/sender", "api/client", "api/protocol", "pictures/download", "pictures/images",
+    "engine/sender", "api/client", "api/protocol", "pictures/download", "pictures/verify",
     "pictures/saver", "ledger/ledger",
 )  # fmt: skip
 
