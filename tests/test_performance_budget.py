@@ -373,11 +373,11 @@ def test_a_readme_without_markers_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_the_servers_picture_is_a_whole_one_of_about_the_wanted_size(tmp_path: Path) -> None:
-    from cogview_cli.pictures import images
+    from cogview_cli.pictures.verify import check
 
     path = tmp_path / "x.png"
     path.write_bytes(picture(100_000))
-    assert images.check(path).format == "png"
+    assert check(path).format == "png"
     assert 80_000 < path.stat().st_size < 150_000
 
 

@@ -13,7 +13,7 @@ from cogview_cli.batch.row import target_of
 from cogview_cli.disk.atomic import replace_whole
 from cogview_cli.disk.destination import Destination
 from cogview_cli.disk.names import template_fields
-from cogview_cli.pictures.images import READABLE
+from cogview_cli.pictures.verify import READABLE
 
 FOLDER = "grid"
 

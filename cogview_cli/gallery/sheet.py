@@ -13,7 +13,7 @@ from cogview_cli.gallery.grid import Grid
 from cogview_cli.gallery.items import GalleryItem
 from cogview_cli.gallery.markup import shown_name
 from cogview_cli.gallery.ours import SHEET_MARK
-from cogview_cli.pictures.images import PIXEL_LIMIT
+from cogview_cli.pictures.verify import PIXEL_LIMIT
 from cogview_cli.terminal.text import clean
 
 _Font = ImageFont.FreeTypeFont | ImageFont.ImageFont

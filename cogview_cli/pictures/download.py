@@ -17,14 +17,14 @@ import socket
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 import httpx
 
 from cogview_cli.i18n.stored_messages import Message, StoredError
 from cogview_cli.net.addresses import address, is_loopback, is_public
 from cogview_cli.net.clients import CONNECT_SECONDS, new_client, tls_failure, uses_proxy
-from cogview_cli.pictures import images
+from cogview_cli.pictures.verify import ImageInfo, NotAnImage, TooLarge, check, sniff
 from cogview_cli.terminal.text import clean
 
 SIZE_LIMIT = 64 * 2**20
@@ -37,10 +37,8 @@ TRIES_WHEN_REFUSED = 2
 URL_LIMIT = 8192
 # Each holds a whole decoded picture, and more of them than CPUs only slow the loop down.
 CHECKS_AT_ONCE = min(4, os.cpu_count() or 1)
-# The loop must not stop for every piece that comes: they are written together, off it,
-# but in small slices: Linux 6.18 took four times the CPU for writes of 128 KiB and more.
+# The loop must not stop for every piece that comes: they are written together, off it.
 WRITE_BYTES = 512 * 1024
-SLICE_BYTES = 64 * 1024
 
 
 class DownloadFailed(StoredError):
@@ -57,7 +55,7 @@ class Fetched(NamedTuple):
 
     bytes: int
     sha256: str
-    info: images.ImageInfo
+    info: ImageInfo
 
 
 class Downloader:
@@ -196,17 +194,10 @@ async def _to_file(response: httpx.Response, part: Path) -> int:
             pieces.append(chunk)
             waiting += len(chunk)
             if waiting >= WRITE_BYTES:
-                await asyncio.to_thread(_write, file, pieces)
+                await asyncio.to_thread(file.writelines, pieces)
                 pieces, waiting = [], 0
-        await asyncio.to_thread(_write, file, pieces)
+        await asyncio.to_thread(file.writelines, pieces)
     return size
-
-
-def _write(file: BinaryIO, pieces: list[bytes]) -> None:
-    for piece in pieces:
-        view = memoryview(piece)
-        for at in range(0, len(view), SLICE_BYTES):
-            file.write(view[at : at + SLICE_BYTES])
 
 
 def _check_head(response: httpx.Response) -> None:
@@ -231,14 +222,14 @@ def _checked(part: Path, size: int) -> Fetched:
         os.fsync(file.fileno())
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     try:
-        info = images.check(part)
-    except images.NotAnImage as error:
-        gone = not size or images.sniff(part.read_bytes()[:16]) is None
+        info = check(part)
+    except NotAnImage as error:
+        gone = not size or sniff(part.read_bytes()[:16]) is None
         why = Message.of("no-picture", why=error.message)
         if gone and size:
             why = Message.of("it-says", why=why, text=_beginning(part))
         raise DownloadFailed(why, gone=gone) from error
-    except images.TooLarge as error:
+    except TooLarge as error:
         kept = part.with_suffix(".unverified")
         part.replace(kept)
         why = Message.of("bytes-kept", why=error.message, path=kept)

@@ -24,8 +24,10 @@ from cogview_cli.i18n import _
 from cogview_cli.i18n.stored_messages import Message
 from cogview_cli.ledger import Entry, Ledger
 from cogview_cli.outcome import Outcome, Problem, SavedFile
-from cogview_cli.pictures import images, sidecar
+from cogview_cli.pictures import sidecar
+from cogview_cli.pictures.convert import convert
 from cogview_cli.pictures.download import Downloader, DownloadFailed, Fetched, store_base64
+from cogview_cli.pictures.verify import SUFFIXES
 
 
 class ImageSaver:
@@ -110,7 +112,7 @@ class ImageSaver:
         wanted = target.destination.format
         if wanted not in ("original", fetched.info.format):
             fetched = _converted(part, wanted)
-        suffix = images.SUFFIXES[fetched.info.format]
+        suffix = SUFFIXES[fetched.info.format]
         stem = stem if number == 0 else f"{stem}-{number + 1}"
         folder = part.parent
         path = self._ours(folder, stem, suffix, fetched) or publish(
@@ -213,7 +215,7 @@ def _free(path: Path, entry: Entry) -> bool:
 def _converted(part: Path, format: str) -> Fetched:
     other = part.with_suffix(f".{format}.part")
     try:
-        info = images.convert(part, other, format)
+        info = convert(part, other, format)
         with other.open("rb+") as file:
             os.fsync(file.fileno())
         other.replace(part)

@@ -1,4 +1,4 @@
-"""The table in the README: written by the command, never typed."""
+"""The table in README.md beside this: written by the command, never typed."""
 
 from __future__ import annotations
 
@@ -7,25 +7,23 @@ import os
 import platform
 import re
 from collections.abc import Iterable, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 
 from tests.bench.figures import Figure, line
 from tests.bench.sizes import Sizes
 
-README = Path(__file__).parent.parent.parent / "README.md"
+README = Path(__file__).with_name("README.md")
 _BLOCK = re.compile(r"<!-- bench -->\n.*?<!-- /bench -->", re.DOTALL)
 _HEAD = "| measured | cogview | goal | others |\n| --- | --- | --- | --- |"
 
 
 def conditions(sizes: Sizes, runs: int) -> str:
     """Where, with what and how often it was measured."""
-    machine = f"{os.cpu_count()} CPUs, Python {platform.python_version()}"
-    fast = "" if find_spec("isal") is None else " with the extra `fast`"
-    system = f"{platform.system()} {platform.release()}"
+    version = platform.python_version()
+    machine = f"{os.cpu_count()} CPUs, Python {version}, {platform.system()}"
     day = datetime.date.today().isoformat()
     times = f"; {runs} runs: ours each, others their median" if runs > 1 else ""
-    return f"{day}, {machine}{fast}, {system}; {sizes.words}{times}. Who beats cogview is **bold**."
+    return f"{day}, {machine}; {sizes.words}{times}. Who beats cogview is **bold**."
 
 
 def table(runs: Sequence[Sequence[Figure]], notes: Iterable[str], sizes: Sizes) -> str:

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from cogview_cli.pictures.images import check
+from cogview_cli.pictures.verify import check
 from cogview_cli.sandbox.thread import SandboxThread
 from tests.conftest import Ended, Run
 from tests.faults.world import KEY, SMALL, UNSAFE, files, history, images, states, temporaries

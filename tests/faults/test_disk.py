@@ -15,7 +15,7 @@ import pytest
 
 from cogview_cli.errors import MachineError
 from cogview_cli.ledger import Ledger
-from cogview_cli.pictures.images import check
+from cogview_cli.pictures.verify import check
 from cogview_cli.sandbox.thread import SandboxThread
 from tests.conftest import Ended, Run
 from tests.faults.case import check_files, check_streams

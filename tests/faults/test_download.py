@@ -12,7 +12,7 @@ import pytest
 import trustme
 
 from cogview_cli.net.clients import load_trust
-from cogview_cli.pictures import images as pictures
+from cogview_cli.pictures.verify import sniff
 from cogview_cli.sandbox.thread import SandboxThread
 from tests.conftest import Ended, Run
 from tests.faults.case import Case, check_streams, later, run_case, saved, unsaved
@@ -319,4 +319,4 @@ def test_g11_what_came_instead_is_told(cogview: Run) -> None:
 
 
 def test_only_the_formats_of_the_api_are_ever_decoded() -> None:
-    assert {pictures.sniff(head) for head in (b"GIF89a", b"%PDF-1.7", b"8BPS", b"BM")} == {None}
+    assert {sniff(head) for head in (b"GIF89a", b"%PDF-1.7", b"8BPS", b"BM")} == {None}

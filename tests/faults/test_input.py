@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from cogview_cli.ledger import Ledger
-from cogview_cli.pictures.images import check
+from cogview_cli.pictures.verify import check
 from cogview_cli.sandbox.thread import SandboxThread
 from tests.conftest import Ended, Run
 from tests.faults.case import Case, check_streams, run_case

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from cogview_cli.pictures.images import check
+from cogview_cli.pictures.verify import check
 from cogview_cli.sandbox.thread import SandboxThread
 from cogview_cli.terminal.reporter import Reporter
 from tests.conftest import Ended, Run
@@ -68,7 +68,7 @@ KILLED = {
     "P6 after it is published": ("cogview_cli.pictures.sidecar:describe", "saved", 0, 1),
     "P6 before its sidecar": ("cogview_cli.pictures.sidecar:write", "saved", 0, 1),
     "P6 before the ledger says saved": (f"{LEDGER}:saved", "saved", 0, 1),
-    "P17 in the decoder": ("cogview_cli.pictures.images:check", "saved", 0, 1),
+    "P17 in the decoder": ("cogview_cli.pictures.verify:check", "saved", 0, 1),
 }
 
 
@@ -292,7 +292,7 @@ def test_p17_a_decoder_out_of_memory_keeps_the_answer(
         raise MemoryError
 
     with monkeypatch.context() as patched:
-        patched.setattr("cogview_cli.pictures.images._decode", no_memory)
+        patched.setattr("cogview_cli.pictures.verify._decode", no_memory)
         ended = cogview("gen", "cat", *SMALL)
     assert (ended.code, states(), temporaries()) == (6, ["answer"], []), ended
     assert cogview("recover").code == 0 and sandbox.books.posts.total() == 1

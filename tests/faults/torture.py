@@ -23,7 +23,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Self
 
-from cogview_cli.pictures.images import check
+from cogview_cli.pictures.verify import check
 from tests.conftest import Ended, Run
 from tests.faults.world import COMMAND, PATIENCE_S, environment, images, temporaries, until
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import io
 import json
 import struct
-import sys
 import zlib
-from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -18,23 +16,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
-from cogview_cli.pictures import images, png
-from cogview_cli.pictures.images import NotAnImage, TooLarge, check, convert, sniff
+from cogview_cli.pictures.convert import convert
+from cogview_cli.pictures.verify import ImageInfo, NotAnImage, TooLarge, check, sniff
 
 FORMATS = ("png", "jpeg", "webp")
 LABEL = json.dumps({"Label": "1", "ContentProducer": "x", "ProduceID": "7"})
 XMP = f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><AIGC>{LABEL}</AIGC></x:xmpmeta>'.encode()
 ICC = b"\x00\x00\x00\x84" + b"prof" * 32
 USER_COMMENT, EXIF_FOLDER, SOFTWARE = 0x9286, 0x8769, 0x0131
-
-
-@pytest.fixture(autouse=True, params=["isal", "pillow"], scope="module")
-def unpacker(request: pytest.FixtureRequest) -> Iterator[str]:
-    """With the extra `fast` and without it the verdicts are the same."""
-    with pytest.MonkeyPatch.context() as patch:
-        if request.param == "pillow":
-            patch.setitem(sys.modules, "isal", None)
-        yield request.param
 
 
 def gradient(mode: str = "RGB") -> Image.Image:
@@ -53,7 +42,7 @@ def sample(format: str) -> bytes:
     return encoded(format)
 
 
-def verdict(folder: Path, data: bytes) -> images.ImageInfo:
+def verdict(folder: Path, data: bytes) -> ImageInfo:
     path = folder / "picture"
     path.write_bytes(data)
     return check(path)
@@ -223,63 +212,3 @@ def test_a_conversion_without_loss_keeps_the_pixels(tmp_path: Path) -> None:
     with Image.open(io.BytesIO(sample("webp"))) as image:
         before = image.convert("RGB").tobytes()
     assert converted(tmp_path, sample("webp"), "png").convert("RGB").tobytes() == before
-
-
-# Rows of a PNG, told without a decoder.
-
-MODES = ("1", "L", "P", "LA", "RGB", "RGBA", "I;16")
-
-
-def rows_of(header: tuple[int, ...], rows: bytes, *, packed: bytes | None = None) -> bytes:
-    """A PNG with right sums around these rows, or around `packed`."""
-    pixels = zlib.compress(rows) if packed is None else packed
-    palette = chunk(b"PLTE", bytes(768)) if header[3] == 3 else b""
-    head = chunk(b"IHDR", struct.pack(">IIBBBBB", *header))
-    return png.MAGIC + head + palette + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
-
-
-@pytest.mark.parametrize("mode", MODES)
-def test_a_whole_picture_of_every_mode_is_told_without_a_decoder(mode: str, unpacker: str) -> None:
-    picture = gradient("L").convert("I").convert("I;16") if mode == "I;16" else gradient(mode)
-    data = encoded("png", picture)
-    assert png.rows_are_whole(data) is (unpacker == "isal")
-
-
-def test_an_interlaced_picture_is_for_a_decoder() -> None:
-    assert not png.rows_are_whole(rows_of((1, 1, 8, 0, 0, 0, 1), bytes(2)))
-
-
-@settings(deadline=None, max_examples=150)
-@given(
-    width=st.integers(1, 40),
-    height=st.integers(1, 40),
-    colour=st.sampled_from([(8, 0), (1, 0), (8, 2), (8, 6), (16, 2), (8, 3), (4, 3), (8, 4)]),
-    level=st.integers(0, 9),
-    data=st.data(),
-)
-def test_what_is_called_whole_a_decoder_can_decode(
-    width: int, height: int, colour: tuple[int, int], level: int, data: st.DataObject
-) -> None:
-    """Rows cut, added or with a wrong filter; a packed byte changed, its sum mended."""
-    depth, kind = colour
-    row = 1 + (width * depth * {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[kind] + 7) // 8
-    rows = bytearray(row * height)
-    for line in range(height):
-        rows[line * row] = data.draw(st.integers(0, 4))
-    harm = data.draw(st.sampled_from(["none", "cut", "more", "filter", "flip"]))
-    if harm == "cut":
-        del rows[-data.draw(st.integers(1, len(rows))) :]
-    if harm == "more":
-        rows += bytes(data.draw(st.integers(1, 3 * row)))
-    if harm == "filter":
-        rows[data.draw(st.integers(0, height - 1)) * row] = data.draw(st.integers(5, 255))
-    packed = bytearray(zlib.compress(rows, level))
-    if harm == "flip":
-        packed[data.draw(st.integers(0, len(packed) - 1))] ^= data.draw(st.integers(1, 255))
-    picture = rows_of((width, height, depth, kind, 0, 0, 0), b"", packed=bytes(packed))
-    whole = png.rows_are_whole(picture)
-    if whole:
-        with Image.open(io.BytesIO(picture)) as opened:
-            opened.load()
-    if harm in ("cut", "more", "filter"):
-        assert not whole
