@@ -1,24 +1,50 @@
-"""The README's tables of options and settings, made from the program's declarations.
-
-`python -m tests.readme` prints the options.
-"""
+"""The README's tables of options, settings and exit codes, made from the program's declarations."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import typer
+from babel.messages.catalog import Catalog
 
 from cogview_cli.app import root_command
 from cogview_cli.cli.help_page import walk
 from cogview_cli.config.settings import SETTINGS, Setting
 from cogview_cli.config.value_types import to_text, to_toml
-from cogview_cli.terminal.output import write_data
+from cogview_cli.errors import EXIT_MEANINGS
 
 Row = tuple[str, str]
 SETTINGS_HEAD = ("setting", "environment", "default", "meaning")
+SETTINGS_HEAD_ZH = ("设置", "环境变量", "默认值", "含义")
 TWINS = ("cogview gen", "cogview batch")
+
+
+def sections(chinese: Catalog) -> dict[str, str]:
+    """What belongs between the markers `<!-- name -->` and `<!-- /name -->`, by name."""
+
+    def in_chinese(text: str) -> str:
+        entry = chinese.get(text)
+        return str(entry.string or text) if entry else text
+
+    return {
+        "exit-codes": exit_codes(("code", "meaning")),
+        "settings": settings_reference(),
+        "options": options_reference(),
+        "exit-codes-zh": exit_codes(("退出码", "含义"), in_chinese),
+        "settings-zh": settings_reference(SETTINGS_HEAD_ZH, in_chinese),
+    }
+
+
+def filled(text: str, parts: Mapping[str, str]) -> str:
+    """`text` with the parts between their markers; ValueError if a marker is missing."""
+    for name, part in parts.items():
+        block = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+        if not block.search(text):
+            raise ValueError(f"no <!-- {name} --> … <!-- /{name} -->")
+        text = block.sub(lambda found, part=part: f"{found[1]}{part.strip()}\n{found[2]}", text)
+    return text
 
 
 def options_reference() -> str:
@@ -59,17 +85,24 @@ def _cell(text: str) -> str:
     return " ".join(text.replace("|", "\\|").split())
 
 
-def settings_reference() -> str:
+def exit_codes(head: Row, worded: Callable[[str], str] = str) -> str:
+    """A Markdown table with one row for each exit code."""
+    return _table(head, [(str(int(code)), worded(text)) for code, text in EXIT_MEANINGS.items()])
+
+
+def settings_reference(
+    head: tuple[str, ...] = SETTINGS_HEAD, worded: Callable[[str], str] = str
+) -> str:
     """A Markdown table with one row for each setting."""
-    rows = [SETTINGS_HEAD, ("---",) * len(SETTINGS_HEAD), *map(_setting_row, SETTINGS.values())]
-    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+    return _table(head, [_setting_row(setting, worded) for setting in SETTINGS.values()])
 
 
-def _setting_row(setting: Setting) -> tuple[str, ...]:
+def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = [head, ("---",) * len(head), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _setting_row(setting: Setting, worded: Callable[[str], str]) -> tuple[str, ...]:
     default = "" if setting.default is None else f"`{to_text(to_toml(setting.default))}`"
     variables = ", ".join(f"`{name}`" for name in setting.env)
-    return f"`{setting.option}`", variables, default, setting.doc.replace("|", "\\|")
-
-
-if __name__ == "__main__":
-    write_data(options_reference().encode())
+    return f"`{setting.option}`", variables, default, worded(setting.doc).replace("|", "\\|")

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from cogview_cli.errors import UsageError
-from cogview_cli.i18n import _
+from cogview_cli.i18n import N_, _
 
 PROMPT_BYTES_LIMIT = 2**20
-_EXAMPLE = 'try: cogview gen "一只可爱的小猫咪"'
+_EXAMPLE = N_('try: cogview gen "一只可爱的小猫咪"')
 
 
 def prompt_from(

@@ -33,6 +33,11 @@ def _catalogue(code: str) -> Callable[[str], str]:
     return translation(DOMAIN, LOCALES, [code], fallback=True).gettext
 
 
+def N_(message: str) -> str:
+    """Marks a text of a table that `_` translates where it is shown."""
+    return message
+
+
 def _(message: str, /, **values: object) -> str:
     """`message` in the user's language, its `{holes}` filled with `values`.
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TextIO
 
-from cogview_cli.i18n import _
+from cogview_cli.i18n import N_, _
 
 LINE_LIMIT = 2**20
-TOO_LONG = "longer than 1 MiB"
+TOO_LONG = N_("longer than 1 MiB")
 _SKIPPED = 2**16
 COMMENTS = ("#", "//")
 

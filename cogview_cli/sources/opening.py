@@ -11,17 +11,21 @@ from collections.abc import Sequence
 from typing import BinaryIO, NamedTuple
 
 from cogview_cli.errors import MachineError, UsageError
-from cogview_cli.i18n import _
+from cogview_cli.i18n import N_, _
 from cogview_cli.terminal.text import clean
 
 STDIN = "-"
 _CHUNK = 2**20
 _MAGIC = (
-    (b"PAR1", "a Parquet file", "convert it: duckdb -c \"copy '{file}' to 'prompts.csv'\""),
-    (b"PK\x03\x04", "an archive or a workbook", "save the sheet as CSV (UTF-8)"),
-    (b"\x1f\x8b", "compressed", "unpack it: gunzip -k '{file}'"),
-    (b"\x89PNG", "a picture", "give a file of prompts"),
-    (b"\xff\xd8\xff", "a picture", "give a file of prompts"),
+    (
+        b"PAR1",
+        N_("a Parquet file"),
+        N_("convert it: duckdb -c \"copy '{file}' to 'prompts.csv'\""),
+    ),
+    (b"PK\x03\x04", N_("an archive or a workbook"), N_("save the sheet as CSV (UTF-8)")),
+    (b"\x1f\x8b", N_("compressed"), N_("unpack it: gunzip -k '{file}'")),
+    (b"\x89PNG", N_("a picture"), N_("give a file of prompts")),
+    (b"\xff\xd8\xff", N_("a picture"), N_("give a file of prompts")),
 )
 
 
