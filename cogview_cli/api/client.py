@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import zlib
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Protocol
 
 import httpx
 
@@ -13,6 +13,7 @@ from cogview_cli.api.protocol import ENDPOINT, Answer, ImageRequest
 from cogview_cli.errors import MachineError
 from cogview_cli.i18n import _
 from cogview_cli.net.clients import new_client, tls_failure
+from cogview_cli.net.request_body import RequestBody
 
 ANSWER_LIMIT = 48 * 2**20
 KEPT_OF_TOO_LONG = 2**20
@@ -47,20 +48,19 @@ class AnswerLost(Exception):
 class _Exchange:
     """One POST under way: what was sent and what has arrived, `secret` blotted out."""
 
-    def __init__(self, secret: str) -> None:
+    def __init__(self, secret: str, body: RequestBody) -> None:
         # A short key, such as a test's, may be part of any word.
         self._secret = secret if len(secret) >= KEY_LENGTH else ""
-        self.sent = False
+        self.body = body
         self.status = 0
         self.headers: dict[str, str] = {}
         self.raw = bytearray()
         self.whole = False
 
-    async def trace(self, event: str, info: dict[str, Any]) -> None:
-        """What the transport tells; the first header byte is the point of no return."""
-        # A CONNECT goes to the proxy alone: no key, nothing to pay.
-        if event == "http11.send_request_headers.started" and info["request"].method != b"CONNECT":
-            self.sent = True
+    @property
+    def sent(self) -> bool:
+        """Whether it may have cost something: the body is on its way, or an answer came."""
+        return self.body.taken or bool(self.status)
 
     def begin(self, response: httpx.Response) -> None:
         self.status = response.status_code
@@ -115,8 +115,8 @@ class ApiClient:
 
         Raises NotSent, AnswerLost, or MachineError for TLS and proxy settings.
         """
-        exchange = _Exchange(self._key.reveal())
-        task = asyncio.create_task(self._exchange(request, exchange))
+        exchange = _Exchange(self._key.reveal(), RequestBody(request.encode()))
+        task = asyncio.create_task(self._exchange(exchange))
         try:
             done, _waiting = await asyncio.wait({task}, timeout=self._timeout)
             if not done:
@@ -135,18 +135,15 @@ class ApiClient:
                 await task
         return exchange.answer()
 
-    async def _exchange(self, request: ImageRequest, exchange: _Exchange) -> None:
+    async def _exchange(self, exchange: _Exchange) -> None:
         headers = {
             "Authorization": f"Bearer {self._key.reveal()}",
             "Content-Type": "application/json",
             "Accept": "application/json",
+            "Content-Length": str(len(exchange.body)),
         }
         async with self._client.stream(
-            "POST",
-            self._url,
-            content=request.encode(),
-            headers=headers,
-            extensions={"trace": exchange.trace},
+            "POST", self._url, content=exchange.body, headers=headers
         ) as response:
             exchange.begin(response)
             async for chunk in response.aiter_raw():
