@@ -28,7 +28,7 @@ ORDER: tuple[tuple[str, ...], ...] = (
 )
 LEVEL = {name: level for level, line in enumerate(ORDER) for name in line}
 HOMES = {
-    "httpx": {"net", "api", "pictures", "config"},
+    "httpx": {"net", "api", "pictures"},
     "h11": {"net", "sandbox"},
     "PIL": {"pictures", "sandbox", "batch", "gallery", "terminal"},
     "typer": {"commands", "cli", "app"},

@@ -363,6 +363,44 @@ def test_n12_the_check_goes_the_same_way(
             assert proxy.asked == list(ports)
 
 
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [("407 Proxy Authentication Required", 9), ("502 Bad Gateway", 75)],
+    ids=["N12 407", "N12 502"],
+)
+def test_n12_the_check_ends_as_gen_does(
+    status: str, code: int, cogview: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COGVIEW_BASE_URL", f"https://{API}/v4")
+    with ConnectProxy(answer=http(status)) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://{HOST}:{proxy.port}")
+        assert cogview("gen", "cat", "--retries", "0").code == code
+        assert cogview("config", "check").code == code
+        assert KEY.encode() not in proxy.seen
+
+
+@pytest.mark.parametrize("command", [("gen", "cat"), ("config", "check")], ids=" ".join)
+def test_n1_a_name_that_no_host_can_have_is_named(
+    command: tuple[str, ...], cogview: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COGVIEW_BASE_URL", "https://☃☃..com/v4")
+    ended = cogview(*command)
+    assert ended.code == 9 and "'https://☃☃..com/v4' is no address" in ended.err, ended
+
+
+@pytest.mark.parametrize("end", [reset, silence], ids=["reset", "silent"])
+def test_the_check_waits_no_longer_than_its_time(
+    end: Step, cogview: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No answer is temporary; a GET is never repeated for the sake of a check."""
+    monkeypatch.setattr("cogview_cli.config.check.PROBE_SECONDS", 0.2)
+    with Scripted(gets=[end]) as api:
+        monkeypatch.setenv("COGVIEW_BASE_URL", api.base_url)
+        ended = cogview("config", "check")
+        assert (ended.code, len(api.requests)) == (75, 1), ended
+    assert "no answer" in ended.out
+
+
 def test_n12_the_check_passes_by_a_proxy_that_is_not_for_the_host(
     cogview: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
