@@ -20,7 +20,9 @@ from cogview_cli.config.settings import Settings
 from cogview_cli.engine.budget import Budget
 from cogview_cli.engine.job_runner import JobRunner, Notify
 from cogview_cli.engine.retry import Policy
+from cogview_cli.engine.sender import Sender
 from cogview_cli.engine.slots import Slots
+from cogview_cli.engine.stop import StopSwitch
 from cogview_cli.errors import ExitCode
 from cogview_cli.i18n import _
 from cogview_cli.ledger import SANDBOX_ACCOUNT, Ledger
@@ -135,15 +137,22 @@ async def open_job_runner(
         stack.push_async_callback(downloader.close)
         slots = _SlotTable(settings, target, ledger.folder)
         stack.callback(slots.forget)
-        yield JobRunner(
+        budget, switch = Budget(settings.max_cost), StopSwitch()
+        sender = Sender(
             ledger=ledger,
             client=client,
-            finisher=ImageSaver(ledger, downloader),
-            slots=slots,
-            budget=Budget(settings.max_cost),
-            policy=policy_of(settings),
+            budget=budget,
             base_url=target.base_url,
             account=target.account,
+            switch=switch,
+        )
+        yield JobRunner(
+            sender=sender,
+            saver=ImageSaver(ledger, downloader),
+            slots=slots,
+            budget=budget,
+            policy=policy_of(settings),
+            switch=switch,
             notify=notify,
         )
 
