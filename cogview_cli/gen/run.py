@@ -117,7 +117,7 @@ async def _run(plan: GenPlan, summary: Summary, reporter: Reporter, files: list[
     if plan.settings.base_url.startswith("https:") and not plan.settings.sandbox:
         clients.load_trust()
     from cogview_cli.disk.atomic import check_writable, ensure_folder
-    from cogview_cli.engine import session
+    from cogview_cli.engine import pool, session
     from cogview_cli.gen.progress import GenProgress
 
     gc.freeze()
@@ -156,7 +156,7 @@ async def _run(plan: GenPlan, summary: Summary, reporter: Reporter, files: list[
         ):
             waiting = iter(jobs)
             work = (partial(runner.run, job) for job in waiting)
-            await session.run_all(runner, [session.Lane(work, min(len(jobs), width * 2))], report)
+            await pool.run_all(runner, [pool.Lane(work, min(len(jobs), width * 2))], report)
             for job in waiting:
                 report(runner.never_sent(job))
             if runner.stop_reason and not runner.stop_reason.code.startswith("budget"):
