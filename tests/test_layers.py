@@ -23,7 +23,7 @@ ORDER: tuple[tuple[str, ...], ...] = (
     ("sandbox", "config", "sources"),
     ("api", "terminal"),
     ("net", "disk", "outcome"),
-    ("errors", "i18n"),
+    ("errors", "i18n", "loading"),
     ("__init__",),
 )
 LEVEL = {name: level for level, line in enumerate(ORDER) for name in line}
@@ -37,6 +37,7 @@ HOMES = {
     "tomlkit": {"config", "commands"},
     "yaml": {"sources"},
     "filelock": {"disk", "engine"},
+    "gc": {"loading"},
 }
 MODULES = sorted(ROOT.rglob("*.py"))
 

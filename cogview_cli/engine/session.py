@@ -24,6 +24,7 @@ from cogview_cli.engine.stop import StopSwitch
 from cogview_cli.i18n import _
 from cogview_cli.ledger import SANDBOX_ACCOUNT, Ledger
 from cogview_cli.ledger.open import open_ledger
+from cogview_cli.net.clients import preload_trust
 from cogview_cli.pictures.download import Downloader
 from cogview_cli.pictures.saver import ImageSaver
 from cogview_cli.terminal.output import warn
@@ -106,6 +107,7 @@ class OpenSession(NamedTuple):
 async def open_session(settings: Settings) -> AsyncIterator[OpenSession]:
     """The endpoint and the ledger of a run; says what earlier runs have left."""
     async with endpoint(settings) as target:
+        preload_trust(target.base_url)  # beside the ledger, which waits for the disk
         with open_ledger() as ledger:
             _look_back(ledger)
             yield OpenSession(endpoint=target, ledger=ledger)
