@@ -1,6 +1,5 @@
 """`cogview` and `python -m cogview_cli`. The version is answered before anything is loaded."""
 
-import gc
 import os
 import sys
 
@@ -14,8 +13,10 @@ def main() -> int:
 
         sys.stdout.write(f"cogview {__version__}\n")
         return 0
-    gc.disable()  # while modules load nothing is garbage; looking for it takes a tenth of a start
-    from cogview_cli.app import main as run
+    from cogview_cli.loading import no_garbage_collection
+
+    with no_garbage_collection():
+        from cogview_cli.app import main as run
 
     return run()
 
@@ -24,10 +25,12 @@ def _complete() -> int:
     """Answers a shell that completes a command line."""
     # Where rich is to be had, typer reads help as markup: slow, and `[env …]` would be gone.
     sys.modules["rich"] = None  # type: ignore[assignment]
-    gc.disable()
-    from cogview_cli.app import complete
+    from cogview_cli.loading import no_garbage_collection
 
-    return complete()
+    with no_garbage_collection():
+        from cogview_cli.app import complete
+
+        return complete()
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from cogview_cli.net.clients import tls_failure
 from cogview_cli.net.connection import WINDOW
 from cogview_cli.net.http11 import HEAD_LIMIT, Transport
+from cogview_cli.net.request_body import RequestBody
 from tests.faults.peers import Listener, Scripted, Step, http, reset, silence
 
 BODY = bytes(range(256)) * 4096 * 5  # 5 MiB, no two neighbours alike
@@ -269,22 +270,45 @@ def test_a_connection_that_ended_by_itself_is_closed_all_the_same() -> None:
         assert asyncio.run(late(server)) == 413
 
 
-def test_the_trace_speaks_just_before_the_first_byte_goes() -> None:
-    said: list[str] = []
+def test_the_body_is_read_only_once_the_connection_and_its_tls_stand(
+    authority: trustme.CA,
+) -> None:
+    """Refused, or with a certificate that is not the host's: it was never touched."""
+    body, trusted = RequestBody(b"{}"), _client_side(authority)
 
-    async def trace(event: str, info: dict[str, Any]) -> None:
-        said.append(event)
+    async def ask(url: str) -> None:
+        transport = Transport(trusted)
+        async with httpx.AsyncClient(transport=transport, trust_env=False) as client:
+            await client.post(url, content=body)
+
+    other = _server_side(authority, "other.example")
+    with Scripted([http("200 OK")], tls=other, name="localhost") as server:
+        with pytest.raises(httpx.ConnectError):
+            asyncio.run(ask(server.origin))
+        assert not body.taken
+    with pytest.raises(httpx.ConnectError):  # nobody listens any more
+        asyncio.run(ask(server.origin))
+    assert not body.taken
+    own = _server_side(authority)
+    with Scripted([http("200 OK")], tls=own, name="localhost") as server:
+        asyncio.run(ask(server.origin))
+        assert b"{}" in server.requests[0]
+    assert body.taken
+
+
+def test_a_body_is_sent_once() -> None:
+    """A transport that tried again by itself would pay again."""
+    body = RequestBody(b"{}")
 
     async def ask(url: str) -> None:
         async with httpx.AsyncClient(transport=Transport(None), trust_env=False) as client:
-            await client.get(url, extensions={"trace": trace})
+            await client.post(url, content=body)
+            with pytest.raises(httpx.StreamConsumed):
+                await client.post(url, content=body)
 
-    with Scripted(gets=[http("200 OK")]) as server:
+    with Scripted([http("200 OK")]) as server:
         asyncio.run(ask(server.origin))
-        assert said == ["http11.send_request_headers.started"]
-    with pytest.raises(httpx.ConnectError):
-        asyncio.run(ask(server.origin))
-    assert len(said) == 1
+        assert server.seen.count(b"{}") == 1
 
 
 def test_a_header_that_cannot_be_sent_is_refused_before_anything_goes() -> None:

@@ -23,12 +23,12 @@ ORDER: tuple[tuple[str, ...], ...] = (
     ("sandbox", "config", "sources"),
     ("api", "terminal"),
     ("net", "disk", "outcome"),
-    ("errors", "i18n"),
+    ("errors", "i18n", "loading"),
     ("__init__",),
 )
 LEVEL = {name: level for level, line in enumerate(ORDER) for name in line}
 HOMES = {
-    "httpx": {"net", "api", "pictures", "config"},
+    "httpx": {"net", "api", "pictures"},
     "h11": {"net", "sandbox"},
     "PIL": {"pictures", "sandbox", "batch", "gallery", "terminal"},
     "typer": {"commands", "cli", "app"},
@@ -37,6 +37,7 @@ HOMES = {
     "tomlkit": {"config", "commands"},
     "yaml": {"sources"},
     "filelock": {"disk", "engine"},
+    "gc": {"loading"},
 }
 MODULES = sorted(ROOT.rglob("*.py"))
 

@@ -8,10 +8,12 @@ import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -199,6 +201,63 @@ def test_calls_off_the_event_loop_keep_their_order(ledger: Ledger) -> None:
 
     assert [entry.key for entry in asyncio.run(run())] == ["0", "1", "2", "3", "4"]
     assert [entry.key for entry in ledger.history()] == ["0", "1", "2", "3", "4"]
+
+
+def _together(ledger: Ledger, *steps: Callable[[], object]) -> list[object]:
+    """What comes of calls that wait together, and so share one commit."""
+
+    async def run() -> list[object]:
+        begun, go_on = threading.Event(), threading.Event()
+
+        def hold() -> None:
+            begun.set()
+            go_on.wait(20)
+
+        first = asyncio.create_task(ledger.call(hold))
+        await asyncio.to_thread(begun.wait, 20)
+        waiting = [asyncio.create_task(ledger.call(step)) for step in steps]
+        await asyncio.sleep(0)  # each has begun, and so is in the queue
+        go_on.set()
+        await first
+        return await asyncio.gather(*waiting, return_exceptions=True)
+
+    return asyncio.run(run())
+
+
+@pytest.mark.parametrize("neighbours", [0, 1, 3])
+def test_a_step_that_fails_halfway_leaves_nothing_and_its_neighbours_whole(
+    ledger: Ledger, neighbours: int
+) -> None:
+    """They share one commit; what the failed one had written by then is undone."""
+    old = ledger.intend(intent("old"))
+
+    def fails() -> None:
+        ledger.intend(intent("half"))
+        ledger.saved(old.id, [{"file": "never"}])
+        raise MachineError("boom")
+
+    before = [partial(ledger.intend, intent(f"before-{n}")) for n in range(neighbours)]
+    after = [partial(ledger.intend, intent(f"after-{n}")) for n in range(neighbours)]
+    results = _together(ledger, *before, fails, *after)
+    assert [type(result) for result in results].count(Entry) == 2 * neighbours
+    assert isinstance(results[neighbours], MachineError)
+    found = {entry.key: entry.state for entry in ledger.history()}
+    assert found.keys() == {"old", *(step.args[0].key for step in (*before, *after))}
+    assert set(found.values()) == {"intent"}
+
+
+def test_after_sqlite_has_undone_a_shared_transaction_none_of_it_is_taken_for_done(
+    ledger: Ledger,
+) -> None:
+    """A full disk makes SQLite undo everything by itself, whoever was next."""
+
+    def undone() -> None:
+        ledger.intend(intent("first"))
+        ledger._file._db.rollback()
+
+    results = _together(ledger, undone, partial(ledger.intend, intent("second")))
+    assert [type(result) for result in results] == [MachineError, MachineError]
+    assert ledger.history() == []
 
 
 def damage(path: Path, how: str) -> None:

@@ -33,20 +33,20 @@ def high(a: float, b: float) -> float:
 
 def after(
     kind: ErrorClass | None,
-    tally: Attempts | None = None,
+    attempts: Attempts | None = None,
     policy: Policy | None = None,
     retry_after: float | None = None,
 ) -> Wait | GiveUp:
     return decide(
-        kind, tally or Attempts(), policy or Policy(), retry_after=retry_after, uniform=high
+        kind, attempts or Attempts(), policy or Policy(), retry_after=retry_after, uniform=high
     )
 
 
 def tries(kind: ErrorClass | None, policy: Policy, retry_after: float | None = None) -> int:
     """How many requests are sent in all if each one ends like this."""
-    count, tally = 1, Attempts()
-    while isinstance(step := after(kind, tally, policy, retry_after), Wait):
-        count, tally = count + 1, step.tally
+    count, attempts = 1, Attempts()
+    while isinstance(step := after(kind, attempts, policy, retry_after), Wait):
+        count, attempts = count + 1, step.attempts
         assert count < 10_000
     return count
 
@@ -83,12 +83,12 @@ def test_throttles_use_up_time_and_not_tries(kind: ErrorClass) -> None:
 
 @pytest.mark.parametrize("kind", [ErrorClass.THROTTLE, ErrorClass.OVERLOAD])
 def test_the_gaps_between_throttled_requests_grow(kind: ErrorClass) -> None:
-    gaps, tally = [], Attempts()
+    gaps, attempts = [], Attempts()
     for _ in range(5):
-        step = decide(kind, tally, Policy(), retry_after=None, uniform=low)
+        step = decide(kind, attempts, Policy(), retry_after=None, uniform=low)
         assert isinstance(step, Wait)
         gaps.append(step.seconds)
-        tally = step.tally
+        attempts = step.attempts
     assert gaps == sorted(gaps) and gaps[-1] > gaps[0] > 0
 
 
@@ -105,7 +105,7 @@ def test_the_total_wait_never_exceeds_max_wait(
     policy = Policy(retry_unknown=True)
     step = after(kind, Attempts(busy=busy, waited=waited), policy, header)
     if isinstance(step, Wait):
-        assert step.tally.waited == waited + step.seconds <= policy.max_wait
+        assert step.attempts.waited == waited + step.seconds <= policy.max_wait
         assert step.seconds >= 0
 
 

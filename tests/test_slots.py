@@ -8,11 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from cogview_cli.disk.locks import WaitList
-from cogview_cli.engine.slots import GROW_AFTER, YIELD_SECONDS, ConcurrencyLimit, Slots
+from cogview_cli.engine.fairness import YIELD_SECONDS
+from cogview_cli.engine.slots import Slots
 from cogview_cli.errors import Temporary
 
 CHILD = """
@@ -28,59 +27,6 @@ async def main():
 
 asyncio.run(main())
 """
-
-
-@given(st.integers(1, 30), st.lists(st.booleans() | st.integers(-2, 0), max_size=150))
-@settings(deadline=None)
-def test_the_share_stays_between_one_and_the_ceiling(
-    ceiling: int, events: list[bool | int]
-) -> None:
-    share = ConcurrencyLimit(ceiling)
-    for event in events:
-        before = share.limit
-        if event is True:
-            share.answered()
-            assert share.limit - before in (0, 1)
-        else:
-            share.throttled(share.epoch + int(event))
-            assert share.limit <= before
-        assert 1 <= share.limit <= ceiling
-
-
-def test_a_throttle_shrinks_the_share_by_three_tenths() -> None:
-    share = ConcurrencyLimit(20)
-    share.throttled(share.epoch)
-    assert share.limit == 14
-
-
-def test_throttles_of_requests_begun_before_the_cut_do_not_cut_again() -> None:
-    share, epoch = ConcurrencyLimit(20), 0
-    for _ in range(20):
-        share.throttled(epoch)
-    assert share.limit == 14
-    share.throttled(share.epoch)
-    assert share.limit == 9
-
-
-def test_clean_answers_grow_it_back_one_by_one_and_not_beyond() -> None:
-    share = ConcurrencyLimit(5)
-    share.throttled(0)
-    assert share.limit == 3
-    for _ in range(GROW_AFTER):
-        share.answered()
-    assert share.limit == 4
-    for _ in range(10 * GROW_AFTER):
-        share.answered()
-    assert share.limit == 5
-
-
-def test_a_throttle_starts_the_count_of_clean_answers_anew() -> None:
-    share = ConcurrencyLimit(10)
-    for _ in range(GROW_AFTER - 1):
-        share.answered()
-    share.throttled(0)
-    share.answered()
-    assert share.limit == 7
 
 
 class Gauge:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
 
 import pytest
+
+from cogview_cli.loading import no_garbage_collection
 
 HEAVY = ("httpx", "PIL", "pydantic", "rich.progress", "asyncio", "sqlite3")
 _PROBE = """
@@ -79,3 +82,13 @@ def test_importing_the_package_loads_nothing_of_it() -> None:
     code = "import sys, cogview_cli; print([n for n in sys.modules if 'cogview_cli.' in n])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_garbage_is_collected_again_after_the_outermost_block_of_loading() -> None:
+    assert gc.isenabled()
+    with pytest.raises(ImportError), no_garbage_collection():
+        with no_garbage_collection():
+            assert not gc.isenabled()
+        assert not gc.isenabled()
+        raise ImportError
+    assert gc.isenabled()

@@ -1,11 +1,11 @@
-"""The API call: one POST, its answer kept whatever happens. The only sender of the key."""
+"""The API call: one request, its answer kept whatever happens. The only sender of the key."""
 
 from __future__ import annotations
 
 import asyncio
 import zlib
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Protocol
 
 import httpx
 
@@ -14,6 +14,7 @@ from cogview_cli.errors import MachineError
 from cogview_cli.i18n import _
 from cogview_cli.i18n.stored_messages import Message, StoredError
 from cogview_cli.net.clients import new_client, tls_failure
+from cogview_cli.net.request_body import RequestBody
 
 ANSWER_LIMIT = 48 * 2**20
 KEPT_OF_TOO_LONG = 2**20
@@ -46,22 +47,23 @@ class AnswerLost(StoredError):
 
 
 class _Exchange:
-    """One POST under way: what was sent and what has arrived, `secret` blotted out."""
+    """One request under way: what was sent and what has arrived, `secret` blotted out."""
 
-    def __init__(self, secret: str) -> None:
+    def __init__(self, secret: str, body: RequestBody | None, limit: int = ANSWER_LIMIT) -> None:
+        """`body` None for a GET; of more than `limit` bytes of an answer only a part is kept."""
         # A short key, such as a test's, may be part of any word.
         self._secret = secret if len(secret) >= KEY_LENGTH else ""
-        self.sent = False
+        self._limit = limit
+        self.body = body
         self.status = 0
         self.headers: dict[str, str] = {}
         self.raw = bytearray()
         self.whole = False
 
-    async def trace(self, event: str, info: dict[str, Any]) -> None:
-        """What the transport tells; the first header byte is the point of no return."""
-        # A CONNECT goes to the proxy alone: no key, nothing to pay.
-        if event == "http11.send_request_headers.started" and info["request"].method != b"CONNECT":
-            self.sent = True
+    @property
+    def sent(self) -> bool:
+        """Whether it may have cost something: the body is on its way, or an answer came."""
+        return bool(self.status or (self.body and self.body.taken))
 
     def begin(self, response: httpx.Response) -> None:
         self.status = response.status_code
@@ -71,9 +73,13 @@ class _Exchange:
             if name in response.headers
         }
 
+    @property
+    def too_long(self) -> bool:
+        return len(self.raw) > self._limit
+
     def answer(self) -> Answer:
         raw, whole = bytes(self.raw), self.whole
-        if len(raw) > ANSWER_LIMIT:
+        if self.too_long:
             raw, whole = raw[:KEPT_OF_TOO_LONG], False
         raw = self._blotted(_unpacked(raw, self.headers))
         return Answer(status=self.status, headers=self.headers, raw=raw, whole=whole)
@@ -98,14 +104,17 @@ def _unpacked(raw: bytes, headers: dict[str, str]) -> bytes:
 
 
 class ApiClient:
-    """Sends image requests to one base URL, the key to its host only."""
+    """Sends requests to one base URL, the key to its host only."""
 
-    def __init__(self, base_url: str, key: Key, *, timeout: float) -> None:
-        """`timeout`: seconds for a whole answer, from the first try to connect."""
-        self._url = httpx.URL(base_url.rstrip("/") + ENDPOINT)
+    def __init__(self, base_url: str, key: Key | None, *, timeout: float) -> None:
+        """`timeout`: seconds for a whole answer, from the first try to connect.
+
+        Raises MachineError for a URL, a proxy or CAs that can't be used.
+        """
+        self._base_url = base_url.rstrip("/")
         self._key = key
         self._timeout = timeout
-        self._client = new_client(self._url, read_seconds=None)
+        self._client = new_client(_url(self._base_url), read_seconds=None)
 
     async def close(self) -> None:
         """Closes the connections."""
@@ -116,8 +125,21 @@ class ApiClient:
 
         Raises NotSent, AnswerLost, or MachineError for TLS and proxy settings.
         """
-        exchange = _Exchange(self._key.reveal())
-        task = asyncio.create_task(self._exchange(request, exchange))
+        exchange = _Exchange(self._reveal(), RequestBody(request.encode()))
+        await self._within_time("POST", ENDPOINT, exchange)
+        return exchange.answer()
+
+    async def get(self, path: str, *, limit: int = ANSWER_LIMIT) -> Answer:
+        """What is at `path` below the base URL, at most `limit` bytes; it costs nothing.
+
+        Raises NotSent where no answer began, AnswerLost where it did not end, MachineError.
+        """
+        exchange = _Exchange(self._reveal(), None, limit)
+        await self._within_time("GET", path, exchange)
+        return exchange.answer()
+
+    async def _within_time(self, method: str, path: str, exchange: _Exchange) -> None:
+        task = asyncio.create_task(self._exchange(method, path, exchange))
         try:
             done, _waiting = await asyncio.wait({task}, timeout=self._timeout)
             if not done:
@@ -135,27 +157,42 @@ class ApiClient:
             task.cancel()
             with suppress(asyncio.CancelledError, Exception):
                 await task
-        return exchange.answer()
 
-    async def _exchange(self, request: ImageRequest, exchange: _Exchange) -> None:
-        headers = {
-            "Authorization": f"Bearer {self._key.reveal()}",
-            "Content-Type": "application/json",
-            "Accept": "application/json",
-        }
+    async def _exchange(self, method: str, path: str, exchange: _Exchange) -> None:
         async with self._client.stream(
-            "POST",
-            self._url,
-            content=request.encode(),
-            headers=headers,
-            extensions={"trace": exchange.trace},
+            method,
+            self._base_url + path,
+            content=exchange.body,
+            headers=self._headers(exchange.body),
         ) as response:
             exchange.begin(response)
             async for chunk in response.aiter_raw():
                 exchange.raw += chunk
-                if len(exchange.raw) > ANSWER_LIMIT:
+                if exchange.too_long:
                     return
         exchange.whole = True
+
+    def _headers(self, body: RequestBody | None) -> dict[str, str]:
+        headers = {"Accept": "application/json"}
+        if self._key:
+            headers["Authorization"] = f"Bearer {self._reveal()}"
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+            headers["Content-Length"] = str(len(body))
+        return headers
+
+    def _reveal(self) -> str:
+        return self._key.reveal() if self._key else ""
+
+
+def _url(text: str) -> httpx.URL:
+    try:
+        return httpx.URL(text)
+    except httpx.InvalidURL as error:
+        raise MachineError(
+            _("the base URL '{url}' is no address: {why}", url=text, why=error),
+            hint=_("see: cogview config get base-url"),
+        ) from error
 
 
 def _explained(error: Exception, exchange: _Exchange) -> Exception:

@@ -20,7 +20,7 @@ from cogview_cli.batch.options import BatchOptions
 from cogview_cli.batch.plan import Item, Plan
 from cogview_cli.batch.previous_run import PreviousRun
 from cogview_cli.disk.atomic import check_writable, ensure_folder
-from cogview_cli.engine import session
+from cogview_cli.engine import pool, session
 from cogview_cli.engine.job_runner import JobRunner
 from cogview_cli.errors import CogviewError, ExitCode, MachineError, UsageError
 from cogview_cli.i18n import _
@@ -135,25 +135,25 @@ class BatchRun:
             for outcome in previous.outcomes(self._plan):
                 self._report(runner, outcome, fresh=False)
         except output.StdoutClosed:
-            runner.stop(session.STDOUT_CLOSED)
-        await session.run_all(
+            runner.stop(pool.STDOUT_CLOSED)
+        await pool.run_all(
             runner, self._lanes(runner, previous), partial(self._report, runner, fresh=True)
         )
 
-    def _lanes(self, runner: JobRunner, previous: PreviousRun) -> Iterator[session.Lane]:
-        """One stream a model, so that none waits for the slots of another; one for free ones."""
+    def _lanes(self, runner: JobRunner, previous: PreviousRun) -> Iterator[pool.Lane]:
+        """One lane a model, so that none waits for the slots of another; one for free ones."""
         sends = "todo = 'send' AND items.model = ?"
         for model in self._plan.models("todo = 'send'"):
             jobs = (
                 partial(runner.run, item.job(self._options.destination, previous.namespace))
                 for item in self._plan.items(sends, model)
             )
-            yield session.Lane(jobs, lane_width(self._options, model))
+            yield pool.Lane(jobs, lane_width(self._options, model))
         fetches = (
             partial(self._fetch, runner, previous, item)
             for item in self._plan.items("todo = 'fetch'")
         )
-        yield session.Lane(fetches, models.TIER_SLOTS[self._options.settings.tier])
+        yield pool.Lane(fetches, models.TIER_SLOTS[self._options.settings.tier])
 
     async def _fetch(self, runner: JobRunner, previous: PreviousRun, item: Item) -> Outcome:
         """An image that an earlier run paid for; free."""
@@ -189,7 +189,7 @@ class BatchRun:
 
     @staticmethod
     def _stdout_closed(runner: JobRunner) -> bool:
-        return runner.stop_reason == session.STDOUT_CLOSED
+        return runner.stop_reason == pool.STDOUT_CLOSED
 
     async def _finish_grids(self) -> None:
         assert self._grids is not None
@@ -211,7 +211,7 @@ class BatchRun:
                 output.write_json(self._summary.record())
         except output.StdoutClosed:
             self._summary.codes.add(ExitCode.STDOUT_CLOSED)
-        if self._reason and self._reason != session.STDOUT_CLOSED:
+        if self._reason and self._reason != pool.STDOUT_CLOSED:
             output.show_error(CogviewError(self._reason.message, hint=self._reason.hint))
         groups = report.groups(plan)
         if groups or not options.style.quiet:

@@ -70,7 +70,7 @@ class Item:
     known: frozenset[str]
 
     def job(self, destination: Destination, namespace: str) -> Job:
-        """This image as a job for the generator."""
+        """This image as a job for the runner."""
         return Job(
             row=self.index,
             n=self.n,

@@ -14,7 +14,7 @@ from cogview_cli.batch.options import BatchOptions
 from cogview_cli.batch.plan import Plan
 from cogview_cli.config.store import state_dir
 from cogview_cli.disk.locks import Busy, exclusive_lock
-from cogview_cli.engine.common import check_models
+from cogview_cli.engine.validation import check_models
 from cogview_cli.errors import MachineError, Temporary, UsageError
 from cogview_cli.i18n import _
 from cogview_cli.ledger import Ledger

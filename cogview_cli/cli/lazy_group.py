@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 from functools import cache
 from importlib import import_module
@@ -13,6 +12,7 @@ from typer.core import TyperGroup
 
 from cogview_cli.cli.help_page import Command, walk
 from cogview_cli.i18n import _, language
+from cogview_cli.loading import no_garbage_collection
 
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 # Where a command is, and its line in the help of all; a test compares the two.
@@ -62,9 +62,8 @@ def in_the_users_language(command: Any) -> None:
 
 
 def _loaded(name: str) -> Any:
-    module = import_module(f"cogview_cli.commands.{COMMANDS[name][0]}")
-    gc.freeze()  # what is loaded stays; off since the start
-    gc.enable()
+    with no_garbage_collection():
+        module = import_module(f"cogview_cli.commands.{COMMANDS[name][0]}")
     parent = typer.Typer(add_completion=False, rich_markup_mode=None)
     if hasattr(module, "app"):
         parent.add_typer(module.app, name=name, context_settings=SETTINGS)

@@ -15,8 +15,7 @@ from cogview_cli.cli import options
 from cogview_cli.config.settings import Settings, load
 from cogview_cli.config.store import state_dir
 from cogview_cli.disk.destination import STDOUT, Destination, from_output
-from cogview_cli.engine.common import check_models
-from cogview_cli.engine.validation import validate_request
+from cogview_cli.engine.validation import check_models, validate_request
 from cogview_cli.errors import BudgetReached, UsageError
 from cogview_cli.gen.prompt import prompt_from
 from cogview_cli.gen.run import GenPlan, run, show, target_of

@@ -75,7 +75,7 @@ class _Recovery:
 
 async def _recover(ids: set[str], out: str | None, summary: Summary, reporter: Reporter) -> None:
     from cogview_cli.api.image_urls import redact
-    from cogview_cli.engine import session
+    from cogview_cli.engine import pool
     from cogview_cli.ledger.fallback import import_fallbacks
     from cogview_cli.ledger.open import open_ledger
 
@@ -94,8 +94,8 @@ async def _recover(ids: set[str], out: str | None, summary: Summary, reporter: R
             work = (
                 partial(finishers[entry.base_url].finish, _moved(entry, out)) for entry in wanted
             )
-            lane = session.Lane(work, AT_ONCE)
-            await session.run_all(_Recovery(summary), [lane], report)
+            lane = pool.Lane(work, AT_ONCE)
+            await pool.run_all(_Recovery(summary), [lane], report)
         ledger.purge_expired_links(redact)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from cogview_cli.api.protocol import Answer, ApiError, decode
@@ -21,12 +21,9 @@ from cogview_cli.config.secret import Secret
 from cogview_cli.config.settings import Settings, check_base_url, shown_origin
 from cogview_cli.errors import AccountError, CogviewError, MachineError, Temporary
 from cogview_cli.i18n import _
-from cogview_cli.net.addresses import is_loopback
 from cogview_cli.terminal.text import clean
 
-if TYPE_CHECKING:
-    import httpx
-
+NO_RESULT = "/async-result/cogview-check"
 PROBE_SECONDS = 10.0
 MAX_ANSWER_BYTES = 1 << 16
 LOW_SPACE = 200 * 2**20
@@ -148,69 +145,32 @@ def key_source(settings: Settings) -> str:
 
 
 def probe(base_url: str, key: Secret | None) -> Answer:
-    """Asks for a result that does not exist; the answer says something about key and server."""
-    import httpx
+    """Asks for a result that does not exist; the answer tells about key and server.
 
-    headers = {"Authorization": f"Bearer {key.reveal()}"} if key else {}
-    try:
-        with (
-            _client(base_url) as client,
-            client.stream("GET", f"{base_url}/async-result/cogview-check", headers=headers) as got,
-        ):
-            return _read(got)
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError, ImportError) as error:
-        raise _network_error(base_url, error) from None
+    On the way that a request for an image takes. Raises Temporary, MachineError.
+    """
+    import asyncio
 
-
-def _client(base_url: str) -> httpx.Client:
-    import httpx
-
-    from cogview_cli.net.clients import understand_socks
-
-    understand_socks()
-    host = urlsplit(base_url).hostname or ""
-    return httpx.Client(
-        timeout=PROBE_SECONDS, follow_redirects=False, trust_env=not is_loopback(host)
-    )
-
-
-def _read(got: httpx.Response) -> Answer:
-    body = b""
-    deadline = time.monotonic() + PROBE_SECONDS
-    for chunk in got.iter_bytes():
-        body += chunk
-        if len(body) > MAX_ANSWER_BYTES or time.monotonic() > deadline:
-            break
-    return Answer(status=got.status_code, headers=dict(got.headers), raw=body)
-
-
-def _network_error(base_url: str, error: Exception) -> CogviewError:
-    import httpx
-
-    from cogview_cli.net.clients import tls_failure
+    from cogview_cli.api.client import AnswerLost, NotSent
 
     host = urlsplit(base_url).netloc
-    if tls_failure(error):
-        return MachineError(
-            _("{host}: no safe connection: {why}", host=host, why=clean(error)),
-            hint=_("check the clock and the proxy; own CA: SSL_CERT_FILE=/path/ca.pem"),
-        )
-    if isinstance(error, httpx.ProxyError | ValueError | ImportError):
-        return MachineError(
-            _("the proxy of the environment cannot be used"),
-            hint=_("check it: env | grep -i _proxy"),
-        )
-    if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol):
-        return MachineError(
-            _("{host} is no address", host=host), hint=_("see: cogview config get base-url")
-        )
-    why = clean(error) or type(error).__name__
-    late = _("{host}: did not answer in time: {why}", host=host, why=why)
-    away = _("{host}: not reached: {why}", host=host, why=why)
-    return Temporary(
-        late if isinstance(error, httpx.TimeoutException) else away,
-        hint=_("check the network, then: cogview config check"),
-    )
+    try:
+        return asyncio.run(_asked(base_url, key))
+    except (NotSent, AnswerLost) as error:
+        raise Temporary(
+            _("{host}: no answer: {why}", host=host, why=clean(error)),
+            hint=_("check the network, then: cogview config check"),
+        ) from None
+
+
+async def _asked(base_url: str, key: Secret | None) -> Answer:
+    from cogview_cli.api.client import ApiClient
+
+    client = ApiClient(base_url, key, timeout=PROBE_SECONDS)
+    try:
+        return await client.get(NO_RESULT, limit=MAX_ANSWER_BYTES)
+    finally:
+        await client.close()
 
 
 def judge(base_url: str, answer: Answer, with_key: bool) -> Finding:

@@ -8,18 +8,18 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Protocol
 
-from cogview_cli.api.client import ApiClient
 from cogview_cli.api.error_codes import ErrorClass
 from cogview_cli.engine.breaker import CircuitBreaker
 from cogview_cli.engine.budget import Budget
 from cogview_cli.engine.failure import Failure, all_rejected, claimed, over_budget, worn_out
 from cogview_cli.engine.job import Job
 from cogview_cli.engine.retry import Attempts, GiveUp, Policy, Wait, decide
-from cogview_cli.engine.sender import Sender
-from cogview_cli.engine.slots import Slots
+from cogview_cli.engine.sender import Answered, Ended, Failed, Result, Sender
+from cogview_cli.engine.slots import SlotLease, Slots
+from cogview_cli.engine.stop import StopSwitch
 from cogview_cli.errors import CogviewError, MachineError, Temporary
 from cogview_cli.i18n import _
-from cogview_cli.ledger import Claimed, Entry, Ledger
+from cogview_cli.ledger import Claimed, Entry
 from cogview_cli.outcome import Outcome, Problem, problem_of
 from cogview_cli.pictures.saver import ImageSaver, outcome_of
 
@@ -44,111 +44,111 @@ class JobRunner:
     def __init__(
         self,
         *,
-        ledger: Ledger,
-        client: ApiClient,
-        finisher: ImageSaver,
+        sender: Sender,
+        saver: ImageSaver,
         slots: Callable[[str], Slots],
         budget: Budget,
         policy: Policy,
-        base_url: str,
-        account: str,
+        switch: StopSwitch,
         notify: Notify = _silent,
         uniform: Callable[[float, float], float] = random.uniform,
     ) -> None:
-        self._sender = Sender(
-            ledger=ledger,
-            client=client,
-            budget=budget,
-            base_url=base_url,
-            account=account,
-            stop=self.stop,
-        )
-        self._finisher = finisher
+        """`sender` shares `budget` and `switch`; `slots` are those of a model."""
+        self._sender = sender
+        self._saver = saver
         self._slots = slots
         self._budget = budget
         self._policy = policy
+        self._switch = switch
         self.notify = notify
         self._uniform = uniform
-        self._health = CircuitBreaker()
+        self._breaker = CircuitBreaker()
         self._probe = asyncio.Lock()
-        self._stopping = asyncio.Event()
-        self.stop_reason: Problem | None = None
         self.in_flight = 0
 
     @property
     def stopping(self) -> bool:
         """Whether nothing new is sent any more."""
-        return self._stopping.is_set()
+        return self._switch.thrown.is_set()
+
+    @property
+    def stop_reason(self) -> Problem | None:
+        """Why the run stops, once it does."""
+        return self._switch.reason
 
     def stop(self, reason: Problem) -> None:
         """Nothing new is sent from now on; what is in flight is waited for."""
-        self.stop_reason = self.stop_reason or reason
-        self._stopping.set()
+        self._switch.stop(reason)
 
     async def run(self, job: Job) -> Outcome:
         """The outcome of one job. Raises only for bugs."""
-        tally, entry = Attempts(), None
+        attempts = Attempts()
+        entry: Entry | None = None
         try:
             while True:
-                entry, result = await self._try(job, entry, tally)
-                if isinstance(result, Outcome):
-                    return result
-                if isinstance(result, Entry):
-                    entry = result
-                    break
-                next_step = self._next(result, tally)
-                if isinstance(next_step, GiveUp):
-                    return await self._give_up(job, entry, result, next_step)
-                tally = next_step.tally
-                await self._pause(next_step, result, job)
-                if result.kind is ErrorClass.UNKNOWN:
-                    # Its row stays unknown; the next try gets its own.
-                    assert entry is not None
-                    job, entry = job._replace(known=job.known | {entry.id}), None
+                match await self._try(job, entry, attempts):
+                    case Answered(entry):
+                        break
+                    case Ended(outcome):
+                        return outcome
+                    case Failed(failure, entry):
+                        step = self._next(failure, attempts)
+                        if isinstance(step, GiveUp):
+                            return self._give_up(entry, failure, step)
+                        attempts = step.attempts
+                        await self._pause(step, failure, job)
+                        if failure.kind is ErrorClass.UNKNOWN:
+                            # Its row stays unknown; the next try gets its own.
+                            job, entry = job._replace(known=job.known | {entry.id}), None
         except asyncio.CancelledError:
             return self.never_sent(job, entry)
         except (Temporary, MachineError) as error:  # nobody lets go of a slot, or none can be had
             self.stop(problem_of(error))
             return self.never_sent(job, entry)
-        assert entry is not None
-        return await self._finisher.finish(entry)
+        return await self._saver.finish(entry)
 
     async def finish(self, entry: Entry) -> Outcome:
         """Saves the images of an answer that an earlier run kept. Free."""
         if not await self._sender.take_over(entry):
             return outcome_of(entry, "unsaved", problem=claimed())
-        return await self._finisher.resuming().finish(entry)
+        return await self._saver.resuming().finish(entry)
 
-    async def _try(
-        self, job: Job, entry: Entry | None, tally: Attempts
-    ) -> tuple[Entry | None, Outcome | Entry | Failure]:
+    async def _try(self, job: Job, entry: Entry | None, attempts: Attempts) -> Result:
+        """One try, in a slot; what it tells about the next ones is learned before the slot goes."""
         slots = self._slots(job.request.model)
-        async with self._turn(), slots.hold(self._stopping) as slot:
-            if self._stopping.is_set():
-                return entry, self.never_sent(job, entry)
-            if not self._budget.reserve(job.price):
-                self.stop(over_budget(self._budget))
-                return entry, self.never_sent(job, entry)
+        async with self._turn(), slots.hold(self._switch.thrown) as slot:
+            if self.stopping or not self._afford(job):
+                return Ended(self.never_sent(job, entry))
             try:
                 entry = await self._sender.intend(job, entry)
             except (CogviewError, Claimed) as error:
                 self._budget.release(job.price)
-                return entry, self._not_intended(job, entry, error)
+                return Ended(self._not_intended(job, entry, error))
             if self._sender.answer_lost:
                 await self._sender.call_off(job, entry)
-                return entry, self.never_sent(job, entry)
-            self.in_flight += 1
-            try:
-                result = await self._sender.post(job, entry, slot)
-            finally:
-                self.in_flight -= 1
-            self._learn(result, slots, slot.epoch, tally)
-            return entry, result
+                return Ended(self.never_sent(job, entry))
+            result = await self._post(job, entry, slot)
+            self._learn(result, slots, slot.epoch, attempts)
+            return result
+
+    def _afford(self, job: Job) -> bool:
+        """Whether the price of `job` could be set aside; if not, the run stops."""
+        if self._budget.reserve(job.price):
+            return True
+        self.stop(over_budget(self._budget))
+        return False
+
+    async def _post(self, job: Job, entry: Entry, slot: SlotLease) -> Result:
+        self.in_flight += 1
+        try:
+            return await self._sender.post(job, entry, slot)
+        finally:
+            self.in_flight -= 1
 
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
         """While the network seems dead, one request at a time finds out."""
-        if not self._health.probing:
+        if not self._breaker.probing:
             yield
             return
         async with self._probe:
@@ -162,29 +162,28 @@ class JobRunner:
             return self.never_sent(job, entry)
         return self._outcome(job, None, "not_sent", claimed())
 
-    def _learn(
-        self, result: Outcome | Entry | Failure, slots: Slots, epoch: int, tally: Attempts
-    ) -> None:
+    def _learn(self, result: Result, slots: Slots, epoch: int, attempts: Attempts) -> None:
         """What this answer says about the next requests."""
-        if isinstance(result, Entry):
-            slots.share.answered()
-            self._health.answered(tally.transient + tally.unsent)
-        elif isinstance(result, Failure):
-            if result.code in ("1302", "1303"):
-                slots.share.throttled(epoch)
-            self._health.failed(result.kind, result.code)
-            if self._health.exhausted:
-                self.stop(worn_out(result))
-            elif self._health.all_alike:
-                self.stop(all_rejected(result))
+        match result:
+            case Answered():
+                slots.share.answered()
+                self._breaker.answered(attempts.transient + attempts.unsent)
+            case Failed(failure):
+                if failure.code in ("1302", "1303"):
+                    slots.share.throttled(epoch)
+                self._breaker.failed(failure.kind, failure.code)
+                if self._breaker.exhausted:
+                    self.stop(worn_out(failure))
+                elif self._breaker.all_alike:
+                    self.stop(all_rejected(failure))
 
-    def _next(self, failure: Failure, tally: Attempts) -> Wait | GiveUp:
-        if self._stopping.is_set():
+    def _next(self, failure: Failure, attempts: Attempts) -> Wait | GiveUp:
+        if self.stopping:
             return GiveUp(_("stopped"))
         error = failure.error
         return decide(
             failure.kind,
-            tally,
+            attempts,
             self._policy,
             retry_after=error.retry_after if error else None,
             uniform=self._uniform,
@@ -196,20 +195,14 @@ class JobRunner:
         )
         if wait.everyone:
             self._slots(job.request.model).pause(wait.seconds)
-        try:
-            async with asyncio.timeout(wait.seconds):
-                await self._stopping.wait()
-        except TimeoutError:
-            return
+        await self._switch.sleep(wait.seconds)
 
-    async def _give_up(
-        self, job: Job, entry: Entry | None, failure: Failure, why: GiveUp
-    ) -> Outcome:
+    def _give_up(self, entry: Entry, failure: Failure, why: GiveUp) -> Outcome:
         problem = failure.problem(why)
         if failure.kind in _ENDS_THE_RUN:
             self.stop(problem)
         status = {ErrorClass.REFUSED: "refused", ErrorClass.UNKNOWN: "unknown", None: "not_sent"}
-        outcome = self._outcome(job, entry, status.get(failure.kind, "failed"), problem)
+        outcome = outcome_of(entry, status.get(failure.kind, "failed"), problem=problem)
         filters = failure.error.content_filter if failure.error else ()
         return outcome._replace(content_filter=filters)
 

@@ -44,7 +44,7 @@ class Wait(NamedTuple):
     """Send it again after `seconds`; `everyone` if the whole run should pause."""
 
     seconds: float
-    tally: Attempts
+    attempts: Attempts
     everyone: bool = False
 
 
@@ -61,7 +61,7 @@ def backoff(attempt: int, base: float, uniform: Uniform) -> float:
 
 def decide(
     kind: ErrorClass | None,
-    tally: Attempts,
+    attempts: Attempts,
     policy: Policy,
     *,
     retry_after: float | None,
@@ -69,25 +69,29 @@ def decide(
 ) -> Wait | GiveUp:
     """What to do after a failed try; `kind` None means it was never sent."""
     if kind is None:
-        return _counted("unsent", policy.retries, TRANSIENT_BASE, tally, policy, None, uniform)
+        return _counted("unsent", policy.retries, TRANSIENT_BASE, attempts, policy, None, uniform)
     if kind in (ErrorClass.THROTTLE, ErrorClass.OVERLOAD):
-        return _busy(kind, tally, policy, retry_after, uniform)
+        return _busy(kind, attempts, policy, retry_after, uniform)
     if kind is ErrorClass.TRANSIENT:
         limit = min(TRANSIENT_RETRIES, policy.retries)
-        return _counted("transient", limit, TRANSIENT_BASE, tally, policy, retry_after, uniform)
+        return _counted("transient", limit, TRANSIENT_BASE, attempts, policy, retry_after, uniform)
     if kind is ErrorClass.UNKNOWN and policy.retry_unknown:
-        return _counted("unknown", policy.retries, THROTTLE_BASE, tally, policy, None, uniform)
+        return _counted("unknown", policy.retries, THROTTLE_BASE, attempts, policy, None, uniform)
     return GiveUp()
 
 
 def _busy(
-    kind: ErrorClass, tally: Attempts, policy: Policy, retry_after: float | None, uniform: Uniform
+    kind: ErrorClass,
+    attempts: Attempts,
+    policy: Policy,
+    retry_after: float | None,
+    uniform: Uniform,
 ) -> Wait | GiveUp:
     """Throttles use up time, not tries: they cost nothing and end by themselves."""
     # Half the window is kept, so that the gaps grow however the dice fall.
-    window = min(LONGEST_WAIT, THROTTLE_BASE * 2 ** min(tally.busy, 20))
+    window = min(LONGEST_WAIT, THROTTLE_BASE * 2 ** min(attempts.busy, 20))
     own = window / 2 + uniform(0.0, window / 2)
-    after = tally._replace(busy=tally.busy + 1)
+    after = attempts._replace(busy=attempts.busy + 1)
     return _within(own, after, policy, retry_after, uniform, everyone=kind is ErrorClass.OVERLOAD)
 
 
@@ -95,21 +99,21 @@ def _counted(
     field: str,
     limit: int,
     base: float,
-    tally: Attempts,
+    attempts: Attempts,
     policy: Policy,
     retry_after: float | None,
     uniform: Uniform,
 ) -> Wait | GiveUp:
-    count: int = getattr(tally, field)
+    count: int = getattr(attempts, field)
     if count >= limit:
         return GiveUp(_("tried {count} times", count=count + 1) if count else "")
-    after = tally._replace(**{field: count + 1})
+    after = attempts._replace(**{field: count + 1})
     return _within(backoff(count + 1, base, uniform), after, policy, retry_after, uniform)
 
 
 def _within(
     own: float,
-    tally: Attempts,
+    attempts: Attempts,
     policy: Policy,
     retry_after: float | None,
     uniform: Uniform,
@@ -119,9 +123,9 @@ def _within(
     if retry_after is not None and retry_after > RETRY_AFTER_LIMIT:
         return GiveUp(_("the API asks to wait {seconds:.0f} s", seconds=retry_after))
     seconds = own if retry_after is None else max(own, retry_after + uniform(0.0, 1.0))
-    waited = tally.waited + seconds
+    waited = attempts.waited + seconds
     if waited > policy.max_wait:
         return GiveUp(
-            _("waited {waited:.0f} s of {most:.0f} s", waited=tally.waited, most=policy.max_wait)
+            _("waited {waited:.0f} s of {most:.0f} s", waited=attempts.waited, most=policy.max_wait)
         )
-    return Wait(seconds, tally._replace(waited=waited), everyone)
+    return Wait(seconds, attempts._replace(waited=waited), everyone)

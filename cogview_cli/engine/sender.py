@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import NamedTuple
 
 from cogview_cli.api import image_urls, models
 from cogview_cli.api.client import AnswerLost, ApiClient, NotSent
@@ -17,13 +18,36 @@ from cogview_cli.engine.budget import Budget
 from cogview_cli.engine.failure import Failure
 from cogview_cli.engine.job import Job
 from cogview_cli.engine.slots import SlotLease
+from cogview_cli.engine.stop import StopSwitch
 from cogview_cli.errors import ExitCode, MachineError
 from cogview_cli.i18n import _
 from cogview_cli.i18n.stored_messages import Message
 from cogview_cli.ledger import Entry, Intent, Ledger
 from cogview_cli.ledger.fallback import write_fallback
-from cogview_cli.outcome import Outcome, Problem, problem_of
+from cogview_cli.outcome import Outcome, problem_of
 from cogview_cli.pictures.saver import outcome_of
+
+
+class Answered(NamedTuple):
+    """The try brought an answer with images, and it is kept: they can be saved."""
+
+    entry: Entry
+
+
+class Failed(NamedTuple):
+    """The try brought no image; another one may."""
+
+    failure: Failure
+    entry: Entry
+
+
+class Ended(NamedTuple):
+    """Nothing more will be done for this job, and this is how it ended."""
+
+    outcome: Outcome
+
+
+Result = Answered | Failed | Ended
 
 
 class Sender:
@@ -37,15 +61,15 @@ class Sender:
         budget: Budget,
         base_url: str,
         account: str,
-        stop: Callable[[Problem], None],
+        switch: StopSwitch,
     ) -> None:
-        """`stop` hears why nothing more should be sent."""
+        """`switch` hears why nothing more should be sent."""
         self._ledger = ledger
         self._client = client
         self._budget = budget
         self._base_url = base_url
         self._account = account
-        self._stop = stop
+        self._switch = switch
         self.answer_lost = False
 
     async def intend(self, job: Job, entry: Entry | None) -> Entry:
@@ -75,72 +99,69 @@ class Sender:
 
     async def call_off(self, job: Job, entry: Entry) -> None:
         """Takes an intent back: its slot came from a request whose answer was lost."""
-        self._budget.release(job.price)
-        await self._record(self._ledger.not_sent, entry.id, Message.of("stopped-before-sending"))
+        await self._not_sent(job, entry, Message.of("stopped-before-sending"))
 
-    async def post(self, job: Job, entry: Entry, slot: SlotLease) -> Outcome | Entry | Failure:
+    async def post(self, job: Job, entry: Entry, slot: SlotLease) -> Result:
         """Sends the request and puts what came of it into the ledger."""
         began = time.monotonic()
         try:
             answer = await self._client.post(job.request)
         except NotSent as error:
-            return await self._not_sent(job, entry, Failure(None, "", error.message))
+            await self._not_sent(job, entry, error.message)
+            return Failed(Failure(None, "", error.message), entry)
         except MachineError as error:
-            await self._not_sent(job, entry, Failure(None, "", Message.of_error(error)))
-            self._stop(problem_of(error))
-            return outcome_of(entry, "not_sent", problem=problem_of(error))
+            await self._not_sent(job, entry, Message.of_error(error))
+            self._switch.stop(problem_of(error))
+            return Ended(outcome_of(entry, "not_sent", problem=problem_of(error)))
         except AnswerLost as lost:
             return await self._lost(job, entry, slot, lost, time.monotonic() - began)
         return await self._keep(job, entry, slot, answer, time.monotonic() - began)
 
     async def _lost(
         self, job: Job, entry: Entry, slot: SlotLease, lost: AnswerLost, seconds: float
-    ) -> Outcome | Entry | Failure:
+    ) -> Result:
         if lost.partial and isinstance(decode(lost.partial), Reply):
             return await self._keep(job, entry, slot, lost.partial, seconds)
         self._budget.mark_unknown(job.price)
         await self._record(self._ledger.unknown, entry.id, lost.message, lost.partial)
-        return Failure(ErrorClass.UNKNOWN, "", lost.message)
+        return Failed(Failure(ErrorClass.UNKNOWN, "", lost.message), entry)
 
     async def _keep(
         self, job: Job, entry: Entry, slot: SlotLease, answer: Answer, seconds: float
-    ) -> Outcome | Entry | Failure:
+    ) -> Result:
         reply = decode(answer)
         if isinstance(reply, ApiError):
-            return await self._refused(job, entry, answer, reply)
+            await self._refused(job, entry, answer, reply)
+            return Failed(Failure(reply.kind, reply.code, reply.message, reply), entry)
         self._budget.charge(job.price)
         try:
             expires = _expiry(reply)
             keep = self._ledger.answer
-            # Who gets the slot writes its intent behind this, often in the same commit.
+            # The next holder of the slot writes its intent behind this, often in the same commit.
             slot.hand_over()
-            return await self._ledger.call(keep, entry.id, answer, seconds, expires)
+            return Answered(await self._ledger.call(keep, entry.id, answer, seconds, expires))
         except MachineError as error:
-            return self._rescued(job, entry, answer, error)
+            return Ended(self._rescued(job, entry, answer, error))
 
-    async def _refused(self, job: Job, entry: Entry, answer: Answer, error: ApiError) -> Failure:
-        failure = Failure(error.kind, error.code, error.message, error)
+    async def _refused(self, job: Job, entry: Entry, answer: Answer, error: ApiError) -> None:
         if error.kind is ErrorClass.UNKNOWN:
             self._budget.mark_unknown(job.price)
             await self._record(self._ledger.unknown, entry.id, error.message, answer, error.code)
-            return failure
+            return
         if error.kind is ErrorClass.REFUSED and not error.code:
-            self._budget.mark_unknown(
-                job.price
-            )  # a 200 without a picture: perhaps charged all the same
+            # A 200 without a picture: perhaps charged all the same.
+            self._budget.mark_unknown(job.price)
         else:
             self._budget.release(job.price)
         if error.kind in (ErrorClass.REFUSED, ErrorClass.BAD_REQUEST):
             record = self._ledger.rejected
             await self._record(record, entry.id, answer, error.code, error.message)
-            return failure
+            return
         await self._record(self._ledger.not_sent, entry.id, error.message, error.code)
-        return failure
 
-    async def _not_sent(self, job: Job, entry: Entry, failure: Failure) -> Failure:
+    async def _not_sent(self, job: Job, entry: Entry, why: Message) -> None:
         self._budget.release(job.price)
-        await self._record(self._ledger.not_sent, entry.id, failure.message)
-        return failure
+        await self._record(self._ledger.not_sent, entry.id, why)
 
     async def _record(self, method: Callable[..., None], *args: object) -> None:
         """Notes how a try ended; a ledger that cannot take it ends the run, not the outcome.
@@ -150,7 +171,7 @@ class Sender:
         try:
             await self._ledger.call(method, *args)
         except MachineError as error:
-            self._stop(problem_of(error))
+            self._switch.stop(problem_of(error))
 
     def _rescued(self, job: Job, entry: Entry, answer: Answer, error: MachineError) -> Outcome:
         """The ledger could not take a paid answer: keep it wherever there is room."""
@@ -166,7 +187,7 @@ class Sender:
             exit_code=ExitCode.UNSAVED,
             hint=_("free some space, then: cogview recover"),
         )
-        self._stop(problem)
+        self._switch.stop(problem)
         return outcome_of(entry, "unsaved", problem=problem)._replace(cost=job.price)
 
 

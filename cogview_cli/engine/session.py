@@ -1,15 +1,13 @@
-"""One run put together: settings, ledger, clients, slots, signals; and taken apart again."""
+"""One run put together: settings, ledger, clients, slots; and taken apart again."""
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import shutil
-import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from cogview_cli.api import models
 from cogview_cli.api.client import ApiClient, Key
@@ -20,24 +18,16 @@ from cogview_cli.config.settings import Settings
 from cogview_cli.engine.budget import Budget
 from cogview_cli.engine.job_runner import JobRunner, Notify
 from cogview_cli.engine.retry import Policy
+from cogview_cli.engine.sender import Sender
 from cogview_cli.engine.slots import Slots
-from cogview_cli.errors import ExitCode
+from cogview_cli.engine.stop import StopSwitch
 from cogview_cli.i18n import _
 from cogview_cli.ledger import SANDBOX_ACCOUNT, Ledger
 from cogview_cli.ledger.open import open_ledger
-from cogview_cli.outcome import Outcome, Problem
+from cogview_cli.net.clients import preload_trust
 from cogview_cli.pictures.download import Downloader
 from cogview_cli.pictures.saver import ImageSaver
-from cogview_cli.terminal.output import StdoutClosed, warn
-
-STDOUT_CLOSED = Problem(
-    code="stdout", message=_("stdout was closed"), exit_code=ExitCode.STDOUT_CLOSED
-)
-_SIGNALS = {
-    "SIGHUP": ExitCode.HANGUP,
-    "SIGINT": ExitCode.INTERRUPTED,
-    "SIGTERM": ExitCode.TERMINATED,
-}
+from cogview_cli.terminal.output import warn
 
 
 class Endpoint(NamedTuple):
@@ -117,6 +107,7 @@ class OpenSession(NamedTuple):
 async def open_session(settings: Settings) -> AsyncIterator[OpenSession]:
     """The endpoint and the ledger of a run; says what earlier runs have left."""
     async with endpoint(settings) as target:
+        preload_trust(target.base_url)  # beside the ledger, which waits for the disk
         with open_ledger() as ledger:
             _look_back(ledger)
             yield OpenSession(endpoint=target, ledger=ledger)
@@ -126,7 +117,7 @@ async def open_session(settings: Settings) -> AsyncIterator[OpenSession]:
 async def open_job_runner(
     run: OpenSession, settings: Settings, notify: Notify, width: int
 ) -> AsyncIterator[JobRunner]:
-    """A generator ready to run jobs; `width`: downloads at once."""
+    """A runner ready for jobs; `width`: downloads at once."""
     target, ledger = run.endpoint, run.ledger
     async with AsyncExitStack() as stack:
         client = ApiClient(target.base_url, target.key, timeout=settings.timeout)
@@ -135,15 +126,22 @@ async def open_job_runner(
         stack.push_async_callback(downloader.close)
         slots = _SlotTable(settings, target, ledger.folder)
         stack.callback(slots.forget)
-        yield JobRunner(
+        budget, switch = Budget(settings.max_cost), StopSwitch()
+        sender = Sender(
             ledger=ledger,
             client=client,
-            finisher=ImageSaver(ledger, downloader),
-            slots=slots,
-            budget=Budget(settings.max_cost),
-            policy=policy_of(settings),
+            budget=budget,
             base_url=target.base_url,
             account=target.account,
+            switch=switch,
+        )
+        yield JobRunner(
+            sender=sender,
+            saver=ImageSaver(ledger, downloader),
+            slots=slots,
+            budget=budget,
+            policy=policy_of(settings),
+            switch=switch,
             notify=notify,
         )
 
@@ -166,111 +164,3 @@ def _look_back(ledger: Ledger) -> None:
             )
         )
     ledger.purge_expired_links(redact)
-
-
-Task = Callable[[], Awaitable[Outcome]]
-
-
-class Run(Protocol):
-    """What a signal, a failure or a closed stdout stops."""
-
-    @property
-    def notify(self) -> Notify:
-        """Hears of the signal."""
-
-    @property
-    def stopping(self) -> bool:
-        """Whether nothing new is begun any more."""
-
-    def stop(self, reason: Problem) -> None:
-        """Nothing new is begun from now on; what is in flight is waited for."""
-
-
-class Lane(NamedTuple):
-    """Work to be done, `width` pieces at a time."""
-
-    work: Iterator[Task]
-    width: int
-
-
-async def run_all(run: Run, lanes: Iterable[Lane], report: Callable[[Outcome], None]) -> None:
-    """Runs all streams side by side, reporting each outcome as it comes.
-
-    The first signal, or a closed stdout, lets what is in flight finish and leaves the
-    rest of the work where it is; the second signal ends at once.
-    """
-    workers: set[asyncio.Task[None]] = set()
-    failures: list[Exception] = []
-    with _Signals(run, workers):
-        for lane in lanes:
-            for _worker_number in range(lane.width):
-                worker = _worker(run, lane.work, report, failures)
-                workers.add(asyncio.create_task(worker))
-        await asyncio.gather(*workers)
-    if failures:
-        raise failures[0]
-
-
-async def _worker(
-    run: Run,
-    work: Iterator[Task],
-    report: Callable[[Outcome], None],
-    failures: list[Exception],
-) -> None:
-    """One piece after the other; a failure stops the run but loses no answer in flight."""
-    while not run.stopping:
-        try:
-            piece = next(work, None)
-            if piece is None:
-                return
-            report(await piece())
-        except StdoutClosed:
-            run.stop(STDOUT_CLOSED)
-        except Exception as error:
-            failures.append(error)
-            code = getattr(error, "exit_code", ExitCode.BUG)
-            message = _("not sent: {why}", why=error)
-            run.stop(Problem(code="failure", message=message, exit_code=code))
-
-
-class _Signals:
-    """HUP, INT and TERM while a run is on."""
-
-    def __init__(self, run: Run, tasks: set[asyncio.Task[None]]) -> None:
-        self._run, self._tasks = run, tasks
-        self._seen = False
-
-    def __enter__(self) -> None:
-        loop = asyncio.get_running_loop()
-        for name, code in _SIGNALS.items():
-            if number := getattr(signal, name, None):
-                with suppress(NotImplementedError, RuntimeError, ValueError):
-                    if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
-                        loop.add_signal_handler(number, self._arrived, name, code)
-
-    def __exit__(self, *_exception: object) -> None:
-        loop = asyncio.get_running_loop()
-        for name in _SIGNALS:
-            if number := getattr(signal, name, None):
-                with suppress(NotImplementedError, RuntimeError, ValueError):
-                    loop.remove_signal_handler(number)
-
-    def _arrived(self, name: str, code: ExitCode) -> None:
-        if self._seen:
-            for task in self._tasks:
-                task.cancel()
-            return
-        self._seen = True
-        message = _(
-            "stopped by {signal}; waiting for what is in flight (again to end at once)",
-            signal=name,
-        )
-        self._run.notify(message, urgent=True)
-        self._run.stop(
-            Problem(
-                code=name,
-                message=_("not sent: stopped by {signal}", signal=name),
-                exit_code=code,
-                hint=_("the same command again does the rest"),
-            )
-        )

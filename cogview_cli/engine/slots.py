@@ -18,49 +18,72 @@ from pathlib import Path
 from filelock import BaseFileLock, Timeout
 
 from cogview_cli.disk.locks import WaitList, kernel_lock
+from cogview_cli.engine.fairness import LOOK_SECONDS, ConcurrencyLimit, Patience, Turns
 from cogview_cli.errors import MachineError, Temporary
 from cogview_cli.i18n import _
 
-POLL_SECONDS = (0.02, 0.08)
-# So long a freed slot is left to a process that has none: time enough to ask for it.
-YIELD_SECONDS = 0.4
-SHRINK = 0.7
-GROW_AFTER = 10
+POLL_SECONDS = (LOOK_SECONDS, 0.08)
 # A lock, a request, and for the image before it a download and its file.
 FILES_A_SLOT = 4
 FILES_BESIDES = 100
 
 
-class ConcurrencyLimit:
-    """How many slots this process uses at most: shrinks on a throttle, grows back. Pure."""
-
-    def __init__(self, ceiling: int) -> None:
-        self.ceiling = ceiling
-        self.limit = ceiling
-        self.epoch = 0
-        self._clean = 0
-
-    def throttled(self, epoch: int) -> None:
-        """A 1302 to a request begun in `epoch`; one cut an epoch is enough."""
-        if epoch == self.epoch:
-            self.limit = max(1, int(self.limit * SHRINK))
-            self.epoch += 1
-            self._clean = 0
-
-    def answered(self) -> None:
-        """A clean answer."""
-        self._clean += 1
-        if self._clean >= max(self.limit, GROW_AFTER) and self.limit < self.ceiling:
-            self.limit += 1
-            self._clean = 0
-
-
 class SlotLease:
-    """A slot in hand, or none when the run is stopping; `epoch` is for `Share.throttled`."""
+    """A slot in hand, or none when the run is stopping; `epoch` is what a throttle is told."""
 
     def __init__(self, epoch: int, hand_over: Callable[[], None] = lambda: None) -> None:
         self.epoch = epoch
         self.hand_over = hand_over  # see Slots.hold
+
+
+class _Locks:
+    """The lock file of each slot; those in `held` are this process's own."""
+
+    def __init__(self, folder: Path, width: int) -> None:
+        self._folder, self._width = folder, width
+        self._held: dict[int, BaseFileLock] = {}
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def take(self) -> int | None:
+        """The number of a slot that was free and is ours now. MachineError without locks."""
+        numbers = [number for number in range(self._width) if number not in self._held]
+        random.shuffle(numbers)
+        return next(filter(self._taken, numbers), None)
+
+    def _taken(self, number: int) -> bool:
+        lock = kernel_lock(self._folder / f"{number:03}.lock")
+        try:
+            lock.acquire()
+        except Timeout:
+            return False
+        except OSError as error:
+            raise _no_locks(self._folder, error) from error
+        self._held[number] = lock
+        return True
+
+    def release(self, number: int) -> None:
+        self._held.pop(number).release()
+
+
+class _HandOver:
+    """A slot on its way from a task that held it to the one of this process that waits."""
+
+    def __init__(self) -> None:
+        self.awaited = False
+        self._slot: int | None = None
+
+    @property
+    def passed(self) -> bool:
+        return self._slot is not None
+
+    def give(self, number: int) -> None:
+        self._slot = number
+
+    def take(self) -> int | None:
+        number, self._slot = self._slot, None
+        return number
 
 
 class Slots:
@@ -73,21 +96,20 @@ class Slots:
         except OSError as error:
             raise _no_locks(folder, error) from error
         allow_files(FILES_A_SLOT * width + FILES_BESIDES)
-        self.share = ConcurrencyLimit(width)
         self.folder = folder
-        self._held: dict[int, BaseFileLock] = {}
-        self._freed = asyncio.Event()
-        # One task at a time looks for a slot: the others cost nothing while they wait.
-        self._looking = asyncio.Lock()
-        self._waits = False
-        self._passed_on: int | None = None
-        self._pause_until = self._yield_until = 0.0
+        self.share = ConcurrencyLimit(width)
+        self._locks = _Locks(folder, width)
+        self._turns = Turns()
+        self._handed = _HandOver()
         self._patience = patience
         self._queue = WaitList(folder / "waiting")
+        # One task at a time looks for a slot: the others cost nothing while they wait.
+        self._looking = asyncio.Lock()
+        self._news = asyncio.Event()
 
     def pause(self, seconds: float) -> None:
         """Nobody of this process starts a generation for so long: the platform is busy."""
-        self._pause_until = max(self._pause_until, asyncio.get_running_loop().time() + seconds)
+        self._turns.pause(seconds, _now())
 
     @asynccontextmanager
     async def hold(self, stopping: asyncio.Event) -> AsyncIterator[SlotLease]:
@@ -109,87 +131,65 @@ class Slots:
                 self._release(left)
 
     def _hand_over(self, mine: list[int]) -> None:
-        wanted = self._waits and self._passed_on is None and self._pause() <= 0
-        if mine and wanted and len(self._held) <= self.share.limit and not self._queue.others():
-            self._passed_on = mine.pop()
-            self._freed.set()
+        wanted = mine and self._handed.awaited and not self._handed.passed
+        held, limit = len(self._locks), self.share.limit
+        if wanted and self._turns.may_keep(_now(), held, limit, self._queue.others):
+            self._handed.give(mine.pop())
+            self._news.set()
 
     def _release(self, number: int) -> None:
-        self._held.pop(number).release()
-        self._yield_until = asyncio.get_running_loop().time() + YIELD_SECONDS
-        self._freed.set()
+        self._locks.release(number)
+        self._turns.freed(_now())
+        self._news.set()
 
     async def _acquire(self, stopping: asyncio.Event) -> int | None:
         try:
-            self._waits = True
+            self._handed.awaited = True
             return await self._next(stopping)
         except BaseException:
-            if self._passed_on is not None:
-                self._release(self._taken())
+            if (number := self._handed.take()) is not None:
+                self._release(number)
             raise
         finally:
-            self._waits = False
+            self._handed.awaited = False
             self._queue.leave()
 
     async def _next(self, stopping: asyncio.Event) -> int | None:
-        loop = asyncio.get_running_loop()
-        hopeful = loop.time()
-        while self._passed_on is None and not stopping.is_set():
-            if self._pause() > 0:
-                self._queue.leave()  # nobody need step aside meanwhile
-                await asyncio.sleep(min(self._pause(), POLL_SECONDS[1]))
-                continue
-            if self._is_yielding():
-                await asyncio.sleep(POLL_SECONDS[0])
-                continue
-            if len(self._held) < self.share.limit and (found := self._try()) is not None:
-                return found
-            if self._held:
-                hopeful = loop.time()
+        patience = Patience(self._patience, _now())
+        while not (self._handed.passed or stopping.is_set()):
+            if delay := self._turns.delay(_now(), self._queue.others):
+                if self._turns.paused(_now()):
+                    self._queue.leave()  # nobody need step aside meanwhile
+                await asyncio.sleep(delay)
+            elif (number := self._take()) is not None:
+                return number
             else:
-                self._queue.enter()
-            if loop.time() - hopeful > self._patience:
-                raise _all_taken(self._patience)
-            await self._wait()
-        return None if self._passed_on is None else self._taken()
+                self._go_on_waiting(patience)
+                await self._wait()
+        return self._handed.take()
 
-    def _taken(self) -> int:
-        number, self._passed_on = self._passed_on, None
-        assert number is not None
-        return number
+    def _take(self) -> int | None:
+        return self._locks.take() if len(self._locks) < self.share.limit else None
 
-    def _is_yielding(self) -> bool:
-        """Whether the slot that was freed last is for a process that has none."""
-        now = asyncio.get_running_loop().time()
-        return now < self._yield_until and self._queue.others()
-
-    def _pause(self) -> float:
-        """Seconds that nobody of this process may start."""
-        return self._pause_until - asyncio.get_running_loop().time()
-
-    def _try(self) -> int | None:
-        numbers = [n for n in range(self.share.ceiling) if n not in self._held]
-        random.shuffle(numbers)
-        for number in numbers:
-            lock = kernel_lock(self.folder / f"{number:03}.lock")
-            try:
-                lock.acquire()
-            except Timeout:
-                continue
-            except OSError as error:
-                raise _no_locks(self.folder, error) from error
-            self._held[number] = lock
-            return number
-        return None
+    def _go_on_waiting(self, patience: Patience) -> None:
+        """Says so to other processes if this one holds no slot. Temporary after too long."""
+        if not len(self._locks):
+            self._queue.enter()
+        if patience.spent(_now(), len(self._locks)):
+            raise _all_taken(self._patience)
 
     async def _wait(self) -> None:
         """Until a slot of ours is freed, or long enough to ask the kernel again."""
-        self._freed.clear()
+        self._news.clear()
         try:
             async with asyncio.timeout(random.uniform(*POLL_SECONDS)):
-                await self._freed.wait()
+                await self._news.wait()
         except TimeoutError:
             return
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _no_locks(folder: Path, error: OSError) -> MachineError:

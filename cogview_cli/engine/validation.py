@@ -1,14 +1,18 @@
-"""A request checked against what its model takes, and named. Pure."""
+"""A request checked against what its model takes, and named, before anything is sent."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any
 
 from cogview_cli.api import models
 from cogview_cli.api.protocol import ImageRequest
 from cogview_cli.disk.names import slug
+from cogview_cli.errors import UsageError
 from cogview_cli.i18n import _
+from cogview_cli.terminal import output
 
 
 def validate_request(request: ImageRequest, *, validate: bool) -> ImageRequest:
@@ -36,6 +40,20 @@ def model_warning(model: str) -> str | None:
             successor=models.DEFAULT_MODEL,
         )
     return None
+
+
+def check_models(names: Iterable[str], max_cost: Decimal | None) -> None:
+    """Warns about doubtful models; UsageError if a price is needed and not known."""
+    for name in names:
+        if warning := model_warning(name):
+            output.warn(warning)
+        if max_cost is not None and models.price_of(name) is None:
+            raise UsageError(
+                _("--max-cost needs a model whose price is known"),
+                hint=_(
+                    "leave --max-cost out, or use one of: {names}", names=", ".join(models.MODELS)
+                ),
+            )
 
 
 def name_fields(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import time
 from decimal import Decimal
 from functools import partial
@@ -17,6 +16,7 @@ from cogview_cli.disk.destination import Destination, Target
 from cogview_cli.engine.validation import name_fields
 from cogview_cli.errors import ExitCode, MachineError
 from cogview_cli.i18n import _
+from cogview_cli.loading import no_garbage_collection
 from cogview_cli.outcome import Outcome, SavedFile, Summary
 from cogview_cli.terminal import output
 from cogview_cli.terminal.reporter import Reporter
@@ -111,17 +111,14 @@ def _close(reporter: Reporter, summary: Summary) -> None:
 
 async def _run(plan: GenPlan, summary: Summary, reporter: Reporter, files: list[str]) -> None:
     """Runs the jobs; `files` gets the pictures that can be shown."""
-    gc.disable()  # as at the start: the network side is half of all modules
-    from cogview_cli.net import clients
+    with no_garbage_collection():  # the network side is half of all modules
+        from cogview_cli.net import clients
 
-    if plan.settings.base_url.startswith("https:") and not plan.settings.sandbox:
-        clients.load_trust()
-    from cogview_cli.disk.atomic import check_writable, ensure_folder
-    from cogview_cli.engine import session
-    from cogview_cli.gen.progress import GenProgress
-
-    gc.freeze()
-    gc.enable()
+        if not plan.settings.sandbox:
+            clients.preload_trust(plan.settings.base_url)  # beside the other half of them
+        from cogview_cli.disk.atomic import check_writable, ensure_folder
+        from cogview_cli.engine import pool, session
+        from cogview_cli.gen.progress import GenProgress
 
     width = session.slots_width(plan.settings, plan.request.model)
     jobs, ready = _jobs(plan)
@@ -156,7 +153,7 @@ async def _run(plan: GenPlan, summary: Summary, reporter: Reporter, files: list[
         ):
             waiting = iter(jobs)
             work = (partial(runner.run, job) for job in waiting)
-            await session.run_all(runner, [session.Lane(work, min(len(jobs), width * 2))], report)
+            await pool.run_all(runner, [pool.Lane(work, min(len(jobs), width * 2))], report)
             for job in waiting:
                 report(runner.never_sent(job))
             if runner.stop_reason and not runner.stop_reason.code.startswith("budget"):

@@ -103,13 +103,33 @@ class LedgerFile:
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db
-                if not self._db.in_transaction:  # a full disk makes SQLite undo it by itself
-                    raise sqlite3.OperationalError(_("the transaction was undone"))
+                self._check_open()
                 self._db.commit()
             except BaseException:
                 # A commit can fail too; left open, it would block every later write.
                 self._db.rollback()
                 raise
+
+    @contextmanager
+    def step(self) -> Iterator[None]:
+        """A part of the transaction under way that is undone alone if the block raises."""
+        with self.explained():
+            self._check_open()
+            self._db.execute("SAVEPOINT step")
+            try:
+                yield
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK TO step")
+                raise
+            finally:
+                if self._db.in_transaction:
+                    self._db.execute("RELEASE step")
+
+    def _check_open(self) -> None:
+        """A full disk makes SQLite undo a transaction by itself: nothing may go on then."""
+        if not self._db.in_transaction:
+            raise sqlite3.OperationalError(_("the transaction was undone"))
 
     def rows(self, query: str, values: Iterable[object] = ()) -> list[sqlite3.Row]:
         """What a query finds."""

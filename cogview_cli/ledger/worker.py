@@ -41,19 +41,19 @@ class Worker:
         results: list[Any] = []
         try:
             with self._file.transaction():
-                results.extend(_attempt(method) for method, _ in calls)
+                results.extend(self._attempt(method) for method, _ in calls)
         except Exception as error:  # the commit failed: nothing of it is on the disk
             results = [error] * len(calls)
         for (_, future), result in zip(calls, results, strict=True):
             _settle(future, result)
 
-
-def _attempt(method: Callable[[], Any]) -> Any:
-    """What `method` returns, or the exception it raised."""
-    try:
-        return method()
-    except Exception as error:
-        return error
+    def _attempt(self, method: Callable[[], Any]) -> Any:
+        """What `method` returns, or the exception it raised; then nothing of it is written."""
+        try:
+            with self._file.step():
+                return method()
+        except Exception as error:
+            return error
 
 
 def _settle(future: Future[Any], result: Any) -> None:

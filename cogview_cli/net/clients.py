@@ -29,6 +29,12 @@ def load_trust() -> Future[ssl.SSLContext]:
     return ThreadPoolExecutor(1, thread_name_prefix="trust").submit(_context)
 
 
+def preload_trust(base_url: str) -> None:
+    """Lets the CAs load while the caller goes on, if what is at `base_url` needs them."""
+    if base_url.startswith("https:"):
+        load_trust()
+
+
 def tls_context() -> ssl.SSLContext:
     """The trusted CAs, once they are loaded; SSL_CERT_FILE and SSL_CERT_DIR are honoured."""
     try:

@@ -18,7 +18,6 @@ from cogview_cli.net.connection import Connection, Seconds, connect
 
 # A longer response head is an error.
 HEAD_LIMIT = 100 * 1024
-SENDING = "http11.send_request_headers.started"
 
 
 class Transport(httpx.AsyncBaseTransport):
@@ -31,8 +30,8 @@ class Transport(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """The response, its body still to be read. Raises httpx.TransportError.
 
-        Of the extensions it knows `timeout` and `sni_hostname`, and of `trace` the one
-        event before the first byte of a request goes out.
+        Of the extensions it knows `timeout` and `sni_hostname`. The request's body is read
+        once, when the connection and its TLS stand and the head is known to be sound.
         """
         url, limits = request.url, request.extensions.get("timeout", {})
         tls = self._tls if url.scheme == "https" else None
@@ -71,8 +70,6 @@ class _Exchange:
                 headers=request.headers.raw,
             )
             data = self._http.send(head) or b""
-        if trace := request.extensions.get("trace"):
-            await trace(SENDING, {"request": request})
         try:
             await self._write(data, request)
         except httpx.WriteError:

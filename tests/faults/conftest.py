@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from cogview_cli.sandbox.thread import SandboxThread
+from tests.faults.peers import HOST, HttpProxy
 
 
 @pytest.fixture
@@ -22,3 +23,21 @@ def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cogview_cli.engine.retry.THROTTLE_BASE", 0.05)
     monkeypatch.setattr("cogview_cli.engine.retry.TRANSIENT_BASE", 0.02)
     monkeypatch.setattr("cogview_cli.pictures.download.TRIES", 2)
+
+
+@pytest.fixture(params=["direct", "by proxy"])
+def both_transports(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """The case over our own transport, then over httpx's, which is in use behind a proxy.
+
+    For that, what is on loopback is no exception to the proxy.
+    """
+    if request.param == "direct":
+        yield
+        return
+    with HttpProxy() as proxy:
+        monkeypatch.setenv("ALL_PROXY", f"http://{HOST}:{proxy.port}")
+        monkeypatch.setattr("cogview_cli.net.clients.is_loopback", lambda _host: False)
+        yield
+        assert any("/images/generations" in url for url in proxy.asked)

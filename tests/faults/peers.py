@@ -1,4 +1,4 @@
-"""Servers of raw bytes on loopback: an API with its image host, and two kinds of proxies."""
+"""Servers of raw bytes on loopback: an API with its image host, and three kinds of proxies."""
 
 from __future__ import annotations
 
@@ -186,6 +186,23 @@ class ConnectProxy(Listener):
         relay(link, self._ports[name])
 
 
+class HttpProxy(Listener):
+    """An HTTP proxy for http: URLs of loopback: the request comes with its whole URL."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[str] = []
+
+    def talk(self, link: socket.socket) -> None:
+        request = read_request(link)
+        if not request:
+            return
+        method, url, rest = request.split(b" ", 2)
+        self.asked.append(url.decode())
+        _http, _, host, path = url.split(b"/", 3)
+        relay(link, int(host.rpartition(b":")[2]), b" ".join((method, b"/" + path, rest)))
+
+
 class Socks5(Listener):
     """A SOCKS5 proxy without login, to ports of loopback by name."""
 
@@ -206,9 +223,10 @@ class Socks5(Listener):
         relay(link, self._ports[self.asked[-1]])
 
 
-def relay(link: socket.socket, port: int) -> None:
-    """Bytes both ways until either side is done."""
+def relay(link: socket.socket, port: int, first: bytes = b"") -> None:
+    """Bytes both ways until either side is done; `first` goes to the port before them."""
     with socket.create_connection((HOST, port)) as far:
+        far.sendall(first)
         other = {link: far, far: link}
         while ready := select.select([link, far], [], [], PATIENCE_S)[0]:
             for side in ready:

@@ -34,6 +34,7 @@ from tests.faults.peers import (
 from tests.faults.world import KEY, SMALL, history, images, run, states
 
 pytestmark = pytest.mark.faults
+over_both = pytest.mark.usefixtures("both_transports")
 SHORT = ("--timeout", "0.5")
 API, HOST_OF_IMAGES = "api.example.invalid", "images.example.invalid"
 CASES = [
@@ -45,6 +46,7 @@ CASES = [
 ]
 
 
+@over_both
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 def test_case(case: Case, cogview: Run, sandbox: SandboxThread) -> None:
     run_case(case, cogview, sandbox)
@@ -91,6 +93,7 @@ def test_n3_a_connect_that_hangs_is_temporary(
     cost_nothing(ended, 75, 2)
 
 
+@over_both
 @pytest.mark.parametrize("end", [reset, b""], ids=["N5 RST", "N5 FIN"])
 def test_one_post_and_no_more(end: Step, cogview: Run) -> None:
     with Scripted([end, inline()]) as api:
@@ -106,6 +109,7 @@ class _Hangup(Listener):
         reset(link)
 
 
+@over_both
 def test_n6_a_reset_before_reading_is_a_false_alarm(cogview: Run) -> None:
     """It cannot be told from N5; an unknown too many is better than a payment too many.
 
@@ -118,6 +122,7 @@ def test_n6_a_reset_before_reading_is_a_false_alarm(cogview: Run) -> None:
     assert entry.attempt == api.connections
 
 
+@over_both
 def test_n8_each_post_has_a_connection_of_its_own(cogview: Run) -> None:
     """A kept connection that dies under a POST would be an avoidable unknown."""
     with Scripted([inline()]) as api:
@@ -126,6 +131,7 @@ def test_n8_each_post_has_a_connection_of_its_own(cogview: Run) -> None:
     assert len(images()) == 2
 
 
+@over_both
 def test_n9_the_second_post_lost_is_not_sent_again(cogview: Run, sandbox: SandboxThread) -> None:
     sandbox.script("cat", ["ok", "lost-answer"])
     assert cogview("gen", "cat", *SMALL, "-n", "2", "--jobs", "1").code == 5
@@ -259,6 +265,37 @@ def test_a_proxy_that_does_not_connect_cost_nothing(
     cost_nothing(ended, code, tries)
 
 
+@pytest.mark.parametrize("end", [reset, b""], ids=["N5 RST", "N5 FIN"])
+def test_a_lost_answer_behind_a_proxy_is_posted_once(
+    end: Step,
+    cogview: Run,
+    authority: trustme.CA,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The request went inside TLS through a CONNECT; that it was sent is no secret of httpx."""
+    trust(authority, tmp_path, monkeypatch)
+    with Scripted([end, inline()], tls=server_context(authority, API)) as api:
+        with ConnectProxy({f"{API}:443": api.port}) as proxy:
+            monkeypatch.setenv("HTTPS_PROXY", f"http://{HOST}:{proxy.port}")
+            ended = cogview("gen", "cat", "--base-url", f"https://{API}/v4", "--retries", "3")
+        assert (ended.code, api.count(b"POST"), len(proxy.asked)) == (5, 1, 1), ended
+    assert states() == ["unknown"]
+
+
+def test_a_certificate_that_is_not_the_hosts_behind_a_proxy_cost_nothing(
+    cogview: Run, authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The CONNECT succeeds; the key and the body stay here."""
+    trust(authority, tmp_path, monkeypatch)
+    with Scripted([inline()], tls=server_context(authority, "another.example")) as api:
+        with ConnectProxy({f"{API}:443": api.port}) as proxy:
+            monkeypatch.setenv("HTTPS_PROXY", f"http://{HOST}:{proxy.port}")
+            ended = cogview("gen", "cat", "--base-url", f"https://{API}/v4")
+        assert api.requests == []
+    cost_nothing(ended, 9, 1)
+
+
 def test_n12_a_proxy_that_is_not_there_is_temporary(
     cogview: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -324,6 +361,44 @@ def test_n12_the_check_goes_the_same_way(
             ended = cogview("config", "check")
             assert ended.code == 0, ended
             assert proxy.asked == list(ports)
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [("407 Proxy Authentication Required", 9), ("502 Bad Gateway", 75)],
+    ids=["N12 407", "N12 502"],
+)
+def test_n12_the_check_ends_as_gen_does(
+    status: str, code: int, cogview: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COGVIEW_BASE_URL", f"https://{API}/v4")
+    with ConnectProxy(answer=http(status)) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://{HOST}:{proxy.port}")
+        assert cogview("gen", "cat", "--retries", "0").code == code
+        assert cogview("config", "check").code == code
+        assert KEY.encode() not in proxy.seen
+
+
+@pytest.mark.parametrize("command", [("gen", "cat"), ("config", "check")], ids=" ".join)
+def test_n1_a_name_that_no_host_can_have_is_named(
+    command: tuple[str, ...], cogview: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COGVIEW_BASE_URL", "https://☃☃..com/v4")
+    ended = cogview(*command)
+    assert ended.code == 9 and "'https://☃☃..com/v4' is no address" in ended.err, ended
+
+
+@pytest.mark.parametrize("end", [reset, silence], ids=["reset", "silent"])
+def test_the_check_waits_no_longer_than_its_time(
+    end: Step, cogview: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No answer is temporary; a GET is never repeated for the sake of a check."""
+    monkeypatch.setattr("cogview_cli.config.check.PROBE_SECONDS", 0.2)
+    with Scripted(gets=[end]) as api:
+        monkeypatch.setenv("COGVIEW_BASE_URL", api.base_url)
+        ended = cogview("config", "check")
+        assert (ended.code, len(api.requests)) == (75, 1), ended
+    assert "no answer" in ended.out
 
 
 def test_n12_the_check_passes_by_a_proxy_that_is_not_for_the_host(

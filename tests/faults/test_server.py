@@ -23,6 +23,7 @@ from tests.faults.peers import Scripted, http, inline, throttled
 from tests.faults.world import KEY, SMALL, environment, history, images, states
 
 pytestmark = pytest.mark.faults
+over_both = pytest.mark.usefixtures("both_transports")
 BRIEF = ("--max-wait", "0.6")
 SHORT = ("--timeout", "1")
 
@@ -116,6 +117,7 @@ CASES = [
 ]
 
 
+@over_both
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 def test_case(case: Case, cogview: Run, sandbox: SandboxThread) -> None:
     run_case(case, cogview, sandbox)
@@ -164,6 +166,7 @@ def test_s2_gaps_grow(cogview: Run, clocked: _Clocked) -> None:
     assert all(gap >= 0.025 * 2**n for n, gap in enumerate(clocked.gaps))
 
 
+@over_both
 @pytest.mark.parametrize("value", ["-5", "0.5", "1e9", "٣", "1, 2", "", "  "])
 def test_s5_junk_in_retry_after_is_our_own_backoff(value: str, cogview: Run) -> None:
     with Scripted([throttled(f"Retry-After: {value}"), inline()]) as api:
@@ -173,6 +176,7 @@ def test_s5_junk_in_retry_after_is_our_own_backoff(value: str, cogview: Run) -> 
         assert time.monotonic() - began < 2
 
 
+@over_both
 def test_s5_a_date_counts_from_the_answers_own_date(cogview: Run) -> None:
     """This machine's clock may be years off."""
     dates = "Date: Wed, 21 Oct 2015 07:28:00 GMT", "Retry-After: Wed, 21 Oct 2015 07:28:01 GMT"
@@ -182,11 +186,13 @@ def test_s5_a_date_counts_from_the_answers_own_date(cogview: Run) -> None:
         assert 1 <= time.monotonic() - began < 4
 
 
+@over_both
 def test_s6_the_reset_time_is_shown(cogview: Run) -> None:
     ended = cogview("gen", "sandbox:1308", *SMALL)
     assert "2030-01-01 00:00:00" in ended.err, ended
 
 
+@over_both
 @pytest.mark.parametrize(
     ("code", "exit_code"), [("1113", 4), ("1002", 4), ("1304", 7)], ids=["S3", "S10", "S6"]
 )
@@ -209,6 +215,7 @@ def test_s7_everybody_pauses_while_the_platform_is_busy(cogview: Run, clocked: _
     assert len(clocked.times) == 4 and clocked.gaps[0] >= 0.025
 
 
+@over_both
 def test_s8_one_refusal_stops_none_of_the_others(cogview: Run, sandbox: SandboxThread) -> None:
     sandbox.script("cat", ["ok", "ok", "1301", "ok", "ok"])
     ended = cogview("gen", "cat", *SMALL, "-n", "5", "--jobs", "1")
@@ -217,11 +224,13 @@ def test_s8_one_refusal_stops_none_of_the_others(cogview: Run, sandbox: SandboxT
     assert sorted(states()) == ["rejected", "saved", "saved", "saved", "saved"]
 
 
+@over_both
 def test_s12_the_unknown_outranks_every_other_end(cogview: Run, sandbox: SandboxThread) -> None:
     sandbox.script("cat", ["ok", "lost-answer", "1113"])
     assert cogview("gen", "cat", *SMALL, "-n", "3", "--jobs", "1").code == 5
 
 
+@over_both
 def test_s12_an_unknown_outcome_is_repeated_only_on_demand(
     cogview: Run, sandbox: SandboxThread
 ) -> None:
@@ -232,6 +241,7 @@ def test_s12_an_unknown_outcome_is_repeated_only_on_demand(
     assert states() == ["unknown", "saved"]
 
 
+@over_both
 @pytest.mark.parametrize("fault", ["empty-200", "html-200", "cut-json", "url-number"])
 def test_s17_the_raw_answer_is_kept_before_it_is_read(fault: str, cogview: Run) -> None:
     cogview("gen", f"sandbox:{fault}", *SMALL)
@@ -240,6 +250,7 @@ def test_s17_the_raw_answer_is_kept_before_it_is_read(fault: str, cogview: Run) 
     assert bool(entry.answer.raw) == (fault != "empty-200")
 
 
+@over_both
 def test_s19_a_refusal_names_role_and_level(cogview: Run) -> None:
     assert "role assistant, level 0" in cogview("gen", "sandbox:filtered", *SMALL).err
 
@@ -272,6 +283,7 @@ def test_s21_an_endless_answer_takes_bounded_memory_and_the_head_is_kept(
     assert entry.answer is not None and len(entry.answer.raw) == 2**20
 
 
+@over_both
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("where", ["same", "other"])
 def test_s22_no_redirect_is_followed(status: int, where: str, cogview: Run) -> None:
@@ -301,6 +313,7 @@ def test_s24_an_answer_after_170_seconds_is_saved(
         assert slow.books.posts.total() == 1
 
 
+@over_both
 def test_s26_and_s27_nothing_of_the_answer_is_taken_at_its_word(cogview: Run) -> None:
     """A value of every wrong kind, in every place: no crash, one POST, an honest end."""
     values: tuple[Any, ...] = (None, 7, 1.5, True, [], {}, "", "x", [[]], [None], {"url": []})

@@ -50,8 +50,8 @@ _PR_SET_PTRACER = 0x59616D61
 _LOADED = """
 import importlib, sys
 for name in (
-    "app engine.session engine.job_runner pictures.saver pictures.sidecar ledger.fallback"
-    " ledger.open gen.run gen.progress"
+    "app engine.session engine.pool engine.job_runner pictures.saver pictures.sidecar"
+    " ledger.fallback ledger.open gen.run gen.progress"
 ).split():
     importlib.import_module(f"cogview_cli.{name}")
 for name in "h11 certifi encodings.idna".split():

@@ -1,0 +1,132 @@
+"""Many tasks, so many at a time, until all are done or a signal or a failure stops them."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import suppress
+from typing import NamedTuple, Protocol
+
+from cogview_cli.engine.job_runner import Notify
+from cogview_cli.errors import ExitCode
+from cogview_cli.i18n import _
+from cogview_cli.outcome import Outcome, Problem
+from cogview_cli.terminal.output import StdoutClosed
+
+STDOUT_CLOSED = Problem(
+    code="stdout", message=_("stdout was closed"), exit_code=ExitCode.STDOUT_CLOSED
+)
+_SIGNALS = {
+    "SIGHUP": ExitCode.HANGUP,
+    "SIGINT": ExitCode.INTERRUPTED,
+    "SIGTERM": ExitCode.TERMINATED,
+}
+
+
+Task = Callable[[], Awaitable[Outcome]]
+
+
+class Run(Protocol):
+    """What a signal, a failure or a closed stdout stops."""
+
+    @property
+    def notify(self) -> Notify:
+        """Hears of the signal."""
+
+    @property
+    def stopping(self) -> bool:
+        """Whether nothing new is begun any more."""
+
+    def stop(self, reason: Problem) -> None:
+        """Nothing new is begun from now on; what is in flight is waited for."""
+
+
+class Lane(NamedTuple):
+    """Work to be done, `width` tasks at a time."""
+
+    work: Iterator[Task]
+    width: int
+
+
+async def run_all(run: Run, lanes: Iterable[Lane], report: Callable[[Outcome], None]) -> None:
+    """Runs all lanes side by side, reporting each outcome as it comes.
+
+    The first signal, or a closed stdout, lets what is in flight finish and leaves the
+    rest of the work where it is; the second signal ends at once.
+    """
+    workers: set[asyncio.Task[None]] = set()
+    failures: list[Exception] = []
+    with _Signals(run, workers):
+        for lane in lanes:
+            for _worker_number in range(lane.width):
+                worker = _worker(run, lane.work, report, failures)
+                workers.add(asyncio.create_task(worker))
+        await asyncio.gather(*workers)
+    if failures:
+        raise failures[0]
+
+
+async def _worker(
+    run: Run,
+    work: Iterator[Task],
+    report: Callable[[Outcome], None],
+    failures: list[Exception],
+) -> None:
+    """One task after the other; a failure stops the run but loses no answer in flight."""
+    while not run.stopping:
+        try:
+            task = next(work, None)
+            if task is None:
+                return
+            report(await task())
+        except StdoutClosed:
+            run.stop(STDOUT_CLOSED)
+        except Exception as error:
+            failures.append(error)
+            code = getattr(error, "exit_code", ExitCode.BUG)
+            message = _("not sent: {why}", why=error)
+            run.stop(Problem(code="failure", message=message, exit_code=code))
+
+
+class _Signals:
+    """HUP, INT and TERM while a run is on."""
+
+    def __init__(self, run: Run, tasks: set[asyncio.Task[None]]) -> None:
+        self._run, self._tasks = run, tasks
+        self._seen = False
+
+    def __enter__(self) -> None:
+        loop = asyncio.get_running_loop()
+        for name, code in _SIGNALS.items():
+            if number := getattr(signal, name, None):
+                with suppress(NotImplementedError, RuntimeError, ValueError):
+                    if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
+                        loop.add_signal_handler(number, self._arrived, name, code)
+
+    def __exit__(self, *_exception: object) -> None:
+        loop = asyncio.get_running_loop()
+        for name in _SIGNALS:
+            if number := getattr(signal, name, None):
+                with suppress(NotImplementedError, RuntimeError, ValueError):
+                    loop.remove_signal_handler(number)
+
+    def _arrived(self, name: str, code: ExitCode) -> None:
+        if self._seen:
+            for task in self._tasks:
+                task.cancel()
+            return
+        self._seen = True
+        message = _(
+            "stopped by {signal}; waiting for what is in flight (again to end at once)",
+            signal=name,
+        )
+        self._run.notify(message, urgent=True)
+        self._run.stop(
+            Problem(
+                code=name,
+                message=_("not sent: stopped by {signal}", signal=name),
+                exit_code=code,
+                hint=_("the same command again does the rest"),
+            )
+        )

@@ -1,0 +1,30 @@
+"""A request's body that knows whether a transport has taken it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import httpx
+
+
+class RequestBody(httpx.AsyncByteStream):
+    """Bytes for one request; `taken` is set as they are handed on, never before.
+
+    A transport reads a body once the connection (and its TLS) stands and the head of the
+    request is out or goes with it; a proxy's CONNECT has no part in it. So `taken` is the
+    point of no return, by httpx's public interface, whatever the transport.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self.taken = False
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """The bytes, in one piece. StreamConsumed the second time: nothing is sent twice."""
+        if self.taken:
+            raise httpx.StreamConsumed
+        self.taken = True
+        yield self._data
