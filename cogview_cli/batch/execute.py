@@ -28,6 +28,7 @@ from cogview_cli.outcome import (
     LOSSES,
     Outcome,
     Problem,
+    Status,
     Summary,
     ended_by_run,
     image_records,
@@ -168,7 +169,7 @@ class BatchRun:
         own = outcome._replace(problem=None) if ended_by_run(outcome, reason) else outcome
         self._plan.ended(own, image_records(shown))
         if self._grids and outcome.files:
-            self._grids.row_ended(outcome.row, fresh=fresh and outcome.status == "saved")
+            self._grids.row_ended(outcome.row, fresh=fresh and outcome.status == Status.SAVED)
         if self._options.fail_fast and fresh and outcome.status in LOSSES and outcome.problem:
             runner.stop(_first_failure(outcome.problem))
         assert self._display is not None
@@ -180,7 +181,7 @@ class BatchRun:
         if not left:
             return
         if not self._options.style.json or self._stdout_closed(runner):
-            self._summary.counts["not_sent"] += left
+            self._summary.counts[Status.NOT_SENT] += left
             return
         for item in self._plan.items("status IS NULL"):
             job = item.job(self._options.destination, "")

@@ -13,6 +13,7 @@ from cogview_cli.batch.row import target_of
 from cogview_cli.disk.atomic import replace_whole
 from cogview_cli.disk.destination import Destination
 from cogview_cli.disk.names import template_fields
+from cogview_cli.outcome import WITH_IMAGE
 from cogview_cli.pictures.images import READABLE
 
 FOLDER = "grid"
@@ -70,7 +71,7 @@ class Grids:
             "SELECT status, json_extract(outcome, '$[0].file') FROM items WHERE r = ? ORDER BY n",
             index,
         ).fetchall()
-        if any(status not in ("saved", "skipped") or not file for status, file in rows):
+        if any(status not in WITH_IMAGE or not file for status, file in rows):
             return
         template, fields = self._plan.row(index)
         path = grid_path(self._destination, template, fields)

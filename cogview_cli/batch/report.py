@@ -15,7 +15,7 @@ from cogview_cli.disk.atomic import move_new, whole_text
 from cogview_cli.disk.names import with_number
 from cogview_cli.errors import UsageError
 from cogview_cli.i18n import _
-from cogview_cli.outcome import Summary
+from cogview_cli.outcome import Status, Summary
 
 FAILED_NAME = "failed"
 EXAMPLES = 5
@@ -71,7 +71,7 @@ def _records(plan: Plan) -> Iterator[dict[str, Any]]:
         "SELECT r, n, status, outcome, file, line, body FROM items JOIN rows USING (r) ORDER BY i"
     )
     for index, n, status, kept, file, line, body in rows:
-        bare = {"type": "image", "status": status or "not_sent", "index": index, "n": n}
+        bare = {"type": "image", "status": status or Status.NOT_SENT, "index": index, "n": n}
         request = json.loads(body)
         bare |= {name: request.get(name) for name in ("prompt", "model", "size")}
         for record in json.loads(kept) if kept else [bare]:

@@ -17,7 +17,7 @@ from cogview_cli.disk.locks import Busy, exclusive_lock
 from cogview_cli.engine.common import check_models
 from cogview_cli.errors import MachineError, Temporary, UsageError
 from cogview_cli.i18n import _
-from cogview_cli.ledger import Ledger
+from cogview_cli.ledger.open import existing_ledger
 from cogview_cli.terminal import output
 from cogview_cli.terminal.text import clean
 
@@ -86,7 +86,7 @@ def _folder_lock(options: BatchOptions) -> Iterator[None]:
 
 def _show(options: BatchOptions, plan: Plan, survey: prepare.ReadSummary) -> int:
     """Prints the requests and the price; sends nothing, creates nothing."""
-    with _existing_ledger() as ledger:
+    with existing_ledger() as ledger:
         options.previous_run(ledger).decide(plan)
     to_send = plan.count("todo = 'send'")
     for item in plan.items("todo = 'send'"):
@@ -116,16 +116,6 @@ def _show(options: BatchOptions, plan: Plan, survey: prepare.ReadSummary) -> int
             )
         )
     return 0
-
-
-@contextmanager
-def _existing_ledger() -> Iterator[Ledger | None]:
-    """The ledger if there is one: a dry run makes none."""
-    if not (state_dir() / "ledger.db").exists():
-        yield None
-        return
-    with Ledger(state_dir()) as ledger:
-        yield ledger
 
 
 def _describe(survey: prepare.ReadSummary) -> None:

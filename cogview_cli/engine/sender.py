@@ -21,7 +21,7 @@ from cogview_cli.errors import ExitCode, MachineError
 from cogview_cli.i18n import _
 from cogview_cli.ledger import Entry, Intent, Ledger
 from cogview_cli.ledger.fallback import write_fallback
-from cogview_cli.outcome import Outcome, Problem, problem_of
+from cogview_cli.outcome import Outcome, Problem, Status, problem_of
 from cogview_cli.pictures.saver import outcome_of
 
 
@@ -87,7 +87,7 @@ class Sender:
         except MachineError as error:
             await self._not_sent(job, entry, Failure(None, "", error.message))
             self._stop(problem_of(error))
-            return outcome_of(entry, "not_sent", problem=problem_of(error))
+            return outcome_of(entry, Status.NOT_SENT, problem=problem_of(error))
         except AnswerLost as lost:
             return await self._lost(job, entry, slot, lost, time.monotonic() - began)
         return await self._keep(job, entry, slot, answer, time.monotonic() - began)
@@ -156,7 +156,7 @@ class Sender:
         self.answer_lost = True
         path = write_fallback(entry.id, answer)
         problem = problem_of(error)._replace(
-            code="unsaved",
+            code=Status.UNSAVED,
             message=_(
                 "paid, but the answer could not be stored: {why}; it is in {place}",
                 why=error.message,
@@ -166,7 +166,7 @@ class Sender:
             hint=_("free some space, then: cogview recover"),
         )
         self._stop(problem)
-        return outcome_of(entry, "unsaved", problem=problem)._replace(cost=job.price)
+        return outcome_of(entry, Status.UNSAVED, problem=problem)._replace(cost=job.price)
 
 
 def _expiry(reply: Reply) -> float | None:

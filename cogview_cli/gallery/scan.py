@@ -13,7 +13,7 @@ from typing import Any
 
 from cogview_cli.disk.names import IMAGE_SUFFIXES
 from cogview_cli.errors import MachineError, UsageError
-from cogview_cli.gallery.items import SAVED, Cost, GalleryItem, Level, Picture
+from cogview_cli.gallery.items import Cost, GalleryItem, ItemStatus, Level, Picture
 from cogview_cli.gallery.ours import is_our_sheet
 from cogview_cli.i18n import _
 
@@ -77,11 +77,11 @@ def _item(folder: Path, path: Path, damaged: list[str]) -> GalleryItem | None:
     if content is None:
         if is_our_sheet(path):
             return None
-        return GalleryItem(status=SAVED, picture=Picture(path=relative))
+        return GalleryItem(status=ItemStatus.SAVED, picture=Picture(path=relative))
     item = from_sidecar(content, relative)
     if item is None:
         damaged.append(relative + ".json")
-    return item or GalleryItem(status=SAVED, picture=Picture(path=relative))
+    return item or GalleryItem(status=ItemStatus.SAVED, picture=Picture(path=relative))
 
 
 def _sidecar(path: Path) -> bytes | None:
@@ -105,7 +105,7 @@ def from_sidecar(data: bytes, path: str) -> GalleryItem | None:
         return None
     image, cost = _table(content, "image"), _table(content, "cost")
     return GalleryItem(
-        status=SAVED,
+        status=ItemStatus.SAVED,
         picture=Picture(path=path, width=_side(image, "width"), height=_side(image, "height")),
         prompt=content["prompt"],
         model=_word(content, "model"),

@@ -17,7 +17,7 @@ from cogview_cli.disk.destination import Destination, Target
 from cogview_cli.engine.validation import name_fields
 from cogview_cli.errors import ExitCode, MachineError
 from cogview_cli.i18n import _
-from cogview_cli.outcome import Outcome, SavedFile, Summary
+from cogview_cli.outcome import Outcome, SavedFile, Status, Summary
 from cogview_cli.terminal import output
 from cogview_cli.terminal.reporter import Reporter
 
@@ -230,7 +230,7 @@ def _skipped(plan: GenPlan, n: int, there: Path) -> Outcome:
     )
     request = plan.request
     return Outcome(
-        status="skipped",
+        status=Status.SKIPPED,
         row=1,
         n=n,
         prompt=request.prompt,
