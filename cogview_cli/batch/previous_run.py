@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cogview_cli.api.error_codes import CODES, ErrorClass
-from cogview_cli.batch.plan import Item, Plan
+from cogview_cli.batch.item import Item
+from cogview_cli.batch.plan import Plan
 from cogview_cli.batch.resume import Action, Decision, Rules, Sidecars, decide
 from cogview_cli.disk.destination import Destination
 from cogview_cli.disk.locks import is_alive
@@ -19,8 +20,6 @@ from cogview_cli.i18n import _
 from cogview_cli.i18n.stored_messages import translate
 from cogview_cli.ledger import Entry, Ledger, State
 from cogview_cli.outcome import Outcome, Problem, SavedFile, Status
-
-_LEFT = "todo NOT IN ('send', 'fetch')"
 
 
 class PreviousRun(NamedTuple):
@@ -48,14 +47,14 @@ class PreviousRun(NamedTuple):
                 (found[key].action, _passed_over(found[key]), number) for number, key in chunk
             )
         if self.destination.on_exists in ("skip", "fail"):
-            taken = (item.number for item in plan.items("todo = 'send'") if self._name_taken(item))
+            taken = (item.number for item in plan.to_send() if self._name_taken(item))
             plan.decide([(Action.DONE, "", number) for number in taken])
         elif self.destination.on_exists == "overwrite":
             self._check_overwrites(plan)
 
     def outcomes(self, plan: Plan) -> Iterator[Outcome]:
         """The outcomes of items that need nothing more."""
-        for item, found in self._settled_items(plan, _LEFT):
+        for item, found in self._explained(plan.settled()):
             yield settled_outcome(item, found)
 
     def entry(self, item: Item) -> Entry:
@@ -76,9 +75,9 @@ class PreviousRun(NamedTuple):
             for key in wanted
         }
 
-    def _settled_items(self, plan: Plan, where: str) -> Iterator[tuple[Item, Decision]]:
-        """The items that `where` selects, and why they need nothing more."""
-        for chunk in plan.chunks(where):
+    def _explained(self, chunks: Iterable[list[Item]]) -> Iterator[tuple[Item, Decision]]:
+        """Each item with why it is not to be sent."""
+        for chunk in chunks:
             found = self._decisions(item.key for item in chunk)
             for item in chunk:
                 by_key = found[item.key]
@@ -98,14 +97,13 @@ class PreviousRun(NamedTuple):
 
     def _check_overwrites(self, plan: Plan) -> None:
         """UsageError if a new image would replace one that another item has: paid, then lost."""
-        plan.query("CREATE TEMP TABLE kept (name TEXT PRIMARY KEY) WITHOUT ROWID")
-        for _item, found in self._settled_items(plan, "todo != 'send'"):
+        kept = plan.names()
+        for item, found in self._explained(plan.not_to_send()):
             for file in _files(found):
-                plan.query("INSERT OR IGNORE INTO kept VALUES (?)", _comparable(file.file))
-        for item in plan.items("todo = 'send'"):
+                kept.claim(_comparable(file.file), item.index)
+        for item in plan.to_send():
             folder, stem = item.job(self.destination, "").target.place()
-            name = _comparable(f"{folder / stem}.png")
-            if plan.query("SELECT 1 FROM kept WHERE name = ?", name).fetchone():
+            if kept.owner(_comparable(f"{folder / stem}.png")) is not None:
                 raise _would_replace(stem)
 
     def _name_taken(self, item: Item) -> Decision | None:

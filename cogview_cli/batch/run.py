@@ -88,8 +88,8 @@ def _show(options: BatchOptions, plan: Plan, survey: prepare.ReadSummary) -> int
     """Prints the requests and the price; sends nothing, creates nothing."""
     with existing_ledger() as ledger:
         options.previous_run(ledger).decide(plan)
-    to_send = plan.count("todo = 'send'")
-    for item in plan.items("todo = 'send'"):
+    to_send = plan.counts().to_send
+    for item in plan.to_send():
         price = models.price_of(item.body["model"])
         record = {"type": "request", "index": item.index, "n": item.n, **item.body}
         cost = {} if price is None else {"cost": str(price)}
@@ -102,7 +102,7 @@ def _show(options: BatchOptions, plan: Plan, survey: prepare.ReadSummary) -> int
                 "requests": to_send,
                 "rows": survey.rows,
                 "cost": "0",
-                "cost_max": str(plan.price("todo = 'send'")),
+                "cost_max": str(plan.price_to_send()),
                 "exit_code": 0,
             }
         )
@@ -132,8 +132,8 @@ def _describe(survey: prepare.ReadSummary) -> None:
 
 
 def _price(plan: Plan) -> str:
-    unknown = [name for name in plan.models("todo = 'send'") if models.price_of(name) is None]
-    known = plan.price("todo = 'send'")
+    unknown = [name for name in plan.models_to_send() if models.price_of(name) is None]
+    known = plan.price_to_send()
     if not unknown:
         return f"{known} CNY"
     return _("{price} CNY and what {models} costs", price=known, models=", ".join(unknown))

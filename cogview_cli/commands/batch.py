@@ -254,9 +254,9 @@ def _run(given: dict[str, Any]) -> int:
 def _order(given: dict[str, Any]) -> Any:
     """What the options ask for, as far as they can be checked by themselves."""
     from cogview_cli.batch.options import BatchOptions
-    from cogview_cli.batch.plan import Selection
-    from cogview_cli.batch.prepare import parse_grid, parse_shard
+    from cogview_cli.batch.prepare import parse_grid
     from cogview_cli.batch.report import check_report
+    from cogview_cli.batch.selection import Selection, parse_shard
 
     settings = load({name: given[name] for name in (*options.SETTING_FLAGS, "output")})
     sources = _sources(given["sources"])

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from cogview_cli.api.protocol import Answer
-from cogview_cli.batch.plan import Plan, Selection
+from cogview_cli.batch.plan import Plan
 from cogview_cli.batch.row import RowDefaults, RowRequest, row_request
+from cogview_cli.batch.selection import Selection
 from cogview_cli.config.settings import load
 from cogview_cli.ledger import PAID_STATES, Entry, State
 from cogview_cli.sandbox.thread import SandboxThread
