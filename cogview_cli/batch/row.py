@@ -86,8 +86,7 @@ def _request(record: Record, settings: Settings) -> ImageRequest:
 
 def _value(record: Record, settings: Settings, name: str) -> Any:
     own = getattr(record, name)
-    typed = settings.origins[name].startswith("flag ")
-    return getattr(settings, name) if own is None or typed else own
+    return getattr(settings, name) if own is None or settings.is_flag(name) else own
 
 
 def _name(
