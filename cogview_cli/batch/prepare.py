@@ -40,20 +40,20 @@ class ReadSummary:
 
 def read_into(plan: Plan, reading: Reading, defaults: RowDefaults) -> ReadSummary:
     """Reads and checks all rows into `plan`."""
-    survey = ReadSummary()
+    summary = ReadSummary()
     for record in reading:
         if isinstance(record, RejectedRow):
-            survey.reject(record)
+            summary.reject(record)
             continue
-        survey.rows += 1
-        survey.longest = max(survey.longest, len(record.prompt))
+        summary.rows += 1
+        summary.longest = max(summary.longest, len(record.prompt))
         try:
-            plan.add(row_request(record, survey.rows, defaults))
+            plan.add(row_request(record, summary.rows, defaults))
         except UsageError as error:
-            survey.reject(RejectedRow(record.file, record.line, _why(error)))
-    survey.forms, survey.columns = reading.forms, reading.columns
-    survey.ignored = reading.ignored
-    return survey
+            summary.reject(RejectedRow(record.file, record.line, _why(error)))
+    summary.forms, summary.columns = reading.forms, reading.columns
+    summary.ignored = reading.ignored
+    return summary
 
 
 def _why(error: UsageError) -> str:
@@ -123,12 +123,12 @@ def choose(plan: Plan, host: str, selection: Selection) -> None:
         )
 
 
-def shown_bad(survey: ReadSummary) -> Iterator[str]:
+def shown_bad(summary: ReadSummary) -> Iterator[str]:
     """One line for each bad row, then how many more there are."""
-    for bad in survey.bad:
+    for bad in summary.bad:
         yield f"{bad.file}:{bad.line}: {bad.why}"
-    if survey.bad_count > len(survey.bad):
-        yield _("… and {count} more", count=survey.bad_count - len(survey.bad))
+    if summary.bad_count > len(summary.bad):
+        yield _("… and {count} more", count=summary.bad_count - len(summary.bad))
 
 
 def ignored_line(ignored: Counter[str]) -> str | None:

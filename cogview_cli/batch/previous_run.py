@@ -64,15 +64,15 @@ class PreviousRun(NamedTuple):
 
     def _decisions(self, keys: Iterable[str]) -> dict[str, Decision]:
         """What ledger and sidecars say of each key."""
-        wanted = list(keys)
-        asked = self.ledger.by_key(self.namespace, wanted) if self.ledger else {}
+        keys = list(keys)
+        found = self.ledger.by_key(self.namespace, keys) if self.ledger else {}
         return {
             key: decide(
-                list(self._settled(asked.get(key, ()))),
+                list(self._settled(found.get(key, ()))),
                 partial(self.sidecars.image, key),
                 self.rules,
             )
-            for key in wanted
+            for key in keys
         }
 
     def _explained(self, chunks: Iterable[list[Item]]) -> Iterator[tuple[Item, Decision]]:

@@ -135,7 +135,7 @@ def gen(
         settings=settings,
         request=validate_request(request, validate=not no_validate),
         destination=_destination(settings, count),
-        wanted=count,
+        images=count,
         source=source,
         style=style,
         dry_run=dry_run,
@@ -199,7 +199,7 @@ def _check(plan: GenPlan) -> None:
 
 
 def _check_stdout(plan: GenPlan) -> None:
-    if plan.wanted > 1:
+    if plan.images > 1:
         raise UsageError(_("--output - takes one image"), hint=_("give a folder: --output images/"))
     if plan.style.json or plan.style.print0:
         raise UsageError(

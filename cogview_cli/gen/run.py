@@ -23,12 +23,12 @@ from cogview_cli.terminal.reporter import Reporter
 
 
 class GenPlan(NamedTuple):
-    """Everything `gen` was asked for, checked; `wanted` is the number of images."""
+    """Everything `gen` was asked for, checked; `images` is the number of images."""
 
     settings: Settings
     request: ImageRequest
     destination: Destination
-    wanted: int
+    images: int
     source: dict[str, Any] | None
     style: output.OutputOptions
     dry_run: bool
@@ -46,7 +46,7 @@ def target_of(plan: GenPlan, n: int, now: float, key: str = "") -> Target:
 def show(plan: GenPlan) -> int:
     """Prints the requests and the price; sends nothing, creates nothing."""
     price = models.price_of(plan.request.model)
-    for n in range(1, plan.wanted + 1):
+    for n in range(1, plan.images + 1):
         if plan.style.json:
             record = {"type": "request", "index": 1, "n": n, **plan.request.body()}
             output.write_json({**record, "cost": None if price is None else str(price)})
@@ -54,11 +54,11 @@ def show(plan: GenPlan) -> int:
             output.write_json(plan.request.body())
     if plan.style.json:
         cost = "0"
-        most = None if price is None else str(price * plan.wanted)
+        most = None if price is None else str(price * plan.images)
         output.write_json(
             {
                 "type": "summary",
-                "requests": plan.wanted,
+                "requests": plan.images,
                 "cost": cost,
                 "cost_max": most,
                 "exit_code": 0,
@@ -66,7 +66,7 @@ def show(plan: GenPlan) -> int:
         )
     _show_pictures(plan, [])
     if not plan.style.quiet:
-        output.say(_not_sent(plan.wanted, price))
+        output.say(_not_sent(plan.images, price))
     return 0
 
 
@@ -183,7 +183,7 @@ def _jobs(plan: GenPlan) -> tuple[list[Any], list[Outcome]]:
     now, namespace = time.time(), f"gen:{secrets.token_hex(16)}"
     jobs: list[Job] = []
     ready: list[Outcome] = []
-    for n in range(1, plan.wanted + 1):
+    for n in range(1, plan.images + 1):
         key = hashlib.sha256(f"{namespace}\n{n}".encode()).hexdigest()
         target = target_of(plan, n, now, key)
         if there := _existing(plan, target):
