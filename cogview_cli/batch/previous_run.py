@@ -20,6 +20,7 @@ from cogview_cli.i18n import _
 from cogview_cli.i18n.stored_messages import translate
 from cogview_cli.ledger import Entry, Ledger, State
 from cogview_cli.outcome import Outcome, Problem, SavedFile, Status
+from cogview_cli.pictures.sidecar import found_file
 
 
 class PreviousRun(NamedTuple):
@@ -179,14 +180,7 @@ def _files(found: Decision) -> tuple[SavedFile, ...]:
         return tuple(SavedFile(**record) for record in found.entry.files)
     if found.image is None:
         return ()
-    beside = Path(f"{found.image}.json")
-    sidecar = str(beside) if beside.exists() else None
-    suffix = Path(found.image).suffix.lstrip(".")
-    return (
-        SavedFile(
-            file=found.image, sidecar=sidecar, format=suffix, width=0, height=0, bytes=0, sha256=""
-        ),
-    )
+    return (found_file(Path(found.image)),)
 
 
 def _problem(found: Decision) -> Problem | None:

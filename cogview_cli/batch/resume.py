@@ -6,7 +6,6 @@ The ledger is asked by key; the sidecars in the output folder are the second wit
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -14,9 +13,10 @@ from enum import StrEnum
 from functools import cached_property
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from cogview_cli.ledger import Entry, Resolution, State
+from cogview_cli.pictures import sidecar
 
 
 class Action(StrEnum):
@@ -112,25 +112,24 @@ class Sidecars:
 
     @cached_property
     def _images(self) -> dict[str, str]:
-        return {key: image for key, image in map(_read, _sidecars(self._folder)) if key}
+        return {key: image for key, image in map(_key_and_image, _sidecars(self._folder)) if key}
 
 
 def _sidecars(folder: Path) -> Iterator[str]:
-    """Every `NAME.json` below `folder` that lies beside a `NAME`."""
+    """Every sidecar below `folder` that lies beside its image."""
     for root, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
         images = set(names)
         for name in names:
-            if name.endswith(".json") and name.removesuffix(".json") in images:
+            if name.endswith(sidecar.SUFFIX) and name.removesuffix(sidecar.SUFFIX) in images:
                 yield os.path.join(root, name)
 
 
-def _read(sidecar: str) -> tuple[str, str]:
-    image = sidecar.removesuffix(".json")
+def _key_and_image(path: str) -> tuple[str, str]:
+    """The key that a sidecar holds, empty where it holds none, and its image."""
+    image = path.removesuffix(sidecar.SUFFIX)
     try:
-        with open(sidecar, encoding="utf-8") as file:
-            content: Any = json.load(file)
-    except (OSError, ValueError, RecursionError):
+        key = sidecar.read(Path(path)).get("key")
+    except (OSError, ValueError):
         return "", image
-    key = content.get("key") if isinstance(content, dict) else None
     return (key if isinstance(key, str) else ""), image

@@ -218,16 +218,8 @@ def _existing(plan: GenPlan, target: Target) -> Path | None:
 
 
 def _skipped(plan: GenPlan, n: int, there: Path) -> Outcome:
-    beside = there.with_name(there.name + ".json")
-    file = SavedFile(
-        file=str(there),
-        sidecar=str(beside) if beside.exists() else None,
-        format=there.suffix.lstrip("."),
-        width=0,
-        height=0,
-        bytes=there.stat().st_size,
-        sha256="",
-    )
+    from cogview_cli.pictures.sidecar import found_file
+
     request = plan.request
     return Outcome(
         status=Status.SKIPPED,
@@ -237,7 +229,7 @@ def _skipped(plan: GenPlan, n: int, there: Path) -> Outcome:
         model=request.model,
         size=request.size,
         cost=Decimal(0),
-        files=(file,),
+        files=(found_file(there),),
     )
 
 

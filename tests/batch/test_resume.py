@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -182,3 +183,13 @@ def test_what_is_no_sidecar_is_passed_over(content: str) -> None:
 
 def test_a_folder_that_is_not_there_has_no_witnesses() -> None:
     assert Sidecars(Path("nowhere")).image("k") is None
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes of POSIX")
+def test_a_pipe_named_like_a_sidecar_holds_nobody_up() -> None:
+    image("a.png", "k1")
+    image("b.png", "k2")
+    Path("out/b.png.json").unlink()
+    os.mkfifo("out/b.png.json")
+    found = Sidecars(Path("out"))
+    assert (found.image("k1"), found.image("k2")) == (str(Path("out/a.png")), None)
