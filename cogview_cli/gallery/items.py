@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
+from cogview_cli.disk.names import natural_key
+
 _HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003134f]")
 _KANA_HANGUL = re.compile("[\u3040-\u30ff\uac00-\ud7af]")
-_NUMBER = re.compile(r"([0-9]+)")
 
 
 class ItemStatus(StrEnum):
@@ -80,13 +81,7 @@ def in_order(items: Iterable[GalleryItem]) -> list[GalleryItem]:
 
 def natural(path: str) -> tuple[object, ...]:
     """A sort key that puts `cat-2` before `cat-10`, and a folder's files together."""
-    parts = tuple(_natural_part(part) for part in path.split("/"))
-    return (parts, path)
-
-
-def _natural_part(part: str) -> tuple[object, ...]:
-    pieces = _NUMBER.split(part.casefold())
-    return tuple(int(piece) if at % 2 else piece for at, piece in enumerate(pieces))
+    return tuple(natural_key(part) for part in path.casefold().split("/")), path
 
 
 def counts(items: Iterable[GalleryItem]) -> dict[ItemStatus, int]:
