@@ -5,13 +5,30 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from decimal import Decimal
+from enum import StrEnum
 from typing import Any, NamedTuple
 
 from cogview_cli.errors import CogviewError, ExitCode, worst
 
-STATUSES = ("saved", "skipped", "refused", "failed", "unknown", "unsaved", "not_sent")
+
+class Status(StrEnum):
+    """How a request ended, as `--json` and the report name it."""
+
+    SAVED = "saved"
+    SKIPPED = "skipped"
+    REFUSED = "refused"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    UNSAVED = "unsaved"
+    NOT_SENT = "not_sent"
+    QUEUED = "queued"
+
+
+# What a summary counts, in its order; a queued request has not ended.
+STATUSES = tuple(status for status in Status if status != Status.QUEUED)
+WITH_IMAGE = (Status.SAVED, Status.SKIPPED)
 # Sent, or meant to be, and no picture came of it.
-LOSSES = ("refused", "failed", "unknown", "unsaved")
+LOSSES = (Status.REFUSED, Status.FAILED, Status.UNKNOWN, Status.UNSAVED)
 
 
 class Problem(NamedTuple):
@@ -54,7 +71,7 @@ class Outcome(NamedTuple):
     `row`: the number of its row in the input, 1 for `gen`; people know it as the index.
     """
 
-    status: str
+    status: Status
     row: int
     n: int
     prompt: str
@@ -77,7 +94,7 @@ class Outcome(NamedTuple):
 
 def ended_by_run(outcome: Outcome, reason: Problem | None) -> bool:
     """Whether an image was not asked for because the run ended, and for nothing of its own."""
-    return outcome.status == "not_sent" and outcome.problem == reason
+    return outcome.status == Status.NOT_SENT and outcome.problem == reason
 
 
 def image_records(outcome: Outcome) -> list[dict[str, Any]]:
@@ -91,7 +108,7 @@ def image_records(outcome: Outcome) -> list[dict[str, Any]]:
 
 def _record(outcome: Outcome, file: SavedFile | None, cost: Decimal | None) -> dict[str, Any]:
     problem = outcome.problem
-    filtered = outcome.status == "saved" or outcome.content_filter
+    filtered = outcome.status == Status.SAVED or outcome.content_filter
     record = {
         "type": "image",
         "status": outcome.status,
@@ -128,7 +145,7 @@ class Summary:
     def __init__(self, *, single: bool) -> None:
         """`single`: one prompt; its refusal has an exit code of its own."""
         self.single = single
-        self.counts: Counter[str] = Counter()
+        self.counts: Counter[Status] = Counter()
         self.codes: set[ExitCode] = set()
         self.cost = Decimal(0)
         self.unknown_cost = Decimal(0)
@@ -139,7 +156,7 @@ class Summary:
         self.counts[outcome.status] += 1
         self.codes.add(self._code(outcome))
         self.cost += outcome.cost or 0
-        if outcome.status == "unknown":
+        if outcome.status == Status.UNKNOWN:
             self.unknown_cost += outcome.price or 0
 
     def _code(self, outcome: Outcome) -> ExitCode:

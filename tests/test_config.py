@@ -25,6 +25,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
+from cogview_cli.cli.options import SettingFlags
 from cogview_cli.commands.config import app
 from cogview_cli.config import settings, store, value_types
 from cogview_cli.config.keys import resolve_key
@@ -731,3 +732,13 @@ def test_config_set_refuses_what_the_model_refuses(
 
     assert main(["config", "set", name, value]) == 2
     assert not (tmp_path / "own" / "config.toml").exists()
+
+
+def test_every_setting_but_those_of_the_key_and_the_question_has_a_flag() -> None:
+    flags = set(SettingFlags.__annotations__)
+    assert flags == set(SETTINGS) - {"api_key", "api_key_command", "confirm_above"}
+
+
+def test_a_flag_is_told_from_all_other_origins(home: Home) -> None:
+    current = home.load({"model": "cogview-4", "watermark": False, "size": None}, COGVIEW_TIER="v1")
+    assert [name for name in SETTINGS if current.is_flag(name)] == ["model", "watermark"]

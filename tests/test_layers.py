@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import cogview_cli
+from cogview_cli.batch.resume import Action
+from cogview_cli.ledger import State
+from cogview_cli.outcome import Status
 
 ROOT = Path(cogview_cli.__file__).parent
 # From the top. A folder (or a module of the top level) imports only from lines below its own;
@@ -38,6 +42,19 @@ HOMES = {
     "yaml": {"sources"},
     "filelock": {"disk", "engine"},
     "gc": {"loading"},
+}
+# Outside these no module speaks SQL or sees a connection.
+SQL_HOMES = {"batch.plan"}
+_SQL = re.compile(
+    r"\b(SELECT|INSERT|UPDATE|DELETE FROM|CREATE TABLE|PRAGMA|ORDER BY|GROUP BY|NOT IN|IS NULL)\b"
+)
+_EXECUTE = {"execute", "executemany", "executescript"}
+# Where one of these words stands outside its enumeration because it means something else.
+OTHER_WORDS = {
+    ("batch.report", "failed"): "the name of a file",
+    ("engine.retry", "unknown"): "a counter of Attempts",
+    ("ledger.entry", "answer"): "a column",
+    ("ledger.ledger", "answer"): "a column",
 }
 MODULES = sorted(ROOT.rglob("*.py"))
 
@@ -125,3 +142,67 @@ def test_modules_stay_small_and_functions_short(path: Path) -> None:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             assert node.end_lineno is not None
             assert node.end_lineno - node.body[0].lineno <= 60, node.name
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_name)
+def test_sql_has_one_home_beside_the_ledger(path: Path) -> None:
+    if _room(_name(path)) == "ledger" or _name(path) in SQL_HOMES:
+        return
+    for node in ast.walk(_without_docstrings(path)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            assert not _SQL.search(node.value), f"line {node.lineno}: {node.value}"
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            assert node.func.attr not in _EXECUTE, f"line {node.lineno}"
+
+
+def test_the_homes_of_sql_are_found() -> None:
+    """Or the test above could not fail."""
+    for name in SQL_HOMES:
+        path = ROOT.joinpath(*name.split(".")).with_suffix(".py")
+        found = [node for node in ast.walk(_without_docstrings(path)) if _is_text(node, _SQL)]
+        assert len(found) > 10
+
+
+def _is_text(node: ast.AST, pattern: re.Pattern[str]) -> bool:
+    text = node.value if isinstance(node, ast.Constant) else None
+    return isinstance(text, str) and bool(pattern.search(text))
+
+
+def _without_docstrings(path: Path) -> ast.Module:
+    tree = ast.parse(path.read_text("utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            first = node.body[0]
+            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+                first.value.value = None
+    return tree
+
+
+def _enum_members(tree: ast.Module) -> set[int]:
+    """The lines on which the members of enumerations are declared."""
+    enums = (
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef)
+        and any(isinstance(base, ast.Name) and "Enum" in base.id for base in node.bases)
+    )
+    return {part.lineno for node in enums for part in node.body}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_name)
+def test_no_status_state_or_action_is_bare_text(path: Path) -> None:
+    """A misspelt word is a comparison that is never true; a misspelt member is an error."""
+    words = {member.value for enum in (Status, State, Action) for member in enum}
+    tree = _without_docstrings(path)
+    declared = _enum_members(tree)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and node.value in words:
+            known = node.lineno in declared or (_name(path), node.value) in OTHER_WORDS
+            assert known, f"line {node.lineno}: {node.value!r}"
+
+
+def test_other_words_are_still_there() -> None:
+    """An exception that nothing needs any more goes."""
+    for name, word in OTHER_WORDS:
+        tree = _without_docstrings(ROOT.joinpath(*name.split(".")).with_suffix(".py"))
+        assert any(isinstance(n, ast.Constant) and n.value == word for n in ast.walk(tree))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -142,3 +143,33 @@ def test_a_sidecar_that_cannot_be_read_is_an_error(tmp_path: Path, name: str) ->
     with pytest.raises(UsageError, match="cannot read"):
         sidecar.read_request(tmp_path / name)
     assert not sidecar.belongs_to(tmp_path / name, "x", "y")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes of POSIX")
+def test_a_pipe_is_read_neither_as_a_sidecar_nor_for_its_owner(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "x.png.json")
+    with pytest.raises(OSError):
+        sidecar.read(tmp_path / "x.png.json")
+    assert not sidecar.belongs_to(tmp_path / "x.png.json", "x", "y")
+
+
+def test_a_byte_order_mark_is_no_damage(tmp_path: Path) -> None:
+    path = tmp_path / "x.png.json"
+    path.write_text('{"id": "a"}', "utf-8-sig")
+    assert sidecar.read(path) == {"id": "a"}
+    assert sidecar.belongs_to(path, "a", "k")
+
+
+@pytest.mark.parametrize("beside", [True, False])
+def test_a_found_image_is_told_without_being_opened(tmp_path: Path, beside: bool) -> None:
+    image = tmp_path / "猫.jpg"
+    image.write_bytes(b"123")
+    if beside:
+        sidecar.write(image, {"id": "a"})
+    found = sidecar.found_file(image)
+    assert (found.file, found.format, found.bytes) == (str(image), "jpg", 3)
+    assert found.sidecar == (f"{image}.json" if beside else None)
+
+
+def test_an_image_that_goes_while_it_is_told_of_is_empty(tmp_path: Path) -> None:
+    assert sidecar.found_file(tmp_path / "gone.png").bytes == 0

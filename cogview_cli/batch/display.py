@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from cogview_cli.i18n import _
-from cogview_cli.outcome import LOSSES, Outcome, Problem, Summary, ended_by_run
+from cogview_cli.outcome import LOSSES, WITH_IMAGE, Outcome, Problem, Summary, ended_by_run
 from cogview_cli.terminal import output
 from cogview_cli.terminal.output import OutputOptions
 from cogview_cli.terminal.reporter import Reporter
@@ -121,7 +121,7 @@ class Display:
         return BatchProgress(
             total=self._total,
             done=done,
-            saved=counts["saved"] + counts["skipped"],
+            saved=sum(counts[status] for status in WITH_IMAGE),
             failed=sum(counts[status] for status in LOSSES),
             in_flight=self._in_flight(),
             cost=str(self._summary.cost),

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from cogview_cli.api import models
-from cogview_cli.batch import prepare, report
+from cogview_cli.batch import report
 from cogview_cli.batch.display import Display
 from cogview_cli.batch.grid import Grids
+from cogview_cli.batch.item import Group, Item
 from cogview_cli.batch.options import BatchOptions
-from cogview_cli.batch.plan import Item, Plan
+from cogview_cli.batch.plan import Plan
 from cogview_cli.batch.previous_run import PreviousRun
 from cogview_cli.disk.atomic import check_writable, ensure_folder
 from cogview_cli.engine import pool, session
@@ -28,6 +29,7 @@ from cogview_cli.outcome import (
     LOSSES,
     Outcome,
     Problem,
+    Status,
     Summary,
     ended_by_run,
     image_records,
@@ -77,13 +79,14 @@ class BatchRun:
                     await self._work(runner, previous)
 
     def _new_display(self, runner: JobRunner) -> Display:
+        counts = self._plan.counts()
         return Display(
             self._options.style,
             self._reporter,
             self._summary,
-            total=self._plan.count(),
-            to_send=self._plan.count("todo IN ('send', 'fetch')"),
-            where=partial(prepare.file_and_line, self._plan),
+            total=counts.total,
+            to_send=counts.to_do,
+            where=self._plan.place,
             in_flight=lambda: runner.in_flight,
             stop_reason=lambda: runner.stop_reason,
         )
@@ -96,12 +99,12 @@ class BatchRun:
 
     def _ask(self) -> None:
         """Asks before much is spent; UsageError where there is nobody to ask."""
-        options, price = self._options, self._plan.price("todo = 'send'")
+        options, price = self._options, self._plan.price_to_send()
         limit = options.settings.max_cost
         most = price if limit is None else min(price, limit)
         if options.settings.sandbox or options.yes or most <= options.settings.confirm_above:
             return
-        count = self._plan.count("todo = 'send'")
+        count = self._plan.counts().to_send
         if not (sys.stdin and sys.stdin.isatty() and output.on_terminal()):
             if limit is not None:
                 return
@@ -111,7 +114,7 @@ class BatchRun:
             raise UsageError(_("nothing was sent"), hint=_("--limit 10 tries the first ten"))
 
     def _make_folder(self) -> None:
-        if self._plan.count("todo IN ('send', 'fetch')"):
+        if self._plan.counts().to_do:
             ensure_folder(self._options.folder, self._options.folder)
             check_writable(self._options.folder)
 
@@ -142,17 +145,13 @@ class BatchRun:
 
     def _lanes(self, runner: JobRunner, previous: PreviousRun) -> Iterator[pool.Lane]:
         """One lane a model, so that none waits for the slots of another; one for free ones."""
-        sends = "todo = 'send' AND items.model = ?"
-        for model in self._plan.models("todo = 'send'"):
+        for model in self._plan.models_to_send():
             jobs = (
                 partial(runner.run, item.job(self._options.destination, previous.namespace))
-                for item in self._plan.items(sends, model)
+                for item in self._plan.to_send(model)
             )
             yield pool.Lane(jobs, lane_width(self._options, model))
-        fetches = (
-            partial(self._fetch, runner, previous, item)
-            for item in self._plan.items("todo = 'fetch'")
-        )
+        fetches = (partial(self._fetch, runner, previous, item) for item in self._plan.to_fetch())
         yield pool.Lane(fetches, models.TIER_SLOTS[self._options.settings.tier])
 
     async def _fetch(self, runner: JobRunner, previous: PreviousRun, item: Item) -> Outcome:
@@ -168,7 +167,7 @@ class BatchRun:
         own = outcome._replace(problem=None) if ended_by_run(outcome, reason) else outcome
         self._plan.ended(own, image_records(shown))
         if self._grids and outcome.files:
-            self._grids.row_ended(outcome.row, fresh=fresh and outcome.status == "saved")
+            self._grids.row_ended(outcome.row, fresh=fresh and outcome.status == Status.SAVED)
         if self._options.fail_fast and fresh and outcome.status in LOSSES and outcome.problem:
             runner.stop(_first_failure(outcome.problem))
         assert self._display is not None
@@ -176,13 +175,13 @@ class BatchRun:
 
     def _never_sent(self, runner: JobRunner) -> None:
         """What the end of the run came before: told one by one to scripts, counted for people."""
-        left = self._plan.count("status IS NULL")
+        left = self._plan.counts().unfinished
         if not left:
             return
         if not self._options.style.json or self._stdout_closed(runner):
-            self._summary.counts["not_sent"] += left
+            self._summary.counts[Status.NOT_SENT] += left
             return
-        for item in self._plan.items("status IS NULL"):
+        for item in self._plan.unfinished():
             job = item.job(self._options.destination, "")
             with suppress(output.StdoutClosed):
                 self._report(runner, runner.never_sent(job), fresh=False)
@@ -213,7 +212,7 @@ class BatchRun:
             self._summary.codes.add(ExitCode.STDOUT_CLOSED)
         if self._reason and self._reason != pool.STDOUT_CLOSED:
             output.show_error(CogviewError(self._reason.message, hint=self._reason.hint))
-        groups = report.groups(plan)
+        groups = plan.groups()
         if groups or not options.style.quiet:
             for line in closing_lines(self._summary, groups):
                 output.say(clean(line, 600))
@@ -231,11 +230,11 @@ class BatchRun:
             return None
 
 
-def closing_lines(summary: Summary, groups: Sequence[report.Group]) -> Iterator[str]:
+def closing_lines(summary: Summary, groups: Sequence[Group]) -> Iterator[str]:
     """What came of it: the counts and the money, each kind of failure, what to do next."""
     yield summary_line(summary, sum(summary.counts.values()))
     for group in groups:
-        yield f"  {group.line}"
+        yield f"  {report.group_line(group)}"
     hints = dict.fromkeys(group.hint for group in groups if group.hint)
     for hint in list(hints)[:HINTS_SHOWN]:
         yield f"hint: {hint}"

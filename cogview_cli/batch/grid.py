@@ -66,16 +66,12 @@ class Grids:
 
     def row_ended(self, index: int, *, fresh: bool) -> None:
         """Looks whether row `index` is complete; `fresh`: one of its images is new."""
-        rows = self._plan.query(
-            "SELECT status, json_extract(outcome, '$[0].file') FROM items WHERE r = ? ORDER BY n",
-            index,
-        ).fetchall()
-        if any(status not in ("saved", "skipped") or not file for status, file in rows):
+        files = self._plan.images_of_row(index)
+        if files is None:
             return
-        template, fields = self._plan.row(index)
+        template, fields = self._plan.name_of_row(index)
         path = grid_path(self._destination, template, fields)
         if fresh or not path.exists():
-            files = [file for _, file in rows]
             self._tasks.add(asyncio.create_task(self._make(files, path)))
 
     async def _make(self, files: list[str], path: Path) -> None:

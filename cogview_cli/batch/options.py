@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from cogview_cli.batch.plan import Selection
 from cogview_cli.batch.previous_run import PreviousRun
 from cogview_cli.batch.resume import Rules, Sidecars
 from cogview_cli.batch.row import RowDefaults
+from cogview_cli.batch.selection import Selection
 from cogview_cli.config.settings import Settings
 from cogview_cli.disk.destination import Destination, without_suffix
 from cogview_cli.ledger import Ledger

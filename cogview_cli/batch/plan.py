@@ -9,78 +9,43 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, NamedTuple
+from itertools import chain
+from typing import Any
 
 from cogview_cli.api import models
-from cogview_cli.api.protocol import ImageRequest
-from cogview_cli.batch.row import RowRequest, item_key, target_of
-from cogview_cli.disk.destination import Destination
-from cogview_cli.engine.job import Job
-from cogview_cli.outcome import Outcome
+from cogview_cli.batch.item import Counts, FailedRow, Group, Item
+from cogview_cli.batch.resume import Action
+from cogview_cli.batch.row import RowRequest, item_key
+from cogview_cli.batch.selection import Selection
+from cogview_cli.outcome import WITH_IMAGE, Outcome, Status
 
 CHUNK = 400
-_SCHEMA = """
+EXAMPLES = 5
+_SCHEMA = f"""
 CREATE TABLE rows (
     r INTEGER PRIMARY KEY, file TEXT, line INTEGER, body TEXT, template TEXT, fields TEXT,
     source TEXT, columns TEXT, content BLOB, count INTEGER
 );
 CREATE TABLE items (
-    i INTEGER PRIMARY KEY, r INTEGER, n INTEGER, key TEXT, model TEXT, todo TEXT DEFAULT 'send',
-    known TEXT DEFAULT '', status TEXT, code TEXT, message TEXT, hint TEXT, outcome TEXT
+    i INTEGER PRIMARY KEY, r INTEGER, n INTEGER, key TEXT, model TEXT,
+    action TEXT DEFAULT '{Action.SEND}', known TEXT DEFAULT '',
+    status TEXT, code TEXT, message TEXT, hint TEXT, outcome TEXT
 );
 """
 
 
-class Selection(NamedTuple):
-    """Which rows are meant: from `start` (from 1), at most `limit`, one shard of several."""
-
-    start: int = 1
-    limit: int | None = None
-    shard: tuple[int, int] = (1, 1)
-    dedupe: bool = False
-
-    def holds(self, index: int, content: bytes, before: int) -> bool:
-        """Whether a row is meant; `before`: images of its content in earlier rows.
-
-        A shard is chosen by content, so that it stays the same when lines move.
-        """
-        number, shards = self.shard
-        last = self.start + self.limit if self.limit is not None else None
-        if index < self.start or (last is not None and index >= last):
-            return False
-        if self.dedupe and before:
-            return False
-        return int.from_bytes(content[:8]) % shards == number - 1
+def _any_of(values: Iterable[str]) -> str:
+    return ", ".join(f"'{value}'" for value in values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
-    """One wanted image of the plan."""
-
-    number: int
-    index: int
-    n: int
-    key: str
-    body: dict[str, Any]
-    template: str
-    fields: dict[str, Any]
-    source: dict[str, Any]
-    known: frozenset[str]
-
-    def job(self, destination: Destination, namespace: str) -> Job:
-        """This image as a job for the runner."""
-        return Job(
-            row=self.index,
-            n=self.n,
-            request=ImageRequest.from_body(self.body),
-            target=target_of(destination, self.template, self.fields, self.n, self.key),
-            key=self.key,
-            namespace=namespace,
-            source=self.source,
-            known=self.known,
-        )
+_TO_SEND = f"action = '{Action.SEND}'"
+_TO_FETCH = f"action = '{Action.FETCH}'"
+_SETTLED = f"action NOT IN ({_any_of([Action.SEND, Action.FETCH])})"
+_UNFINISHED = "status IS NULL"
+_NO_IMAGE = f"status NOT IN ({_any_of(WITH_IMAGE)})"
+# Not what is paid or may be: to ask for it again from a file would pay it twice.
+_TO_ASK_AGAIN = f"status IN ({_any_of([Status.REFUSED, Status.FAILED])})"
 
 
 class Plan:
@@ -93,6 +58,7 @@ class Plan:
         self._db.execute("PRAGMA journal_mode=OFF")
         self._db.execute("PRAGMA synchronous=OFF")
         self._db.execute("BEGIN")
+        self._name_tables = 0
         self._waiting: list[tuple[Any, ...]] = []
 
     def close(self) -> None:
@@ -138,8 +104,34 @@ class Plan:
 
     # What is to be done.
 
-    def chunks(self, where: str = "1", *values: object) -> Iterator[list[Item]]:
-        """The items in order, a few hundred at a time; `where` selects among them."""
+    def items(self) -> Iterator[Item]:
+        """All items in order."""
+        return chain.from_iterable(self._chunks())
+
+    def to_send(self, model: str | None = None) -> Iterator[Item]:
+        """The items to ask for, all of them or those of one model."""
+        if model is None:
+            return chain.from_iterable(self._chunks(_TO_SEND))
+        return chain.from_iterable(self._chunks(f"{_TO_SEND} AND items.model = ?", model))
+
+    def to_fetch(self) -> Iterator[Item]:
+        """The items whose image is paid for and can be had for nothing."""
+        return chain.from_iterable(self._chunks(_TO_FETCH))
+
+    def settled(self) -> Iterator[list[Item]]:
+        """The items that need nothing more, a few hundred at a time."""
+        return self._chunks(_SETTLED)
+
+    def not_to_send(self) -> Iterator[list[Item]]:
+        """The settled items and those to fetch, a few hundred at a time."""
+        return self._chunks(f"NOT ({_TO_SEND})")
+
+    def unfinished(self) -> Iterator[Item]:
+        """The items whose end is not noted yet."""
+        return chain.from_iterable(self._chunks(_UNFINISHED))
+
+    def _chunks(self, where: str = "1", *values: object) -> Iterator[list[Item]]:
+        """The items that `where` selects in order, a few hundred at a time."""
         select = (
             "SELECT i, items.r, n, key, body, template, fields, source, known"
             " FROM items JOIN rows USING (r)"
@@ -159,39 +151,61 @@ class Plan:
             yield page
             last = page[-1][0]
 
-    def items(self, where: str = "1", *values: object) -> Iterator[Item]:
-        """The items in order, one by one."""
-        for chunk in self.chunks(where, *values):
-            yield from chunk
-
-    def decide(self, decisions: Iterable[tuple[str, str, int]]) -> None:
+    def decide(self, decisions: Iterable[tuple[Action, str, int]]) -> None:
         """Stores (what to do, ids of the requests to pass over, item number)."""
-        self._db.executemany("UPDATE items SET todo = ?, known = ? WHERE i = ?", decisions)
+        self._db.executemany("UPDATE items SET action = ?, known = ? WHERE i = ?", decisions)
 
-    def count(self, where: str = "1", *values: object) -> int:
-        """How many items."""
-        query = f"SELECT count(*) FROM items WHERE {where}"
-        return int(self._db.execute(query, values).fetchone()[0])
+    def counts(self) -> Counts:
+        """How many items there are, and how many of them are still to be worked on."""
+        parts = (f"coalesce(sum({part}), 0)" for part in (_TO_SEND, _TO_FETCH, _UNFINISHED))
+        query = f"SELECT count(*), {', '.join(parts)} FROM items"
+        return Counts(*self._db.execute(query).fetchone())
 
-    def row(self, index: int) -> tuple[str, dict[str, Any]]:
-        """The name template of a row and the values it uses."""
-        found = self.query("SELECT template, fields FROM rows WHERE r = ?", index).fetchone()
-        return found[0], json.loads(found[1])
+    def models(self) -> dict[str, int]:
+        """How many items each model has."""
+        return self._models("1")
 
-    def rows(self) -> int:
+    def models_to_send(self) -> dict[str, int]:
+        """How many items each model has to make."""
+        return self._models(_TO_SEND)
+
+    def _models(self, where: str) -> dict[str, int]:
+        query = f"SELECT model, count(*) FROM items WHERE {where} GROUP BY model"
+        return dict(self._db.execute(query).fetchall())
+
+    def price_to_send(self) -> Decimal:
+        """What the items to send cost in CNY, as far as prices are known."""
+        counts = self.models_to_send().items()
+        prices = ((models.price_of(name) or Decimal(0)) * many for name, many in counts)
+        return sum(prices, Decimal(0))
+
+    # The rows.
+
+    def row_count(self) -> int:
         """How many rows the sources have."""
         return int(self._db.execute("SELECT count(*) FROM rows").fetchone()[0])
 
-    def models(self, where: str = "1", *values: object) -> dict[str, int]:
-        """How many items each model has."""
-        query = f"SELECT model, count(*) FROM items WHERE {where} GROUP BY model"
-        return dict(self._db.execute(query, values).fetchall())
+    def name_of_row(self, index: int) -> tuple[str, dict[str, Any]]:
+        """The name template of a row and the values it uses."""
+        query = "SELECT template, fields FROM rows WHERE r = ?"
+        template, fields = self._db.execute(query, (index,)).fetchone()
+        return template, json.loads(fields)
 
-    def price(self, where: str = "1", *values: object) -> Decimal:
-        """What the items cost in CNY, as far as prices are known."""
-        counts = self.models(where, *values).items()
-        prices = ((models.price_of(name) or Decimal(0)) * many for name, many in counts)
-        return sum(prices, Decimal(0))
+    def place(self, index: int) -> str:
+        """Where a row stands, such as `prompts.csv:37`."""
+        query = "SELECT file, line FROM rows WHERE r = ?"
+        return _place(*self._db.execute(query, (index,)).fetchone())
+
+    def first_of_other_count(self, count: int) -> tuple[int, int] | None:
+        """The first row that does not make `count` images, and how many it makes."""
+        query = "SELECT r, count FROM rows WHERE count != ? ORDER BY r LIMIT 1"
+        found: tuple[int, int] | None = self._db.execute(query, (count,)).fetchone()
+        return found
+
+    def names(self) -> NameTable:
+        """An empty table of names, kept beside the plan."""
+        self._name_tables += 1
+        return NameTable(self._db, f"names_{self._name_tables}")
 
     # How it went.
 
@@ -212,9 +226,85 @@ class Plan:
             ),
         )
 
-    def query(self, text: str, *values: object) -> sqlite3.Cursor:
-        """Any other question to the tables `rows` and `items`."""
-        return self._db.execute(text, values)
+    def images_of_row(self, index: int) -> list[str] | None:
+        """The files of a row's images in order; None as long as one of them is missing."""
+        query = (
+            "SELECT status, json_extract(outcome, '$[0].file') FROM items WHERE r = ? ORDER BY n"
+        )
+        found = self._db.execute(query, (index,)).fetchall()
+        if any(status not in WITH_IMAGE or not file for status, file in found):
+            return None
+        return [file for _, file in found]
+
+    def records(self) -> Iterator[dict[str, Any]]:
+        """The `--json` records of all items, each with its source, in the order of the source."""
+        found = self._db.execute(
+            "SELECT r, n, status, outcome, file, line, body"
+            " FROM items JOIN rows USING (r) ORDER BY i"
+        )
+        for index, n, status, kept, file, line, body in found:
+            bare = {"type": "image", "status": status or Status.NOT_SENT, "index": index, "n": n}
+            request = json.loads(body)
+            bare |= {name: request.get(name) for name in ("prompt", "model", "size")}
+            for record in json.loads(kept) if kept else [bare]:
+                yield {**record, "source": {"file": file, "line": line}}
+
+    def failed_rows(self) -> Iterator[FailedRow]:
+        """The rows to ask again for images that were refused or failed."""
+        found = self._db.execute(
+            "SELECT body, columns, count(*) FROM items JOIN rows USING (r)"
+            f" WHERE {_TO_ASK_AGAIN} GROUP BY r ORDER BY r"
+        )
+        for body, columns, missing in found:
+            yield FailedRow(json.loads(body), json.loads(columns) if columns else {}, missing)
+
+    def groups(self) -> list[Group]:
+        """What brought no image, grouped by how it ended, the largest group first."""
+        found = self._db.execute(
+            "SELECT status, code, min(message), min(hint), count(*) FROM items"
+            f" WHERE {_NO_IMAGE} AND (status != ? OR message IS NOT NULL)"
+            " GROUP BY status, code ORDER BY count(*) DESC, status, code",
+            (Status.NOT_SENT,),
+        ).fetchall()
+        return [
+            Group(Status(status), message or "", hint or "", count, self._places(status, code))
+            for status, code, message, hint, count in found
+        ]
+
+    def _places(self, status: str, code: str | None) -> tuple[str, ...]:
+        """Where a few of the rows stand whose items ended so."""
+        found = self._db.execute(
+            "SELECT DISTINCT file, line FROM items JOIN rows USING (r)"
+            " WHERE status = ? AND code IS ? ORDER BY i LIMIT ?",
+            (status, code, EXAMPLES),
+        )
+        return tuple(_place(*row) for row in found)
+
+
+class NameTable:
+    """Names and the row that claimed each first; like the plan, not bound by memory."""
+
+    def __init__(self, db: sqlite3.Connection, table: str) -> None:
+        self._db, self._table = db, table
+        db.execute(f"CREATE TEMP TABLE {table} (name TEXT PRIMARY KEY, r INTEGER) WITHOUT ROWID")
+
+    def claim(self, name: str, row: int) -> int | None:
+        """Gives a free name to `row`; the row that has it already, or None."""
+        owner = self.owner(name)
+        if owner is None:
+            insert = f"INSERT INTO {self._table} VALUES (?, ?)"
+            self._db.execute(insert, (_storable(name), row))
+        return owner
+
+    def owner(self, name: str) -> int | None:
+        """The row that claimed `name`; None if none did."""
+        query = f"SELECT r FROM {self._table} WHERE name = ?"
+        found = self._db.execute(query, (_storable(name),)).fetchone()
+        return found and int(found[0])
+
+
+def _place(file: str, line: int) -> str:
+    return f"{file}:{line}"
 
 
 def _item(row: tuple[Any, ...]) -> Item:

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cogview_cli.batch.plan import Plan, Selection
+from cogview_cli.batch.plan import Plan
 from cogview_cli.batch.row import RowDefaults, row_request
+from cogview_cli.batch.selection import Selection
 from cogview_cli.disk.destination import Destination
 from cogview_cli.errors import UsageError
 from cogview_cli.i18n import _
@@ -39,20 +40,20 @@ class ReadSummary:
 
 def read_into(plan: Plan, reading: Reading, defaults: RowDefaults) -> ReadSummary:
     """Reads and checks all rows into `plan`."""
-    survey = ReadSummary()
+    summary = ReadSummary()
     for record in reading:
         if isinstance(record, RejectedRow):
-            survey.reject(record)
+            summary.reject(record)
             continue
-        survey.rows += 1
-        survey.longest = max(survey.longest, len(record.prompt))
+        summary.rows += 1
+        summary.longest = max(summary.longest, len(record.prompt))
         try:
-            plan.add(row_request(record, survey.rows, defaults))
+            plan.add(row_request(record, summary.rows, defaults))
         except UsageError as error:
-            survey.reject(RejectedRow(record.file, record.line, _why(error)))
-    survey.forms, survey.columns = reading.forms, reading.columns
-    survey.ignored = reading.ignored
-    return survey
+            summary.reject(RejectedRow(record.file, record.line, _why(error)))
+    summary.forms, summary.columns = reading.forms, reading.columns
+    summary.ignored = reading.ignored
+    return summary
 
 
 def _why(error: UsageError) -> str:
@@ -61,13 +62,12 @@ def _why(error: UsageError) -> str:
 
 def check_grid(plan: Plan, tiles: int) -> None:
     """UsageError unless every row makes as many images as its grid has tiles."""
-    row = plan.query("SELECT file, line, count FROM rows WHERE count != ? LIMIT 1", tiles)
-    if found := row.fetchone():
-        file, line, count = found
+    if found := plan.first_of_other_count(tiles):
+        index, count = found
         raise UsageError(
             _(
                 "{where}: {count} image(s) do not fill a grid of {tiles}",
-                where=f"{file}:{line}",
+                where=plan.place(index),
                 count=count,
                 tiles=tiles,
             ),
@@ -77,23 +77,21 @@ def check_grid(plan: Plan, tiles: int) -> None:
 
 def check_names(plan: Plan, destination: Destination, why: str) -> None:
     """UsageError if two rows would write the same file, of which `why` would lose one."""
-    plan.query("CREATE TEMP TABLE names (name TEXT PRIMARY KEY, r INTEGER) WITHOUT ROWID")
+    names = plan.names()
     for item in plan.items():
         folder, stem = item.job(destination, "").target.place()
-        name = str(folder / stem).casefold()
-        taken = plan.query("SELECT r FROM names WHERE name = ?", name).fetchone()
-        if taken:
+        owner = names.claim(str(folder / stem).casefold(), item.index)
+        if owner is not None:
             raise UsageError(
                 _(
                     "{first} and {second} both make '{name}': {why} would lose one",
-                    first=file_and_line(plan, taken[0]),
-                    second=file_and_line(plan, item.index),
+                    first=plan.place(owner),
+                    second=plan.place(item.index),
                     name=stem,
                     why=why,
                 ),
                 hint=_("name them apart: --name '{index:04}-{slug}'"),
             )
-        plan.query("INSERT INTO names VALUES (?, ?)", name, item.index)
 
 
 def default_folder(sources: Sequence[str]) -> Path:
@@ -104,19 +102,6 @@ def default_folder(sources: Sequence[str]) -> Path:
     path = Path(os.path.abspath(first))
     folder = Path.cwd() / (path.name if path.is_dir() else path.stem)
     return folder.with_name(f"{folder.name}-images") if folder == path else folder
-
-
-def parse_shard(text: str | None) -> tuple[int, int]:
-    """`I/N` with I from 1 to N; UsageError otherwise."""
-    if text is None:
-        return 1, 1
-    left, _slash, right = text.partition("/")
-    if left.isdecimal() and right.isdecimal() and 1 <= int(left) <= int(right):
-        return int(left), int(right)
-    raise UsageError(
-        _("--shard '{text}' is not I/N", text=text),
-        hint=_("shards count from 1: --shard 1/4 … 4/4"),
-    )
 
 
 def parse_grid(text: str | None) -> tuple[int, int] | None:
@@ -132,18 +117,18 @@ def parse_grid(text: str | None) -> tuple[int, int] | None:
 def choose(plan: Plan, host: str, selection: Selection) -> None:
     """Makes the plan's items; UsageError if nothing is selected."""
     plan.arrange(host, selection)
-    if not plan.count() and selection.shard == (1, 1):
+    if not plan.counts().total and selection.shard == (1, 1):
         raise UsageError(
-            _("no row is selected"), hint=_("the source has {count} row(s)", count=plan.rows())
+            _("no row is selected"), hint=_("the source has {count} row(s)", count=plan.row_count())
         )
 
 
-def shown_bad(survey: ReadSummary) -> Iterator[str]:
+def shown_bad(summary: ReadSummary) -> Iterator[str]:
     """One line for each bad row, then how many more there are."""
-    for bad in survey.bad:
+    for bad in summary.bad:
         yield f"{bad.file}:{bad.line}: {bad.why}"
-    if survey.bad_count > len(survey.bad):
-        yield _("… and {count} more", count=survey.bad_count - len(survey.bad))
+    if summary.bad_count > len(summary.bad):
+        yield _("… and {count} more", count=summary.bad_count - len(summary.bad))
 
 
 def ignored_line(ignored: Counter[str]) -> str | None:
@@ -153,9 +138,3 @@ def ignored_line(ignored: Counter[str]) -> str | None:
     most = ignored.most_common(8)
     parts = ", ".join(_("{name} ({count} rows)", name=name, count=count) for name, count in most)
     return _("CogView has no equivalent for: {columns}; kept in the sidecars only", columns=parts)
-
-
-def file_and_line(plan: Plan, index: int) -> str:
-    """Where a row stands, such as `prompts.csv:37`."""
-    file, line = plan.query("SELECT file, line FROM rows WHERE r = ?", index).fetchone()
-    return f"{file}:{line}"

@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cogview_cli.api.error_codes import CODES, ErrorClass
-from cogview_cli.batch.plan import Item, Plan
-from cogview_cli.batch.resume import Decision, Rules, Sidecars, verdict
+from cogview_cli.batch.item import Item
+from cogview_cli.batch.plan import Plan
+from cogview_cli.batch.resume import Action, Decision, Rules, Sidecars, decide
 from cogview_cli.disk.destination import Destination
 from cogview_cli.disk.locks import is_alive
 from cogview_cli.errors import ExitCode, MachineError, UsageError
 from cogview_cli.i18n import _
-from cogview_cli.ledger import Entry, Ledger
-from cogview_cli.outcome import Outcome, Problem, SavedFile
-
-_LEFT = "todo NOT IN ('send', 'fetch')"
+from cogview_cli.ledger import Entry, Ledger, State
+from cogview_cli.outcome import Outcome, Problem, SavedFile, Status
+from cogview_cli.pictures.sidecar import found_file
 
 
 class PreviousRun(NamedTuple):
@@ -42,19 +42,19 @@ class PreviousRun(NamedTuple):
         MachineError under --on-exists fail, UsageError under overwrite, for a name taken.
         """
         for chunk in plan.key_chunks():
-            found = self._verdicts(key for _, key in chunk)
+            found = self._decisions(key for _, key in chunk)
             plan.decide(
-                (found[key].todo, _passed_over(found[key]), number) for number, key in chunk
+                (found[key].action, _passed_over(found[key]), number) for number, key in chunk
             )
         if self.destination.on_exists in ("skip", "fail"):
-            taken = (item.number for item in plan.items("todo = 'send'") if self._name_taken(item))
-            plan.decide([("done", "", number) for number in taken])
+            taken = (item.number for item in plan.to_send() if self._name_taken(item))
+            plan.decide([(Action.DONE, "", number) for number in taken])
         elif self.destination.on_exists == "overwrite":
             self._check_overwrites(plan)
 
     def outcomes(self, plan: Plan) -> Iterator[Outcome]:
         """The outcomes of items that need nothing more."""
-        for item, found in self._settled_items(plan, _LEFT):
+        for item, found in self._explained(plan.settled()):
             yield settled_outcome(item, found)
 
     def entry(self, item: Item) -> Entry:
@@ -62,49 +62,48 @@ class PreviousRun(NamedTuple):
         assert self.ledger is not None
         return self.ledger.get(next(iter(item.known)))
 
-    def _verdicts(self, keys: Iterable[str]) -> dict[str, Decision]:
+    def _decisions(self, keys: Iterable[str]) -> dict[str, Decision]:
         """What ledger and sidecars say of each key."""
-        wanted = list(keys)
-        asked = self.ledger.by_key(self.namespace, wanted) if self.ledger else {}
+        keys = list(keys)
+        found = self.ledger.by_key(self.namespace, keys) if self.ledger else {}
         return {
-            key: verdict(
-                list(self._settled(asked.get(key, ()))),
+            key: decide(
+                list(self._settled(found.get(key, ()))),
                 partial(self.sidecars.image, key),
                 self.rules,
             )
-            for key in wanted
+            for key in keys
         }
 
-    def _settled_items(self, plan: Plan, where: str) -> Iterator[tuple[Item, Decision]]:
-        """The items that `where` selects, and why they need nothing more."""
-        for chunk in plan.chunks(where):
-            found = self._verdicts(item.key for item in chunk)
+    def _explained(self, chunks: Iterable[list[Item]]) -> Iterator[tuple[Item, Decision]]:
+        """Each item with why it is not to be sent."""
+        for chunk in chunks:
+            found = self._decisions(item.key for item in chunk)
             for item in chunk:
                 by_key = found[item.key]
-                named = self._name_taken(item) if by_key.todo == "send" else None
+                named = self._name_taken(item) if by_key.action == Action.SEND else None
                 yield item, named or by_key
 
     def _settled(self, entries: Iterable[Entry]) -> Iterator[Entry]:
         """Without what living runs still work on; what dead ones left open is unknown."""
         for entry in entries:
-            if entry.state not in ("intent", "answer"):
+            if entry.state not in (State.INTENT, State.ANSWER):
                 yield entry
             elif not self._alive(entry.run):
-                yield entry._replace(state="unknown") if entry.state == "intent" else entry
+                yield _lost(entry) if entry.state == State.INTENT else entry
 
     def _alive(self, run: str) -> bool:
         return self.ledger is not None and is_alive(self.ledger.folder / "runs", run)
 
     def _check_overwrites(self, plan: Plan) -> None:
         """UsageError if a new image would replace one that another item has: paid, then lost."""
-        plan.query("CREATE TEMP TABLE kept (name TEXT PRIMARY KEY) WITHOUT ROWID")
-        for _item, found in self._settled_items(plan, "todo != 'send'"):
+        kept = plan.names()
+        for item, found in self._explained(plan.not_to_send()):
             for file in _files(found):
-                plan.query("INSERT OR IGNORE INTO kept VALUES (?)", _comparable(file.file))
-        for item in plan.items("todo = 'send'"):
+                kept.claim(_comparable(file.file), item.index)
+        for item in plan.to_send():
             folder, stem = item.job(self.destination, "").target.place()
-            name = _comparable(f"{folder / stem}.png")
-            if plan.query("SELECT 1 FROM kept WHERE name = ?", name).fetchone():
+            if kept.owner(_comparable(f"{folder / stem}.png")) is not None:
                 raise _would_replace(stem)
 
     def _name_taken(self, item: Item) -> Decision | None:
@@ -117,7 +116,12 @@ class PreviousRun(NamedTuple):
                 _("'{path}' exists; nothing was sent", path=there),
                 hint=_("choose another --output or --on-exists"),
             )
-        return Decision(todo="done", image=str(there)) if there else None
+        return Decision(action=Action.DONE, image=str(there)) if there else None
+
+
+def _lost(entry: Entry) -> Entry:
+    """An intent whose process has died."""
+    return entry._replace(state=State.UNKNOWN)
 
 
 def _would_replace(stem: str) -> UsageError:
@@ -132,7 +136,7 @@ def _would_replace(stem: str) -> UsageError:
 
 def _passed_over(found: Decision) -> str:
     """What the plan keeps: the request to fetch, or those that a new one passes over."""
-    if found.todo == "fetch" and found.entry:
+    if found.action == Action.FETCH and found.entry:
         return found.entry.id
     return " ".join(sorted(found.known))
 
@@ -160,13 +164,14 @@ def settled_outcome(item: Item, found: Decision) -> Outcome:
     )
 
 
-def _status(found: Decision) -> str:
-    if found.todo == "unknown":
-        return "unknown"
-    if found.todo != "refused":
-        return "skipped"
+def _status(found: Decision) -> Status:
+    if found.action == Action.UNKNOWN:
+        return Status.UNKNOWN
+    if found.action != Action.REFUSED:
+        return Status.SKIPPED
     code = found.entry.code if found.entry else None
-    return "failed" if code in CODES and CODES[code].kind is not ErrorClass.REFUSED else "refused"
+    other = code in CODES and CODES[code].kind is not ErrorClass.REFUSED
+    return Status.FAILED if other else Status.REFUSED
 
 
 def _files(found: Decision) -> tuple[SavedFile, ...]:
@@ -174,21 +179,14 @@ def _files(found: Decision) -> tuple[SavedFile, ...]:
         return tuple(SavedFile(**record) for record in found.entry.files)
     if found.image is None:
         return ()
-    beside = Path(f"{found.image}.json")
-    sidecar = str(beside) if beside.exists() else None
-    suffix = Path(found.image).suffix.lstrip(".")
-    return (
-        SavedFile(
-            file=found.image, sidecar=sidecar, format=suffix, width=0, height=0, bytes=0, sha256=""
-        ),
-    )
+    return (found_file(Path(found.image)),)
 
 
 def _problem(found: Decision) -> Problem | None:
     why = found.entry.message or "" if found.entry else None
-    if found.todo == "unknown":
+    if found.action == Action.UNKNOWN:
         return Problem(
-            code="unknown",
+            code=Status.UNKNOWN,
             message=_(
                 "an earlier request may have been paid, its answer is lost: {reason}", reason=why
             ),
@@ -197,10 +195,10 @@ def _problem(found: Decision) -> Problem | None:
                 "cogview history --unknown; to ask again, perhaps paying twice: --on-unknown retry"
             ),
         )
-    if found.todo == "refused":
+    if found.action == Action.REFUSED:
         code = found.entry.code if found.entry else None
         return Problem(
-            code=code or "refused",
+            code=code or Status.REFUSED,
             message=_("refused in an earlier run: {reason}", reason=why),
             exit_code=ExitCode.REJECTED,
             hint=_("change the prompt, or ask again: --retry-failed"),

@@ -6,10 +6,10 @@ import csv
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
+from cogview_cli.batch.item import Group
 from cogview_cli.batch.plan import Plan
 from cogview_cli.disk.atomic import move_new, whole_text
 from cogview_cli.disk.names import with_number
@@ -18,16 +18,12 @@ from cogview_cli.i18n import _
 from cogview_cli.outcome import Summary
 
 FAILED_NAME = "failed"
-EXAMPLES = 5
 # A cell that begins so is a formula to a spreadsheet (OWASP ASVS 5.0, 1.2.10).
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _COLUMNS = (
     "index", "n", "status", "file", "sidecar", "id", "prompt", "model", "size", "cost",
     "error_code", "error_message", "source_file", "source_line",
 )  # fmt: skip
-_NO_IMAGE = "status NOT IN ('saved', 'skipped')"
-# Not what is paid or may be: to ask for it again from a file would pay it twice.
-_TO_ASK_AGAIN = "status IN ('refused', 'failed')"
 
 
 def report_format(path: str) -> str:
@@ -65,24 +61,11 @@ def write_report(path: Path, plan: Plan, summary: Summary) -> None:
         write(file, plan, summary)
 
 
-def _records(plan: Plan) -> Iterator[dict[str, Any]]:
-    """The records of all items in the order of the source."""
-    rows = plan.query(
-        "SELECT r, n, status, outcome, file, line, body FROM items JOIN rows USING (r) ORDER BY i"
-    )
-    for index, n, status, kept, file, line, body in rows:
-        bare = {"type": "image", "status": status or "not_sent", "index": index, "n": n}
-        request = json.loads(body)
-        bare |= {name: request.get(name) for name in ("prompt", "model", "size")}
-        for record in json.loads(kept) if kept else [bare]:
-            yield {**record, "source": {"file": file, "line": line}}
-
-
 def _write_csv(file: TextIO, plan: Plan, summary: Summary) -> None:
     file.write("\ufeff")  # spreadsheets take the text for UTF-8 only with a byte order mark
     writer = csv.DictWriter(file, _COLUMNS, extrasaction="ignore")
     writer.writeheader()
-    for record in _records(plan):
+    for record in plan.records():
         error = record.get("error") or {}
         flat = {
             **record,
@@ -96,7 +79,7 @@ def _write_csv(file: TextIO, plan: Plan, summary: Summary) -> None:
 
 def _write_json(file: TextIO, plan: Plan, summary: Summary) -> None:
     file.write('{"images": [')
-    for number, record in enumerate(_records(plan)):
+    for number, record in enumerate(plan.records()):
         clean = {name: value for name, value in record.items() if value is not None}
         file.write((",\n" if number else "\n") + json.dumps(clean, ensure_ascii=False))
     file.write(f'\n], "summary": {json.dumps(summary.record(), ensure_ascii=False)}}}\n')
@@ -125,15 +108,10 @@ def write_failed(folder: Path, plan: Plan) -> Path | None:
 
 
 def _failed_rows(plan: Plan) -> Iterator[str]:
-    rows = plan.query(
-        "SELECT body, columns, count(*) FROM items JOIN rows USING (r)"
-        f" WHERE {_TO_ASK_AGAIN} GROUP BY r ORDER BY r"
-    )
-    for body, columns, missing in rows:
-        asked = {**json.loads(body), "n": missing}
-        own = json.loads(columns) if columns else {}
+    for row in plan.failed_rows():
+        asked = {**row.body, "n": row.missing}
         settled = {*asked, "watermark", "watermark_enabled"}
-        kept = {name: value for name, value in own.items() if name.lower() not in settled}
+        kept = {name: value for name, value in row.columns.items() if name.lower() not in settled}
         yield json.dumps({**asked, **kept}, ensure_ascii=False) + "\n"
 
 
@@ -144,60 +122,16 @@ def _content(path: Path) -> str | None:
         return None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
-    """Items that ended the same way, with the places of a few of them."""
-
-    status: str
-    code: str
-    message: str
-    hint: str
-    count: int
-    places: tuple[str, ...]
-
-    @property
-    def line(self) -> str:
-        """`refused 3: code 1301 …: prompts.txt:4, prompts.txt:9 and 1 more`."""
-        more = self.count - len(self.places)
-        status = _(self.status.replace("_", " "))
-        line = _(
-            "{status} {count}: {message}", status=status, count=self.count, message=self.message
-        )
-        if not self.places:
-            return line
-        places = ", ".join(self.places)
-        if not more:
-            return _("{line}: {places}", line=line, places=places)
-        return _("{line}: {places} and {more} more", line=line, places=places, more=more)
-
-
-def groups(plan: Plan) -> list[Group]:
-    """What brought no image, grouped by how it ended, the largest group first."""
-    found = plan.query(
-        "SELECT status, code, min(message), min(hint), count(*) FROM items"
-        f" WHERE {_NO_IMAGE} AND (status != 'not_sent' OR message IS NOT NULL)"
-        " GROUP BY status, code"
-        " ORDER BY count(*) DESC, status, code"
-    ).fetchall()
-    return [
-        Group(
-            status=status,
-            code=code or "",
-            message=message or "",
-            hint=hint or "",
-            count=count,
-            places=_places(plan, status, code),
-        )
-        for status, code, message, hint, count in found
-    ]
-
-
-def _places(plan: Plan, status: str, code: str | None) -> tuple[str, ...]:
-    rows = plan.query(
-        "SELECT DISTINCT file, line FROM items JOIN rows USING (r)"
-        " WHERE status = ? AND code IS ? ORDER BY i LIMIT ?",
-        status,
-        code,
-        EXAMPLES,
+def group_line(group: Group) -> str:
+    """`refused 3: code 1301 …: prompts.txt:4, prompts.txt:9 and 1 more`."""
+    more = group.images - len(group.places)
+    status = _(group.status.replace("_", " "))
+    line = _(
+        "{status} {count}: {message}", status=status, count=group.images, message=group.message
     )
-    return tuple(f"{file}:{line}" for file, line in rows)
+    if not group.places:
+        return line
+    places = ", ".join(group.places)
+    if not more:
+        return _("{line}: {places}", line=line, places=places)
+    return _("{line}: {places} and {more} more", line=line, places=places, more=more)

@@ -11,6 +11,7 @@ from typing import Any
 from cogview_cli.api.protocol import ImageRequest
 from cogview_cli.config.settings import Settings
 from cogview_cli.disk.destination import Destination, Target, without_suffix
+from cogview_cli.disk.holes import escape_braces
 from cogview_cli.disk.names import template_fields
 from cogview_cli.engine.validation import name_fields, validate_request
 from cogview_cli.sources import Record
@@ -86,8 +87,7 @@ def _request(record: Record, settings: Settings) -> ImageRequest:
 
 def _value(record: Record, settings: Settings, name: str) -> Any:
     own = getattr(record, name)
-    typed = settings.origins[name].startswith("flag ")
-    return getattr(settings, name) if own is None or typed else own
+    return getattr(settings, name) if own is None or settings.is_flag(name) else own
 
 
 def _name(
@@ -104,7 +104,7 @@ def _template(record: Record, asked: str | None) -> str:
     if asked is not None:
         return without_suffix(asked)[0]
     own = record.name or (record.id or "").replace("/", "_")
-    return own.replace("{", "{{").replace("}", "}}") if own else DEFAULT_NAME
+    return escape_braces(own) if own else DEFAULT_NAME
 
 
 def _fields(record: Record, request: ImageRequest, index: int, now: float) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A `batch` checked, priced, and then carried out or only shown."""
+"""A `batch` read and checked, then carried out or only shown."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from cogview_cli.api import models
-from cogview_cli.batch import prepare
+from cogview_cli.batch import dry_run, prepare
 from cogview_cli.batch.execute import BatchRun
 from cogview_cli.batch.options import BatchOptions
 from cogview_cli.batch.plan import Plan
@@ -17,15 +16,14 @@ from cogview_cli.disk.locks import Busy, exclusive_lock
 from cogview_cli.engine.validation import check_models
 from cogview_cli.errors import MachineError, Temporary, UsageError
 from cogview_cli.i18n import _
-from cogview_cli.ledger import Ledger
 from cogview_cli.terminal import output
 from cogview_cli.terminal.text import clean
 
 
 def run(options: BatchOptions, plan: Plan) -> int:
     """Reads all sources, then runs the plan or shows it; the exit code."""
-    survey = prepare.read_into(plan, options.reading, options.defaults)
-    _refuse_bad(survey, skip=options.skip_bad)
+    summary = prepare.read_into(plan, options.reading, options.defaults)
+    _refuse_bad(summary, skip=options.skip_bad)
     prepare.choose(plan, options.host, options.selection)
     if options.grid:
         prepare.check_grid(plan, options.grid[0] * options.grid[1])
@@ -34,25 +32,25 @@ def run(options: BatchOptions, plan: Plan) -> int:
     elif options.grid:
         prepare.check_names(plan, options.destination, "--grid")
     check_models(plan.models(), options.settings.max_cost)
-    if warning := prepare.ignored_line(survey.ignored):
+    if warning := prepare.ignored_line(summary.ignored):
         output.warn(warning)
     if options.dry_run:
-        return _show(options, plan, survey)
+        return dry_run.show(options, plan, summary)
     with _folder_lock(options):
         return BatchRun(options, plan).run()
 
 
-def _refuse_bad(survey: prepare.ReadSummary, *, skip: bool) -> None:
+def _refuse_bad(summary: prepare.ReadSummary, *, skip: bool) -> None:
     """UsageError if any row is bad: nothing is paid for a file that cannot be finished."""
-    for line in prepare.shown_bad(survey):
+    for line in prepare.shown_bad(summary):
         said = f"{'warning' if skip else 'error'}: {line}"
         output.say(clean(said, 400))
-    if survey.bad_count and not skip:
+    if summary.bad_count and not skip:
         raise UsageError(
-            _("{count} bad row(s); nothing was sent", count=survey.bad_count),
+            _("{count} bad row(s); nothing was sent", count=summary.bad_count),
             hint=_("mend them, or leave them out: --skip-bad"),
         )
-    if not survey.rows:
+    if not summary.rows:
         raise UsageError(_("the source holds no prompt"), hint=_("one prompt a line, for example"))
 
 
@@ -79,71 +77,3 @@ def _folder_lock(options: BatchOptions) -> Iterator[None]:
             ),
             hint=_("set COGVIEW_STATE_DIR to a folder that can be written"),
         ) from None
-
-
-# Showing it.
-
-
-def _show(options: BatchOptions, plan: Plan, survey: prepare.ReadSummary) -> int:
-    """Prints the requests and the price; sends nothing, creates nothing."""
-    with _existing_ledger() as ledger:
-        options.previous_run(ledger).decide(plan)
-    to_send = plan.count("todo = 'send'")
-    for item in plan.items("todo = 'send'"):
-        price = models.price_of(item.body["model"])
-        record = {"type": "request", "index": item.index, "n": item.n, **item.body}
-        cost = {} if price is None else {"cost": str(price)}
-        output.write_json({**record, **cost} if options.style.json else item.body)
-    price_text = _price(plan)
-    if options.style.json:
-        output.write_json(
-            {
-                "type": "summary",
-                "requests": to_send,
-                "rows": survey.rows,
-                "cost": "0",
-                "cost_max": str(plan.price("todo = 'send'")),
-                "exit_code": 0,
-            }
-        )
-    if not options.style.quiet:
-        _describe(survey)
-        output.say(
-            _(
-                "{count} request(s), price {price}; nothing was sent",
-                count=to_send,
-                price=price_text,
-            )
-        )
-    return 0
-
-
-@contextmanager
-def _existing_ledger() -> Iterator[Ledger | None]:
-    """The ledger if there is one: a dry run makes none."""
-    if not (state_dir() / "ledger.db").exists():
-        yield None
-        return
-    with Ledger(state_dir()) as ledger:
-        yield ledger
-
-
-def _describe(survey: prepare.ReadSummary) -> None:
-    output.say(clean(_("form: {forms}", forms="; ".join(survey.forms))))
-    if survey.columns:
-        output.say(clean(_("columns: {columns}", columns=", ".join(survey.columns))))
-    output.say(
-        _(
-            "rows: {rows}; longest prompt: {longest} characters",
-            rows=survey.rows,
-            longest=survey.longest,
-        )
-    )
-
-
-def _price(plan: Plan) -> str:
-    unknown = [name for name in plan.models("todo = 'send'") if models.price_of(name) is None]
-    known = plan.price("todo = 'send'")
-    if not unknown:
-        return f"{known} CNY"
-    return _("{price} CNY and what {models} costs", price=known, models=", ".join(unknown))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -14,6 +14,9 @@ from cogview_cli.api.models import ModelRules
 from cogview_cli.config import store
 from cogview_cli.config.settings import SETTINGS, find_setting, known_profiles, load
 from cogview_cli.i18n import _
+
+if TYPE_CHECKING:
+    from cogview_cli.ledger import State
 
 Offer = tuple[str, str]
 Completer = Callable[[typer.Context, str], list[Offer]]
@@ -159,23 +162,22 @@ def topic(ctx: typer.Context, incomplete: str) -> Iterable[Offer]:
 @_quiet
 def unknown_request(ctx: typer.Context, incomplete: str) -> Iterable[Offer]:
     """The newest requests whose outcome is unknown."""
-    return _requests("unknown")
+    return _requests(lambda state: state.UNKNOWN)
 
 
 @_quiet
 def unfinished_request(ctx: typer.Context, incomplete: str) -> Iterable[Offer]:
     """The newest requests that are paid for and whose picture is not on disk."""
-    return _requests("answer")
+    return _requests(lambda state: state.ANSWER)
 
 
-def _requests(state: str) -> list[Offer]:
-    folder = store.state_dir()
-    if not (folder / "ledger.db").exists():
-        return []
-    from cogview_cli.ledger import Ledger
+def _requests(choose: Callable[[type[State]], State]) -> list[Offer]:
+    if not store.ledger_path().exists():
+        return []  # without loading SQLite
+    from cogview_cli.ledger import Ledger, State
 
-    with Ledger(folder) as ledger:
-        entries: list[Any] = ledger.history(state=state)
+    with Ledger(store.state_dir()) as ledger:
+        entries = ledger.history(state=choose(State))
     newest = entries[: -NEWEST - 1 : -1]
     return [(entry.id, _plain(str(entry.body.get("prompt", "")))) for entry in newest]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, TypedDict
 
 import typer
 
@@ -11,13 +11,6 @@ from cogview_cli.config.settings import SETTINGS
 from cogview_cli.config.value_types import to_text, to_toml
 from cogview_cli.i18n import _
 
-# Options that are settings as well: the flag goes before all other places.
-SETTING_FLAGS = (
-    "model", "size", "quality", "user_id", "watermark", "format", "sidecar", "on_exists",
-    "on_unknown", "max_cost", "tier", "jobs", "profile", "base_url", "timeout", "max_wait",
-    "retries", "sandbox",
-)  # fmt: skip
-
 # The headings of the help page.
 PICTURE = _("Picture")
 PROMPTS = _("Prompts")
@@ -25,6 +18,33 @@ FILES = _("Files and output")
 MONEY = _("Money and account")
 SENDING = _("Sending")
 MESSAGES = _("Messages")
+
+
+class SettingFlags(TypedDict):
+    """The options of `gen` and `batch` that are settings as well, as they were typed.
+
+    A flag goes before all other places; None was not typed.
+    """
+
+    model: str | None
+    size: str | None
+    quality: str | None
+    output: str | None
+    user_id: str | None
+    watermark: bool | None
+    format: str | None
+    sidecar: bool | None
+    on_exists: str | None
+    on_unknown: str | None
+    max_cost: str | None
+    tier: str | None
+    jobs: int | None
+    profile: str | None
+    base_url: str | None
+    timeout: str | None
+    max_wait: str | None
+    retries: int | None
+    sandbox: bool | None
 
 
 def about(name: str, text: str, default: str = "") -> str:

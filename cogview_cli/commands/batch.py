@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,6 +15,10 @@ from cogview_cli.config.settings import Settings, load
 from cogview_cli.errors import UsageError
 from cogview_cli.i18n import _
 from cogview_cli.terminal import output
+
+if TYPE_CHECKING:
+    from cogview_cli.batch.options import BatchOptions
+    from cogview_cli.batch.row import RowDefaults
 
 EPILOG = "\b\n" + _("""\
 Examples:
@@ -232,59 +236,62 @@ def batch(
     debug: options.Debug = False,
 ) -> None:
     """Make an image (or -n of them) from each prompt of files; resumable, within budget."""
-    given = dict(locals(), output=output_)
-    raise typer.Exit(_run(given))
+    from cogview_cli.batch.options import BatchOptions
+    from cogview_cli.batch.prepare import parse_grid
+    from cogview_cli.batch.report import check_report
+    from cogview_cli.batch.selection import Selection, parse_shard
+    from cogview_cli.sources import Reading, ReadOptions
+
+    settings = load(
+        options.SettingFlags(
+            model=model, size=size, quality=quality, output=output_, user_id=user_id,
+            watermark=watermark, format=format, sidecar=sidecar, on_exists=on_exists,
+            on_unknown=on_unknown, max_cost=max_cost, tier=tier, jobs=jobs, profile=profile,
+            base_url=base_url, timeout=timeout, max_wait=max_wait, retries=retries,
+            sandbox=sandbox,
+        )
+    )  # fmt: skip
+    sources = _sources(sources)
+    selection = Selection(start=start, limit=limit, shard=parse_shard(shard), dedupe=dedupe)
+    tiles = parse_grid(grid)
+    check_report(report)
+    asked = BatchOptions(
+        settings=settings,
+        folder=_folder(settings, sources),
+        relative=not Path(settings.output or "").expanduser().is_absolute(),
+        defaults=_row_defaults(settings, count, tiles, name, validate=not no_validate),
+        reading=Reading(
+            sources,
+            ReadOptions(
+                format=input_format, prompt_field=prompt_field, template=template,
+                comments=comments, lang=lang,
+            ),
+        ),
+        selection=selection,
+        style=output.OutputOptions(
+            json=json, print0=print0, quiet=quiet, verbose=verbose or debug
+        ),
+        grid=tiles,
+        report=report,
+        dry_run=dry_run,
+        skip_bad=skip_bad,
+        fail_fast=fail_fast,
+        retry_failed=retry_failed,
+        yes=yes,
+        wait=wait,
+    )  # fmt: skip
+    raise typer.Exit(_run(asked))
 
 
-_SWITCHES = ("dry_run", "skip_bad", "fail_fast", "retry_failed", "yes", "wait")
-
-
-def _run(given: dict[str, Any]) -> int:
+def _run(asked: BatchOptions) -> int:
     """Carries the options out; the exit code."""
     from contextlib import closing
 
     from cogview_cli.batch.plan import Plan
     from cogview_cli.batch.run import run
 
-    order = _order(given)
     with closing(Plan()) as plan:
-        return run(order, plan)
-
-
-def _order(given: dict[str, Any]) -> Any:
-    """What the options ask for, as far as they can be checked by themselves."""
-    from cogview_cli.batch.options import BatchOptions
-    from cogview_cli.batch.plan import Selection
-    from cogview_cli.batch.prepare import parse_grid, parse_shard
-    from cogview_cli.batch.report import check_report
-
-    settings = load({name: given[name] for name in (*options.SETTING_FLAGS, "output")})
-    sources = _sources(given["sources"])
-    selection = Selection(
-        start=given["start"],
-        limit=given["limit"],
-        shard=parse_shard(given["shard"]),
-        dedupe=given["dedupe"],
-    )
-    grid = parse_grid(given["grid"])
-    check_report(given["report"])
-    return BatchOptions(
-        settings=settings,
-        folder=_folder(settings, sources),
-        relative=not Path(settings.output or "").expanduser().is_absolute(),
-        defaults=_defaults(given, settings, grid),
-        reading=_reading(given, sources),
-        selection=selection,
-        style=output.OutputOptions(
-            json=given["json"],
-            print0=given["print0"],
-            quiet=given["quiet"],
-            verbose=given["verbose"] or given["debug"],
-        ),
-        grid=grid,
-        report=given["report"],
-        **{name: given[name] for name in _SWITCHES},
-    )
+        return run(asked, plan)
 
 
 def _sources(given: list[str] | None) -> list[str]:
@@ -304,7 +311,7 @@ def _folder(settings: Settings, sources: list[str]) -> Path:
     from cogview_cli.batch.prepare import default_folder
     from cogview_cli.disk.names import template_fields
 
-    asked, typed = settings.output, settings.origins["output"].startswith("flag ")
+    asked, typed = settings.output, settings.is_flag("output")
     if asked is None or (not typed and (asked == "-" or template_fields(asked))):
         return default_folder(sources)
     if asked == "-":
@@ -316,26 +323,21 @@ def _folder(settings: Settings, sources: list[str]) -> Path:
     return Path(os.path.expanduser(asked)).absolute()
 
 
-def _defaults(given: dict[str, Any], settings: Settings, grid: tuple[int, int] | None) -> Any:
+def _row_defaults(
+    settings: Settings,
+    count: int | None,
+    grid: tuple[int, int] | None,
+    name: str | None,
+    *,
+    validate: bool,
+) -> RowDefaults:
+    """What holds for every row; a grid asks for as many images as it has tiles."""
     from cogview_cli.batch.row import RowDefaults
 
     return RowDefaults(
         settings=settings,
-        count=given["count"] or (grid[0] * grid[1] if grid else None),
-        name=given["name"],
-        validate=not given["no_validate"],
+        count=count or (grid[0] * grid[1] if grid else None),
+        name=name,
+        validate=validate,
         now=time.time(),
     )
-
-
-def _reading(given: dict[str, Any], sources: list[str]) -> Any:
-    from cogview_cli.sources import Reading, ReadOptions
-
-    asked = ReadOptions(
-        format=given["input_format"],
-        prompt_field=given["prompt_field"],
-        template=given["template"],
-        comments=given["comments"],
-        lang=given["lang"],
-    )
-    return Reading(sources, asked)

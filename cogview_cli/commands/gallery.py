@@ -20,7 +20,7 @@ from cogview_cli.terminal.text import clean
 
 if TYPE_CHECKING:
     from cogview_cli.gallery.grid import Grid
-    from cogview_cli.gallery.items import GalleryItem
+    from cogview_cli.gallery.items import GalleryItem, ItemStatus
 
 PAGE_NAME = "index.html"
 SHEET_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
@@ -255,29 +255,31 @@ def _report(path: Path, json: bool, record: dict[str, Any]) -> None:
 
 def _record(items: list[GalleryItem]) -> dict[str, Any]:
     """The JSON line of a page, without its file."""
-    from cogview_cli.gallery.items import SAVED, counts, total_cost
+    from cogview_cli.gallery.items import ItemStatus, counts, total_cost
 
     found = counts(items)
-    others = {name: number for name, number in found.items() if name != SAVED}
+    others = {str(name): count for name, count in found.items() if name != ItemStatus.SAVED}
     cost = {each.currency: f"{each.amount:f}" for each in total_cost(items)}
-    return {"type": "gallery", "images": found.get(SAVED, 0), **others, "cost": cost}
+    return {"type": "gallery", "images": found.get(ItemStatus.SAVED, 0), **others, "cost": cost}
 
 
 def _summary(items: list[GalleryItem]) -> str:
-    from cogview_cli.gallery.items import SAVED, counts
+    from cogview_cli.gallery.items import ItemStatus, counts
 
     found = counts(items)
-    saved = _("{count} image(s)", count=found.get(SAVED, 0))
-    others = [_status(name, number) for name, number in found.items() if name != SAVED]
+    saved = _("{count} image(s)", count=found.get(ItemStatus.SAVED, 0))
+    others = [_status(name, number) for name, number in found.items() if name != ItemStatus.SAVED]
     return _("; ").join([saved, *others])
 
 
-def _status(name: str, count: int) -> str:
+def _status(name: ItemStatus, count: int) -> str:
+    from cogview_cli.gallery.items import ItemStatus
+
     told = {
-        "refused": _("refused {count}", count=count),
-        "failed": _("failed {count}", count=count),
-        "unknown": _("unknown {count}", count=count),
-        "unsaved": _("unsaved {count}", count=count),
-        "expired": _("expired {count}", count=count),
+        ItemStatus.REFUSED: _("refused {count}", count=count),
+        ItemStatus.FAILED: _("failed {count}", count=count),
+        ItemStatus.UNKNOWN: _("unknown {count}", count=count),
+        ItemStatus.UNSAVED: _("unsaved {count}", count=count),
+        ItemStatus.EXPIRED: _("expired {count}", count=count),
     }
     return told[name]

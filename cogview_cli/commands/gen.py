@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -113,8 +112,15 @@ def gen(
     debug: options.Debug = False,
 ) -> None:
     """Make one image (or -n of them) from a prompt; print the path of each."""
-    given = {name: value for name, value in locals().items() if name in options.SETTING_FLAGS}
-    settings = load({**given, "output": output_})
+    settings = load(
+        options.SettingFlags(
+            model=model, size=size, quality=quality, output=output_, user_id=user_id,
+            watermark=watermark, format=format, sidecar=sidecar, on_exists=on_exists,
+            on_unknown=on_unknown, max_cost=max_cost, tier=tier, jobs=jobs, profile=profile,
+            base_url=base_url, timeout=timeout, max_wait=max_wait, retries=retries,
+            sandbox=sandbox,
+        )
+    )  # fmt: skip
     style = output.OutputOptions(
         json=json,
         print0=print0,
@@ -123,12 +129,12 @@ def gen(
         images_on_stdout=settings.output == STDOUT,
     )
     text, source = prompt_from(prompt, prompt_file, repeat=from_ is not None)
-    request = _request(text, from_, given, settings)
+    request = _request(text, from_, settings)
     plan = GenPlan(
         settings=settings,
         request=validate_request(request, validate=not no_validate),
         destination=_destination(settings, count),
-        wanted=count,
+        images=count,
         source=source,
         style=style,
         dry_run=dry_run,
@@ -140,22 +146,30 @@ def gen(
     raise typer.Exit(show(plan) if dry_run else run(plan))
 
 
-def _request(
-    text: str | None, repeat: str | None, given: Mapping[str, Any], settings: Settings
-) -> ImageRequest:
+def _request(text: str | None, repeat: str | None, settings: Settings) -> ImageRequest:
     """The request: from a sidecar with flags on top, or from settings alone."""
-    asked = ("model", "size", "quality", "user_id", "watermark")
     if repeat is None:
         assert text is not None
-        values = {name: getattr(settings, name) for name in asked}
-        return ImageRequest(prompt=text, **values)
+        return ImageRequest(
+            prompt=text,
+            model=settings.model,
+            size=settings.size,
+            quality=settings.quality,
+            user_id=settings.user_id,
+            watermark=settings.watermark,
+        )
     from cogview_cli.pictures.sidecar import read_request
 
     past = read_request(Path(repeat))
-    changed: dict[str, Any] = {name: given[name] for name in asked if given[name] is not None}
-    if text is not None:
-        changed["prompt"] = text
-    return past._replace(**changed)
+    flag = settings.is_flag
+    return ImageRequest(
+        prompt=past.prompt if text is None else text,
+        model=settings.model if flag("model") else past.model,
+        size=settings.size if flag("size") else past.size,
+        quality=settings.quality if flag("quality") else past.quality,
+        user_id=settings.user_id if flag("user_id") else past.user_id,
+        watermark=settings.watermark if flag("watermark") else past.watermark,
+    )
 
 
 def _destination(settings: Settings, count: int) -> Destination:
@@ -165,7 +179,7 @@ def _destination(settings: Settings, count: int) -> Destination:
         sidecar=settings.sidecar,
         on_exists=settings.on_exists,
         count=count,
-        format_typed=settings.origins["format"].startswith("flag "),
+        format_typed=settings.is_flag("format"),
     )
     if not destination.stdout:
         return destination
@@ -184,7 +198,7 @@ def _check(plan: GenPlan) -> None:
 
 
 def _check_stdout(plan: GenPlan) -> None:
-    if plan.wanted > 1:
+    if plan.images > 1:
         raise UsageError(_("--output - takes one image"), hint=_("give a folder: --output images/"))
     if plan.style.json or plan.style.print0:
         raise UsageError(

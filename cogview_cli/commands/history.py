@@ -40,11 +40,12 @@ def history(
     """List past requests: time, status, cost, file. Totals go to stderr."""
     if context.invoked_subcommand is not None:
         return
+    from cogview_cli.ledger import State
     from cogview_cli.ledger.open import open_ledger
 
     with open_ledger() as ledger:
         ledger.settle_dead_runs()
-        entries = ledger.history(since=_since(since), state="unknown" if unknown else None)
+        entries = ledger.history(since=_since(since), state=State.UNKNOWN if unknown else None)
     for entry in entries:
         if json:
             output.write_json(_record(entry))
@@ -69,6 +70,7 @@ def resolve(
     drop: Annotated[bool, typer.Option("--drop", help=_("Leave it; never ask again."))] = False,
 ) -> None:
     """Decide about a request whose outcome is unknown."""
+    from cogview_cli.ledger import Resolution, State
     from cogview_cli.ledger.open import open_ledger
 
     if retry == drop:
@@ -83,12 +85,12 @@ def resolve(
             raise UsageError(
                 _("there is no request '{id}'", id=id), hint="cogview history --unknown"
             ) from None
-        if entry.state != "unknown":
+        if entry.state != State.UNKNOWN:
             raise UsageError(
                 _("request '{id}' is {state}, not unknown", id=id, state=entry.state),
                 hint="cogview history --unknown",
             )
-        ledger.resolved(id, "retry" if retry else "drop")
+        ledger.resolved(id, Resolution.RETRY if retry else Resolution.DROP)
     output.say(_("{id}: may be sent again", id=id) if retry else _("{id}: dropped", id=id))
 
 
@@ -116,8 +118,9 @@ def _cost(entry: Entry) -> Decimal | None:
 
 
 def _perhaps(entry: Entry) -> Decimal:
-    # A decision about an unknown outcome does not make it unpaid.
-    doubtful = entry.state in ("unknown", "intent", "resolved") and not entry.in_sandbox
+    from cogview_cli.ledger import DOUBTFUL_STATES
+
+    doubtful = entry.state in DOUBTFUL_STATES and not entry.in_sandbox
     return (entry.price or Decimal(0)) if doubtful else Decimal(0)
 
 
@@ -143,8 +146,10 @@ def _record(entry: Entry) -> dict[str, Any]:
 
 
 def _line(entry: Entry) -> str:
+    from cogview_cli.ledger import State
+
     when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry.asked))
-    known = None if entry.state in ("unknown", "intent") else _cost(entry)
+    known = None if entry.state in (State.UNKNOWN, State.INTENT) else _cost(entry)
     cost = "?" if known is None else str(known)
     where = clean(entry.files[0]["file"]) if entry.files else _short(str(entry.body.get("prompt")))
     status = entry.state + (" (sandbox)" if entry.in_sandbox else "")

@@ -12,7 +12,7 @@ import typer
 
 from cogview_cli.cli import completion, options
 from cogview_cli.i18n import _
-from cogview_cli.outcome import Outcome, Problem, Summary
+from cogview_cli.outcome import Outcome, Problem, Status, Summary
 from cogview_cli.terminal import output
 from cogview_cli.terminal.reporter import Reporter
 
@@ -132,9 +132,9 @@ def lost_outcomes(entries: Iterable[Any]) -> list[Outcome]:
     from cogview_cli.pictures.saver import outcome_of
 
     problem = Problem(
-        code="unknown",
+        code=Status.UNKNOWN,
         message=_("outcome unknown, it may have been paid: the process ended before the answer"),
         exit_code=ExitCode.UNKNOWN,
         hint="cogview history --unknown",
     )
-    return [outcome_of(entry, "unknown", problem=problem) for entry in entries]
+    return [outcome_of(entry, Status.UNKNOWN, problem=problem) for entry in entries]

@@ -26,6 +26,7 @@ PROFILES: dict[str, dict[str, Any]] = {
     "bigmodel": {"base_url": "https://open.bigmodel.cn/api/paas/v4"},
     "zai": {"base_url": "https://api.z.ai/api/paas/v4"},
 }
+_FLAG = "flag"
 _KEY_NAMES = ("api_key", "api_key_command")
 _MORE_KEY_VARIABLES = ("ZAI_API_KEY", "ZHIPUAI_API_KEY", "ZHIPU_API_KEY")
 
@@ -56,6 +57,10 @@ class Settings(NamedTuple):
     profile: str | None = None
     sandbox: bool = False
     origins: Mapping[str, str] = MappingProxyType({})
+
+    def is_flag(self, name: str) -> bool:
+        """Whether the value was typed on the command line."""
+        return self.origins[name].startswith(f"{_FLAG} ")
 
 
 class Setting(NamedTuple):
@@ -157,7 +162,7 @@ def find_setting(name: str) -> Setting:
 def shown_origin(origin: str) -> str:
     """An entry of `Settings.origins` in the user's language; a path as it is."""
     kind, _space, name = origin.partition(" ")
-    if kind == "flag":
+    if kind == _FLAG:
         return _("flag {name}", name=name)
     if kind == "environment":
         return _("environment {name}", name=name)
@@ -202,7 +207,7 @@ def _flag_layer(flags: Mapping[str, object | None]) -> Layer:
             no = "no-" if value is False else ""
             flag = f"--{no}{SETTINGS[name].option}"
             hint = _("cogview gen --help, under {flag}", flag=flag)
-            layer[name] = _Given(value, f"flag {flag}", flag, UsageError, hint)
+            layer[name] = _Given(value, f"{_FLAG} {flag}", flag, UsageError, hint)
     return layer
 
 

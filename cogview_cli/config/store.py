@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tomlkit import TOMLDocument
 
 CONFIG_NAME = "config.toml"
+LEDGER_NAME = "ledger.db"
 MAX_CONFIG_BYTES = 1 << 20
 _HEADER = re.compile(r"\s*\[+\s*(.+?)\s*\]+\s*(#.*)?")
 
@@ -30,6 +31,11 @@ def config_dir(environ: Mapping[str, str] | None = None) -> Path:
 def state_dir(environ: Mapping[str, str] | None = None) -> Path:
     """The folder of the ledger: COGVIEW_STATE_DIR, or the platform's place."""
     return _folder("COGVIEW_STATE_DIR", "user_state_dir", environ)
+
+
+def ledger_path(environ: Mapping[str, str] | None = None) -> Path:
+    """The ledger's file, whether it exists or not."""
+    return state_dir(environ) / LEDGER_NAME
 
 
 def config_path(environ: Mapping[str, str] | None = None) -> Path:

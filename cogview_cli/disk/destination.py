@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from cogview_cli.disk.holes import escape_braces
 from cogview_cli.disk.names import IMAGE_SUFFIXES, check_template, expand, template_fields
 from cogview_cli.errors import MachineError, UsageError
 from cogview_cli.i18n import _
@@ -82,7 +83,7 @@ def _split(output: str | None) -> tuple[Path, str]:
             raise MachineError(
                 _("'{path}' is not a regular file", path=output), hint=_("choose another --output")
             )
-        return path.parent, path.name.replace("{", "{{").replace("}", "}}")
+        return path.parent, escape_braces(path.name)
     if os.path.exists(path) and not os.path.isdir(path):
         raise MachineError(
             _("'{path}' is not a folder", path=output), hint=_("choose another --output")

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping
 
+from cogview_cli.disk.holes import Holes
 from cogview_cli.errors import UsageError
 from cogview_cli.i18n import _
 
@@ -24,7 +25,7 @@ _WINDOWS_DEVICES = re.compile(
 )
 _FORBIDDEN = frozenset('/\\:*?"<>|')
 _UNSAFE_CATEGORIES = ("Cc", "Cf", "Cs", "Zl", "Zp", "Co")
-_HOLE = re.compile(r"\{\{|\}\}|\{([^{}:/]*)(?::(0?[0-9]{1,2}))?\}")
+_FIELDS = Holes(r"([^{}:/]*)(?::(0?[0-9]{1,2}))?")
 
 
 def cut_bytes(text: str, limit: int) -> str:
@@ -88,7 +89,7 @@ def safe_component(text: str, limit: int = STEM_BYTES) -> str:
 
 def template_fields(template: str) -> list[str]:
     """The field names a template uses, in order."""
-    return [match[1] for match in _HOLE.finditer(template) if match[1] is not None]
+    return [match[1] for match in _FIELDS.find(template)]
 
 
 def check_template(template: str, known: Mapping[str, object]) -> None:
@@ -100,7 +101,7 @@ def check_template(template: str, known: Mapping[str, object]) -> None:
                 _("name template: no field '{name}'", name=name),
                 hint=_("fields: {fields}", fields=fields),
             )
-    if re.search(r"[{}]", _HOLE.sub("", template)):
+    if _FIELDS.has_stray_brace(template):
         raise UsageError(
             _("name template '{template}': stray brace", template=template),
             hint=_("write {{ or }} for a literal brace"),
@@ -120,12 +121,21 @@ def expand(template: str, fields: Mapping[str, object]) -> list[str]:
 
 def _fill(part: str, fields: Mapping[str, object]) -> str:
     def value(match: re.Match[str]) -> str:
-        if match[1] is None:
-            return match[0][0]
         text = str(fields[match[1]])
         return text.rjust(int(match[2]), "0") if match[2] else text
 
-    return _HOLE.sub(value, part)
+    return _FIELDS.fill(part, value)
+
+
+def natural_key(name: str) -> list[tuple[int, int, str]]:
+    """Sorts numbers by value: `2` before `10`; letters as they are."""
+    parts = re.split(r"([0-9]+)", name)
+    return [_part_key(part, number=index % 2 == 1) for index, part in enumerate(parts)]
+
+
+def _part_key(part: str, *, number: bool) -> tuple[int, int, str]:
+    digits = part.lstrip("0")
+    return (1, len(digits), digits) if number else (0, 0, part)
 
 
 def with_number(stem: str, number: int) -> str:

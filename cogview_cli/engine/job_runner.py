@@ -20,7 +20,7 @@ from cogview_cli.engine.stop import StopSwitch
 from cogview_cli.errors import CogviewError, MachineError, Temporary
 from cogview_cli.i18n import _
 from cogview_cli.ledger import Claimed, Entry
-from cogview_cli.outcome import Outcome, Problem, problem_of
+from cogview_cli.outcome import Outcome, Problem, Status, problem_of
 from cogview_cli.pictures.saver import ImageSaver, outcome_of
 
 
@@ -34,6 +34,11 @@ def _silent(text: str, *, urgent: bool = False) -> None:
     """Nobody listens."""
 
 
+_STATUSES = {
+    ErrorClass.REFUSED: Status.REFUSED,
+    ErrorClass.UNKNOWN: Status.UNKNOWN,
+    None: Status.NOT_SENT,
+}
 # After one of these no other request of the run would fare better.
 _ENDS_THE_RUN = {ErrorClass.ACCOUNT, ErrorClass.QUOTA, ErrorClass.NOT_THE_API}
 
@@ -110,7 +115,7 @@ class JobRunner:
     async def finish(self, entry: Entry) -> Outcome:
         """Saves the images of an answer that an earlier run kept. Free."""
         if not await self._sender.take_over(entry):
-            return outcome_of(entry, "unsaved", problem=claimed())
+            return outcome_of(entry, Status.UNSAVED, problem=claimed())
         return await self._saver.resuming().finish(entry)
 
     async def _try(self, job: Job, entry: Entry | None, attempts: Attempts) -> Result:
@@ -160,7 +165,7 @@ class JobRunner:
         if isinstance(error, CogviewError):  # no ledger, no POST
             self.stop(problem_of(error))
             return self.never_sent(job, entry)
-        return self._outcome(job, None, "not_sent", claimed())
+        return self._outcome(job, None, Status.NOT_SENT, claimed())
 
     def _learn(self, result: Result, slots: Slots, epoch: int, attempts: Attempts) -> None:
         """What this answer says about the next requests."""
@@ -201,17 +206,17 @@ class JobRunner:
         problem = failure.problem(why)
         if failure.kind in _ENDS_THE_RUN:
             self.stop(problem)
-        status = {ErrorClass.REFUSED: "refused", ErrorClass.UNKNOWN: "unknown", None: "not_sent"}
-        outcome = outcome_of(entry, status.get(failure.kind, "failed"), problem=problem)
+        status = _STATUSES.get(failure.kind, Status.FAILED)
+        outcome = outcome_of(entry, status, problem=problem)
         filters = failure.error.content_filter if failure.error else ()
         return outcome._replace(content_filter=filters)
 
     def never_sent(self, job: Job, entry: Entry | None = None) -> Outcome:
         """The outcome of a job that the end of the run came before."""
-        return self._outcome(job, entry, "not_sent", self.stop_reason)
+        return self._outcome(job, entry, Status.NOT_SENT, self.stop_reason)
 
     def _outcome(
-        self, job: Job, entry: Entry | None, status: str, problem: Problem | None
+        self, job: Job, entry: Entry | None, status: Status, problem: Problem | None
     ) -> Outcome:
         if entry is not None:
             return outcome_of(entry, status, problem=problem)

@@ -24,7 +24,7 @@ from cogview_cli.i18n import _
 from cogview_cli.i18n.stored_messages import Message
 from cogview_cli.ledger import Entry, Intent, Ledger
 from cogview_cli.ledger.fallback import write_fallback
-from cogview_cli.outcome import Outcome, problem_of
+from cogview_cli.outcome import Outcome, Status, problem_of
 from cogview_cli.pictures.saver import outcome_of
 
 
@@ -112,7 +112,7 @@ class Sender:
         except MachineError as error:
             await self._not_sent(job, entry, Message.of_error(error))
             self._switch.stop(problem_of(error))
-            return Ended(outcome_of(entry, "not_sent", problem=problem_of(error)))
+            return Ended(outcome_of(entry, Status.NOT_SENT, problem=problem_of(error)))
         except AnswerLost as lost:
             return await self._lost(job, entry, slot, lost, time.monotonic() - began)
         return await self._keep(job, entry, slot, answer, time.monotonic() - began)
@@ -178,7 +178,7 @@ class Sender:
         self.answer_lost = True
         path = write_fallback(entry.id, answer)
         problem = problem_of(error)._replace(
-            code="unsaved",
+            code=Status.UNSAVED,
             message=_(
                 "paid, but the answer could not be stored: {why}; it is in {place}",
                 why=error.message,
@@ -188,7 +188,7 @@ class Sender:
             hint=_("free some space, then: cogview recover"),
         )
         self._switch.stop(problem)
-        return outcome_of(entry, "unsaved", problem=problem)._replace(cost=job.price)
+        return outcome_of(entry, Status.UNSAVED, problem=problem)._replace(cost=job.price)
 
 
 def _expiry(reply: Reply) -> float | None:

@@ -8,13 +8,23 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
+from enum import StrEnum
 
-SAVED = "saved"
-# In the order the page's filter lists them.
-STATUSES = (SAVED, "refused", "failed", "unknown", "unsaved", "expired")
+from cogview_cli.disk.names import natural_key
+
 _HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003134f]")
 _KANA_HANGUL = re.compile("[\u3040-\u30ff\uac00-\ud7af]")
-_NUMBER = re.compile(r"([0-9]+)")
+
+
+class ItemStatus(StrEnum):
+    """How a request ended, in the order of the page's filter."""
+
+    SAVED = "saved"
+    REFUSED = "refused"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    UNSAVED = "unsaved"
+    EXPIRED = "expired"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +56,7 @@ class Picture:
 class GalleryItem:
     """One picture, or one request that brought none. `created` is in Unix seconds."""
 
-    status: str
+    status: ItemStatus
     picture: Picture | None = None
     prompt: str = ""
     model: str = ""
@@ -71,19 +81,13 @@ def in_order(items: Iterable[GalleryItem]) -> list[GalleryItem]:
 
 def natural(path: str) -> tuple[object, ...]:
     """A sort key that puts `cat-2` before `cat-10`, and a folder's files together."""
-    parts = tuple(_natural_part(part) for part in path.split("/"))
-    return (parts, path)
+    return tuple(natural_key(part) for part in path.casefold().split("/")), path
 
 
-def _natural_part(part: str) -> tuple[object, ...]:
-    pieces = _NUMBER.split(part.casefold())
-    return tuple(int(piece) if at % 2 else piece for at, piece in enumerate(pieces))
-
-
-def counts(items: Iterable[GalleryItem]) -> dict[str, int]:
-    """How many items have each status; only those that occur, in the order of STATUSES."""
+def counts(items: Iterable[GalleryItem]) -> dict[ItemStatus, int]:
+    """How many items have each status; only those that occur, in the order of ItemStatus."""
     found = Counter(item.status for item in items)
-    return {status: found[status] for status in STATUSES if found[status]}
+    return {status: found[status] for status in ItemStatus if found[status]}
 
 
 def total_cost(items: Iterable[GalleryItem]) -> list[Cost]:

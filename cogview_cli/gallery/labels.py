@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cogview_cli.gallery.items import ItemStatus
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Labels:
@@ -13,7 +15,7 @@ class Labels:
     images: str
     images_one: str
     paid: str
-    status: dict[str, str]
+    status: dict[ItemStatus, str]
     every: str
     search: str
     none_match: str
@@ -41,12 +43,12 @@ ENGLISH = Labels(
     images_one="1 image",
     paid="{} paid",
     status={
-        "saved": "Saved",
-        "refused": "Refused",
-        "failed": "Failed",
-        "unknown": "Unknown",
-        "unsaved": "Paid, not saved",
-        "expired": "Expired",
+        ItemStatus.SAVED: "Saved",
+        ItemStatus.REFUSED: "Refused",
+        ItemStatus.FAILED: "Failed",
+        ItemStatus.UNKNOWN: "Unknown",
+        ItemStatus.UNSAVED: "Paid, not saved",
+        ItemStatus.EXPIRED: "Expired",
     },
     every="All",
     search="Filter by prompt, file or model",
@@ -74,12 +76,12 @@ CHINESE = Labels(
     images_one="1 张图片",
     paid="已支付 {}",
     status={
-        "saved": "已保存",
-        "refused": "被拒绝",
-        "failed": "失败",
-        "unknown": "结果未知",
-        "unsaved": "已付费，未保存",
-        "expired": "已过期",
+        ItemStatus.SAVED: "已保存",
+        ItemStatus.REFUSED: "被拒绝",
+        ItemStatus.FAILED: "失败",
+        ItemStatus.UNKNOWN: "结果未知",
+        ItemStatus.UNSAVED: "已付费，未保存",
+        ItemStatus.EXPIRED: "已过期",
     },
     every="全部",
     search="按提示词、文件名或模型筛选",

@@ -5,20 +5,21 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from cogview_cli.api.error_codes import CODES, ErrorClass
-from cogview_cli.config.store import state_dir
-from cogview_cli.gallery.items import Cost, GalleryItem, Level
+from cogview_cli.gallery.items import Cost, GalleryItem, ItemStatus, Level
 from cogview_cli.gallery.scan import levels
 from cogview_cli.i18n import _
+from cogview_cli.ledger import PAID_STATES, Entry, State
+from cogview_cli.ledger.open import existing_ledger
 
-if TYPE_CHECKING:
-    from cogview_cli.ledger import Entry
-
-_STATES = ("rejected", "unknown", "answer", "expired")
-_PAID = ("answer", "expired")
-_STATUS = {"unknown": "unknown", "answer": "unsaved", "expired": "expired"}
+# None of them has a picture. A rejection is told by its code.
+_STATUS = {
+    State.REJECTED: None,
+    State.UNKNOWN: ItemStatus.UNKNOWN,
+    State.ANSWER: ItemStatus.UNSAVED,
+    State.EXPIRED: ItemStatus.EXPIRED,
+}
 
 
 def without_picture(folder: Path, saved_keys: set[str]) -> list[GalleryItem]:
@@ -28,12 +29,8 @@ def without_picture(folder: Path, saved_keys: set[str]) -> list[GalleryItem]:
     Without a ledger there is nothing; none is ever created. Raises MachineError
     for one that cannot be read.
     """
-    if not (state_dir() / "ledger.db").is_file():
-        return []
-    from cogview_cli.ledger.open import open_ledger
-
-    with open_ledger() as ledger:
-        rows = [row for state in _STATES for row in ledger.history(state=state)]
+    with existing_ledger() as ledger:
+        rows = [row for state in _STATUS for row in ledger.history(state=state)] if ledger else []
     return select(rows, roots_of(folder), saved_keys)
 
 
@@ -73,13 +70,13 @@ def item_of(row: Entry) -> GalleryItem:
     )
 
 
-def _rejection(code: str) -> str:
+def _rejection(code: str) -> ItemStatus:
     refused = code in CODES and CODES[code].kind is ErrorClass.REFUSED
-    return "refused" if refused else "failed"
+    return ItemStatus.REFUSED if refused else ItemStatus.FAILED
 
 
 def _cost(row: Entry) -> Cost | None:
-    if row.state not in _PAID or row.price is None or row.in_sandbox:
+    if row.state not in PAID_STATES or row.price is None or row.in_sandbox:
         return None
     return Cost(amount=row.price, currency=row.currency)
 

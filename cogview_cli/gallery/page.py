@@ -11,9 +11,9 @@ from pathlib import Path
 
 from cogview_cli import __version__
 from cogview_cli.gallery.items import (
-    SAVED,
     Cost,
     GalleryItem,
+    ItemStatus,
     Picture,
     counts,
     is_chinese,
@@ -85,10 +85,10 @@ def _asset(name: str) -> str:
 
 def _head(items: Sequence[GalleryItem], title: str, labels: Labels) -> str:
     found = counts(items)
-    number = found.get(SAVED, 0)
+    number = found.get(ItemStatus.SAVED, 0)
     facts = [labels.images_one if number == 1 else labels.images.format(number)]
     facts += [labels.paid.format(money(cost)) for cost in total_cost(items)]
-    facts += [f"{labels.status[name]} {found[name]}" for name in found if name != SAVED]
+    facts += [f"{labels.status[name]} {found[name]}" for name in found if name != ItemStatus.SAVED]
     listed = "".join(f"<li>{escape(fact)}</li>" for fact in facts)
     return f"""<header>
 <h1>{isolated(title)}</h1>
@@ -102,11 +102,12 @@ def _head(items: Sequence[GalleryItem], title: str, labels: Labels) -> str:
 </header>"""
 
 
-def _status_filter(found: dict[str, int], labels: Labels) -> str:
+def _status_filter(found: dict[ItemStatus, int], labels: Labels) -> str:
     """One button a status; nothing where there is only one."""
     if len(found) < 2:
         return ""
-    names = {"": labels.every, **{status: labels.status[status] for status in found}}
+    names: dict[str, str] = {"": labels.every}
+    names.update((status, labels.status[status]) for status in found)
     buttons = "".join(
         f'<button type="button" data-status="{status}" aria-pressed="{_flag(not status)}">'
         f"{name}</button>"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections.abc import Iterator
@@ -13,11 +12,11 @@ from typing import Any
 
 from cogview_cli.disk.names import IMAGE_SUFFIXES
 from cogview_cli.errors import MachineError, UsageError
-from cogview_cli.gallery.items import SAVED, Cost, GalleryItem, Level, Picture
+from cogview_cli.gallery.items import Cost, GalleryItem, ItemStatus, Level, Picture
 from cogview_cli.gallery.ours import is_our_sheet
 from cogview_cli.i18n import _
+from cogview_cli.pictures.sidecar import read, sidecar_path
 
-SIDECAR_BYTES = 4 * 2**20
 SIDE_PIXELS = range(1, 2**20)
 
 
@@ -73,39 +72,30 @@ def _check(folder: Path) -> None:
 def _item(folder: Path, path: Path, damaged: list[str]) -> GalleryItem | None:
     """The item of the picture at `path`; None for a contact sheet of ours."""
     relative = path.relative_to(folder).as_posix()
-    content = _sidecar(path.with_name(path.name + ".json"))
-    if content is None:
-        if is_our_sheet(path):
-            return None
-        return GalleryItem(status=SAVED, picture=Picture(path=relative))
-    item = from_sidecar(content, relative)
+    bare = GalleryItem(status=ItemStatus.SAVED, picture=Picture(path=relative))
+    beside = sidecar_path(path)
+    if not beside.is_file():
+        return None if is_our_sheet(path) else bare
+    item = _described(beside, relative)
     if item is None:
-        damaged.append(relative + ".json")
-    return item or GalleryItem(status=SAVED, picture=Picture(path=relative))
+        damaged.append(sidecar_path(Path(relative)).as_posix())
+    return item or bare
 
 
-def _sidecar(path: Path) -> bytes | None:
-    """The sidecar's bytes, none of them if it cannot be read; None if there is no sidecar."""
-    if not path.is_file():
-        return None
+def _described(sidecar: Path, path: str) -> GalleryItem | None:
     try:
-        with path.open("rb") as file:
-            return file.read(SIDECAR_BYTES)
-    except OSError:
-        return b""
-
-
-def from_sidecar(data: bytes, path: str) -> GalleryItem | None:
-    """The item a sidecar describes; None if it is damaged or no sidecar at all."""
-    try:
-        content = json.loads(data.decode("utf-8-sig"))
-    except (ValueError, RecursionError):
+        return from_sidecar(read(sidecar), path)
+    except (OSError, ValueError):
         return None
-    if not isinstance(content, dict) or not isinstance(content.get("prompt"), str):
+
+
+def from_sidecar(content: dict[str, Any], path: str) -> GalleryItem | None:
+    """The item a sidecar describes; None if it is no sidecar of an image."""
+    if not isinstance(content.get("prompt"), str):
         return None
     image, cost = _table(content, "image"), _table(content, "cost")
     return GalleryItem(
-        status=SAVED,
+        status=ItemStatus.SAVED,
         picture=Picture(path=path, width=_side(image, "width"), height=_side(image, "height")),
         prompt=content["prompt"],
         model=_word(content, "model"),

@@ -17,18 +17,18 @@ from cogview_cli.engine.validation import name_fields
 from cogview_cli.errors import ExitCode, MachineError
 from cogview_cli.i18n import _
 from cogview_cli.loading import no_garbage_collection
-from cogview_cli.outcome import Outcome, SavedFile, Summary
+from cogview_cli.outcome import Outcome, SavedFile, Status, Summary
 from cogview_cli.terminal import output
 from cogview_cli.terminal.reporter import Reporter
 
 
 class GenPlan(NamedTuple):
-    """Everything `gen` was asked for, checked; `wanted` is the number of images."""
+    """Everything `gen` was asked for, checked; `images` is the number of images."""
 
     settings: Settings
     request: ImageRequest
     destination: Destination
-    wanted: int
+    images: int
     source: dict[str, Any] | None
     style: output.OutputOptions
     dry_run: bool
@@ -46,7 +46,7 @@ def target_of(plan: GenPlan, n: int, now: float, key: str = "") -> Target:
 def show(plan: GenPlan) -> int:
     """Prints the requests and the price; sends nothing, creates nothing."""
     price = models.price_of(plan.request.model)
-    for n in range(1, plan.wanted + 1):
+    for n in range(1, plan.images + 1):
         if plan.style.json:
             record = {"type": "request", "index": 1, "n": n, **plan.request.body()}
             output.write_json({**record, "cost": None if price is None else str(price)})
@@ -54,11 +54,11 @@ def show(plan: GenPlan) -> int:
             output.write_json(plan.request.body())
     if plan.style.json:
         cost = "0"
-        most = None if price is None else str(price * plan.wanted)
+        most = None if price is None else str(price * plan.images)
         output.write_json(
             {
                 "type": "summary",
-                "requests": plan.wanted,
+                "requests": plan.images,
                 "cost": cost,
                 "cost_max": most,
                 "exit_code": 0,
@@ -66,7 +66,7 @@ def show(plan: GenPlan) -> int:
         )
     _show_pictures(plan, [])
     if not plan.style.quiet:
-        output.say(_not_sent(plan.wanted, price))
+        output.say(_not_sent(plan.images, price))
     return 0
 
 
@@ -180,7 +180,7 @@ def _jobs(plan: GenPlan) -> tuple[list[Any], list[Outcome]]:
     now, namespace = time.time(), f"gen:{secrets.token_hex(16)}"
     jobs: list[Job] = []
     ready: list[Outcome] = []
-    for n in range(1, plan.wanted + 1):
+    for n in range(1, plan.images + 1):
         key = hashlib.sha256(f"{namespace}\n{n}".encode()).hexdigest()
         target = target_of(plan, n, now, key)
         if there := _existing(plan, target):
@@ -215,26 +215,18 @@ def _existing(plan: GenPlan, target: Target) -> Path | None:
 
 
 def _skipped(plan: GenPlan, n: int, there: Path) -> Outcome:
-    beside = there.with_name(there.name + ".json")
-    file = SavedFile(
-        file=str(there),
-        sidecar=str(beside) if beside.exists() else None,
-        format=there.suffix.lstrip("."),
-        width=0,
-        height=0,
-        bytes=there.stat().st_size,
-        sha256="",
-    )
+    from cogview_cli.pictures.sidecar import found_file
+
     request = plan.request
     return Outcome(
-        status="skipped",
+        status=Status.SKIPPED,
         row=1,
         n=n,
         prompt=request.prompt,
         model=request.model,
         size=request.size,
         cost=Decimal(0),
-        files=(file,),
+        files=(found_file(there),),
     )
 
 

@@ -7,13 +7,37 @@ import os
 import sqlite3
 import time
 from decimal import Decimal
+from enum import StrEnum
 from typing import Any, NamedTuple
 
 from cogview_cli.api.protocol import Answer
 from cogview_cli.i18n.stored_messages import Message
 
-# States in which money was spent; `unknown` may have cost as much again.
-PAID_STATES = ("answer", "saved", "expired")
+
+class State(StrEnum):
+    """Where a request stands; the module `ledger` says what follows what."""
+
+    INTENT = "intent"
+    NOT_SENT = "not_sent"
+    REJECTED = "rejected"
+    UNKNOWN = "unknown"
+    ANSWER = "answer"
+    SAVED = "saved"
+    EXPIRED = "expired"
+    RESOLVED = "resolved"
+
+
+class Resolution(StrEnum):
+    """What the user says about a request whose outcome is unknown; the `code` of its row."""
+
+    RETRY = "retry"
+    DROP = "drop"
+
+
+# Money was spent; `unknown` may have cost as much again.
+PAID_STATES = (State.ANSWER, State.SAVED, State.EXPIRED)
+# Nobody can say whether money was spent; a decision about it does not make it unpaid.
+DOUBTFUL_STATES = (State.INTENT, State.UNKNOWN, State.RESOLVED)
 
 # The account of requests to an in-process sandbox: they cost nothing.
 SANDBOX_ACCOUNT = "sandbox"
@@ -41,7 +65,7 @@ class Entry(NamedTuple):
     id: str
     key: str
     run: str
-    state: str
+    state: State
     attempt: int
     asked: float
     price: Decimal | None
@@ -91,6 +115,7 @@ def entry_of(row: sqlite3.Row) -> Entry:
         fields["message"] = Message.from_stored(fields["message"])
     price = fields.pop("price")
     fields["files"] = fields["files"] or []
+    fields["state"] = State(fields["state"])
     return Entry(**fields, price=Decimal(price) if price is not None else None, answer=answer)
 
 
@@ -105,7 +130,7 @@ def columns_of(intent: Intent, run: str, now: float) -> dict[str, Any]:
         "id": new_id(now),
         "key": intent.key,
         "run": run,
-        "state": "intent",
+        "state": State.INTENT,
         "attempt": 1,
         "asked": now,
         "price": None if intent.price is None else str(intent.price),

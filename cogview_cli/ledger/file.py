@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from cogview_cli.config.store import LEDGER_NAME
 from cogview_cli.errors import MachineError
 from cogview_cli.i18n import _
 from cogview_cli.i18n.stored_messages import Message
@@ -42,7 +43,7 @@ class LedgerFile:
     def __init__(self, folder: Path) -> None:
         """Opens `ledger.db` in `folder`; MachineError if it can't be used."""
         self.folder = folder
-        self.path = folder / "ledger.db"
+        self.path = folder / LEDGER_NAME
         self._lock = threading.RLock()
         with self.explained():
             _prepare_folder(folder, self.path)

@@ -18,7 +18,16 @@ from typing import Any, TypeVar
 from cogview_cli.api.protocol import Answer
 from cogview_cli.disk.locks import ProcessLock, is_alive
 from cogview_cli.i18n.stored_messages import Message
-from cogview_cli.ledger.entry import Entry, Intent, answer_columns, columns_of, entry_of, to_json
+from cogview_cli.ledger.entry import (
+    Entry,
+    Intent,
+    Resolution,
+    State,
+    answer_columns,
+    columns_of,
+    entry_of,
+    to_json,
+)
 from cogview_cli.ledger.file import LedgerFile
 from cogview_cli.ledger.worker import Worker
 
@@ -86,26 +95,27 @@ class Ledger:
 
         Raises Claimed as `intend` does.
         """
-        again = "state = 'intent', run = ?, asked = ?, attempt = attempt + 1"
-        run, now, entry = self.run, self._clock(), self.get(id)
+        again = "state = ?, run = ?, asked = ?, attempt = attempt + 1"
+        values = State.INTENT, self.run, self._clock(), id
+        entry = self.get(id)
         with self._file.transaction() as db:
             _claim(db, entry.key, entry.namespace, {*known, id})
-            db.execute(f"UPDATE requests SET {again} WHERE id = ?", (run, now, id))
+            db.execute(f"UPDATE requests SET {again} WHERE id = ?", values)
 
     def not_sent(self, id: str, message: Message, code: str = "") -> None:
         """The try provably cost nothing."""
-        self._set(id, state="not_sent", message=message.stored(), code=code)
+        self._set(id, state=State.NOT_SENT, message=message.stored(), code=code)
 
     def rejected(self, id: str, answer: Answer, code: str, message: Message) -> None:
         """The API refused the request for good."""
         self._set(
-            id, state="rejected", code=code, message=message.stored(), **answer_columns(answer)
+            id, state=State.REJECTED, code=code, message=message.stored(), **answer_columns(answer)
         )
 
     def unknown(self, id: str, message: Message, answer: Answer | None, code: str = "") -> None:
         """The request was sent and its outcome cannot be known; keeps what arrived."""
         extra = answer_columns(answer) if answer else {}
-        self._set(id, state="unknown", message=message.stored(), code=code, **extra)
+        self._set(id, state=State.UNKNOWN, message=message.stored(), code=code, **extra)
 
     def answer(
         self, id: str, answer: Answer, generate_s: float, expires: float | None = None
@@ -113,7 +123,7 @@ class Ledger:
         """The raw answer, before anything happens with it; when its link dies, Unix seconds."""
         self._set(
             id,
-            state="answer",
+            state=State.ANSWER,
             answered=self._clock(),
             generate_s=generate_s,
             expires=expires,
@@ -127,7 +137,7 @@ class Ledger:
 
     def saved(self, id: str, files: list[dict[str, Any]]) -> None:
         """All images of the answer are on disk and checked."""
-        self._set(id, state="saved", files=to_json(files), message=None)
+        self._set(id, state=State.SAVED, files=to_json(files), message=None)
 
     def files_so_far(self, id: str, files: list[dict[str, Any]]) -> None:
         """Some images of the answer are on disk."""
@@ -139,11 +149,11 @@ class Ledger:
 
     def expired(self, id: str, message: Message) -> None:
         """The paid image can no longer be fetched."""
-        self._set(id, state="expired", message=message.stored())
+        self._set(id, state=State.EXPIRED, message=message.stored())
 
-    def resolved(self, id: str, decision: str) -> None:
-        """The user's decision about an unknown outcome: `retry` or `drop`."""
-        self._set(id, state="resolved", code=decision)
+    def resolved(self, id: str, decision: Resolution) -> None:
+        """The user's decision about an unknown outcome."""
+        self._set(id, state=State.RESOLVED, code=decision)
 
     def _set(self, id: str, **columns: Any) -> None:
         parts = [f"{name} = :{name}" for name in columns]
@@ -159,10 +169,10 @@ class Ledger:
 
         What a sandbox had made for them is gone with it.
         """
-        for entry in self._abandoned("answer"):
+        for entry in self._abandoned(State.ANSWER):
             if entry.in_sandbox:
                 self.expired(entry.id, Message.of("sandbox-ended"))
-        found = self._abandoned("intent")
+        found = self._abandoned(State.INTENT)
         for entry in found:
             self._settle(entry.id)
         return found
@@ -181,7 +191,7 @@ class Ledger:
                     taken.add(id)
         return taken
 
-    def _abandoned(self, state: str) -> list[Entry]:
+    def _abandoned(self, state: State) -> list[Entry]:
         """The entries in `state` whose process has ended."""
         owners = self._file.rows("SELECT DISTINCT run FROM requests WHERE state = ?", (state,))
         with self._file.explained():
@@ -193,9 +203,8 @@ class Ledger:
         message = Message.of("process-ended").stored()
         with self._file.transaction() as db:
             db.execute(
-                "UPDATE requests SET state = 'unknown', message = ?"
-                " WHERE id = ? AND state = 'intent'",
-                (message, id),
+                "UPDATE requests SET state = ?, message = ? WHERE id = ? AND state = ?",
+                (State.UNKNOWN, message, id, State.INTENT),
             )
 
     def purge_expired_links(self, redact: Callable[[bytes], bytes]) -> None:
@@ -204,8 +213,8 @@ class Ledger:
             rows = db.execute(
                 "SELECT id, answer FROM requests"
                 " WHERE expires > 0 AND expires < ? AND answer IS NOT NULL"
-                " AND +state IN ('saved', 'expired') LIMIT 1000",
-                (self._clock(),),
+                " AND +state IN (?, ?) LIMIT 1000",
+                (self._clock(), State.SAVED, State.EXPIRED),
             ).fetchall()
             for row in rows:
                 db.execute(
@@ -230,9 +239,9 @@ class Ledger:
 
     def unfinished(self) -> list[Entry]:
         """Paid images that are not on disk and that no living process works on."""
-        return self._abandoned("answer")
+        return self._abandoned(State.ANSWER)
 
-    def history(self, *, since: float | None = None, state: str | None = None) -> list[Entry]:
+    def history(self, *, since: float | None = None, state: State | None = None) -> list[Entry]:
         """All requests in the order they were asked."""
         return self._select("asked >= ? AND (? IS NULL OR state = ?)", since or 0.0, state, state)
 
@@ -243,8 +252,8 @@ class Ledger:
 
 def _claim(db: sqlite3.Connection, key: str, namespace: str, known: Collection[str]) -> None:
     others = db.execute(
-        "SELECT id FROM requests WHERE key = ? AND namespace = ? AND state != 'not_sent'",
-        (key, namespace),
+        "SELECT id FROM requests WHERE key = ? AND namespace = ? AND state != ?",
+        (key, namespace, State.NOT_SENT),
     )
     if any(row["id"] not in known for row in others):
         raise Claimed(key)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from cogview_cli.config.store import state_dir
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from cogview_cli.config.store import ledger_path, state_dir
 from cogview_cli.disk.atomic import check_writable
 from cogview_cli.ledger import Ledger
 
@@ -19,3 +22,13 @@ def open_ledger() -> Ledger:
         ledger.close()
         raise
     return ledger
+
+
+@contextmanager
+def existing_ledger() -> Iterator[Ledger | None]:
+    """The ledger if there is one: nothing is created only to be looked at."""
+    if not ledger_path().exists():
+        yield None
+        return
+    with Ledger(state_dir()) as ledger:
+        yield ledger

@@ -22,8 +22,8 @@ from cogview_cli.disk.names import with_number
 from cogview_cli.errors import ExitCode, MachineError
 from cogview_cli.i18n import _
 from cogview_cli.i18n.stored_messages import Message
-from cogview_cli.ledger import Entry, Ledger
-from cogview_cli.outcome import Outcome, Problem, SavedFile
+from cogview_cli.ledger import Entry, Ledger, State
+from cogview_cli.outcome import Outcome, Problem, SavedFile, Status
 from cogview_cli.pictures import sidecar
 from cogview_cli.pictures.convert import convert
 from cogview_cli.pictures.download import Downloader, DownloadFailed, Fetched, store_base64
@@ -48,7 +48,7 @@ class ImageSaver:
         assert entry.answer is not None
         reply = decode(entry.answer)
         if isinstance(reply, ApiError):
-            return outcome_of(entry, "unknown", problem=_unreadable(reply))
+            return outcome_of(entry, Status.UNKNOWN, problem=_unreadable(reply))
         files = [SavedFile(**record) for record in entry.files]
         try:
             await self._finish_all(entry, reply, files)
@@ -63,7 +63,7 @@ class ImageSaver:
         except asyncio.CancelledError:
             stopped = Message.of("stopped-before-saving")
             return await self._unsaved(entry, reply, files, stopped, gone=False)
-        return outcome_of(entry, "saved", reply=reply, files=files)
+        return outcome_of(entry, Status.SAVED, reply=reply, files=files)
 
     async def _finish_all(self, entry: Entry, reply: Reply, files: list[SavedFile]) -> None:
         for number, ref in enumerate(reply.images):
@@ -155,13 +155,13 @@ class ImageSaver:
             record(entry.id, message)
         gone_for_good = _("the link has expired; it cannot be fetched any more")
         problem = Problem(
-            code="expired" if expired else "unsaved",
+            code=State.EXPIRED if expired else Status.UNSAVED,
             message=_("paid, not saved: {why}", why=message),
             exit_code=ExitCode.UNSAVED,
             retryable=not expired,
             hint=gone_for_good if expired else "cogview recover",
         )
-        return outcome_of(entry, "unsaved", reply=reply, files=files, problem=problem)
+        return outcome_of(entry, Status.UNSAVED, reply=reply, files=files, problem=problem)
 
 
 def _disk_error(error: OSError) -> Message:
@@ -177,7 +177,7 @@ def _unreadable(error: ApiError) -> Problem:
 
 def outcome_of(
     entry: Entry,
-    status: str,
+    status: Status,
     *,
     reply: Reply | None = None,
     files: list[SavedFile] | None = None,

@@ -6,23 +6,62 @@ import json
 import os
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cogview_cli import __version__
 from cogview_cli.api.protocol import ImageRequest, Reply
 from cogview_cli.disk.atomic import replace_whole
 from cogview_cli.errors import UsageError
 from cogview_cli.i18n import _
-from cogview_cli.ledger import Entry
 from cogview_cli.outcome import SavedFile
+
+if TYPE_CHECKING:
+    from cogview_cli.ledger import Entry  # loads SQLite, which a gallery can do without
 
 SCHEMA = 1
 SUFFIX = ".json"
+LONGEST_BYTES = 16 * 2**20
 
 
 def sidecar_path(image: Path) -> Path:
     """`cat.png` → `cat.png.json`."""
     return image.with_name(image.name + SUFFIX)
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The content of the sidecar at `path`.
+
+    Raises OSError if it cannot be read, ValueError if it is damaged or no JSON object.
+    """
+    if not path.is_file():  # opening a pipe would wait for ever
+        raise FileNotFoundError(path)
+    with path.open("rb") as file:
+        return parse(file.read(LONGEST_BYTES))
+
+
+def parse(data: bytes) -> dict[str, Any]:
+    """The JSON object that `data` holds; ValueError if it holds none."""
+    try:
+        content = json.loads(data.decode("utf-8-sig"))
+    except RecursionError:
+        raise ValueError("too deep") from None
+    if not isinstance(content, dict):
+        raise ValueError("not an object")
+    return content
+
+
+def found_file(image: Path) -> SavedFile:
+    """An image that was there before, as far as can be told without opening it."""
+    beside = sidecar_path(image)
+    return SavedFile(
+        file=str(image),
+        sidecar=str(beside) if beside.exists() else None,
+        format=image.suffix.lstrip("."),
+        width=0,
+        height=0,
+        bytes=image.stat().st_size if image.exists() else 0,
+        sha256="",
+    )
 
 
 def _iso(seconds: float | None) -> str | None:
@@ -87,10 +126,10 @@ def write(image: Path, content: dict[str, Any]) -> Path:
 def belongs_to(path: Path, id: str, key: str) -> bool:
     """Whether the sidecar at `path` is of request `id`, or of an earlier one for its image."""
     try:
-        content = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError):
+        content = read(path)
+    except (OSError, ValueError):
         return False
-    return isinstance(content, dict) and (content.get("id") == id or content.get("key") == key)
+    return bool(content.get("id") == id or content.get("key") == key)
 
 
 def read_request(path: Path) -> ImageRequest:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
+from cogview_cli.disk.names import natural_key
 from cogview_cli.errors import UsageError
 from cogview_cli.i18n import _
 from cogview_cli.sources.encoding import EncodingError, detect_encoding
@@ -18,17 +18,6 @@ from cogview_cli.terminal.text import clean
 
 PROMPT_SUFFIXES = (".txt", ".prompt", ".md")
 _LIST_SUFFIXES = (".jsonl", ".ndjson", ".csv", ".tsv", ".json", ".yaml", ".yml")
-
-
-def natural_key(name: str) -> list[tuple[int, int, str]]:
-    """Sorts numbers by value: `2` before `10`; letters as they are."""
-    parts = re.split(r"([0-9]+)", name)
-    return [_part_key(part, number=index % 2 == 1) for index, part in enumerate(parts)]
-
-
-def _part_key(part: str, *, number: bool) -> tuple[int, int, str]:
-    digits = part.lstrip("0")
-    return (1, len(digits), digits) if number else (0, 0, part)
 
 
 def prompt_files(folder: str) -> list[str]:

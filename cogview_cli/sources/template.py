@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from cogview_cli.disk.holes import Holes
 from cogview_cli.errors import UsageError
 from cogview_cli.i18n import _
 from cogview_cli.sources.columns import find_column
@@ -13,7 +13,7 @@ from cogview_cli.sources.record import RowError
 from cogview_cli.sources.values import as_label, shown
 from cogview_cli.terminal.text import clean
 
-_PIECE = re.compile(r"\{\{|\}\}|\{([^{}]+)\}|[{}]")
+_COLUMNS = Holes(r"([^{}]+)")
 
 
 class PromptTemplate:
@@ -24,13 +24,12 @@ class PromptTemplate:
 
     def __init__(self, text: str) -> None:
         self._text = text
-        pieces = list(_PIECE.finditer(text))
-        if any(piece[0] in ("{", "}") for piece in pieces):
+        if _COLUMNS.has_stray_brace(text):
             raise UsageError(
                 _("template '{template}': stray brace", template=clean(text)),
                 hint=_("write {{ or }} for a literal brace"),
             )
-        self.holes = list(dict.fromkeys(piece[1].strip() for piece in pieces if piece[1]))
+        self.holes = list(dict.fromkeys(hole[1].strip() for hole in _COLUMNS.find(text)))
         self._found: set[str] = set()
         if not self.holes:
             raise UsageError(
@@ -41,7 +40,7 @@ class PromptTemplate:
     def fill(self, row: Mapping[str, Any]) -> str:
         """The prompt; Fault if the row lacks a column."""
         values = {hole: self._value(hole, row) for hole in self.holes}
-        return _PIECE.sub(lambda m: values[m[1].strip()] if m[1] else m[0][0], self._text)
+        return _COLUMNS.fill(self._text, lambda hole: values[hole[1].strip()])
 
     def _value(self, hole: str, row: Mapping[str, Any]) -> str:
         column = find_column(hole, row)

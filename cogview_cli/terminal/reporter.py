@@ -9,7 +9,14 @@ from typing import Any
 
 from cogview_cli.errors import CogviewError
 from cogview_cli.i18n import _
-from cogview_cli.outcome import Outcome, SavedFile, Summary, image_records
+from cogview_cli.outcome import (
+    WITH_IMAGE,
+    Outcome,
+    SavedFile,
+    Status,
+    Summary,
+    image_records,
+)
 from cogview_cli.terminal.output import (
     OutputOptions,
     on_terminal,
@@ -76,21 +83,21 @@ class Reporter:
         if self._style.json:
             for record in image_records(outcome):
                 write_json(record)
-        elif outcome.status in ("saved", "skipped"):
+        elif outcome.status in WITH_IMAGE:
             for file in outcome.files:
                 write_path(file.file, nul=self._style.print0)
 
     def _people(self, outcome: Outcome) -> None:
         problem = outcome.problem
-        if problem and outcome.status == "not_sent" and problem.message in self._told:
+        if problem and outcome.status == Status.NOT_SENT and problem.message in self._told:
             return  # one reason shared by many is told once; the summary counts them
         if problem:
             self._told.add(problem.message)
             # Under --json the problem is in the data; people still get it, in one line.
             show_error(CogviewError(problem.message, hint=problem.hint))
-            if outcome.status == "refused":
+            if outcome.status == Status.REFUSED:
                 self._filters(outcome)
-        elif outcome.status == "skipped" and not self._style.quiet:
+        elif outcome.status == Status.SKIPPED and not self._style.quiet:
             say(_("skipped: {path} is there already", path=clean(outcome.files[0].file)))
         elif self._style.verbose or (on_terminal() and not self._style.quiet):
             for file in outcome.files:
@@ -149,18 +156,18 @@ def _file_line(outcome: Outcome, file: SavedFile) -> str:
 
 
 COUNTED = {
-    "skipped": "skipped {count}",
-    "refused": "refused {count}",
-    "failed": "failed {count}",
-    "unknown": "unknown {count}",
-    "unsaved": "unsaved {count}",
-    "not_sent": "not sent {count}",
+    Status.SKIPPED: "skipped {count}",
+    Status.REFUSED: "refused {count}",
+    Status.FAILED: "failed {count}",
+    Status.UNKNOWN: "unknown {count}",
+    Status.UNSAVED: "unsaved {count}",
+    Status.NOT_SENT: "not sent {count}",
 }
 
 
 def summary_line(summary: Summary, total: int) -> str:
     """What a run has saved and paid, and how the other requests ended."""
-    saved = summary.counts["saved"]
+    saved = summary.counts[Status.SAVED]
     parts = [
         _("saved {count} of {total}", count=saved, total=total),
         _("paid {cost} CNY", cost=summary.cost),

@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 
 from cogview_cli.api.protocol import Answer
-from cogview_cli.batch.plan import Plan, Selection
+from cogview_cli.batch.plan import Plan
 from cogview_cli.batch.row import RowDefaults, RowRequest, row_request
+from cogview_cli.batch.selection import Selection
 from cogview_cli.config.settings import load
-from cogview_cli.ledger import Entry
+from cogview_cli.ledger import PAID_STATES, Entry, State
 from cogview_cli.sandbox.thread import SandboxThread
 from cogview_cli.sources import Record
 from tests.conftest import Ended, Run
@@ -67,7 +68,7 @@ ENTRY = Entry(
     id="1",
     key="k",
     run="r",
-    state="saved",
+    state=State.SAVED,
     attempt=1,
     asked=NOW,
     price=Decimal("0.06"),
@@ -91,8 +92,10 @@ ENTRY = Entry(
 def entry(state: str, id: str = "1", *, file: str | None = None, **more: Any) -> Entry:
     """A request in the ledger; without an answer where its state has none."""
     files = [{"file": file}] if file else []
-    answer = ENTRY.answer if state in ("saved", "answer", "expired") else None
-    return ENTRY._replace(**{"id": id, "state": state, "files": files, "answer": answer, **more})
+    answer = ENTRY.answer if state in PAID_STATES else None
+    return ENTRY._replace(
+        **{"id": id, "state": State(state), "files": files, "answer": answer, **more}
+    )
 
 
 # The command.

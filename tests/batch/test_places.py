@@ -143,3 +143,12 @@ def test_an_id_never_makes_a_folder(batch: Batch) -> None:
     rows({"prompt": "cat", "id": "a/b"})
     assert batch(source="p.jsonl").code == 0
     assert pictures() == ["a_b.png"]
+
+
+def test_images_of_one_row_whose_names_are_cut_alike_are_refused(
+    batch: Batch, sandbox: SandboxThread
+) -> None:
+    """A name is cut at its end, where the number stands."""
+    prompts("cat")
+    ended = batch("-n", "2", "--name", "x" * 300, "--on-exists", "overwrite")
+    refused(ended, sandbox, 2, "p.txt:1 and p.txt:1 both make", "--name")

@@ -8,8 +8,10 @@ from decimal import Decimal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cogview_cli.batch.plan import CHUNK, Plan, Selection
-from cogview_cli.outcome import Outcome
+from cogview_cli.batch.plan import CHUNK, Plan
+from cogview_cli.batch.resume import Action
+from cogview_cli.batch.selection import Selection
+from cogview_cli.outcome import Outcome, Status
 from tests.batch.support import FULL, contents, plan_of, row
 
 # Each example builds plans in SQLite.
@@ -90,40 +92,78 @@ def test_parameters_make_rows_different_to_dedupe() -> None:
 def test_the_price_is_exact(full: int, glm: int, unknown: int) -> None:
     models = [FULL] * full + ["glm-image"] * glm + ["cogview-3-flash", "other"] * unknown
     plan = plan_of([row(model=model, index=i) for i, model in enumerate(models, 1)])
-    assert plan.price() == Decimal("0.06") * full + Decimal("0.1") * glm
-    assert plan.price("todo = 'done'") == 0
-    assert sum(plan.models().values()) == plan.count() == len(models)
+    assert plan.price_to_send() == Decimal("0.06") * full + Decimal("0.1") * glm
+    assert plan.models_to_send() == plan.models()
+    assert sum(plan.models().values()) == plan.counts().total == len(models)
+    plan.decide((Action.DONE, "", item.number) for item in list(plan.items()))
+    assert (plan.price_to_send(), plan.models_to_send()) == (0, {})
 
 
 def test_many_rows_come_back_whole_and_in_order() -> None:
     many = CHUNK * 2 + 7
     plan = plan_of([f"cat {number}" for number in range(many)])
-    chunks = list(plan.chunks())
+    plan.decide((Action.DONE, "", item.number) for item in list(plan.items()))
+    chunks = list(plan.settled())
     assert [len(chunk) for chunk in chunks] == [CHUNK, CHUNK, 7]
     assert [item.index for chunk in chunks for item in chunk] == list(range(1, many + 1))
+    assert indexes(plan) == list(range(1, many + 1))
 
 
 def test_what_is_decided_while_reading_is_read_no_second_time() -> None:
     """Decisions are stored between the chunks of one pass."""
     plan = plan_of([f"cat {number}" for number in range(CHUNK + 5)])
     seen = 0
-    for chunk in plan.chunks("todo = 'send'"):
-        plan.decide(("done", "", item.number) for item in chunk)
-        seen += len(chunk)
-    assert seen == plan.count("todo = 'done'") == CHUNK + 5
-    assert plan.count("todo = 'send'") == 0
+    for item in plan.to_send():
+        plan.decide([(Action.DONE, "", item.number)])
+        seen += 1
+    assert seen == CHUNK + 5 == len([item for chunk in plan.settled() for item in chunk])
+    assert plan.counts().to_send == 0
+
+
+def test_each_action_has_its_items_and_its_count() -> None:
+    plan = plan_of([action.value for action in Action])
+    plan.decide((action, "", number) for number, action in enumerate(Action, 1))
+    settled = [item.body["prompt"] for chunk in plan.settled() for item in chunk]
+    assert [item.body["prompt"] for item in plan.to_send()] == ["send"]
+    assert [item.body["prompt"] for item in plan.to_fetch()] == ["fetch"]
+    assert settled == ["done", "unknown", "refused", "dropped"]
+    resting = [item.body["prompt"] for chunk in plan.not_to_send() for item in chunk]
+    assert resting == ["fetch", *settled]
+    counts = plan.counts()
+    assert (counts.total, counts.to_send, counts.to_fetch, counts.to_do) == (6, 1, 1, 2)
+
+
+def test_items_to_send_can_be_had_model_by_model() -> None:
+    plan = plan_of([row(model=model, index=i) for i, model in enumerate((FULL, "other", FULL), 1)])
+    assert [item.index for item in plan.to_send(FULL)] == [1, 3]
+    assert [item.index for item in plan.to_send("other")] == [2]
+    assert list(plan.to_send("none")) == []
+
+
+def test_an_empty_plan_counts_nothing() -> None:
+    assert plan_of([]).counts() == (0, 0, 0, 0)
 
 
 def test_how_items_ended_is_kept_by_row_and_number() -> None:
     plan = plan_of([row("cat", index=1, count=2), row("dog", index=2)])
-    plan.ended(
-        Outcome(status="saved", row=1, n=2, prompt="cat", model=FULL, size=None), [{"file": "猫"}]
-    )
-    left = [(item.index, item.n) for item in plan.items("status IS NULL")]
-    assert left == [(1, 1), (2, 1)]
-    assert plan.query("SELECT json_extract(outcome, '$[0].file') FROM items").fetchall() == [
-        (None,), ("猫",), (None,),
-    ]  # fmt: skip
+    ended = Outcome(status=Status.SAVED, row=1, n=2, prompt="cat", model=FULL, size=None)
+    plan.ended(ended, [{"file": "猫"}])
+    assert [(item.index, item.n) for item in plan.unfinished()] == [(1, 1), (2, 1)]
+    assert plan.counts().unfinished == 2
+    assert [record.get("file") for record in plan.records()] == [None, "猫", None]
+    assert plan.images_of_row(1) is None
+    plan.ended(ended._replace(n=1, status=Status.SKIPPED), [{"file": "b"}])
+    assert plan.images_of_row(1) == ["b", "猫"]
+
+
+def test_a_name_has_one_owner_and_each_table_its_own_names() -> None:
+    """Also the name of a folder whose bytes are no text."""
+    plan = plan_of(["cat", "dog"])
+    first, second = plan.names(), plan.names()
+    for name in ("cat", "\udcff/cat"):
+        assert (first.owner(name), first.claim(name, 1)) == (None, None)
+        assert (first.owner(name), first.claim(name, 2), first.claim(name, 1)) == (1, 1, 1)
+        assert second.owner(name) is None
 
 
 def test_a_closed_plan_leaves_no_file(tmp_path: object) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
-from cogview_cli.batch.resume import Decision, Rules, Sidecars, verdict
+from cogview_cli.batch.resume import Action, Decision, Rules, Sidecars, decide
 from cogview_cli.ledger import Entry
 from tests.batch.support import NOW, entry
 
@@ -16,14 +17,14 @@ THERE, GONE = "there.png", "gone.png"
 PAST = {"expires": NOW - 1}
 
 
-def decide(
+def decided(
     *entries: Entry, rules: Rules = STRICT, seen: str | None = None
-) -> tuple[str, str | None, set[str]]:
+) -> tuple[Action, str | None, set[str]]:
     """What to do, the request that says so, and the requests passed over."""
-    found: Decision = verdict(
+    found: Decision = decide(
         entries, lambda: seen, rules, exists=lambda path: path == THERE, now=NOW
     )
-    return found.todo, found.entry.id if found.entry else None, set(found.known)
+    return found.action, found.entry.id if found.entry else None, set(found.known)
 
 
 # Requests oldest first → what to do, and by which of them.
@@ -67,20 +68,20 @@ TABLE = [
 ]
 
 
-@pytest.mark.parametrize(("past", "todo", "by"), TABLE)
-def test_verdict(past: list[tuple[object, ...]], todo: str, by: str | None) -> None:
+@pytest.mark.parametrize(("past", "action", "by"), TABLE)
+def test_decide(past: list[tuple[object, ...]], action: str, by: str | None) -> None:
     entries = []
     for number, (state, file, *more) in enumerate(past, 1):
         extra = more[0] if more else {}
         entries.append(entry(str(state), str(number), file=file, **extra))  # type: ignore[arg-type]
-    found, which, known = decide(*entries)
-    assert (found, which) == (todo, by)
-    if todo == "send":
+    found, which, known = decided(*entries)
+    assert (found, which) == (action, by)
+    if action == "send":
         assert known == {item.id for item in entries if item.state != "not_sent"}
 
 
 @pytest.mark.parametrize(
-    ("state", "rules", "todo"),
+    ("state", "rules", "action"),
     [
         ("rejected", FAILED, "send"),
         ("rejected", UNKNOWN, "refused"),
@@ -88,30 +89,30 @@ def test_verdict(past: list[tuple[object, ...]], todo: str, by: str | None) -> N
         ("unknown", FAILED, "unknown"),
     ],
 )
-def test_each_permission_repeats_its_own_kind_only(state: str, rules: Rules, todo: str) -> None:
-    assert decide(entry(state), rules=rules)[0] == todo
+def test_each_permission_repeats_its_own_kind_only(state: str, rules: Rules, action: str) -> None:
+    assert decided(entry(state), rules=rules)[0] == action
 
 
 def test_permissions_never_repeat_what_is_there_or_free() -> None:
     everything = Rules(retry_failed=True, retry_unknown=True)
-    assert decide(entry("saved", file=THERE), rules=everything)[0] == "done"
-    assert decide(entry("saved", file=GONE), rules=everything)[0] == "fetch"
-    assert decide(entry("answer"), rules=everything)[0] == "fetch"
+    assert decided(entry("saved", file=THERE), rules=everything)[0] == "done"
+    assert decided(entry("saved", file=GONE), rules=everything)[0] == "fetch"
+    assert decided(entry("answer"), rules=everything)[0] == "fetch"
 
 
 def test_a_dropped_request_stays_dropped_under_every_permission() -> None:
     everything = Rules(retry_failed=True, retry_unknown=True)
-    assert decide(entry("resolved", code="drop"), rules=everything)[0] == "dropped"
+    assert decided(entry("resolved", code="drop"), rules=everything)[0] == "dropped"
 
 
 def test_all_images_of_an_answer_must_be_there() -> None:
     both = entry("saved", file=THERE)
     both.files.append({"file": GONE})
-    assert decide(both)[0] == "fetch"
+    assert decided(both)[0] == "fetch"
 
 
 @pytest.mark.parametrize(
-    ("entries", "todo"),
+    ("entries", "action"),
     [
         ([], "done"),
         ([entry("saved", file=GONE)], "done"),
@@ -121,17 +122,17 @@ def test_all_images_of_an_answer_must_be_there() -> None:
         ([entry("answer")], "fetch"),
     ],
 )
-def test_a_sidecar_of_the_same_key_is_a_witness(entries: list[Entry], todo: str) -> None:
+def test_a_sidecar_of_the_same_key_is_a_witness(entries: list[Entry], action: str) -> None:
     """But an answer that is paid and waits is fetched."""
-    assert decide(*entries, seen="moved.png")[0] == todo
+    assert decided(*entries, seen="moved.png")[0] == action
 
 
 def test_sidecars_are_not_read_when_the_ledger_knows() -> None:
     def never() -> str:
         raise AssertionError
 
-    found = verdict([entry("saved", file=THERE)], never, STRICT, exists=lambda _: True, now=NOW)
-    assert found.todo == "done"
+    found = decide([entry("saved", file=THERE)], never, STRICT, exists=lambda _: True, now=NOW)
+    assert found.action == "done"
 
 
 # --- sidecars -------------------------------------------------------------------
@@ -182,3 +183,13 @@ def test_what_is_no_sidecar_is_passed_over(content: str) -> None:
 
 def test_a_folder_that_is_not_there_has_no_witnesses() -> None:
     assert Sidecars(Path("nowhere")).image("k") is None
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes of POSIX")
+def test_a_pipe_named_like_a_sidecar_holds_nobody_up() -> None:
+    image("a.png", "k1")
+    image("b.png", "k2")
+    Path("out/b.png.json").unlink()
+    os.mkfifo("out/b.png.json")
+    found = Sidecars(Path("out"))
+    assert (found.image("k1"), found.image("k2")) == (str(Path("out/a.png")), None)

@@ -14,7 +14,7 @@ from typing import Any
 from PIL import Image
 
 from cogview_cli.api.protocol import Answer
-from cogview_cli.gallery.items import SAVED, Cost, GalleryItem, Picture
+from cogview_cli.gallery.items import Cost, GalleryItem, ItemStatus, Picture
 from cogview_cli.ledger import Intent, Ledger
 
 VOID = {"meta", "link", "img", "input", "path"}
@@ -29,7 +29,9 @@ HOSTILE = (
 
 def item(path: str = "cat.png", **fields: Any) -> GalleryItem:
     """A saved picture."""
-    return GalleryItem(status=SAVED, picture=Picture(path=path, width=1440, height=720), **fields)
+    return GalleryItem(
+        status=ItemStatus.SAVED, picture=Picture(path=path, width=1440, height=720), **fields
+    )
 
 
 def paid(amount: str, currency: str = "CNY") -> Cost:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -36,7 +35,7 @@ def paths(found: list[GalleryItem]) -> set[str]:
 
 
 def read(**changed: Any) -> GalleryItem:
-    found = from_sidecar(json.dumps({**FULL, **changed}).encode(), "cat.png")
+    found = from_sidecar({**FULL, **changed}, "cat.png")
     assert found
     return found
 
@@ -54,8 +53,11 @@ def test_a_sidecar_tells_everything() -> None:
     [b"", b"{", b"[]", b"7", b'{"model": "m"}', b'{"prompt": 7}', b"\xff", b"[" * 100_000],
     ids=["empty", "cut", "list", "number", "no-prompt", "odd-prompt", "not-utf8", "deep"],
 )
-def test_a_damaged_sidecar_is_none(data: bytes) -> None:
-    assert from_sidecar(data, "cat.png") is None
+def test_a_damaged_sidecar_leaves_the_bare_picture(data: bytes, tmp_path: Path) -> None:
+    picture(tmp_path / "cat.png").with_name("cat.png.json").write_bytes(data)
+    found = scan(tmp_path)
+    assert (found.damaged, paths(found.items)) == (["cat.png.json"], {"cat.png"})
+    assert found.items[0].prompt == ""
 
 
 _json = st.recursive(
@@ -67,7 +69,7 @@ _json = st.recursive(
 
 @given(st.fixed_dictionaries({}, optional=dict.fromkeys(FULL, _json)))
 def test_no_value_of_any_kind_breaks_the_reading(content: dict[str, Any]) -> None:
-    found = from_sidecar(json.dumps({"prompt": "p", **content}).encode(), "cat.png")
+    found = from_sidecar({"prompt": "p", **content}, "cat.png")
     assert (found is None) == (not isinstance(content.get("prompt", "p"), str))
 
 

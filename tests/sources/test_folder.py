@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cogview_cli.disk.names import natural_key
 from cogview_cli.errors import UsageError
 from cogview_cli.sources import Reading, ReadOptions, Record, RejectedRow
-from cogview_cli.sources.folder import natural_key
 from cogview_cli.sources.lines import LINE_LIMIT
 
 
