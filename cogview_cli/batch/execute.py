@@ -144,7 +144,7 @@ class BatchRun:
         )
 
     def _lanes(self, runner: JobRunner, previous: PreviousRun) -> Iterator[session.Lane]:
-        """One stream a model, so that none waits for the slots of another; one for free ones."""
+        """One lane a model, so that none waits for the slots of another; one for free ones."""
         for model in self._plan.models_to_send():
             jobs = (
                 partial(runner.run, item.job(self._options.destination, previous.namespace))
