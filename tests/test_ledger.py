@@ -28,6 +28,7 @@ from cogview_cli.errors import MachineError
 from cogview_cli.i18n.stored_messages import Message
 from cogview_cli.ledger import PAID_STATES, Claimed, Entry, Intent, Ledger
 from cogview_cli.ledger import file as ledger_file
+from tests.processes import child
 
 LINK = b'{"data":[{"url":"https://h/x.png?Signature=S3cr3t&Expires=1000"}]}'
 ANSWER = Answer(status=200, headers={"x-request-id": "r"}, raw=LINK)
@@ -86,20 +87,11 @@ def states(ledger: Ledger) -> list[str]:
 @contextmanager
 def other_process(folder: Path) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
     """A process that left an intent and an answer behind and lives on; their ids."""
-    with subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(folder)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        try:
-            assert process.stdout
-            ids = [process.stdout.readline().strip() for _ in range(2)]
-            assert process.stdout.readline() == "ready\n"
-            yield process, ids
-        finally:
-            process.kill()
-            process.communicate()
+    with child(sys.executable, "-c", CHILD, str(folder)) as process:
+        assert process.stdout
+        ids = [process.stdout.readline().strip() for _ in range(2)]
+        assert process.stdout.readline() == "ready\n"
+        yield process, ids
 
 
 def test_an_intent_is_kept_as_it_was_given(ledger: Ledger, clock: Clock) -> None:

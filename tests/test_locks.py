@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from cogview_cli.disk.locks import ProcessLock, is_alive
+from tests.processes import child
 
 CHILD = """
 import sys
@@ -23,20 +24,11 @@ sys.stdin.read()
 
 
 @contextmanager
-def child(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def other_run(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Another process with a run of its own, and the run's name."""
-    with subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(folder)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        try:
-            assert process.stdout
-            yield process, process.stdout.readline().strip()
-        finally:
-            process.kill()
-            process.communicate()
+    with child(sys.executable, "-c", CHILD, str(folder)) as process:
+        assert process.stdout
+        yield process, process.stdout.readline().strip()
 
 
 def test_a_run_is_alive_until_it_is_released(tmp_path: Path) -> None:
@@ -57,7 +49,7 @@ def test_asking_does_not_end_a_run(tmp_path: Path) -> None:
 
 
 def test_another_process_is_alive_until_it_is_killed(tmp_path: Path) -> None:
-    with child(tmp_path) as (process, name):
+    with other_run(tmp_path) as (process, name):
         assert is_alive(tmp_path, name)
         process.kill()
         process.wait()
@@ -65,7 +57,7 @@ def test_another_process_is_alive_until_it_is_killed(tmp_path: Path) -> None:
 
 
 def test_what_a_dead_run_left_behind_is_cleared_away(tmp_path: Path) -> None:
-    with child(tmp_path) as (process, name):
+    with other_run(tmp_path) as (process, name):
         process.kill()
         process.wait()
     assert not is_alive(tmp_path, name)

@@ -6,8 +6,6 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,11 +16,11 @@ from PIL import Image
 from cogview_cli.sandbox.thread import SandboxThread
 from cogview_cli.terminal import preview
 from tests.conftest import Run
+from tests.processes import COMMAND, Shown, environment, on_terminal
 
 if os.name == "nt":
     pytest.skip("terminals of POSIX", allow_module_level=True)
 
-COMMAND = [sys.executable, "-m", "cogview_cli", "gen"]
 SMALL = ("-s", "512x512")
 COLOURS = re.compile(r"\x1b\[(?:38|48);(?:2;\d+;\d+;\d+|5;\d+)m|\x1b\[0m")
 BLOCK = "▀".encode()
@@ -70,52 +68,16 @@ def test_a_character_shows_two_pixels(true_colour: bool, expected: str) -> None:
 # Whole processes on a terminal.
 
 
-@contextmanager
-def pty_end() -> Iterator[tuple[int, int]]:
-    import pty
-
-    leader, follower = pty.openpty()
-    try:
-        yield leader, follower
-    finally:
-        os.close(leader)
-
-
 def shown_by(
     box: SandboxThread, *arguments: str, out: bool = True, err: bool = True, **more: str
-) -> tuple[int, bytes, bytes]:
-    """Exit code, what the terminal shows, what came through the pipe (if there is one)."""
-    environment = {
-        **os.environ, "COGVIEW_BASE_URL": box.base_url, "COGVIEW_API_KEY": "k.canary",
-        "TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24", **more,
-    }  # fmt: skip
-    with pty_end() as (leader, follower):
-        process = subprocess.Popen(
-            [*COMMAND, "cat", *SMALL, *arguments],
-            env=environment,
-            stdin=follower,
-            stdout=follower if out else subprocess.PIPE,
-            stderr=follower if err else subprocess.PIPE,
-        )
-        os.close(follower)
-        seen = b"".join(_reads(leader))
-        piped = b"".join(pipe.read() for pipe in (process.stdout, process.stderr) if pipe)
-        code = process.wait(60)
-        for pipe in (process.stdout, process.stderr):
-            if pipe:
-                pipe.close()
-    return code, seen, piped
-
-
-def _reads(leader: int) -> Iterator[bytes]:
-    while True:
-        try:
-            data = os.read(leader, 65536)
-        except OSError:  # Linux: the other end is closed
-            return
-        if not data:
-            return
-        yield data
+) -> Shown:
+    """How `gen` ended whose stdout and stderr are a terminal or, if not, a pipe."""
+    return on_terminal(
+        *COMMAND, "gen", "cat", *SMALL, *arguments,
+        env=environment(box, **{"COLUMNS": "80", **more}),
+        stdout=None if out else subprocess.PIPE,
+        stderr=None if err else subprocess.PIPE,
+    )  # fmt: skip
 
 
 def test_the_picture_is_drawn_after_its_path(sandbox: SandboxThread) -> None:
@@ -194,7 +156,7 @@ def test_nothing_to_show_is_a_warning(
 
 def test_image_bytes_on_stdout_leave_nothing_to_show() -> None:
     done = subprocess.run(
-        [*COMMAND, "cat", *SMALL, "-o", "-", "--open", "--sandbox"],
+        [*COMMAND, "gen", "cat", *SMALL, "-o", "-", "--open", "--sandbox"],
         capture_output=True,
         check=False,
     )
@@ -239,7 +201,7 @@ def test_a_viewer_that_stays_open_holds_no_pipe(viewer: Path, tmp_path: Path) ->
     os.mkfifo(gate)
     _script(viewer, f'read line < "{gate}"')
     done = subprocess.run(
-        [*COMMAND, "cat", *SMALL, "-o", "cat.png", "--open", "--sandbox"],
+        [*COMMAND, "gen", "cat", *SMALL, "-o", "cat.png", "--open", "--sandbox"],
         capture_output=True,
         text=True,
         timeout=60,

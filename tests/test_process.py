@@ -5,32 +5,24 @@ from __future__ import annotations
 import json
 import os
 import re
-import select
 import signal
 import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
 import pytest
 
 from cogview_cli.sandbox.thread import SandboxThread
+from tests.processes import COMMAND, environment, on_terminal, until
 
 if os.name == "nt":
     pytest.skip("signals and terminals of POSIX", allow_module_level=True)
 
-COMMAND = [sys.executable, "-m", "cogview_cli"]
 SMALL = ("-s", "512x512")
 CONTROLS = re.compile(rb"[\x00-\x09\x0b-\x1f\x7f]")
-
-
-def environment(box: SandboxThread, **more: str) -> dict[str, str]:
-    return {
-        **os.environ, "COGVIEW_BASE_URL": box.base_url, "COGVIEW_API_KEY": "k.canary", **more,
-    }  # fmt: skip
 
 
 def start(
@@ -57,13 +49,6 @@ def run(
         check=False,
         **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **more},
     )
-
-
-def until(true: Callable[[], object], seconds: float = 20) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it never came to that"
-        time.sleep(0.005)
 
 
 def states(tmp_path: Path) -> list[str]:
@@ -241,35 +226,10 @@ def test_processes_at_once_share_slots_and_never_a_file() -> None:
     assert not list(Path().glob(".cogview-*"))
 
 
-def on_terminal(box: SandboxThread, *arguments: str, **more: str) -> tuple[int, bytes]:
+def gen_on_terminal(box: SandboxThread, *arguments: str, **more: str) -> tuple[int, bytes]:
     """Exit code and everything shown on a terminal of its own."""
-    import pty
-
-    leader, follower = pty.openpty()
-    process = subprocess.Popen(
-        [*COMMAND, "gen", *arguments],
-        env=environment(box, **{"TERM": "xterm-256color", "COLUMNS": "60", **more}),
-        stdin=follower,
-        stdout=follower,
-        stderr=follower,
-        close_fds=True,
-    )
-    os.close(follower)
-    shown = b""
-    try:
-        while select.select([leader], [], [], 30)[0]:
-            try:
-                data = os.read(leader, 65536)
-            except OSError:  # Linux: the other end is closed
-                break
-            if not data:
-                break
-            shown += data
-        return process.wait(timeout=30), shown
-    finally:
-        os.close(leader)
-        process.kill()
-        process.wait()
+    env = environment(box, **{"COLUMNS": "60", **more})
+    return on_terminal(*COMMAND, "gen", *arguments, env=env)[:2]
 
 
 # Colours, cursor up, erase line, hide and show the cursor.
@@ -280,7 +240,7 @@ KNOWN = re.compile(rb"\x1b\[(?:[0-9;]*m|[0-9]*A|2K|\?25[lh])|\r")
 def test_a_terminal_gets_known_sequences_only(more: dict[str, str]) -> None:
     prompt = "cat [/red][bold]\x1b]0;title\x07\x1b[2J\u202egnp"
     with SandboxThread(latency=(0.3, 0.3)) as box:
-        code, shown = on_terminal(box, *SMALL, "-o", "out/", "--", prompt, **more)
+        code, shown = gen_on_terminal(box, *SMALL, "-o", "out/", "--", prompt, **more)
     assert code == 0, shown
     assert not CONTROLS.search(KNOWN.sub(b"", shown)), shown
     assert "\u202e".encode() not in shown
@@ -293,14 +253,14 @@ def test_a_terminal_gets_known_sequences_only(more: dict[str, str]) -> None:
 
 
 def test_image_bytes_never_go_to_a_terminal(sandbox: SandboxThread) -> None:
-    code, shown = on_terminal(sandbox, "cat", "-o", "-")
+    code, shown = gen_on_terminal(sandbox, "cat", "-o", "-")
     assert code == 2
     assert b"terminal" in shown
     assert not sandbox.books.posts
 
 
 def test_no_prompt_on_a_terminal_is_told_at_once(sandbox: SandboxThread) -> None:
-    code, shown = on_terminal(sandbox)
+    code, shown = gen_on_terminal(sandbox)
     assert code == 2
     assert b"there is no prompt" in shown
 

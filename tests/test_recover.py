@@ -7,10 +7,7 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
-import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,10 +15,12 @@ from pathlib import Path
 import pytest
 
 from cogview_cli.errors import MachineError
-from cogview_cli.ledger import Entry, Ledger
+from cogview_cli.ledger import Ledger
 from cogview_cli.sandbox.thread import SandboxThread
 from tests.conftest import Run
 from tests.faults.peers import Scripted, Step, http, in_answer, picture
+from tests.faults.world import history, running, said
+from tests.processes import until
 
 GEN = ("--size", "512x512")
 TRIES = 2
@@ -47,41 +46,12 @@ def patience(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
         monkeypatch.setattr("cogview_cli.pictures.download.IDLE_SECONDS", 0.4)
 
 
-def history() -> list[Entry]:
-    with Ledger(Path(os.environ["COGVIEW_STATE_DIR"])) as ledger:
-        return ledger.history()
-
-
 def images(folder: Path | None = None) -> list[Path]:
     return sorted((folder or Path.cwd()).rglob("*.png"))
 
 
 def leftovers() -> list[Path]:
     return [path for path in Path.cwd().rglob("*") if path.suffix == ".part"]
-
-
-def until(true: Callable[[], object]) -> None:
-    """Polls the books; a test that waits for nothing in vain ends here."""
-    deadline = time.monotonic() + 20
-    while not true():
-        assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.01)
-
-
-@contextmanager
-def running(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A command line in a process of its own, killed at the latest at the end."""
-    command = [sys.executable, "-m", "cogview_cli", *arguments]
-    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
-    null = subprocess.DEVNULL
-    with (
-        Path("stderr.txt").open("ab") as said,
-        subprocess.Popen(command, env=env, stdin=null, stdout=null, stderr=said) as process,
-    ):
-        try:
-            yield process
-        finally:
-            process.kill()
 
 
 @contextmanager
@@ -162,18 +132,24 @@ def test_many_pictures_come_at_once(cogview: Run) -> None:
     assert (ended.code, len(images()), alone.is_set()) == (0, 16, False), ended
 
 
-def test_a_signal_lets_the_downloads_under_way_finish_and_begins_no_more(cogview: Run) -> None:
-    may_go = threading.Event()
+def served_after(may_go: threading.Event) -> Callable[[socket.socket], None]:
+    """A download that waits until it may go on."""
 
-    def wait(link: socket.socket) -> None:
+    def serve(link: socket.socket) -> None:
         may_go.wait(20)
         link.sendall(SERVED)
 
-    with paid_for(cogview, 20, wait) as server:
+    return serve
+
+
+def test_a_signal_lets_the_downloads_under_way_finish_and_begins_no_more(cogview: Run) -> None:
+    may_go = threading.Event()
+
+    with paid_for(cogview, 20, served_after(may_go)) as server:
         with running("recover") as process:
             until(lambda: server.count(b"GET") == 20 * TRIES + 8)
             process.send_signal(signal.SIGINT)
-            until(lambda: "stopped by SIGINT" in Path("stderr.txt").read_text("utf-8"))
+            until(lambda: "stopped by SIGINT" in said())
             may_go.set()
             assert process.wait(60) == 130
         assert len(images()) == 8 and leftovers() == []
@@ -185,11 +161,7 @@ def test_a_signal_lets_the_downloads_under_way_finish_and_begins_no_more(cogview
 def test_two_at_once_do_not_fetch_the_same_picture(cogview: Run) -> None:
     may_go = threading.Event()
 
-    def wait(link: socket.socket) -> None:
-        may_go.wait(20)
-        link.sendall(SERVED)
-
-    with paid_for(cogview, 10, wait) as server:
+    with paid_for(cogview, 10, served_after(may_go)) as server:
         with running("recover") as process:
             until(lambda: server.count(b"GET") == 10 * TRIES + 8)
             second = cogview("recover")
@@ -299,7 +271,7 @@ def test_a_second_signal_ends_at_once_and_says_unknown(
     with running("gen", "cat sandbox:silent", *GEN, "-v") as process:
         until(lambda: sandbox.books.charges.total())
         process.send_signal(signal.SIGINT)
-        until(lambda: "stopped by SIGINT" in Path("stderr.txt").read_text("utf-8"))
+        until(lambda: "stopped by SIGINT" in said())
         process.send_signal(signal.SIGINT)
         assert process.wait(20) == 130
     assert [entry.state for entry in history()] == ["unknown"]

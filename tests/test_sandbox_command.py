@@ -6,7 +6,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,24 +14,15 @@ import pytest
 
 from cogview_cli.sandbox.faults import FAULTS
 from tests.conftest import Run
-
-COMMAND = [sys.executable, "-m", "cogview_cli"]
+from tests.processes import COMMAND, child
 
 
 @contextmanager
 def running(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A sandbox process and the base URL it printed first."""
-    with subprocess.Popen(
-        [*COMMAND, "sandbox", "--port", "0", *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        try:
-            assert process.stdout
-            yield process, process.stdout.readline().rstrip("\n")
-        finally:
-            process.kill()
+    with child(*COMMAND, "sandbox", "--port", "0", *arguments) as process:
+        assert process.stdout
+        yield process, process.stdout.readline().rstrip("\n")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

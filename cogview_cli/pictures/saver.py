@@ -40,7 +40,7 @@ class ImageSaver:
         self._resuming = resuming
 
     def resuming(self) -> ImageSaver:
-        """This finisher for what an earlier run may have begun."""
+        """This saver for what an earlier run may have begun."""
         return ImageSaver(self._ledger, self._downloader, resuming=True)
 
     async def finish(self, entry: Entry) -> Outcome:

@@ -38,7 +38,7 @@ class PromptTemplate:
             )
 
     def fill(self, row: Mapping[str, Any]) -> str:
-        """The prompt; Fault if the row lacks a column."""
+        """The prompt; RowError if the row lacks a column."""
         values = {hole: self._value(hole, row) for hole in self.holes}
         return _COLUMNS.fill(self._text, lambda hole: values[hole[1].strip()])
 

@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, Any
 
 from cogview_cli.sandbox.thread import SandboxThread
+from tests import processes
 from tests.batch.support import SMALL
+from tests.processes import PATIENCE_S, environment
+from tests.processes import until as until
 
-COMMAND = (sys.executable, "-m", "cogview_cli", "batch")
-PATIENCE_S = 60
+COMMAND = (*processes.COMMAND, "batch")
 SLOW = (0.4, 0.4)
-
-
-def environment(box: SandboxThread, **more: str) -> dict[str, str]:
-    return {
-        **os.environ, "COGVIEW_BASE_URL": box.base_url, "COGVIEW_API_KEY": "k.canary", **more,
-    }  # fmt: skip
 
 
 @contextmanager
@@ -53,14 +46,6 @@ def ended(process: subprocess.Popen[bytes]) -> tuple[int, str, str]:
 def run(box: SandboxThread, *arguments: str, **more: Any) -> tuple[int, str, str]:
     with started(box, *arguments, **more) as process:
         return ended(process)
-
-
-def until(true: Callable[[], object]) -> None:
-    """Polls the sandbox's books; what never happens fails the test."""
-    deadline = time.monotonic() + PATIENCE_S
-    while not true():
-        assert time.monotonic() < deadline, "it never came to that"
-        time.sleep(0.005)
 
 
 def summary_of(out: str) -> dict[str, Any]:

@@ -38,7 +38,7 @@ def record(prompt: str = "cat", **fields: Any) -> Record:
 def defaults(
     *, count: int | None = None, name: str | None = None, validate: bool = True, **flags: Any
 ) -> RowDefaults:
-    """The command line's wishes; `flags` are settings that were typed."""
+    """What the command line says; `flags` are settings that were typed."""
     return RowDefaults(settings=load(flags), count=count, name=name, validate=validate, now=NOW)
 
 

@@ -13,16 +13,13 @@ from pathlib import Path
 import pytest
 
 from cogview_cli.sandbox.thread import SandboxThread
+from tests.batch.processes import many
 from tests.batch.support import Batch, edit_ledger, lines, pictures, posts, prompts, rows, statuses
 from tests.conftest import Run
 from tests.faults.peers import Scripted, inline
 
 # At most so many are worked on at once at tier V0.
 SLOTS = 5
-
-
-def many(count: int) -> list[str]:
-    return [f"cat {number}" for number in range(count)]
 
 
 # --- dry run --------------------------------------------------------------------

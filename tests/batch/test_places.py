@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -152,3 +153,15 @@ def test_images_of_one_row_whose_names_are_cut_alike_are_refused(
     prompts("cat")
     ended = batch("-n", "2", "--name", "x" * 300, "--on-exists", "overwrite")
     refused(ended, sandbox, 2, "p.txt:1 and p.txt:1 both make", "--name")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names that are no text")
+@pytest.mark.parametrize("flags", [("--on-exists", "overwrite"), ("--grid", "2x1")])
+def test_a_folder_whose_name_is_no_text_is_checked_for_names_too(
+    flags: tuple[str, str], cogview: Run
+) -> None:
+    prompts("cat")
+    folder = os.fsdecode(b"out\xff")
+    ended = cogview("batch", "p.txt", *SMALL, "-o", folder, "--json", *flags)
+    assert ended.code == 0, ended
+    assert len(pictures(folder)) == (1 if "overwrite" in flags else 3)

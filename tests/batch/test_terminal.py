@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import select
-import subprocess
 from pathlib import Path
 from typing import IO
 
@@ -13,57 +11,22 @@ import pytest
 
 from cogview_cli.sandbox.thread import SandboxThread
 from cogview_cli.terminal.text import cell_width
-from tests.batch.processes import (
-    COMMAND,
-    PATIENCE_S,
-    SLOW,
-    environment,
-    many,
-)
+from tests.batch.processes import COMMAND, SLOW, many
 from tests.batch.support import SMALL, pictures, posts, prompts
+from tests.processes import environment, on_terminal
 
 if os.name == "nt":
     pytest.skip("signals and terminals of POSIX", allow_module_level=True)
 
 
-def on_terminal(
+def batch_on_terminal(
     box: SandboxThread, *arguments: str, typed: bytes = b"", stdout: IO[bytes] | None = None,
     **more: str,
 ) -> tuple[int, bytes]:  # fmt: skip
     """Exit code and every byte shown on a terminal of its own; `typed` answers a question."""
-    import fcntl
-    import pty
-    import termios
-
-    leader, follower = pty.openpty()
-    process = subprocess.Popen(
-        [*COMMAND, "p.txt", *SMALL, "-o", "out", *arguments],
-        env=environment(box, **{"TERM": "xterm-256color", "COLUMNS": "60", "LINES": "20", **more}),
-        stdin=follower,
-        stdout=follower if stdout is None else stdout,
-        stderr=follower,
-        start_new_session=True,
-        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
-    )
-    os.close(follower)
-    shown = b""
-    try:
-        while select.select([leader], [], [], PATIENCE_S)[0]:
-            try:
-                data = os.read(leader, 65536)
-            except OSError:  # Linux: the other end is closed
-                break
-            if not data:
-                break
-            shown += data
-            if typed and b"[y/N]" in shown:
-                os.write(leader, typed)
-                typed = b""
-        return process.wait(PATIENCE_S), shown
-    finally:
-        os.close(leader)
-        process.kill()
-        process.wait()
+    command = (*COMMAND, "p.txt", *SMALL, "-o", "out", *arguments)
+    env = environment(box, **{"COLUMNS": "60", "LINES": "20", **more})
+    return on_terminal(*command, env=env, typed=typed, stdout=stdout)[:2]
 
 
 # Colours, cursor up, erase line, hide and show the cursor.
@@ -73,7 +36,7 @@ KNOWN = re.compile(r"\x1b\[(?:[0-9;]*m|[0-9]*A|2K|\?25[lh])")
 def test_the_display_fits_the_window_and_stdout_has_paths_only(tmp_path: Path) -> None:
     prompts(*many(8), "一只可爱的小猫咪 sandbox:1301")
     with SandboxThread(latency=SLOW) as box, (tmp_path / "out.txt").open("wb") as file:
-        code, shown = on_terminal(box, stdout=file)
+        code, shown = batch_on_terminal(box, stdout=file)
     assert code == 3, shown
     paths = (tmp_path / "out.txt").read_text("utf-8").splitlines()
     assert sorted(paths) == [f"out/{path}" for path in pictures()]
@@ -87,7 +50,7 @@ def test_the_display_fits_the_window_and_stdout_has_paths_only(tmp_path: Path) -
 def test_a_dumb_terminal_gets_no_escapes() -> None:
     prompts("cat")
     with SandboxThread(latency=SLOW) as box:
-        code, shown = on_terminal(box, TERM="dumb")
+        code, shown = batch_on_terminal(box, TERM="dumb")
     assert code == 0
     assert b"\x1b" not in shown
     assert b"out/0001-cat.png" in shown
@@ -99,7 +62,9 @@ def test_on_a_terminal_much_money_is_asked_about(
 ) -> None:
     prompts(*many(5))
     with (tmp_path / "out.txt").open("wb") as file:
-        found, shown = on_terminal(sandbox, typed=typed, stdout=file, COGVIEW_CONFIRM_ABOVE="0.2")
+        found, shown = batch_on_terminal(
+            sandbox, typed=typed, stdout=file, COGVIEW_CONFIRM_ABOVE="0.2"
+        )
     assert found == code, shown
     assert b"5 images cost 0.30 CNY" in shown
     assert posts(sandbox) == made
@@ -109,11 +74,11 @@ def test_on_a_terminal_much_money_is_asked_about(
 
 def test_the_end_of_input_at_the_question_sends_nothing(sandbox: SandboxThread) -> None:
     prompts(*many(5))
-    code, shown = on_terminal(sandbox, typed=b"\x04", COGVIEW_CONFIRM_ABOVE="0.2")
+    code, shown = batch_on_terminal(sandbox, typed=b"\x04", COGVIEW_CONFIRM_ABOVE="0.2")
     assert (code, posts(sandbox)) == (2, 0), shown
 
 
 def test_an_interrupt_at_the_question_ends_at_once(sandbox: SandboxThread) -> None:
     prompts(*many(5))
-    code, shown = on_terminal(sandbox, typed=b"\x03", COGVIEW_CONFIRM_ABOVE="0.2")
+    code, shown = batch_on_terminal(sandbox, typed=b"\x03", COGVIEW_CONFIRM_ABOVE="0.2")
     assert (code, posts(sandbox)) == (130, 0), shown

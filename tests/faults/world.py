@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-import select
 import shutil
 import signal
 import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,14 +15,14 @@ import pytest
 
 from cogview_cli.ledger import Entry, Ledger
 from tests.conftest import Ended
+from tests.processes import COMMAND, PATIENCE_S, on_terminal
+from tests.processes import until as until
 
 KEY = "test-key.canary"
 SMALL = ("--size", "512x512")
-COMMAND = (sys.executable, "-m", "cogview_cli")
 PROJECT = Path(__file__).parents[2]
 # No control or bidi character but the line feed.
 UNSAFE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-PATIENCE_S = 30
 
 
 def state_folder() -> Path:
@@ -53,14 +50,6 @@ def images() -> list[Path]:
 def temporaries() -> list[Path]:
     """What a killed run may leave and a finished one must not."""
     return [path for path in files() if path.name.startswith(".cogview-")]
-
-
-def until(true: Callable[[], object]) -> None:
-    """Polls; what never happens fails the test."""
-    deadline = time.monotonic() + PATIENCE_S
-    while not true():
-        assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.005)
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -143,30 +132,5 @@ def small_disk(options: str, folder: Path, script: str) -> tuple[str, ...]:
 
 def terminal(*arguments: str, **more: str) -> tuple[int, bytes]:
     """Exit code and every byte `cogview` shows on a terminal of its own."""
-    import pty
-
-    leader, follower = pty.openpty()
-    process = subprocess.Popen(
-        [*COMMAND, *arguments],
-        env=environment(**{"TERM": "xterm-256color", "COLUMNS": "100", **more}),
-        stdin=follower, stdout=follower, stderr=follower,
-    )  # fmt: skip
-    os.close(follower)
-    try:
-        shown = b"".join(_reads(leader))
-        return process.wait(PATIENCE_S), shown
-    finally:
-        os.close(leader)
-        process.kill()
-        process.wait()
-
-
-def _reads(leader: int) -> Iterator[bytes]:
-    while select.select([leader], [], [], PATIENCE_S)[0]:
-        try:
-            data = os.read(leader, 65536)
-        except OSError:  # Linux: the other end is closed
-            return
-        if not data:
-            return
-        yield data
+    env = environment(**{"COLUMNS": "100", **more})
+    return on_terminal(*COMMAND, *arguments, env=env)[:2]
