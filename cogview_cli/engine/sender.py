@@ -6,6 +6,7 @@ The order is the promise: nothing is read out of an answer that is not on the di
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import NamedTuple
@@ -24,7 +25,7 @@ from cogview_cli.i18n import _
 from cogview_cli.ledger import Entry, Intent, Ledger
 from cogview_cli.ledger.fallback import write_fallback
 from cogview_cli.outcome import Outcome, problem_of
-from cogview_cli.pictures.saver import outcome_of
+from cogview_cli.pictures.saver import outcome_of, unsaved_problem
 
 
 class Answered(NamedTuple):
@@ -141,6 +142,9 @@ class Sender:
             return Answered(await self._ledger.call(keep, entry.id, answer, seconds, expires))
         except MachineError as error:
             return Ended(self._rescued(job, entry, answer, error))
+        except asyncio.CancelledError:  # it is kept all the same, for `recover`
+            problem = unsaved_problem("stopped before it was saved")
+            return Ended(outcome_of(entry, "unsaved", reply=reply, problem=problem))
 
     async def _refused(self, job: Job, entry: Entry, answer: Answer, error: ApiError) -> None:
         if error.kind is ErrorClass.UNKNOWN:
@@ -168,7 +172,7 @@ class Sender:
         The intent stays on the disk, so the next run counts the request as unknown.
         """
         try:
-            await self._ledger.call(method, *args)
+            await self._ledger.keep(method, *args)
         except MachineError as error:
             self._switch.stop(problem_of(error))
 

@@ -154,17 +154,22 @@ class ImageSaver:
         """
         expired = gone and entry.good_until < time.time()
         record = self._ledger.expired if expired else self._ledger.unsaved
-        with suppress(Exception):
-            record(entry.id, message)
-        gone_for_good = _("the link has expired; it cannot be fetched any more")
-        problem = Problem(
-            code="expired" if expired else "unsaved",
-            message=_("paid, not saved: {why}", why=translate(message)),
-            exit_code=ExitCode.UNSAVED,
-            retryable=not expired,
-            hint=gone_for_good if expired else "cogview recover",
-        )
+        with suppress(MachineError):  # the answer is on record; only its reason is not
+            await self._ledger.keep(record, entry.id, message)
+        problem = unsaved_problem(message, expired=expired)
         return outcome_of(entry, "unsaved", reply=reply, files=files, problem=problem)
+
+
+def unsaved_problem(message: str, *, expired: bool = False) -> Problem:
+    """What to tell the user of a picture that is paid and not on disk; `message` in English."""
+    gone_for_good = _("the link has expired; it cannot be fetched any more")
+    return Problem(
+        code="expired" if expired else "unsaved",
+        message=_("paid, not saved: {why}", why=translate(message)),
+        exit_code=ExitCode.UNSAVED,
+        retryable=not expired,
+        hint=gone_for_good if expired else "cogview recover",
+    )
 
 
 def _unreadable(error: ApiError) -> Problem:
