@@ -42,6 +42,9 @@ _STATUSES = {
 # After one of these no other request of the run would fare better.
 _ENDS_THE_RUN = {ErrorClass.ACCOUNT, ErrorClass.QUOTA, ErrorClass.NOT_THE_API}
 
+# What a job may end as although an earlier try of it was lost: there is a picture after all.
+_PAID = ("saved", "unsaved", "unknown")
+
 
 class JobRunner:
     """Runs jobs against one base URL with one key, within slots and budget."""
@@ -87,6 +90,14 @@ class JobRunner:
 
     async def run(self, job: Job) -> Outcome:
         """The outcome of one job. Raises only for bugs."""
+        lost: list[Failed] = []
+        outcome = await self._run(job, lost)
+        if lost and outcome.status not in _PAID:
+            return self._give_up(lost[0].entry, lost[0].failure, GiveUp())
+        return outcome
+
+    async def _run(self, job: Job, lost: list[Failed]) -> Outcome:
+        """As `run`, and the tries of unknown outcome that were followed by another."""
         attempts = Attempts()
         entry: Entry | None = None
         try:
@@ -96,7 +107,7 @@ class JobRunner:
                         break
                     case Ended(outcome):
                         return outcome
-                    case Failed(failure, entry):
+                    case Failed(failure, entry) as failed:
                         step = self._next(failure, attempts)
                         if isinstance(step, GiveUp):
                             return self._give_up(entry, failure, step)
@@ -104,6 +115,7 @@ class JobRunner:
                         await self._pause(step, failure, job)
                         if failure.kind is ErrorClass.UNKNOWN:
                             # Its row stays unknown; the next try gets its own.
+                            lost.append(failed)
                             job, entry = job._replace(known=job.known | {entry.id}), None
         except asyncio.CancelledError:
             return self.never_sent(job, entry)

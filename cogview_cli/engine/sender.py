@@ -6,6 +6,7 @@ so whatever ends the run, the row says how far its request came.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import NamedTuple
@@ -25,7 +26,7 @@ from cogview_cli.i18n.stored_messages import Message
 from cogview_cli.ledger import Entry, Intent, Ledger
 from cogview_cli.ledger.fallback import write_fallback
 from cogview_cli.outcome import Outcome, Status, problem_of
-from cogview_cli.pictures.saver import outcome_of
+from cogview_cli.pictures.saver import outcome_of, unsaved_problem
 
 
 class Answered(NamedTuple):
@@ -142,6 +143,9 @@ class Sender:
             return Answered(await self._ledger.call(keep, entry.id, answer, seconds, expires))
         except MachineError as error:
             return Ended(self._rescued(job, entry, answer, error))
+        except asyncio.CancelledError:  # it is kept all the same, for `recover`
+            problem = unsaved_problem(Message.of("stopped-before-saving"))
+            return Ended(outcome_of(entry, Status.UNSAVED, reply=reply, problem=problem))
 
     async def _refused(self, job: Job, entry: Entry, answer: Answer, error: ApiError) -> None:
         if error.kind is ErrorClass.UNKNOWN:
@@ -169,7 +173,7 @@ class Sender:
         The intent stays on the disk, so the next run counts the request as unknown.
         """
         try:
-            await self._ledger.call(method, *args)
+            await self._ledger.keep(method, *args)
         except MachineError as error:
             self._switch.stop(problem_of(error))
 

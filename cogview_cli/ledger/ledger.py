@@ -7,9 +7,11 @@ unknown one. No network.
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import time
 from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -53,6 +55,14 @@ class Ledger:
     async def call(self, method: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         """Runs a method of this ledger in its own thread; calls never overtake each other."""
         return await self._worker.call(partial(method, *args, **kwargs))
+
+    async def keep(self, method: Callable[..., Any], *args: Any) -> None:
+        """As `call`, for what has to be on record: being cancelled ends the wait, no more.
+
+        The record is made all the same, before `close` returns, and the caller goes on.
+        """
+        with suppress(asyncio.CancelledError):
+            await self.call(method, *args)
 
     def close(self) -> None:
         """Waits for what is being written, then lets go of the file and the run."""

@@ -23,7 +23,10 @@ class Worker:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
 
     async def call(self, method: Callable[[], T]) -> T:
-        """The result of `method`, after everything asked for earlier."""
+        """The result of `method`, after everything asked for earlier.
+
+        It is carried out even if the caller is cancelled while it waits.
+        """
         future: Future[T] = Future()
         self._waiting.append((method, future))
         self._thread.submit(self._drain)

@@ -151,16 +151,9 @@ class ImageSaver:
         """Paid and not on disk: the answer stays, unless its link is past its time."""
         expired = gone and entry.good_until < time.time()
         record = self._ledger.expired if expired else self._ledger.unsaved
-        with suppress(Exception):
-            record(entry.id, message)
-        gone_for_good = _("the link has expired; it cannot be fetched any more")
-        problem = Problem(
-            code=State.EXPIRED if expired else Status.UNSAVED,
-            message=_("paid, not saved: {why}", why=message),
-            exit_code=ExitCode.UNSAVED,
-            retryable=not expired,
-            hint=gone_for_good if expired else "cogview recover",
-        )
+        with suppress(MachineError):  # the answer is on record; only its reason is not
+            await self._ledger.keep(record, entry.id, message)
+        problem = unsaved_problem(message, expired=expired)
         return outcome_of(entry, Status.UNSAVED, reply=reply, files=files, problem=problem)
 
 
@@ -169,6 +162,18 @@ def _disk_error(error: OSError) -> Message:
     if error.filename is None:
         return Message.of("output-folder-error", why=why)
     return Message.of("file-error", why=why, path=error.filename)
+
+
+def unsaved_problem(message: Message, *, expired: bool = False) -> Problem:
+    """What to tell the user of a picture that is paid and not on disk."""
+    gone_for_good = _("the link has expired; it cannot be fetched any more")
+    return Problem(
+        code=State.EXPIRED if expired else Status.UNSAVED,
+        message=_("paid, not saved: {why}", why=message),
+        exit_code=ExitCode.UNSAVED,
+        retryable=not expired,
+        hint=gone_for_good if expired else "cogview recover",
+    )
 
 
 def _unreadable(error: ApiError) -> Problem:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 import socket
 import ssl
 import time
@@ -129,6 +130,16 @@ def test_n8_each_post_has_a_connection_of_its_own(cogview: Run) -> None:
         ended = cogview("gen", "cat", "-n", "2", "--jobs", "1", "--base-url", api.base_url)
         assert (ended.code, api.connections, api.count(b"POST")) == (0, 2, 2), ended
     assert len(images()) == 2
+
+
+@over_both
+def test_the_body_is_sent_with_its_length_and_not_in_chunks(cogview: Run) -> None:
+    """Some gateways take no other."""
+    with Scripted([inline()]) as api:
+        assert cogview("gen", "猫", "--base-url", api.base_url).code == 0
+        head, _, body = api.requests[0].partition(b"\r\n\r\n")
+    assert f"content-length: {len(body)}\r\n" in head.decode().lower() + "\r\n"
+    assert b"transfer-encoding" not in head.lower() and json.loads(body)["prompt"] == "猫"
 
 
 @over_both

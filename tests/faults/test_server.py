@@ -241,6 +241,21 @@ def test_s12_an_unknown_outcome_is_repeated_only_on_demand(
     assert states() == ["unknown", "saved"]
 
 
+@pytest.mark.parametrize("then", ["budget", "1301", "1302", "1210", "1113"])
+def test_s12_what_was_perhaps_paid_stays_unknown_however_the_next_try_ends(
+    then: str, cogview: Run, sandbox: SandboxThread
+) -> None:
+    """Not sent, refused, busy, rejected, no balance: none of these undoes the first one."""
+    sandbox.script("cat", ["lost-answer", *[then if then in CODES else "ok"] * 9])
+    limit = ("--max-cost", "0.06") if then == "budget" else ()
+    line = ("gen", "cat", *SMALL, *BRIEF, "--on-unknown", "retry", "--json", *limit)
+    ended = cogview(*line)
+    assert ended.code == 5, ended
+    image, summary = map(json.loads, ended.out.splitlines())
+    assert (image["status"], summary["unknown"], summary["cost_max"]) == ("unknown", 1, "0.06")
+    assert states()[0] == "unknown"
+
+
 @over_both
 @pytest.mark.parametrize("fault", ["empty-200", "html-200", "cut-json", "url-number"])
 def test_s17_the_raw_answer_is_kept_before_it_is_read(fault: str, cogview: Run) -> None:
