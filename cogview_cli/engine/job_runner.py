@@ -43,7 +43,7 @@ _STATUSES = {
 _ENDS_THE_RUN = {ErrorClass.ACCOUNT, ErrorClass.QUOTA, ErrorClass.NOT_THE_API}
 
 # What a job may end as although an earlier try of it was lost: there is a picture after all.
-_PAID = ("saved", "unsaved", "unknown")
+_PAID = (Status.SAVED, Status.UNSAVED, Status.UNKNOWN)
 
 
 class JobRunner:
