@@ -233,7 +233,7 @@ class Plan:
         if any(status not in WITH_IMAGE for status, _ in found):
             return None
         # Taken out of the JSON here: SQLite has no word for a name whose bytes are no text.
-        files = [json.loads(records)[0].get("file") for _, records in found]
+        files = [json.loads(records or "[{}]")[0].get("file") for _, records in found]
         return files if all(files) else None
 
     def records(self) -> Iterator[dict[str, Any]]:
