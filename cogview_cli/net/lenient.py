@@ -26,7 +26,7 @@ Headers = list[tuple[bytes, bytes]]
 
 
 class NotHttp(httpx.RemoteProtocolError):
-    """What came cannot be read as an answer. `status` is 0 where there is none; `came` is all of it."""
+    """What came cannot be read as an answer; `came` is all of it, `status` 0 where none is told."""
 
     def __init__(self, message: str, came: bytes) -> None:
         super().__init__(message)
