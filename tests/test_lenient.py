@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from cogview_cli.net.clients import new_client
 from cogview_cli.net.lenient import HEAD_LIMIT, AnswerRepair, NotHttp
-from tests.faults.peers import Listener, Scripted, http, relay
+from tests.faults.peers import Listener, Scripted, Socks5, http, relay
 
 PAID = b'{"data":[{"url":"https://cdn.example/1.png"}]}'
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -158,12 +158,12 @@ def test_a_login_that_a_socks_proxy_asks_for_is_no_answer_to_repair(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What goes over the connection before the request is left alone."""
-    from tests.faults.peers import Socks5
-
-    with Scripted(posts=[OK + b"X : y\r\n" + LENGTH + b"\r\n" + PAID]) as server:
-        with Socks5({"api.example.invalid:80": server.port}) as proxy:
-            monkeypatch.setenv("ALL_PROXY", f"socks5h://127.0.0.1:{proxy.port}")
-            assert asyncio.run(_talk("http://api.example.invalid/v4")) == (200, PAID, "")
+    with (
+        Scripted(posts=[OK + b"X : y\r\n" + LENGTH + b"\r\n" + PAID]) as server,
+        Socks5({"api.example.invalid:80": server.port}) as proxy,
+    ):
+        monkeypatch.setenv("ALL_PROXY", f"socks5h://127.0.0.1:{proxy.port}")
+        assert asyncio.run(_talk("http://api.example.invalid/v4")) == (200, PAID, "")
 
 
 # Without a socket: where the network cuts an answer makes no difference.

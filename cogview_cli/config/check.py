@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from cogview_cli.api.dialects import server_of
 from cogview_cli.api.protocol import Answer, ApiError, decode
 from cogview_cli.config import store
 from cogview_cli.config.keys import resolve_key
@@ -176,7 +177,7 @@ async def _asked(base_url: str, key: Secret | None) -> Answer:
 def judge(base_url: str, answer: Answer, with_key: bool) -> Finding:
     """What the answer says about the key, or that it does not come from the API."""
     body = _json(answer.raw)
-    decoded = decode(answer) if body is not None else None
+    decoded = decode(answer, server_of(base_url)) if body is not None else None
     code = decoded.code if isinstance(decoded, ApiError) else ""
     if answer.status in (401, 403) or code in _REFUSED_CODES:
         return _refused(code, with_key)

@@ -38,8 +38,14 @@ class Failure(NamedTuple):
     def words(self) -> str:
         """The failure in one line: the code's meaning and the server's own words."""
         code = _("code {code}", code=self.code) if self.code else ""
-        meaning = _(CODES[self.code].meaning) if self.code in CODES else ""
+        known = self.code in CODES and CODES[self.code].kind is self.kind
+        meaning = _(CODES[self.code].meaning) if known else ""
         return _(": ").join(part for part in (code, meaning, str(self.message)) if part)
+
+    @property
+    def sameness(self) -> str:
+        """What failures of one mistake have in common: the vendor's code, or a server's words."""
+        return self.code if self.code in CODES else f"{self.code} {self.message}"
 
     def problem(self, why: GiveUp) -> Problem:
         """What to tell the user."""
@@ -76,6 +82,8 @@ HINTS = {
 def _hint(kind: ErrorClass | None, code: str) -> str:
     if code == "1113":
         return _("top up the account; keys of a Coding Plan do not pay for images")
+    if code == "model_not_found":
+        return _("name a model that this server has: --model")
     if kind is None:
         return _("check the network and --base-url, then run it again: cogview config check")
     return _(HINTS[kind]) if kind in HINTS else _("run it again later")

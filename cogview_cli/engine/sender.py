@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from cogview_cli.api import image_urls, models
+from cogview_cli.api import dialects, image_urls, models
 from cogview_cli.api.client import AnswerLost, ApiClient, NotSent
 from cogview_cli.api.error_codes import ErrorClass
 from cogview_cli.api.protocol import Answer, ApiError, Reply, decode
@@ -63,14 +63,19 @@ class Sender:
         base_url: str,
         account: str,
         switch: StopSwitch,
+        free: bool = False,
     ) -> None:
-        """`switch` hears why nothing more should be sent."""
+        """`switch` hears why nothing more should be sent.
+
+        `free`: the profile says that a picture costs nothing there.
+        """
         self._ledger = ledger
         self._client = client
         self._budget = budget
         self._base_url = base_url
         self._account = account
         self._switch = switch
+        self._server = dialects.server_of(base_url, free=free)
         self.answer_lost = False
 
     async def intend(self, job: Job, entry: Entry | None) -> Entry:
@@ -121,7 +126,7 @@ class Sender:
     async def _lost(
         self, job: Job, entry: Entry, slot: SlotLease, lost: AnswerLost, seconds: float
     ) -> Result:
-        if lost.partial and isinstance(decode(lost.partial), Reply):
+        if lost.partial and isinstance(decode(lost.partial, self._server), Reply):
             return await self._keep(job, entry, slot, lost.partial, seconds)
         self._budget.mark_unknown(job.price)
         await self._record(self._ledger.unknown, entry.id, lost.message, lost.partial)
@@ -130,7 +135,7 @@ class Sender:
     async def _keep(
         self, job: Job, entry: Entry, slot: SlotLease, answer: Answer, seconds: float
     ) -> Result:
-        reply = decode(answer)
+        reply = decode(answer, self._server)
         if isinstance(reply, ApiError):
             await self._refused(job, entry, answer, reply)
             return Failed(Failure(reply.kind, reply.code, reply.message, reply), entry)

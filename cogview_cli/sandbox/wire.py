@@ -14,6 +14,9 @@ from http import HTTPStatus
 
 import h11
 
+from cogview_cli import __version__
+from cogview_cli.api.dialects import SANDBOX_SERVER
+
 MAX_BODY = 4 * 2**20
 JSON = "application/json; charset=UTF-8"
 HTML = "text/html"
@@ -42,7 +45,8 @@ def _request(head: h11.Request, body: bytes) -> Request:
 def head(status: int, headers: Mapping[str, str | int]) -> bytes:
     """Status line and headers. Names and values are not checked."""
     lines = [f"HTTP/1.1 {status} {_phrase(status)}"]
-    lines += [f"{name}: {value}" for name, value in headers.items()]
+    named = {"Server": f"{SANDBOX_SERVER}/{__version__}", **headers}
+    lines += [f"{name}: {value}" for name, value in named.items()]
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
 
