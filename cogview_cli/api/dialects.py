@@ -86,7 +86,7 @@ _UNSURE_CODES = {"408", "409", "425", "500", "502", "503", "504"}
 # A repeat costs nothing only if these were said of our own request, not of a gateway's last try.
 _REPEATED = {ErrorClass.THROTTLE, ErrorClass.OVERLOAD, ErrorClass.TRANSIENT}
 _CODE_IN_MESSAGE = re.compile(
-    r"""(?:\bcode['"]?\s*[:=：]\s*['"]?|\[)([0-9]{4})(?![0-9])|^\s*([0-9]{4})\s*[:：,]"""
+    r"""(?:\bcode\\?['"]?\s*[:=：]\s*\\?['"]?|\[)([0-9]{4})(?![0-9])|^\s*([0-9]{4})\s*[:：,]"""
 )
 _MODEL = re.compile(r"\bmodels?\b|模型", re.IGNORECASE)
 
@@ -195,7 +195,13 @@ def judge(
 ) -> Verdict:
     """How an answer without an image is to be taken; `error` is what its body tells."""
     own = server.vendor or is_sandbox(headers, server)
-    verdict = _by_code(error, own) or _by_words(error, status) or _by_message(error, status)
+    # What a message quotes is more than a general "slow down" around it.
+    verdict = (
+        _by_code(error, own)
+        or _by_words(error, repeated=False)
+        or (_by_message(error, status) if _settled(error, status) else None)
+        or (_by_words(error, repeated=True) if _settled(error, status) else None)
+    )
     if verdict:
         return verdict
     found = _by_status(error, status, "retry-after" in headers, own)
@@ -213,20 +219,22 @@ def _by_code(error: ErrorBody | None, own: bool) -> Verdict | None:
     return None
 
 
-def _by_words(error: ErrorBody | None, status: int) -> Verdict | None:
+def _settled(error: ErrorBody | None, status: int) -> bool:
+    """Whether the server itself refused: elsewhere the picture may have been made."""
+    unsure = status in _UNSURE or (error is not None and error.code in _UNSURE_CODES)
+    return 400 <= status < 500 and not unsure
+
+
+def _by_words(error: ErrorBody | None, *, repeated: bool) -> Verdict | None:
     for word in error.words if error else ():
-        if (kind := WORDS.get(word)) and (kind not in _REPEATED or status == 429):
+        if (kind := WORDS.get(word)) and (kind in _REPEATED) is repeated:
             return Verdict(kind, word)
     return None
 
 
 def _by_message(error: ErrorBody | None, status: int) -> Verdict | None:
-    """What a gateway quotes in its message; not where the picture may have been made."""
-    if error is None or not 400 <= status < 500 or status in _UNSURE:
-        return None
-    if error.code in _UNSURE_CODES:
-        return None
-    for code in _quoted(error.message):
+    """The vendor's code or another word that a gateway quotes in its message."""
+    for code in _quoted(error.message) if error else ():
         kind = CODES[code].kind if code in CODES else WORDS[code]
         if kind is not ErrorClass.TRANSIENT and (kind not in _REPEATED or status == 429):
             return Verdict(kind, code)
@@ -243,7 +251,7 @@ def _quoted(message: str) -> list[str]:
 
 @cache
 def _words_pattern() -> re.Pattern[str]:
-    return re.compile(r"(?<![\w.])(" + "|".join(map(re.escape, WORDS)) + r")(?!\w)")
+    return re.compile(r"(?<!\w)(" + "|".join(map(re.escape, WORDS)) + r")(?!\w)")
 
 
 def _by_status(error: ErrorBody | None, status: int, waitable: bool, own: bool) -> Verdict:
