@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cogview_cli.api.client import ApiClient, NotSent
+from cogview_cli.api.protocol import ImageRequest
 from cogview_cli.net.clients import new_client
 from cogview_cli.net.lenient import HEAD_LIMIT, AnswerRepair, NotHttp
-from tests.faults.peers import Listener, Scripted, Socks5, http, relay
+from tests.faults.peers import ConnectProxy, HttpProxy, Scripted, Socks5, http
 
 PAID = b'{"data":[{"url":"https://cdn.example/1.png"}]}'
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -35,6 +37,8 @@ ODD_HEADS = {
     "the same length twice": OK + LENGTH + LENGTH,
     "the same length twice in a line": OK + b"Content-Length: 46, 46\r\n",
     "two lengths, the longer one right": OK + b"Content-Length: 5\r\n" + LENGTH,
+    "two wrong lengths, and a close": OK
+    + b"Content-Length: 5\r\nContent-Length: 7\r\nConnection: close\r\n",
     "a length that is no number": OK + b"Content-Length: many\r\n",
     "a negative length": OK + b"Content-Length: -1\r\n",
     "a length of 30 digits": OK + b"Content-Length: " + b"9" * 30 + b"\r\n",
@@ -65,17 +69,6 @@ BROKEN_BODIES = {
 }
 
 
-class _Proxy(Listener):
-    """Forwards plain requests to the host that they name, on whatever port it has."""
-
-    def __init__(self, port: int) -> None:
-        super().__init__()
-        self._port = port
-
-    def talk(self, link: object) -> None:
-        relay(link, self._port)  # type: ignore[arg-type]
-
-
 @pytest.fixture(params=["direct", "proxy"])
 def way(request: pytest.FixtureRequest) -> str:
     return str(request.param)
@@ -86,9 +79,9 @@ def _post(said: bytes, way: str, monkeypatch: pytest.MonkeyPatch) -> tuple[int, 
     with Scripted(posts=[said]) as server:
         if way == "direct":
             return asyncio.run(_talk(server.base_url))
-        with _Proxy(server.port) as proxy:
+        with HttpProxy() as proxy:
             monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.port}")
-            return asyncio.run(_talk("http://api.example.invalid/v4"))
+            return asyncio.run(_talk(f"http://api.example.invalid:{server.port}/v4"))
 
 
 async def _talk(url: str) -> tuple[int, bytes, str]:
@@ -144,6 +137,28 @@ def test_what_is_no_answer_is_kept_with_the_error(
     found, came, error = _post(said, way, monkeypatch)
     assert (found, error) == (status, "NotHttp")
     assert came == said[: len(came)] and len(came) >= min(len(said), HEAD_LIMIT)
+
+
+def test_what_a_proxy_says_to_connect_is_not_taken_for_an_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nothing was sent to the API: it cost nothing, however odd the words."""
+
+    class Key:
+        def reveal(self) -> str:
+            return "test-key.canary"
+
+    async def ask() -> None:
+        client = ApiClient("https://api.example.invalid/v4", Key(), timeout=20)
+        try:
+            await client.post(ImageRequest(model="m", prompt="p"))
+        finally:
+            await client.close()
+
+    for said in (b"HTTP/1.1 502 Bad\r\nX: " + PAID, PAID, b"HTTP/1.1 200 OK\r\n" + PAID):
+        with ConnectProxy(answer=said) as proxy, pytest.raises(NotSent):
+            monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
+            asyncio.run(ask())
 
 
 @pytest.mark.parametrize("status", [204, 304])

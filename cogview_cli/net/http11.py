@@ -18,7 +18,6 @@ from cogview_cli.net.connection import Connection, Seconds, connect
 from cogview_cli.net.lenient import HEAD_LIMIT, AnswerRepair
 
 
-
 class Transport(httpx.AsyncBaseTransport):
     """Opens a connection for each request and closes it after the response."""
 

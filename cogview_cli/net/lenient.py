@@ -136,12 +136,17 @@ def _header(line: bytes) -> tuple[bytes, bytes] | None:
 
 
 def _framed(headers: Headers, chunked: bool) -> Headers:
-    """The headers with one length at most: the longest, as what follows a shorter one is lost."""
+    """The headers with one length at most.
+
+    Of several, none where the server will close the connection, else the longest: what
+    follows a shorter one would be lost.
+    """
     framing = (b"content-length", b"transfer-encoding")
     kept = [header for header in headers if header[0].lower() not in framing]
     said = b",".join(value for name, value in headers if name.lower() == framing[0])
     lengths = [int(text) for text in re.findall(rb"(?:^|,)[ \t]*([0-9]{1,18})[ \t]*(?=,|$)", said)]
-    if lengths and not chunked:
+    closing = any(name.lower() == b"connection" and b"close" in value for name, value in kept)
+    if lengths and not chunked and not (closing and len(set(lengths)) > 1):
         kept.append((b"Content-Length", b"%d" % max(lengths)))
     return kept
 
