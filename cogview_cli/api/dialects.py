@@ -8,8 +8,8 @@ Sources of the words, as read on 2026-11-25:
 OpenAI   platform.openai.com/docs/guides/error-codes, and the 429 codes as
          learn.microsoft.com lists them under "OpenAI insufficient quota"
 Azure    learn.microsoft.com/azure/ai-services/openai/concepts/content-filter
-LiteLLM  docs.litellm.ai/docs/proxy/error_reference (2026-10-06), docs/exception_mapping
-         (2026-10-01): `code` is the HTTP status as text, the provider's words are in `message`
+LiteLLM  docs.litellm.ai/docs/proxy/error_reference (2026-10-06): `code` is the HTTP status as
+         text, the provider's words are in `message`; docs.litellm.ai/docs/exception_mapping
 new-api  github.com/QuantumNous/new-api, types/error.go
 FastAPI  fastapi.tiangolo.com/tutorial/handling-errors: `{"detail": text or list}`
 """

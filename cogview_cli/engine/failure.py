@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from cogview_cli.api.error_codes import CODES, ErrorClass
@@ -26,6 +27,10 @@ EXIT_OF_CLASS = {
 }
 
 
+# new-api ends its messages with one, LiteLLM quotes them: different for every request.
+_REQUEST_ID = re.compile(r"\b(?=[\w-]*[0-9])[\w-]{12,}")
+
+
 class Failure(NamedTuple):
     """A try without an image; `kind` None means it was never sent."""
 
@@ -45,7 +50,9 @@ class Failure(NamedTuple):
     @property
     def sameness(self) -> str:
         """What failures of one mistake have in common: the vendor's code, or a server's words."""
-        return self.code if self.code in CODES else f"{self.code} {self.message}"
+        if self.code in CODES:
+            return self.code
+        return f"{self.code} {_REQUEST_ID.sub('', str(self.message))}"
 
     def problem(self, why: GiveUp) -> Problem:
         """What to tell the user."""

@@ -45,7 +45,8 @@ def _request(head: h11.Request, body: bytes) -> Request:
 def head(status: int, headers: Mapping[str, str | int]) -> bytes:
     """Status line and headers. Names and values are not checked."""
     lines = [f"HTTP/1.1 {status} {_phrase(status)}"]
-    named = {"Server": f"{SANDBOX_SERVER}/{__version__}", **headers}
+    ours = {"Server": f"{SANDBOX_SERVER}/{__version__}"} if status >= 200 else {}
+    named = {**ours, **headers}
     lines += [f"{name}: {value}" for name, value in named.items()]
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 

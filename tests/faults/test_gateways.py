@@ -121,8 +121,10 @@ def test_s30_different_complaints_of_a_gateway_are_no_mistake_of_them_all(cogvie
 
 
 def test_s30_the_same_complaint_three_times_stops_the_batch(cogview: Run) -> None:
+    """Also where each has a request id of its own."""
     Path("p.txt").write_text("".join(f"cat {number}\n" for number in range(6)))
-    with Scripted([said(*REFUSALS["422-detail"])]) as api:
+    ids = (f"20261125-{number}7f3a9c{number}" for number in range(6))
+    with Scripted([said(400, openai(f"no (request id: {one})", None, "x")) for one in ids]) as api:
         ended = cogview("batch", "p.txt", "-o", "out", "--jobs", "1", "--base-url", api.base_url)
         assert (ended.code, api.count(b"POST")) == (3, 3), ended
 
