@@ -289,6 +289,88 @@ def test_a_key_in_another_users_file_is_refused(
         home.load()
 
 
+STEERING = (
+    "base_url = 'https://example.com/v4'\n",
+    "[profiles.bigmodel]\nbase_url = 'https://example.com/v4'\n",
+    "api_key_command = 'echo x'\n",
+    "max_cost = '1000'\n",
+    "profile = 'zai'\n",
+    "model = 'x'\n",
+)
+
+
+def owned_by_another(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes `path` belong to a user that is neither this one nor root."""
+    if os.geteuid() == 0:
+        os.chown(path, 12345, -1, follow_symlinks=False)
+        return
+    # Without the right to give a file away, this user becomes a stranger to all its files.
+    monkeypatch.setattr(os, "geteuid", lambda: path.lstat().st_uid + 1)
+
+
+@pytest.mark.parametrize("text", STEERING)
+def test_a_file_of_another_user_decides_nothing(
+    home: Home, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.write(text)
+    owned_by_another(home.path, monkeypatch)
+    with pytest.raises(MachineError, match="another user") as caught:
+        home.load()
+    assert str(home.path) in caught.value.hint
+    assert isinstance(failure(run("set", "tier", "V1")), MachineError)
+
+
+@pytest.mark.parametrize("mode", [0o620, 0o602, 0o664, 0o666])
+@pytest.mark.parametrize("text", STEERING)
+def test_a_file_that_others_can_change_decides_nothing(home: Home, text: str, mode: int) -> None:
+    home.write(text, mode)
+    with pytest.raises(MachineError, match="other users") as caught:
+        home.load()
+    assert f"chmod go-w {home.path}" in caught.value.hint
+
+
+@pytest.mark.parametrize("mode", [0o720, 0o702, 0o775, 0o777])
+def test_nor_does_one_in_a_folder_where_others_can_exchange_it(home: Home, mode: int) -> None:
+    home.write("base_url = 'https://example.com/v4'\n")
+    home.path.parent.chmod(mode)
+    with pytest.raises(MachineError, match="other users") as caught:
+        home.load()
+    assert f"chmod go-w {home.path.parent}" in caught.value.hint
+    home.path.unlink()
+    assert isinstance(failure(run("set", "api-key", stdin=KEY)), MachineError)
+    assert not home.path.exists()
+
+
+def test_a_sticky_folder_protects_the_file_in_it(home: Home) -> None:
+    home.write("model = 'x'\n")
+    home.path.parent.chmod(0o1777)
+    assert home.load().model == "x"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+@pytest.mark.parametrize("what", ["folder", "link", "target", "folder of the target"])
+def test_every_step_on_the_way_to_the_file_is_ours_or_roots(
+    home: Home, tmp_path: Path, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    real = elsewhere / "real.toml"
+    real.write_text("base_url = 'https://example.com/v4'\n")
+    home.path.symlink_to(real)
+    assert home.load().base_url == "https://example.com/v4"
+    steps = {"folder": home.path.parent, "link": home.path, "target": real}
+    owned_by_another(steps.get(what, elsewhere), monkeypatch)
+    with pytest.raises(MachineError, match="another user"):
+        home.load()
+
+
+def test_an_empty_file_decides_nothing_whoever_owns_it(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.write("# nothing yet\n", 0o666)
+    assert home.load().tier == "V0"
+
+
 def test_a_file_without_a_key_may_be_open_and_linked(home: Home, tmp_path: Path) -> None:
     real = tmp_path / "real.toml"
     real.write_text("model = 'x'\n")
@@ -301,7 +383,7 @@ def test_a_key_command_others_can_change_is_refused(home: Home) -> None:
     home.write("api_key_command = 'pass key'\n", 0o644)
     assert home.load().api_key_command == "pass key"
     home.path.chmod(0o666)
-    with pytest.raises(MachineError, match=r"chmod 600|open to other"):
+    with pytest.raises(MachineError, match="changed by other users"):
         home.load()
 
 
