@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cogview_cli.config import ownership
+from cogview_cli.disk.home import no_home
 from cogview_cli.disk.regular import NotRegular, read_regular
 from cogview_cli.errors import MachineError
 from cogview_cli.i18n import _
@@ -46,16 +47,15 @@ def config_path(environ: Mapping[str, str] | None = None) -> Path:
 
 def _folder(variable: str, function: str, environ: Mapping[str, str] | None) -> Path:
     env = os.environ if environ is None else environ
-    text = env.get(variable) or _platform_folder(function)
-    folder = os.path.expanduser(text)
+    folder = os.path.expanduser(env.get(variable) or _platform_folder(function))
     if folder.startswith("~"):
-        # No HOME and no entry in the user database: there is no home to speak of.
-        raise MachineError(
-            _("your home folder is unknown: HOME is not set"),
-            hint=_(
-                "set {variable} to a folder of your own, such as {variable}=/tmp/cogview",
+        # No HOME and no entry in the user database, or `~name` of a user that is unknown.
+        raise no_home(
+            _(
+                "set HOME, or COGVIEW_CONFIG_DIR and COGVIEW_STATE_DIR to folders of your own,"
+                " such as {variable}=/tmp/cogview",
                 variable=variable,
-            ),
+            )
         )
     return Path(os.path.abspath(folder))
 
@@ -63,7 +63,10 @@ def _folder(variable: str, function: str, environ: Mapping[str, str] | None) -> 
 def _platform_folder(function: str) -> str:
     import platformdirs
 
-    return str(getattr(platformdirs, function)("cogview", appauthor=False))
+    try:
+        return str(getattr(platformdirs, function)("cogview", appauthor=False))
+    except RuntimeError:  # newer ones say so where others leave the ~
+        return "~"
 
 
 class ConfigFile(NamedTuple):
