@@ -27,11 +27,12 @@ from typer.testing import CliRunner, Result
 
 from cogview_cli.cli.options import SettingFlags
 from cogview_cli.commands.config import app
-from cogview_cli.config import settings, store, value_types
+from cogview_cli.config import settings, value_types
 from cogview_cli.config.keys import resolve_key
 from cogview_cli.config.secret import Secret
 from cogview_cli.config.settings import SETTINGS, Settings, load
 from cogview_cli.errors import AccountError, MachineError, Temporary, UsageError
+from cogview_cli.terminal import output
 from tests.readme import settings_reference
 
 KEY = "0123456789abcdef0123456789abcdef.AbCdEfGhIjKlMnOp"
@@ -387,12 +388,63 @@ def test_a_key_command_others_can_change_is_refused(home: Home) -> None:
         home.load()
 
 
-def test_without_any_home_the_folders_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "_platform_folder", lambda function: "~/.config/cogview")
-    monkeypatch.setattr(os.path, "expanduser", lambda text: text)
-    with pytest.raises(MachineError) as caught:
-        store.config_dir({})
-    assert "COGVIEW_CONFIG_DIR" in caught.value.hint
+NO_HOME = """
+import pwd, sys
+def nobody(*_):
+    raise KeyError("no such user")
+pwd.getpwuid = pwd.getpwnam = nobody
+from cogview_cli.app import main
+raise SystemExit(main(sys.argv[1:]))
+"""
+
+
+def without_home(*line: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """A user that has no HOME and is not in the user database, as in many containers."""
+    return subprocess.run(
+        [sys.executable, "-c", NO_HOME, *line],
+        env={"COGVIEW_LANG": "en", "PYTHONPATH": os.pathsep.join(sys.path), **more},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+HOMELESS = (
+    "gen cat --sandbox", "batch p.txt --sandbox", "config path", "config show", "history",
+    "recover", "gallery .", "history resolve x --drop",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("line", HOMELESS)
+def test_without_any_home_the_variables_are_named(line: str) -> None:
+    Path("p.txt").write_text("cat\n")
+    Path("a.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    done = without_home(*line.split())
+    if line == "gallery .":  # the page has its pictures without the ledger
+        assert (done.returncode, "COGVIEW" in done.stdout) == (0, False), done
+        return
+    assert done.returncode == 9, done
+    assert "COGVIEW_CONFIG_DIR" in done.stderr and "COGVIEW_STATE_DIR" in done.stderr
+
+
+@pytest.mark.parametrize("line", [line for line in HOMELESS if "resolve" not in line])
+def test_without_any_home_everything_works_in_the_folders_that_are_named(
+    line: str, home: Home
+) -> None:
+    Path("p.txt").write_text("cat\n")
+    Path("a.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    done = without_home(*line.split(), **home.environ)
+    assert done.returncode == 0, done
+
+
+@pytest.mark.parametrize("line", ["gen cat --sandbox -o", "batch p.txt --sandbox -o"])
+def test_a_home_that_is_not_there_is_no_output(line: str, home: Home) -> None:
+    Path("p.txt").write_text("cat\n")
+    done = without_home(*line.split(), "~/x", **home.environ)
+    assert done.returncode == 9 and "HOME" in done.stderr, done
+    done = without_home(*line.split(), "~nobody-of-that-name/", **home.environ)
+    assert done.returncode == 0 and Path("~nobody-of-that-name").is_dir(), done
 
 
 def test_loading_imports_nothing_heavy(tmp_path: Path) -> None:
@@ -640,8 +692,10 @@ def test_a_failed_write_leaves_the_old_file(home: Home, monkeypatch: pytest.Monk
 
 
 def test_show_json_is_one_object_a_line(home: Home) -> None:
+    output.begin_run()
     rows = [json.loads(line) for line in run("show", "--json").stdout.splitlines()]
     assert [row["name"] for row in rows] == list(SETTINGS)
+    assert rows[0].pop("schema") == 1
     assert all(set(row) == {"name", "value", "origin"} for row in rows)
 
 
