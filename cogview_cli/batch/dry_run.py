@@ -20,7 +20,10 @@ def show(options: BatchOptions, plan: Plan, summary: ReadSummary) -> int:
     with existing_ledger() as ledger:
         options.previous_run(ledger).decide(plan)
     for item in plan.to_send():
-        output.write_json(_record(item) if options.style.json else item.body)
+        if options.style.json:
+            output.write_json(_record(item))
+        else:
+            output.write_bare_json(item.body)
     if options.style.json:
         output.write_json(_summary_record(plan, summary))
     if not options.style.quiet:

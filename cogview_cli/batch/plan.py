@@ -19,6 +19,7 @@ from cogview_cli.batch.resume import Action
 from cogview_cli.batch.row import RowRequest, item_key
 from cogview_cli.batch.selection import Selection
 from cogview_cli.outcome import WITH_IMAGE, Outcome, Status
+from cogview_cli.sources.secrets import without_secrets
 
 CHUNK = 400
 EXAMPLES = 5
@@ -68,7 +69,7 @@ class Plan:
     def add(self, row: RowRequest) -> None:
         """One more row."""
         record = row.record
-        columns = _json(record.columns) if record.columns else None
+        columns = _json(without_secrets(record.columns)) if record.columns else None
         self._waiting.append(
             (
                 row.index, _storable(record.file), record.line, _json(row.request.body()),

@@ -20,6 +20,7 @@ from cogview_cli.config import store
 from cogview_cli.config.keys import resolve_key
 from cogview_cli.config.secret import Secret
 from cogview_cli.config.settings import Settings, check_base_url, shown_origin
+from cogview_cli.disk.home import expand_home
 from cogview_cli.errors import AccountError, CogviewError, MachineError, Temporary
 from cogview_cli.i18n import _
 from cogview_cli.terminal.text import clean
@@ -92,7 +93,7 @@ def output_folder(output: str | None) -> Path:
     """The folder that `output` (a file, folder or template) leads to."""
     if output is None or output == "-":
         return Path.cwd()
-    path = Path(output.split("{")[0] if "{" in output else output).expanduser()
+    path = Path(expand_home(output.split("{")[0] if "{" in output else output))
     is_folder = path.is_dir() or output.endswith(("/", os.sep))
     return Path.cwd() / (path if is_folder else path.parent)
 

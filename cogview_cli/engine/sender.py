@@ -20,7 +20,7 @@ from cogview_cli.engine.failure import Failure
 from cogview_cli.engine.job import Job
 from cogview_cli.engine.slots import SlotLease
 from cogview_cli.engine.stop import StopSwitch
-from cogview_cli.errors import ExitCode, MachineError
+from cogview_cli.errors import ExitCode, Locked, MachineError
 from cogview_cli.i18n import _
 from cogview_cli.i18n.stored_messages import Message
 from cogview_cli.ledger import Entry, Intent, Ledger
@@ -194,7 +194,9 @@ class Sender:
                 place=path,
             ),
             exit_code=ExitCode.UNSAVED,
-            hint=_("free some space, then: cogview recover"),
+            hint="cogview recover"
+            if isinstance(error, Locked)
+            else _("free some space, then: cogview recover"),
         )
         self._switch.stop(problem)
         return outcome_of(entry, Status.UNSAVED, problem=problem)._replace(cost=job.price)
