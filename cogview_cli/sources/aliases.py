@@ -93,10 +93,6 @@ _SETTING = re.compile(
     r"|model|filename|watermark)(?:_|$)"
     r"|尺寸|大小|分辨率|比例|宽度|高度|数量|张数|质量|画质|清晰度|模型|文件名|水印|规格|画幅"
 )
-_SECRET = re.compile(
-    r"(?:^|_)(?:api_?keys?|access_keys?|secret(?:_keys?)?|private_key|password|passwd|pwd|token"
-    r"|credentials?|authorization|bearer)$|密钥|秘钥|密码|令牌"
-)
 
 
 @lru_cache(maxsize=4096)
@@ -137,8 +133,3 @@ def is_setting(key: str) -> bool:
     """Whether a normal name says how a picture is made, or seems to."""
     alias = any(key in names for role, names in ROLES.items() if role not in ("id", "name"))
     return alias or key in (*WIDTHS, *HEIGHTS) or looks_like_setting(key)
-
-
-def is_secret(key: str) -> bool:
-    """Whether a normal name is that of a key or a password."""
-    return bool(_SECRET.search(key))

@@ -14,7 +14,6 @@ from cogview_cli.sources.aliases import (
     describes,
     holds_prompt,
     in_language,
-    is_secret,
     looks_like_setting,
     normal,
 )
@@ -35,8 +34,7 @@ class ColumnRoles(NamedTuple):
 
     `prompts` are those that say they are the prompt, `weak` those that may be it where
     none does, `sole` the only column of a list. `ignored` are pairs of the name as it is
-    compared and as it is written. `unclear` look like a setting that we cannot read,
-    `secrets` hold keys and are never kept.
+    compared and as it is written. `unclear` look like a setting that we cannot read.
     """
 
     prompts: tuple[str, ...]
@@ -47,7 +45,6 @@ class ColumnRoles(NamedTuple):
     folders: bool
     ignored: tuple[tuple[str, str], ...]
     unclear: tuple[str, ...]
-    secrets: tuple[str, ...]
     extra: tuple[str, ...]
 
     def prompt_column(self, row: Mapping[str, Any]) -> str | None:
@@ -77,28 +74,18 @@ def find_column(wanted: str, names: Iterable[str]) -> str | None:
     return next((name for name in names if normal(name) == normal(wanted)), None)
 
 
-def without_secrets(value: Any) -> Any:
-    """A JSON value without members that hold a key or a password."""
-    if isinstance(value, list):
-        return [without_secrets(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    return {k: without_secrets(v) for k, v in value.items() if not is_secret(normal(k))}
-
-
 def make_plan(
     names: Iterable[str], *, lang: str | None, prompt: str | None, guess: bool
 ) -> ColumnRoles:
     """What each of `names` means; `guess` looks for the prompt where `prompt` is None."""
     names = list(names)
-    secrets = tuple(name for name in names if name != prompt and is_secret(normal(name)))
     free: dict[str, str] = {}
     for name in names:
-        if name != prompt and name not in secrets:
+        if name != prompt:
             free.setdefault(normal(name), name)
     roles = {role: found for role, known in ROLES.items() if (found := _first(free, known))}
     pixels = _pixels(free)
-    settled = {prompt, *secrets, *roles.values(), *(pixels or ())}
+    settled = {prompt, *roles.values(), *(pixels or ())}
     rest = tuple(name for name in names if name not in settled)
     ignored = tuple((normal(name), name) for name in rest if _is_ignored(normal(name), pixels))
     useless = {name for _, name in ignored}
@@ -114,7 +101,6 @@ def make_plan(
         pixels=pixels,
         folders=normal(roles.get("name", "")) in FOLDER_NAMES,
         ignored=ignored,
-        secrets=secrets,
         unclear=tuple(name for name in open_ if _is_unclear(normal(name))),
         extra=rest,
     )

@@ -39,7 +39,7 @@ class Reading:
 
     Raises UsageError at once for a source that cannot be read, and while reading for
     a file that cannot be used as a whole. A record that cannot be used is a `RejectedRow`.
-    `logs`, one a source, `columns` and `ignored` fill while reading.
+    `logs`, one a source, `columns`, `ignored` and `secrets` fill while reading.
     """
 
     def __init__(
@@ -70,6 +70,11 @@ class Reading:
     def ignored(self) -> Counter[str]:
         """Fields CogView has no equivalent for, and how many rows set them."""
         return self._seen.ignored
+
+    @property
+    def secrets(self) -> Counter[str]:
+        """Columns named like secrets, which no record keeps, and how many rows have them."""
+        return self._seen.secrets
 
     def __iter__(self) -> Iterator[Record | RejectedRow]:
         for source in self._sources:

@@ -13,17 +13,19 @@ from cogview_cli.sources.columns import (
     ColumnRoles,
     find_column,
     make_plan,
-    without_secrets,
 )
 from cogview_cli.sources.fields import has_unread_resolution, row_fields
 from cogview_cli.sources.flags import split_flags
 from cogview_cli.sources.options import ReadOptions
 from cogview_cli.sources.record import Record, RejectedRow, RowError
+from cogview_cli.sources.secrets import is_deep, secret_names, without_secrets
 from cogview_cli.sources.source_log import Seen, SourceLog
 from cogview_cli.sources.template import PromptTemplate
 from cogview_cli.sources.values import as_prompt, checked_text, is_empty
 from cogview_cli.terminal.text import clean
 
+# What is written into sidecars and ledger must be read again, with room to spare.
+NESTED_LIMIT = 100
 _PLANS_KEPT = 256
 # A longer single header is more likely the first prompt of a file without header.
 _HEADER_LENGTH = 16
@@ -156,20 +158,19 @@ class Rows:
 
     def _record(self, line: int, row: dict[str, Any], table: bool) -> Record:
         plan = self._plans.get(tuple(row)) or self._noted_plan(row)
-        if plan.secrets or not table:
-            row = without_secrets(row)
         self._count_ignored(plan, row)
         prompt, column = self._prompt(plan, row)
         prompt, flags = split_flags(prompt)
         fields, extra = self._flagged(flags)
         fields |= row_fields(row, plan)
+        kept = {name: row[name] for name in plan.extra if name != column}
         roles = plan.roles if column is None else {**plan.roles, "prompt": column}
         return Record(
             file=self.file,
             line=line,
             prompt=as_prompt(column or "template", prompt),
             columns=row,
-            extra={name: row[name] for name in plan.extra if name != column} | extra,
+            extra=self._without_secrets(kept) | extra,
             roles=roles,
             table=table,
             **fields,
@@ -207,6 +208,15 @@ class Rows:
             message = _("'{path}' has several prompt columns: {columns}", path=path, columns=names)
         hint = _("choose one: --prompt-field {column}", column=clean(columns[0]))
         return UsageError(message, hint=hint)
+
+    def _without_secrets(self, extra: dict[str, Any]) -> dict[str, Any]:
+        """What of the columns may be kept; the names of the others are noted."""
+        if is_deep(extra, NESTED_LIMIT):
+            raise RowError(_("nested too deeply"))
+        names = list(secret_names(extra))
+        self._seen.secrets.update(names)
+        kept: dict[str, Any] = without_secrets(extra) if names else extra
+        return kept
 
     def _filled(self, template: PromptTemplate, row: Mapping[str, Any]) -> str:
         self._any = True

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from cogview_cli.i18n import _
 from cogview_cli.sources.columns import ColumnRoles
+from cogview_cli.sources.secrets import is_secret_name
 from cogview_cli.terminal.text import clean
 
 COLUMNS_KEPT = 50
@@ -16,13 +17,14 @@ _TOLD = 12
 
 @dataclass(slots=True)
 class Seen:
-    """What all sources have shown: column names in order, fields we have no use for.
+    """What all sources have shown: column names in order, fields without use, secrets.
 
     `choices` are what the user answered where several columns may be the prompt.
     """
 
     columns: list[str] = field(default_factory=list)
     ignored: Counter[str] = field(default_factory=Counter)
+    secrets: Counter[str] = field(default_factory=Counter)
     choices: dict[tuple[str, ...], str] = field(default_factory=dict)
 
     def note(self, names: Iterable[str]) -> None:
@@ -36,7 +38,8 @@ class SourceLog:
 
     `prompts` are the columns that held the prompts, `used` the others with a meaning and
     what it is, `kept` those without, `unclear` those that look like a setting we cannot
-    read, `secrets` those left out. `comments` and `questions` count lines that are none.
+    read. `header` is its line where it is not the first; `comments` and `questions` count
+    lines that are no prompts.
     """
 
     file: str
@@ -48,7 +51,6 @@ class SourceLog:
     used: dict[str, str] = field(default_factory=dict)
     kept: list[str] = field(default_factory=list)
     unclear: list[str] = field(default_factory=list)
-    secrets: list[str] = field(default_factory=list)
     comments: int = 0
     questions: int = 0
 
@@ -57,10 +59,10 @@ class SourceLog:
         for column, role in plan.used.items():
             if len(self.used) < COLUMNS_KEPT:
                 self.used[column] = role
-        _add(self.secrets, plan.secrets)
         unclear = {*plan.unclear, *(name for key, name in plan.ignored if key in _LONE)}
         _add(self.unclear, (name for name in plan.extra if name in unclear))
-        _add(self.kept, (name for name in plan.extra if name not in unclear))
+        kept = (name for name in plan.extra if name not in unclear)
+        _add(self.kept, (name for name in kept if not is_secret_name(name)))
 
     def prompt(self, column: str) -> None:
         """Notes the column that holds a prompt."""
@@ -93,8 +95,6 @@ class SourceLog:
             yield _("only kept: {columns}", columns=_few(kept))
         if unclear:
             yield _("not understood: {columns}", columns=_few(unclear))
-        if self.secrets:
-            yield _("left out, a key or password: {columns}", columns=_few(self.secrets))
         yield from self._counts()
 
     def _prompt_part(self) -> str:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import datetime
-import re
 import zipfile
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from cogview_cli.errors import UsageError
 from cogview_cli.i18n import _
+from cogview_cli.sources.number_formats import formatted, plain_number
 from cogview_cli.sources.record import Record, RejectedRow
 from cogview_cli.sources.rows import Rows
 from cogview_cli.sources.table import Table
+from cogview_cli.sources.xlsx_cells import CellMarks, Place, cell_marks
 from cogview_cli.terminal.text import clean
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 ZIP_MAGIC, OLE_MAGIC = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 UNPACKED_LIMIT = 2**29
-_FORMULA_ERROR = re.compile(r"#(?:N/A|DIV/0!|REF!|NAME\?|VALUE!|NUM!|NULL!)")
-_DIGITS = 15  # as many as a spreadsheet shows
 
 
 def is_workbook(stream: BinaryIO) -> bool:
@@ -49,10 +48,11 @@ def read_workbook(
     _check_size(stream, rows.file)
     table = Table(rows)
     found = _chosen(_opened(stream, rows.file), rows, sheet)
-    for number, cells in _sheet_lines(found):
-        fault = next(filter(_FORMULA_ERROR.fullmatch, cells), None)
-        if fault:
-            yield rows.bad(number, _("a formula ends in {error}", error=fault))
+    marks = cell_marks(stream, found.name)
+    failed = {row + 1 for row, _column in marks.failed}
+    for number, cells in _sheet_lines(found, marks):
+        if number in failed:
+            yield rows.bad(number, _("a formula ends in an error"))
         elif any(map(str.strip, cells)):
             yield from table.add(number, cells)
     yield from table.end()
@@ -135,7 +135,7 @@ def _sheet_named(name: str) -> str:
     return _("sheet '{name}'", name=clean(name))
 
 
-def _sheet_lines(sheet: CalamineSheet) -> Iterator[tuple[int, list[str]]]:
+def _sheet_lines(sheet: CalamineSheet, marks: CellMarks) -> Iterator[tuple[int, list[str]]]:
     """Each row of a sheet with its number, its cells as text, merged ones filled downwards."""
     first_row, first_column = sheet.start or (0, 0)
     merged = {
@@ -143,23 +143,26 @@ def _sheet_lines(sheet: CalamineSheet) -> Iterator[tuple[int, list[str]]]:
         for (top, left), (bottom, _right) in sheet.merged_cell_ranges or ()
         for offset in range(bottom - top)
     }
-    tops, heads = set(merged.values()), dict[tuple[int, int], str]()
+    tops, heads = set(merged.values()), dict[Place, str]()
     for row, values in enumerate(sheet.to_python(), first_row):
-        cells = [cell_text(value) for value in values]
-        for column, cell in enumerate(cells, first_column):
-            if (row, column) in merged:
-                cells[column - first_column] = heads.get(merged[row, column], cell)
-            elif (row, column) in tops:
-                heads[row, column] = cell
+        cells: list[str] = []
+        for column, value in enumerate(values, first_column):
+            place = row, column
+            cell = cell_text(value, marks.formats.get(place))
+            if place in merged:
+                cell = heads.get(merged[place], cell)
+            elif place in tops:
+                heads[place] = cell
+            cells.append(cell)
         yield row + 1, cells
 
 
-def cell_text(value: Any) -> str:
+def cell_text(value: Any, code: str | None = None) -> str:
     """A cell as it is shown: `3` for 3.0, a date as `2026-02-01`, `16:09` for a time of day."""
     if isinstance(value, bool):
         return "TRUE" if value else "FALSE"
     if isinstance(value, float):
-        return str(int(value)) if value.is_integer() else format(value, f".{_DIGITS}g")
+        return (code and formatted(value, code)) or plain_number(value)
     if isinstance(value, datetime.datetime):
         midnight = value.time() == datetime.time()
         return value.date().isoformat() if midnight else value.isoformat(" ", "minutes")

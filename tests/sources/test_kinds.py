@@ -162,7 +162,7 @@ def test_the_line_says_what_every_column_is() -> None:
     said = line_of("title,提示词,尺寸,qty,product_size,api_key\nx,a cat,1:1,5,XL,k\n")
     assert said == (
         "p.csv (csv): prompt = 提示词; used: size = 尺寸; only kept: title;"
-        " not understood: qty, product_size; left out, a key or password: api_key"
+        " not understood: qty, product_size"
     )
 
 
@@ -175,23 +175,6 @@ def test_the_line_of_a_template_and_of_a_plain_list() -> None:
     said = line_of("sku,尺寸\nx,1:1\n", template="{sku}!")
     assert said == "p.csv (csv): prompt from --template; used: size = 尺寸; only kept: sku"
     assert line_of("a cat\na dog\n", "p.txt") == ""
-
-
-@pytest.mark.parametrize(
-    "name", ["api_key", "apiKey", "API Key", "OPENAI_API_KEY", "password", "token", "密钥", "密码"]
-)
-def test_a_key_is_left_out(name: str) -> None:
-    row = {name: "AIzaFALSE", "prompt": "a cat", "n": 1, "deep": {name: "AIzaFALSE", "x": 1}}
-    for text, file in (
-        (json.dumps(row), "p.jsonl"),
-        (json.dumps([row]), "p.json"),
-        (f"{name},prompt\nAIzaFALSE,a cat\n", "p.csv"),
-    ):
-        rows = reading(text, file)
-        (got,) = rows
-        assert isinstance(got, Record)
-        assert "AIzaFALSE" not in repr(got)
-        assert name in rows.logs[0].secrets
 
 
 def test_a_count_of_tokens_is_no_key() -> None:

@@ -150,7 +150,39 @@ def test_a_formula_that_failed_spoils_its_row_only() -> None:
     rows: Cells = [["prompt", "x"], ["a cat", "#N/A"], ["a dog", ""]]
     got = read(xlsx({"s": rows}))
     assert [type(r) for r in got] == [RejectedRow, Record]
-    assert "#N/A" in got[0].why  # type: ignore[union-attr]
+    assert got[0].line == 2
+
+
+SHOWN = [
+    (7, "000", "007"),
+    (12.5, "0.00", "12.50"),
+    (0.3, "0%", "30%"),
+    (0.125, "0.0%", "12.5%"),
+    (1200, "#,##0", "1,200"),
+    (1200, '"¥"#,##0.00', "¥1,200.00"),
+    (1200, "[$￥-804]#,##0", "￥1,200"),
+    (9.9, '0.0"元"', "9.9元"),
+    (3, '0"张"', "3张"),
+    (2.5, "0.##", "2.5"),
+    (2, "0.##", "2"),
+    (-7, "0.0", "-7.0"),
+    (5, "[Red]0;[Blue]-0", "5"),
+    (0.5, "#.##", ".5"),
+    (1.005, "0.00", "1.01"),
+    (7, "General", "7"),
+    (0.5, "# ?/?", "0.5"),
+    (1500, "0.0E+00", "1500"),
+    (-7, "0;(0)", "-7"),
+]
+
+
+@pytest.mark.parametrize(("value", "code", "shown"), SHOWN)
+def test_numbers_are_read_as_they_are_shown(value: float, code: str, shown: str) -> None:
+    def style(book: Any) -> None:
+        book["s"]["B2"].number_format = code
+
+    (got,) = records(xlsx({"s": [["prompt", "x"], ["a cat", value]]}, style))
+    assert got.extra["x"] == shown
 
 
 def test_a_list_without_header_in_a_sheet() -> None:
