@@ -14,21 +14,28 @@ from cogview_cli.ledger.open import existing_ledger
 from cogview_cli.terminal import output
 from cogview_cli.terminal.text import clean
 
+NAMES_SHOWN = 20
+
 
 def show(options: BatchOptions, plan: Plan, summary: ReadSummary) -> int:
     """Prints the requests and the price; sends nothing, creates nothing."""
     with existing_ledger() as ledger:
         options.previous_run(ledger).decide(plan)
+    names: list[str] = []
     for item in plan.to_send():
+        name = options.shown_path(item.expected_path(options.destination))
         if options.style.json:
-            output.write_json(_record(item))
+            output.write_json(_record(item, name))
         else:
             output.write_bare_json(item.body)
+        if len(names) < NAMES_SHOWN:
+            names.append(f"{plan.place(item.index)} -> {name}")
     if options.style.json:
         output.write_json(_summary_record(plan, summary))
     if not options.style.quiet:
         _describe(summary)
         count = plan.counts().to_send
+        _say_names(names, count)
         output.say(
             _(
                 "{count} request(s), price {price}; nothing was sent",
@@ -39,11 +46,22 @@ def show(options: BatchOptions, plan: Plan, summary: ReadSummary) -> int:
     return 0
 
 
-def _record(item: Item) -> dict[str, Any]:
-    """The `--json` object of one request, with its price if that is known."""
+def _say_names(names: list[str], count: int) -> None:
+    """Which row becomes which file, for the first few."""
+    for line in names:
+        output.say(clean(line))
+    if count > len(names):
+        output.say(_("… and {count} more", count=count - len(names)))
+
+
+def _record(item: Item, name: str) -> dict[str, Any]:
+    """The `--json` object of one request, with its file and its price if that is known."""
     price = models.price_of(item.body["model"])
     cost = {} if price is None else {"cost": str(price)}
-    return {"type": "request", "index": item.index, "n": item.n, **item.body, **cost}
+    row_id = item.source.get("row_id")
+    own = {} if row_id is None else {"row_id": row_id}
+    place = {"index": item.index, "n": item.n, **own, "file": name}
+    return {"type": "request", **place, **item.body, **cost}
 
 
 def _summary_record(plan: Plan, summary: ReadSummary) -> dict[str, Any]:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from cogview_cli.api.protocol import ImageRequest
 from cogview_cli.batch.row import target_of
-from cogview_cli.disk.destination import Destination
+from cogview_cli.disk.destination import KNOWN_SUFFIXES, Destination
+from cogview_cli.disk.names import with_number
 from cogview_cli.engine.job import Job
 from cogview_cli.outcome import Status
+
+SUFFIXES = {"png": ".png", "jpeg": ".jpg", "webp": ".webp"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """One wanted image of the plan."""
+    """One wanted image of the plan; `copy` counts those of one name, in the order of rows."""
 
     number: int
     index: int
@@ -25,6 +29,7 @@ class Item:
     fields: dict[str, Any]
     source: dict[str, Any]
     known: frozenset[str]
+    copy: int = 1
 
     def job(self, destination: Destination, namespace: str) -> Job:
         """This image as a job for the generator."""
@@ -32,12 +37,26 @@ class Item:
             row=self.index,
             n=self.n,
             request=ImageRequest.from_body(self.body),
-            target=target_of(destination, self.template, self.fields, self.n, self.key),
+            target=target_of(destination, self.template, self.fields, self.n, self.key, self.copy),
             key=self.key,
             namespace=namespace,
             source=self.source,
             known=self.known,
         )
+
+    def expected_path(self, destination: Destination) -> Path:
+        """Where the image will be, if it is a PNG where no format is asked for."""
+        target = self.job(destination, "").target
+        folder, stem = target.place()
+        suffix = SUFFIXES.get(destination.format, ".png")
+        number = 1
+        while destination.on_exists == "rename" and _is_taken(folder, with_number(stem, number)):
+            number += 1
+        return folder / f"{with_number(stem, number)}{suffix}"
+
+
+def _is_taken(folder: Path, stem: str) -> bool:
+    return any((folder / f"{stem}{suffix}").exists() for suffix in KNOWN_SUFFIXES)
 
 
 class Counts(NamedTuple):
@@ -54,10 +73,12 @@ class Counts(NamedTuple):
 
 
 class FailedRow(NamedTuple):
-    """A row to ask again: its request, its own columns, and how many images it lacks."""
+    """A row to ask again: its request, its own columns and what they mean, what it lacks."""
 
     body: dict[str, Any]
     columns: dict[str, Any]
+    roles: dict[str, str]
+    table: bool
     missing: int
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -44,6 +45,10 @@ class BatchOptions(NamedTuple):
         if self.settings.sandbox:
             return SANDBOX_HOST
         return urlsplit(self.settings.base_url).hostname or ""
+
+    def shown_path(self, path: Path) -> str:
+        """A path below the current folder relative to it, unless the user gave it whole."""
+        return os.path.relpath(path) if self.relative else str(path)
 
     @property
     def destination(self) -> Destination:

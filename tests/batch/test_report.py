@@ -77,9 +77,10 @@ def test_failed_rows_are_taken_back_as_they_are(
     Path("p.csv").write_text("提示词,sku,ar\ncat sandbox:1301x1,A1,1:1\ndog,B2,1:1\n", "utf-8")
     ended = cogview("batch", "p.csv", "-q", "hd", "-o", "out", "--name", "{sku}")
     assert ended.code == 3
-    assert "failed.jsonl" in ended.err
-    assert len(failed_rows()) == 1
-    again = cogview("batch", "out/failed.jsonl", "-o", "out", "--name", "{sku}", "--retry-failed")
+    assert "failed.csv" in ended.err
+    text = Path("out/failed.csv").read_text("utf-8-sig")
+    assert text.splitlines()[0] == "提示词,sku,ar,model,quality,n"
+    again = cogview("batch", "out/failed.csv", "-o", "out", "--name", "{sku}", "--retry-failed")
     assert (again.code, paths(again)) == (0, ["out/A1.png"])
     asked = [body for body in sandbox.books.bodies if "1301" in str(body["prompt"])]
     assert asked[0] == asked[1]
