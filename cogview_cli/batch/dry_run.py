@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cogview_cli.api import models
+from cogview_cli.batch.edited import edited_line, edited_rows
 from cogview_cli.batch.item import Item
 from cogview_cli.batch.options import BatchOptions
 from cogview_cli.batch.plan import Plan
@@ -20,10 +21,13 @@ NAMES_SHOWN = 20
 def show(options: BatchOptions, plan: Plan, summary: ReadSummary) -> int:
     """Prints the requests and the price; sends nothing, creates nothing."""
     with existing_ledger() as ledger:
-        options.previous_run(ledger).decide(plan)
+        previous = options.previous_run(ledger)
+        previous.decide(plan)
+        edited = edited_rows(plan, previous.sidecars) if options.selection.is_whole else []
+    gone = {row.image for row in edited} if options.replace_edited else set()
     names: list[str] = []
     for item in plan.to_send():
-        name = options.shown_path(item.expected_path(options.destination))
+        name = options.shown_path(item.expected_path(options.destination, gone))
         if options.style.json:
             output.write_json(_record(item, name))
         else:
@@ -36,6 +40,8 @@ def show(options: BatchOptions, plan: Plan, summary: ReadSummary) -> int:
         _describe(summary)
         count = plan.counts().to_send
         _say_names(names, count)
+        if line := edited_line(edited, plan, replace=options.replace_edited):
+            output.say(line)
         output.say(
             _(
                 "{count} request(s), price {price}; nothing was sent",

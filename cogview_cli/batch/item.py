@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -44,19 +45,25 @@ class Item:
             known=self.known,
         )
 
-    def expected_path(self, destination: Destination) -> Path:
-        """Where the image will be, if it is a PNG where no format is asked for."""
+    def expected_path(self, destination: Destination, gone: Container[str] = ()) -> Path:
+        """Where the image will be, if it is a PNG where no format is asked for.
+
+        `gone` are images that will have been moved away.
+        """
         target = self.job(destination, "").target
         folder, stem = target.place()
         suffix = SUFFIXES.get(destination.format, ".png")
         number = 1
-        while destination.on_exists == "rename" and _is_taken(folder, with_number(stem, number)):
+        while destination.on_exists == "rename" and _is_taken(
+            folder, with_number(stem, number), gone
+        ):
             number += 1
         return folder / f"{with_number(stem, number)}{suffix}"
 
 
-def _is_taken(folder: Path, stem: str) -> bool:
-    return any((folder / f"{stem}{suffix}").exists() for suffix in KNOWN_SUFFIXES)
+def _is_taken(folder: Path, stem: str, gone: Container[str]) -> bool:
+    paths = [folder / f"{stem}{suffix}" for suffix in KNOWN_SUFFIXES]
+    return any(path.exists() and str(path) not in gone for path in paths)
 
 
 class Counts(NamedTuple):

@@ -38,6 +38,7 @@ class BatchOptions(NamedTuple):
     retry_failed: bool
     yes: bool
     wait: bool
+    replace_edited: bool = False
 
     @property
     def host(self) -> str:

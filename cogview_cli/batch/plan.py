@@ -187,6 +187,12 @@ class Plan:
         """How many rows the sources have."""
         return int(self._db.execute("SELECT count(*) FROM rows").fetchone()[0])
 
+    def has_key(self, key: str) -> bool:
+        """Whether an item of the plan has this key."""
+        self._db.execute("CREATE INDEX IF NOT EXISTS by_key ON items (key)")
+        found = self._db.execute("SELECT 1 FROM items WHERE key = ?", (key,)).fetchone()
+        return found is not None
+
     def repeated_rows(self) -> int:
         """How many rows ask for the same image as an earlier one."""
         query = "SELECT count(*) - count(DISTINCT content) FROM rows"

@@ -266,6 +266,14 @@ NoValidate = Annotated[
         "--no-validate", help=_("Send what the local rules would refuse."), rich_help_panel=SENDING
     ),
 ]
+ReplaceEdited = Annotated[
+    bool,
+    typer.Option(
+        "--replace-edited",
+        help=_("Put pictures of rows edited since into replaced/."),
+        rich_help_panel=FILES,
+    ),
+]
 Sheet = Annotated[
     str | None,
     typer.Option(

@@ -179,6 +179,7 @@ def batch(
             help=_("Ask again for what was refused before."),
         ),
     ] = False,
+    replace_edited: options.ReplaceEdited = False,
     report: Annotated[
         str | None,
         typer.Option(
@@ -274,6 +275,7 @@ def batch(
         retry_failed=retry_failed,
         yes=yes,
         wait=wait,
+        replace_edited=replace_edited,
     )  # fmt: skip
     raise typer.Exit(_run(asked))
 
