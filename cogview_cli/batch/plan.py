@@ -205,8 +205,14 @@ class Plan:
         return template, json.loads(fields)
 
     def named_rows(self) -> Iterator[tuple[int, str, dict[str, Any], int]]:
-        """Each row's number, name template, values for it, and how many images it has."""
-        found = self._db.execute("SELECT r, template, fields, count FROM rows ORDER BY r")
+        """Row number, name template, values for it, and count of images of each row.
+
+        But for those whose number is in the name: no other row has that.
+        """
+        found = self._db.execute(
+            "SELECT r, template, fields, count FROM rows"
+            " WHERE instr(template, '{index') = 0 ORDER BY r"
+        )
         return ((r, template, json.loads(fields), count) for r, template, fields, count in found)
 
     def number(self, copies: Iterable[tuple[int, int, int]]) -> None:

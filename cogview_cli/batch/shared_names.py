@@ -12,10 +12,6 @@ from cogview_cli.disk.names import template_fields, with_number
 from cogview_cli.i18n import _
 from cogview_cli.terminal.text import clean
 
-# With one of these a name is a row's own, or known only once the answer is here.
-_OWN = frozenset({"index", "index0", "created"})
-
-
 Taken = tuple[str, int, int, int]
 
 
@@ -61,7 +57,8 @@ def _taken(plan: Plan, destination: Destination, names: NameTable) -> Iterator[T
     """(name, row, n, row that has it) of every image whose name an earlier one has."""
     for row, template, fields, count in plan.named_rows():
         used = set(template_fields(template))
-        if _OWN & used or ("id" in used and fields["id"] == ""):
+        # Known only once the answer is here, or a row's own.
+        if "created" in used or ("id" in used and fields["id"] == ""):
             continue
         for n in range(1, count + 1):
             folder, stem = target_of(destination, template, fields, n, "").place()

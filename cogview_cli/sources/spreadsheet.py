@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 ZIP_MAGIC, OLE_MAGIC = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 UNPACKED_LIMIT = 2**29
+CELLS_LIMIT = 2**24
 
 
 def is_workbook(stream: BinaryIO) -> bool:
@@ -47,8 +48,8 @@ def read_workbook(
     """A record a row of one sheet; lines are the sheet's. Raises UsageError if there is none."""
     _check_size(stream, rows.file)
     table = Table(rows)
-    found = _chosen(_opened(stream, rows.file), rows, sheet)
-    marks = cell_marks(stream, found.name)
+    book = _opened(stream, rows.file)
+    found, marks = _chosen(book, stream, rows, sheet)
     failed = {row + 1 for row, _column in marks.failed}
     for number, cells in _sheet_lines(found, marks):
         if number in failed:
@@ -96,20 +97,38 @@ def _unusable(file: str, error: Exception) -> UsageError:
     )
 
 
-def _chosen(book: CalamineWorkbook, rows: Rows, wanted: str | None) -> CalamineSheet:
+def _chosen(
+    book: CalamineWorkbook, stream: BinaryIO, rows: Rows, wanted: str | None
+) -> tuple[CalamineSheet, CellMarks]:
     """The sheet asked for, else the first visible one with rows; notes its name."""
     names = _names(book, wanted)
     for name in names:
+        marks = cell_marks(stream, name)
+        _check_extent(marks, name)
         try:
             sheet = book.get_sheet_by_name(name)
         except Exception as error:
             raise _unusable(rows.file, error) from None
         if sheet.height or len(names) == 1:
             rows.log.form = rows.log.form and f"{rows.log.form}, {_sheet_named(name)}"
-            return sheet
+            return sheet, marks
     raise UsageError(
         _("'{path}' has no sheet with rows", path=clean(rows.file)), hint=_("check the file")
     )
+
+
+def _check_extent(marks: CellMarks, name: str) -> None:
+    """Raises UsageError for a sheet with a cell so far away that all between fill the memory."""
+    if marks.rows * marks.columns > CELLS_LIMIT:
+        raise UsageError(
+            _(
+                "sheet '{name}' has cells in row {row} and column {column}",
+                name=clean(name),
+                row=marks.rows,
+                column=marks.columns,
+            ),
+            hint=_("delete what is far from the table, or save the sheet as CSV (UTF-8)"),
+        )
 
 
 def _names(book: CalamineWorkbook, wanted: str | None) -> list[str]:

@@ -21,10 +21,15 @@ _PLACE = re.compile(r"([A-Z]{1,3})([0-9]{1,7})")
 
 
 class CellMarks(NamedTuple):
-    """The formats of cells with numbers, and the cells whose formula failed; from (0, 0)."""
+    """The formats of cells with numbers, and the cells whose formula failed; from (0, 0).
+
+    `rows` and `columns` are how far the cells reach.
+    """
 
     formats: dict[Place, str]
     failed: frozenset[Place]
+    rows: int = 0
+    columns: int = 0
 
 
 NO_MARKS = CellMarks({}, frozenset())
@@ -76,16 +81,18 @@ def _codes(archive: zipfile.ZipFile) -> dict[str, str]:
 def _marks(text: str, codes: dict[str, str]) -> CellMarks:
     formats: dict[Place, str] = {}
     failed: set[Place] = set()
+    rows = columns = 0
     for cell in _CELL.finditer(text):
         attributes = _attributes(cell[1])
         place = _place(attributes.get("r", ""))
         if place is None:
             continue
+        rows, columns = max(rows, place[0] + 1), max(columns, place[1] + 1)
         if attributes.get("t") == "e":
             failed.add(place)
         elif attributes.get("s") in codes:
             formats[place] = codes[attributes["s"]]
-    return CellMarks(formats, frozenset(failed))
+    return CellMarks(formats, frozenset(failed), rows, columns)
 
 
 def _place(name: str) -> Place | None:

@@ -207,6 +207,15 @@ def test_a_workbook_that_unpacks_to_more_than_the_limit(monkeypatch: pytest.Monk
         read(xlsx({"s": [["prompt"], ["a"]]}))
 
 
+def test_a_cell_far_away_is_told_before_it_fills_the_memory() -> None:
+    def far(book: Any) -> None:
+        book["s"].cell(1_048_576, 16_384, "x")
+
+    with pytest.raises(UsageError, match="has cells in row 1048576 and column 16384") as caught:
+        read(xlsx({"s": [["prompt", "n"], ["a cat", 1]]}, far))
+    assert "CSV" in caught.value.hint
+
+
 def test_a_workbook_from_stdin() -> None:
     data = xlsx({"s": [["prompt", "n"], ["a cat", 1]]})
     (got,) = Reading(["-"], ReadOptions(), stdin=io.BytesIO(data))
