@@ -215,9 +215,10 @@ class Plan:
         )
         return ((r, template, json.loads(fields), count) for r, template, fields, count in found)
 
-    def number(self, copies: Iterable[tuple[int, int, int]]) -> None:
-        """Stores (which of the images of one name it is, row, n)."""
-        self._db.executemany("UPDATE items SET copy = ? WHERE r = ? AND n = ?", copies)
+    def number(self, copies: Iterable[tuple[int, int, int]]) -> int:
+        """Stores (which of the images of one name it is, row, n); how many items it concerns."""
+        update = "UPDATE items SET copy = ? WHERE r = ? AND n = ?"
+        return max(0, self._db.executemany(update, copies).rowcount)
 
     def place(self, index: int) -> str:
         """Where a row stands, such as `prompts.csv:37`."""

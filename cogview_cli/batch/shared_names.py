@@ -45,12 +45,12 @@ def tell_apart(plan: Plan, destination: Destination) -> Shared:
     """
     names = plan.names()
     again = list(_taken(plan, destination, names))
-    plan.number(_numbered(again, names))
-    if not again:
+    images = plan.number(_numbered(again, names))
+    if not images:
         return Shared()
     name, row, _n, owner = again[0]
     stem = name.rpartition("/")[2]
-    return Shared(len(again), stem, plan.place(owner), plan.place(row))
+    return Shared(images, stem, plan.place(owner), plan.place(row))
 
 
 def _taken(plan: Plan, destination: Destination, names: NameTable) -> Iterator[Taken]:

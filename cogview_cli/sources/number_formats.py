@@ -10,6 +10,8 @@ _DIGITS = 15  # as many as a spreadsheet shows
 _SILENT = re.compile(r"\[(?!\$)[^\]]*\]|_.|\*.")
 _CURRENCY = re.compile(r"\[\$([^\]-]*)(?:-[^\]]*)?\]")
 _LITERAL = re.compile(r'"([^"]*)"|\\(.)')
+# Stand for literals while the digits are looked for.
+_KEPT = re.compile("[\ue000-\uf8ff]")
 _NUMBER = re.compile(r"([#0,]*[#0])(?:\.([0#]+))?(%?)")
 # Formats that Excel knows by number alone.
 BUILT_IN = {
@@ -27,10 +29,10 @@ def plain_number(value: float) -> str:
 def formatted(value: float, code: str) -> str | None:
     """A number in a format such as `0.00`; None for one that is not simply decimal."""
     section, *more = code.split(";")
-    if value < 0 and more and more[0]:
+    if (value < 0 and more and more[0]) or abs(value) >= 10**_DIGITS or _KEPT.search(section):
         return None
     parts = _parts(section)
-    if parts is None:
+    if parts is None or len(parts[1][0]) > _DIGITS:
         return None
     before, number, after = parts
     return f"{'-' if value < 0 else ''}{before}{_decimal(abs(value), number)}{after}"
@@ -51,9 +53,7 @@ def _parts(section: str) -> tuple[str, re.Match[str], str] | None:
     around = bare[: number.start()], bare[number.end() :]
     if any(re.search(r"[A-Za-z@?/#0.%]", text) for text in around):
         return None
-    before, after = (
-        re.sub("[\ue000-\uf8ff]", lambda m: kept[ord(m[0]) - 0xE000], t) for t in around
-    )
+    before, after = (_KEPT.sub(lambda mark: kept[ord(mark[0]) - 0xE000], text) for text in around)
     return before, number, after
 
 

@@ -85,6 +85,12 @@ def test_two_rows_of_one_id_are_told_and_named_alike_in_every_run(
     assert _prompts() == {"000.png": "a slow cat", "000-2.png": "a cup"}
 
 
+def test_a_row_that_is_left_out_shares_no_name(batch: Batch) -> None:
+    Path("p.csv").write_text("id,prompt\nc1,a cat\nc1,a cat\n")
+    assert "named 'c1'" in batch("--dry-run", source="p.csv").err
+    assert "named 'c1'" not in batch("--dry-run", "--dedupe", source="p.csv").err
+
+
 def _prompts() -> dict[str, str]:
     found = {}
     for name in pictures():

@@ -12,10 +12,15 @@ from typing import Any
 import openpyxl
 import pytest
 import xlwt
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cogview_cli.errors import UsageError
 from cogview_cli.sources import Reading, ReadOptions, Record, RejectedRow
+from cogview_cli.sources.number_formats import formatted, plain_number
+from cogview_cli.sources.xlsx_cells import NO_MARKS, cell_marks
 
+CODES = st.text(st.sampled_from('0#,.%;[]"\\_*元¥ $-'), max_size=12)
 Cells = list[list[Any]]
 Make = Callable[[dict[str, Cells]], bytes]
 HEADER = ["编号", "提示词", "尺寸", "数量"]
@@ -183,6 +188,27 @@ def test_numbers_are_read_as_they_are_shown(value: float, code: str, shown: str)
 
     (got,) = records(xlsx({"s": [["prompt", "x"], ["a cat", value]]}, style))
     assert got.extra["x"] == shown
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False), st.text(max_size=12) | CODES)
+def test_no_format_breaks_the_reader(value: float, code: str) -> None:
+    assert plain_number(value)
+    shown = formatted(value, code)
+    assert shown is None or any(char.isdecimal() for char in shown) or value == 0
+
+
+@given(st.integers(0, 10**9), st.integers(1, 8))
+def test_leading_zeros_keep_the_number(value: int, width: int) -> None:
+    shown = formatted(float(value), "0" * width)
+    assert shown is not None and int(shown) == value and len(shown) >= width
+
+
+@given(st.binary(max_size=300), st.text(max_size=5))
+def test_any_archive_has_marks_or_none(data: bytes, sheet: str) -> None:
+    assert cell_marks(io.BytesIO(data), sheet) == NO_MARKS
+    parts = ("xl/workbook.xml", "xl/_rels/workbook.xml.rels", "xl/styles.xml")
+    broken = _archive(dict.fromkeys(parts, data))
+    assert cell_marks(io.BytesIO(broken), sheet) == NO_MARKS
 
 
 def test_a_list_without_header_in_a_sheet() -> None:
