@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,25 @@ class Item:
     source: dict[str, Any]
     known: frozenset[str]
     copy: int = 1
+
+    @classmethod
+    def of_columns(
+        cls, number: int, index: int, n: int, key: str, body: str, template: str, fields: str,
+        source: str, known: str, copy: int,
+    ) -> Item:  # fmt: skip
+        """The item that a plan keeps in these columns."""
+        return cls(
+            number=number,
+            index=index,
+            n=n,
+            key=key,
+            body=json.loads(body),
+            template=template,
+            fields=json.loads(fields),
+            source=json.loads(source),
+            known=frozenset(known.split()),
+            copy=copy,
+        )
 
     def job(self, destination: Destination, namespace: str) -> Job:
         """This image as a job for the generator."""

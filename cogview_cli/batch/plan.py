@@ -139,7 +139,7 @@ class Plan:
             " FROM items JOIN rows USING (r)"
         )
         for page in self._pages(select, where, *values):
-            yield [_item(row) for row in page]
+            yield [Item.of_columns(*row) for row in page]
 
     def key_chunks(self) -> Iterator[list[tuple[int, str]]]:
         """The number and key of every item in order, a few hundred at a time."""
@@ -336,22 +336,6 @@ class NameTable:
 
 def _place(file: str, line: int) -> str:
     return f"{file}:{line}"
-
-
-def _item(row: tuple[Any, ...]) -> Item:
-    number, index, n, key, body, template, fields, source, known, copy = row
-    return Item(
-        number=number,
-        index=index,
-        n=n,
-        key=key,
-        body=json.loads(body),
-        template=template,
-        fields=json.loads(fields),
-        source=json.loads(source),
-        known=frozenset(known.split()),
-        copy=copy,
-    )
 
 
 def _json(value: object) -> str:
