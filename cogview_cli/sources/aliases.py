@@ -35,13 +35,13 @@ ROLES: dict[str, tuple[str, ...]] = {
         "resolution", "image_resolution", "dimension", "dimensions", "分辨率", "大小", "规格",
     ),
     "quality": (
-        "quality", "image_quality", "质量", "画质", "图片质量", "图像质量", "清晰度", "品质",
+        "quality", "image_quality", "质量", "画质", "图片质量", "图像质量",
     ),
     "model": ("model", "model_name", "model_id", "模型", "模型名", "模型名称"),
     "user_id": ("user_id", "用户id", "用户_id", "用户编号"),
     "watermark": ("watermark", "watermark_enabled", "水印", "加水印", "是否加水印"),
     "count": (
-        "n", "count", "num", "num_images", "number_of_images", "image_count", "images_count",
+        "n", "count", "num_images", "number_of_images", "image_count", "images_count",
         "num_outputs", "num_samples", "n_iter", "n_images", "数量", "张数", "图片数量", "图像数量",
         "生成数量", "生成张数", "图片张数",
     ),
@@ -67,7 +67,7 @@ IGNORED = frozenset({
 _PROMPT = re.compile(r"prompt|提示词|提示语|绘画(?:描述|内容|指令|词|语)?$")
 # … but for the prompts of something else, and for what only tells about a prompt.
 _OTHER = re.compile(
-    r"(?:^|_)(?:neg|negative|no|system|video|audio|music|voice|speech|sound|motion|judge|eval"
+    r"(?:^|_)(?:n|neg|negative|no|uncond|unconditional|system|video|audio|music|voice|speech|sound|motion|judge|eval"
     r"|question|answer)(?:_|$)|反向|负面|负向|反面|否定|视频|音乐|音频|配音|系统"
 )
 _ABOUT = re.compile(
@@ -91,7 +91,7 @@ _LANGUAGES = {
 _SETTING = re.compile(
     r"(?:^|_)(?:sizes?|resolution|ratio|aspect|width|height|dimensions?|quantity|qty|count|quality"
     r"|model|filename|watermark)(?:_|$)"
-    r"|尺寸|大小|分辨率|比例|宽度|高度|数量|张数|质量|画质|清晰度|模型|文件名|水印|规格|画幅"
+    r"|尺寸|大小|分辨率|比例|宽度|高度|数量|张数|质量|品质|画质|清晰度|模型|文件名|水印|规格|画幅"
 )
 
 

@@ -40,6 +40,7 @@ def line_of(data: str | bytes, file: str = "p.csv", **options: Any) -> str:
         ("文案,图片提示词", "便宜,一盏红灯", "一盏红灯"),
         ("description,绘画描述", "x,一盏红灯", "一盏红灯"),
         ("prompt,negative_prompt", "a red lamp,blur", "a red lamp"),
+        ("n_prompt,prompt,prompt_neg", "blur,a red lamp,fog", "a red lamp"),
         ("提示词,反向提示词", "一盏红灯,模糊", "一盏红灯"),
         ("system_prompt,video_prompt,prompt", "x,y,a red lamp", "a red lamp"),
         ("prompt_id,prompt_type,prompt_length,prompt", "1,t,9,a red lamp", "a red lamp"),
@@ -150,6 +151,13 @@ def test_chinese_columns_and_values() -> None:
     assert (got.size, got.quality, got.model, got.id) == ("1024x768", "hd", "cogview-4", "007")
     assert got.watermark is False
     assert one("提示词,宽度,高度\n猫,1024,768\n", "p.csv").size == "1024x768"
+
+
+@pytest.mark.parametrize("column", ["num", "qty", "清晰度", "品质", "库存数量", "product_size"])
+def test_what_may_mean_something_else_is_not_obeyed_but_named(column: str) -> None:
+    got = one(f"prompt,{column}\na,7\n", "p.csv")
+    assert (got.count, got.quality, got.size) == (None, None, None)
+    assert column == "num" or f"not understood: {column}" in line_of(f"prompt,{column}\na,7\n")
 
 
 def test_a_resolution_that_is_no_size_is_said() -> None:
