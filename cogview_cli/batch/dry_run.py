@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Any
 
 from cogview_cli.api import models
@@ -25,15 +26,7 @@ def show(options: BatchOptions, plan: Plan, summary: ReadSummary) -> int:
         previous.decide(plan)
         edited = edited_rows(plan, previous.sidecars) if options.selection.is_whole else []
     gone = {row.image for row in edited} if options.replace_edited else set()
-    names: list[str] = []
-    for item in plan.to_send():
-        name = options.shown_path(item.expected_path(options.destination, gone))
-        if options.style.json:
-            output.write_json(_record(item, name))
-        else:
-            output.write_bare_json(item.body)
-        if len(names) < NAMES_SHOWN:
-            names.append(f"{plan.place(item.index)} -> {name}")
+    names = _write_requests(options, plan, gone)
     if options.style.json:
         output.write_json(_summary_record(plan, summary))
     if not options.style.quiet:
@@ -52,8 +45,22 @@ def show(options: BatchOptions, plan: Plan, summary: ReadSummary) -> int:
     return 0
 
 
+def _write_requests(options: BatchOptions, plan: Plan, gone: Container[str]) -> list[str]:
+    """Writes every request to stdout; which row becomes which file, for the first few."""
+    names: list[str] = []
+    for item in plan.to_send():
+        name = options.shown_path(item.expected_path(options.destination, gone))
+        if options.style.json:
+            output.write_json(_record(item, name))
+        else:
+            output.write_bare_json(item.body)
+        if len(names) < NAMES_SHOWN:
+            names.append(f"{plan.place(item.index)} -> {name}")
+    return names
+
+
 def _say_names(names: list[str], count: int) -> None:
-    """Which row becomes which file, for the first few."""
+    """The names that were kept, and how many more there are."""
     for line in names:
         output.say(clean(line))
     if count > len(names):
