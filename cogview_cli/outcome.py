@@ -69,6 +69,7 @@ class Outcome(NamedTuple):
     """The end of one request. `cost` is what was surely paid, None if nothing was.
 
     `row`: the number of its row in the input, 1 for `gen`; people know it as the index.
+    `row_id`: what the row calls itself.
     """
 
     status: Status
@@ -84,6 +85,7 @@ class Outcome(NamedTuple):
     content_filter: tuple[dict[str, Any], ...] = ()
     problem: Problem | None = None
     seconds: float | None = None
+    row_id: str | None = None
 
     @property
     def exit_code(self) -> ExitCode:
@@ -117,6 +119,7 @@ def _record(outcome: Outcome, file: SavedFile | None, cost: Decimal | None) -> d
         "id": outcome.id,
         "index": outcome.row,
         "n": outcome.n,
+        "row_id": outcome.row_id,
         "prompt": outcome.prompt,
         "model": outcome.model,
         "size": outcome.size,

@@ -15,6 +15,7 @@ from typing import TypeVar
 from cogview_cli.api import models
 from cogview_cli.batch import report
 from cogview_cli.batch.display import Display
+from cogview_cli.batch.edited import Edited, edited_line, edited_rows, set_aside
 from cogview_cli.batch.grid import Grids
 from cogview_cli.batch.item import Group, Item
 from cogview_cli.batch.options import BatchOptions
@@ -69,8 +70,11 @@ class BatchRun:
         async with session.open_session(settings) as opened:
             previous = self._options.previous_run(opened.ledger)
             previous.decide(self._plan)
+            edited = self._edited(previous)
             self._ask()
             self._make_folder()
+            if self._options.replace_edited:
+                set_aside(edited, self._options.folder)
             width = sum(lane_width(self._options, model) for model in self._plan.models())
             async with session.open_job_runner(opened, settings, self._note, width) as runner:
                 self._display = self._new_display(runner)
@@ -111,6 +115,16 @@ class BatchRun:
         question = _("{count} images cost {price} CNY. Go on? [y/N]: ", count=count, price=price)
         if not _agreed(question):
             raise UsageError(_("nothing was sent"), hint=_("--limit 10 tries the first ten"))
+
+    def _edited(self, previous: PreviousRun) -> list[Edited]:
+        """The rows whose picture is of an earlier prompt, told."""
+        if not self._options.selection.is_whole:
+            return []
+        found = edited_rows(self._plan, previous.sidecars)
+        line = edited_line(found, self._plan, replace=self._options.replace_edited)
+        if line and not self._options.style.quiet:
+            output.say(line)
+        return found
 
     def _make_folder(self) -> None:
         if self._plan.counts().to_do:

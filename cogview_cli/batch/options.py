@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -37,6 +38,7 @@ class BatchOptions(NamedTuple):
     retry_failed: bool
     yes: bool
     wait: bool
+    replace_edited: bool = False
 
     @property
     def host(self) -> str:
@@ -44,6 +46,10 @@ class BatchOptions(NamedTuple):
         if self.settings.sandbox:
             return SANDBOX_HOST
         return urlsplit(self.settings.base_url).hostname or ""
+
+    def shown_path(self, path: Path) -> str:
+        """A path below the current folder relative to it, unless the user gave it whole."""
+        return os.path.relpath(path) if self.relative else str(path)
 
     @property
     def destination(self) -> Destination:

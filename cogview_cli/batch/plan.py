@@ -26,11 +26,11 @@ EXAMPLES = 5
 _SCHEMA = f"""
 CREATE TABLE rows (
     r INTEGER PRIMARY KEY, file TEXT, line INTEGER, body TEXT, template TEXT, fields TEXT,
-    source TEXT, columns TEXT, content BLOB, count INTEGER
+    source TEXT, columns TEXT, roles TEXT, sheet INTEGER, content BLOB, count INTEGER
 );
 CREATE TABLE items (
     i INTEGER PRIMARY KEY, r INTEGER, n INTEGER, key TEXT, model TEXT,
-    action TEXT DEFAULT '{Action.SEND}', known TEXT DEFAULT '',
+    copy INTEGER DEFAULT 1, action TEXT DEFAULT '{Action.SEND}', known TEXT DEFAULT '',
     status TEXT, code TEXT, message TEXT, hint TEXT, outcome TEXT
 );
 """
@@ -69,18 +69,19 @@ class Plan:
     def add(self, row: RowRequest) -> None:
         """One more row."""
         record = row.record
-        columns = _json(without_secrets(record.columns)) if record.columns else None
+        columns = _json(without_secrets(row.columns)) if record.columns else None
         self._waiting.append(
             (
                 row.index, _storable(record.file), record.line, _json(row.request.body()),
-                row.template, _json(row.fields), _json(row.source), columns, row.content, row.count,
+                row.template, _json(row.fields), _json(row.source), columns,
+                _json(record.roles), record.table, row.content, row.count,
             )
         )  # fmt: skip
         if len(self._waiting) >= CHUNK:
             self._flush()
 
     def _flush(self) -> None:
-        marks = ", ".join("?" * 10)
+        marks = ", ".join("?" * 12)
         self._db.executemany(f"INSERT INTO rows VALUES ({marks})", self._waiting)
         self._waiting.clear()
 
@@ -134,11 +135,11 @@ class Plan:
     def _chunks(self, where: str = "1", *values: object) -> Iterator[list[Item]]:
         """The items that `where` selects in order, a few hundred at a time."""
         select = (
-            "SELECT i, items.r, n, key, body, template, fields, source, known"
+            "SELECT i, items.r, n, key, body, template, fields, source, known, copy"
             " FROM items JOIN rows USING (r)"
         )
         for page in self._pages(select, where, *values):
-            yield [_item(row) for row in page]
+            yield [Item.of_columns(*row) for row in page]
 
     def key_chunks(self) -> Iterator[list[tuple[int, str]]]:
         """The number and key of every item in order, a few hundred at a time."""
@@ -186,11 +187,38 @@ class Plan:
         """How many rows the sources have."""
         return int(self._db.execute("SELECT count(*) FROM rows").fetchone()[0])
 
+    def has_key(self, key: str) -> bool:
+        """Whether an item of the plan has this key."""
+        self._db.execute("CREATE INDEX IF NOT EXISTS by_key ON items (key)")
+        found = self._db.execute("SELECT 1 FROM items WHERE key = ?", (key,)).fetchone()
+        return found is not None
+
+    def repeated_rows(self) -> int:
+        """How many rows ask for the same image as an earlier one."""
+        query = "SELECT count(*) - count(DISTINCT content) FROM rows"
+        return int(self._db.execute(query).fetchone()[0])
+
     def name_of_row(self, index: int) -> tuple[str, dict[str, Any]]:
         """The name template of a row and the values it uses."""
         query = "SELECT template, fields FROM rows WHERE r = ?"
         template, fields = self._db.execute(query, (index,)).fetchone()
         return template, json.loads(fields)
+
+    def named_rows(self) -> Iterator[tuple[int, str, dict[str, Any], int]]:
+        """Row number, name template, values for it, and count of images of each row.
+
+        But for those whose number is in the name: no other row has that.
+        """
+        found = self._db.execute(
+            "SELECT r, template, fields, count FROM rows"
+            " WHERE instr(template, '{index') = 0 ORDER BY r"
+        )
+        return ((r, template, json.loads(fields), count) for r, template, fields, count in found)
+
+    def number(self, copies: Iterable[tuple[int, int, int]]) -> int:
+        """Stores (which of the images of one name it is, row, n); how many items it concerns."""
+        update = "UPDATE items SET copy = ? WHERE r = ? AND n = ?"
+        return max(0, self._db.executemany(update, copies).rowcount)
 
     def place(self, index: int) -> str:
         """Where a row stands, such as `prompts.csv:37`."""
@@ -240,24 +268,26 @@ class Plan:
     def records(self) -> Iterator[dict[str, Any]]:
         """The `--json` records of all items, each with its source, in the order of the source."""
         found = self._db.execute(
-            "SELECT r, n, status, outcome, file, line, body"
+            "SELECT r, n, status, outcome, file, line, body, json_extract(source, '$.row_id')"
             " FROM items JOIN rows USING (r) ORDER BY i"
         )
-        for index, n, status, kept, file, line, body in found:
+        for index, n, status, kept, file, line, body, row_id in found:
             bare = {"type": "image", "status": status or Status.NOT_SENT, "index": index, "n": n}
             request = json.loads(body)
             bare |= {name: request.get(name) for name in ("prompt", "model", "size")}
+            own = {} if row_id is None else {"row_id": row_id}
             for record in json.loads(kept) if kept else [bare]:
-                yield {**record, "source": {"file": file, "line": line}}
+                yield {**record, **own, "source": {"file": file, "line": line}}
 
     def failed_rows(self) -> Iterator[FailedRow]:
         """The rows to ask again for images that were refused or failed."""
         found = self._db.execute(
-            "SELECT body, columns, count(*) FROM items JOIN rows USING (r)"
+            "SELECT body, columns, roles, sheet, count(*) FROM items JOIN rows USING (r)"
             f" WHERE {_TO_ASK_AGAIN} GROUP BY r ORDER BY r"
         )
-        for body, columns, missing in found:
-            yield FailedRow(json.loads(body), json.loads(columns) if columns else {}, missing)
+        for body, columns, roles, table, missing in found:
+            own = json.loads(columns) if columns else {}
+            yield FailedRow(json.loads(body), own, json.loads(roles), bool(table), missing)
 
     def groups(self) -> list[Group]:
         """What brought no image, grouped by how it ended, the largest group first."""
@@ -306,21 +336,6 @@ class NameTable:
 
 def _place(file: str, line: int) -> str:
     return f"{file}:{line}"
-
-
-def _item(row: tuple[Any, ...]) -> Item:
-    number, index, n, key, body, template, fields, source, known = row
-    return Item(
-        number=number,
-        index=index,
-        n=n,
-        key=key,
-        body=json.loads(body),
-        template=template,
-        fields=json.loads(fields),
-        source=json.loads(source),
-        known=frozenset(known.split()),
-    )
 
 
 def _json(value: object) -> str:

@@ -162,6 +162,7 @@ def settled_outcome(item: Item, found: Decision) -> Outcome:
         cost=Decimal(0),
         files=_files(found),
         problem=_problem(found),
+        row_id=item.source.get("row_id"),
     )
 
 

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
-from cogview_cli.batch.item import Group
+from cogview_cli.batch.item import FailedRow, Group
 from cogview_cli.batch.plan import Plan
 from cogview_cli.disk.atomic import move_new, whole_text
 from cogview_cli.disk.names import with_number
 from cogview_cli.errors import UsageError
 from cogview_cli.i18n import _
 from cogview_cli.outcome import Summary
+from cogview_cli.sources.aliases import holds_prompt, normal
 
 FAILED_NAME = "failed"
 # A cell that begins so is a formula to a spreadsheet (OWASP ASVS 5.0, 1.2.10).
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _COLUMNS = (
     "index", "n", "status", "file", "sidecar", "id", "prompt", "model", "size", "cost",
-    "error_code", "error_message", "source_file", "source_line",
+    "error_code", "error_message", "source_file", "source_line", "row_id",
 )  # fmt: skip
 
 
@@ -88,15 +89,18 @@ def _write_json(file: TextIO, plan: Plan, summary: Summary) -> None:
 def write_failed(folder: Path, plan: Plan) -> Path | None:
     """The rows to ask again for what they lack, as a prompt file; None if there are none.
 
-    An older file of other content is left alone: the new one gets a number. A folder
-    that is gone, because nothing was sent, is not made for it.
+    It has the form of its source: CSV for a table or a sheet, else JSONL. An older file of
+    other content is left alone: the new one gets a number. A folder that is gone, because
+    nothing was sent, is not made for it.
     """
-    text = "".join(_failed_rows(plan))
-    if not text or not folder.is_dir():
+    rows = list(plan.failed_rows())
+    if not rows or not folder.is_dir():
         return None
+    tables = all(row.table for row in rows)
+    text = _failed_table(rows) if tables else "".join(map(_failed_line, rows))
     number = 1
     while True:
-        path = folder / f"{with_number(FAILED_NAME, number)}.jsonl"
+        path = folder / f"{with_number(FAILED_NAME, number)}.{'csv' if tables else 'jsonl'}"
         if path.exists():
             if _content(path) == text:
                 return path
@@ -107,17 +111,33 @@ def write_failed(folder: Path, plan: Plan) -> Path | None:
         return path
 
 
-def _failed_rows(plan: Plan) -> Iterator[str]:
-    for row in plan.failed_rows():
-        asked = {**row.body, "n": row.missing}
-        settled = {*asked, "watermark", "watermark_enabled"}
-        kept = {name: value for name, value in row.columns.items() if name.lower() not in settled}
-        yield json.dumps({**asked, **kept}, ensure_ascii=False) + "\n"
+def _failed_table(rows: list[FailedRow]) -> str:
+    """The rows in their own columns, with how many images each lacks."""
+    own = [row.columns | {row.roles.get("count", "n"): row.missing} for row in rows]
+    names = list(dict.fromkeys(name for row in own for name in row))
+    out = io.StringIO(newline="")
+    writer = csv.DictWriter(out, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(own)
+    return "\ufeff" + out.getvalue()
+
+
+def _failed_line(row: FailedRow) -> str:
+    """The request under our names, with the row's columns of no meaning, its id and name."""
+    asked = {**row.body, "n": row.missing}
+    told = {column for role, column in row.roles.items() if role not in ("id", "name")}
+    settled = {*asked, "watermark", "watermark_enabled"}
+    kept = {
+        name: value
+        for name, value in row.columns.items()
+        if name not in told and normal(name) not in settled and not holds_prompt(normal(name))
+    }
+    return json.dumps({**asked, **kept}, ensure_ascii=False) + "\n"
 
 
 def _content(path: Path) -> str | None:
     try:
-        return path.read_text("utf-8")
+        return path.read_bytes().decode("utf-8")
     except (OSError, ValueError):
         return None
 

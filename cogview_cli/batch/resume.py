@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import StrEnum
 from functools import cached_property
 from itertools import takewhile
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from cogview_cli.ledger import Entry, Resolution, State
 from cogview_cli.pictures import sidecar
@@ -100,19 +100,36 @@ def _fetchable(newest: Sequence[Entry], state: State, now: float) -> Entry | Non
     return next((e for e in newest if e.state == state and e.good_until > now), None)
 
 
+class Made(NamedTuple):
+    """A picture of the folder as its sidecar tells of it.
+
+    `row` is the row it was made of: file, its own id or "", its line or 0 if it has an id.
+    """
+
+    key: str
+    image: str
+    prompt: str
+    row: tuple[str, str, int]
+
+
 class Sidecars:
     """The images of a folder by the key in their sidecars; read at the first question."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
 
     def image(self, key: str) -> str | None:
         """The image whose sidecar carries `key`."""
-        return self._images.get(key)
+        found = self._images.get(key)
+        return found and found.image
+
+    def made(self) -> Iterable[Made]:
+        """Every image that has a key, in no order."""
+        return self._images.values()
 
     @cached_property
-    def _images(self) -> dict[str, str]:
-        return {key: image for key, image in map(_key_and_image, _sidecars(self._folder)) if key}
+    def _images(self) -> dict[str, Made]:
+        return {made.key: made for made in map(_made, _sidecars(self.folder)) if made.key}
 
 
 def _sidecars(folder: Path) -> Iterator[str]:
@@ -125,11 +142,23 @@ def _sidecars(folder: Path) -> Iterator[str]:
                 yield os.path.join(root, name)
 
 
-def _key_and_image(path: str) -> tuple[str, str]:
-    """The key that a sidecar holds, empty where it holds none, and its image."""
+def _made(path: str) -> Made:
+    """What a sidecar tells, with an empty key where it holds none."""
     image = path.removesuffix(sidecar.SUFFIX)
     try:
-        key = sidecar.read(Path(path)).get("key")
+        content = sidecar.read(Path(path))
     except (OSError, ValueError):
-        return "", image
-    return (key if isinstance(key, str) else ""), image
+        content = {}
+    key, prompt, source = (content.get(name) for name in ("key", "prompt", "source"))
+    return Made(
+        key=key if isinstance(key, str) else "",
+        image=image,
+        prompt=prompt if isinstance(prompt, str) else "",
+        row=_row(source if isinstance(source, dict) else {}),
+    )
+
+
+def _row(source: dict[str, Any]) -> tuple[str, str, int]:
+    file, id, line = (source.get(name) for name in ("file", "row_id", "line"))
+    own = id if isinstance(id, str) else ""
+    return str(file or ""), own, line if not own and isinstance(line, int) else 0

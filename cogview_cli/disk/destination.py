@@ -9,7 +9,13 @@ from typing import Any, NamedTuple
 
 from cogview_cli.disk.holes import escape_braces
 from cogview_cli.disk.home import expand_home
-from cogview_cli.disk.names import IMAGE_SUFFIXES, check_template, expand, template_fields
+from cogview_cli.disk.names import (
+    IMAGE_SUFFIXES,
+    check_template,
+    expand,
+    template_fields,
+    with_number,
+)
 from cogview_cli.errors import MachineError, UsageError
 from cogview_cli.i18n import _
 
@@ -23,7 +29,8 @@ _LATE_FIELDS = {"created", "ext"}
 class Destination(NamedTuple):
     """A root folder, a template below it (without suffix), and the format to end in.
 
-    The root itself is created on demand, its parent is not.
+    The root itself is created on demand, its parent is not. `number` is added to the name
+    if it is not 1: two images of one template are told apart before they are there.
     """
 
     root: str
@@ -32,6 +39,7 @@ class Destination(NamedTuple):
     sidecar: bool = True
     on_exists: str = "rename"
     stdout: bool = False
+    number: int = 1
 
 
 def from_output(
@@ -115,7 +123,7 @@ class Target(NamedTuple):
         """The folder and the stem; `late` holds values known only from the answer."""
         fields = {"created": "", "ext": "", **self.fields, **(late or {})}
         *folders, stem = expand(self.destination.template, fields)
-        return Path(self.destination.root, *folders), stem
+        return Path(self.destination.root, *folders), with_number(stem, self.destination.number)
 
     def check(self) -> None:
         """Raises UsageError if the template uses a field that does not exist."""

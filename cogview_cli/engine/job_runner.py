@@ -241,4 +241,5 @@ class JobRunner:
             size=job.request.size,
             price=job.price,
             problem=problem,
+            row_id=(job.source or {}).get("row_id"),
         )

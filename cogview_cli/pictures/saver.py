@@ -205,6 +205,7 @@ def outcome_of(
         content_filter=reply.content_filter if reply else (),
         problem=problem,
         seconds=entry.generate_s,
+        row_id=(entry.source or {}).get("row_id"),
     )
 
 

@@ -74,6 +74,7 @@ def describe(
     """The sidecar's content; `url` comes without its signed query."""
     body = entry.body
     created = reply.created if reply.created is not None else int(entry.asked)
+    row_id = (entry.source or {}).get("row_id")
     return {
         "schema": SCHEMA,
         "prompt": body["prompt"],
@@ -89,6 +90,7 @@ def describe(
         "request_id": reply.request_id,
         "id": entry.id,
         "key": entry.key,
+        **({} if row_id is None else {"row_id": row_id}),
         "url": url,
         "image": {
             "file": os.path.basename(saved.file),
