@@ -158,7 +158,9 @@ class BatchRun:
         """An image that an earlier run paid for; free."""
         outcome = await runner.finish(previous.entry(item))
         hint = _("run the same command again")
-        problem = outcome.problem and outcome.problem._replace(hint=hint)
+        problem = outcome.problem
+        if problem and problem.retryable:
+            problem = problem._replace(hint=hint)
         return outcome._replace(row=item.index, n=item.n, cost=Decimal(0), problem=problem)
 
     def _report(self, runner: JobRunner, outcome: Outcome, *, fresh: bool) -> None:

@@ -194,16 +194,11 @@ def _jobs(plan: GenPlan) -> tuple[list[Any], list[Outcome]]:
 
 def _existing(plan: GenPlan, target: Target) -> Path | None:
     """The image that makes this one needless under --on-exists skip."""
-    policy = plan.destination.on_exists
-    if policy not in ("skip", "fail") or plan.destination.stdout:
+    if plan.destination.stdout or plan.destination.on_exists not in ("skip", "fail"):
         return None
-    there = target.existing()
-    if there and policy == "fail":
-        raise MachineError(
-            _("'{path}' exists; nothing was sent", path=there),
-            hint=_("choose another --output or --on-exists"),
-        )
-    return there
+    from cogview_cli.pictures.existing import image_in_the_way
+
+    return image_in_the_way(target)
 
 
 def _skipped(plan: GenPlan, n: int, there: Path) -> Outcome:
