@@ -27,6 +27,7 @@ from cogview_cli.errors import CogviewError, ExitCode, MachineError, UsageError
 from cogview_cli.i18n import _
 from cogview_cli.outcome import (
     LOSSES,
+    WITH_IMAGE,
     Outcome,
     Problem,
     Status,
@@ -168,7 +169,7 @@ class BatchRun:
         shown, reason = self._reporter.shown(outcome), runner.stop_reason
         own = outcome._replace(problem=None) if ended_by_run(outcome, reason) else outcome
         self._plan.ended(own, image_records(shown))
-        if self._grids and outcome.files:
+        if self._grids and outcome.files and outcome.status in WITH_IMAGE:
             self._grids.row_ended(outcome.row, fresh=fresh and outcome.status == Status.SAVED)
         if self._options.fail_fast and fresh and outcome.status in LOSSES and outcome.problem:
             runner.stop(_first_failure(outcome.problem))

@@ -17,7 +17,7 @@ from cogview_cli.engine.validation import name_fields
 from cogview_cli.errors import MachineError
 from cogview_cli.i18n import _
 from cogview_cli.loading import no_garbage_collection
-from cogview_cli.outcome import Outcome, SavedFile, Status, Summary
+from cogview_cli.outcome import WITH_IMAGE, Outcome, SavedFile, Status, Summary
 from cogview_cli.terminal import ending, output
 from cogview_cli.terminal.reporter import Reporter
 
@@ -131,10 +131,11 @@ async def _run(plan: GenPlan, summary: Summary, reporter: Reporter, files: list[
     def report(outcome: Outcome) -> None:
         summary.add(outcome)
         progress.done()
-        if plan.destination.stdout and outcome.files:
-            _to_stdout(outcome.files[0])
+        shown = outcome.files if outcome.status in WITH_IMAGE else ()
+        if plan.destination.stdout and shown:
+            _to_stdout(shown[0])
         else:
-            files.extend(file.file for file in outcome.files)
+            files.extend(file.file for file in shown)
         reporter.outcome(outcome)
 
     with reporter.working(progress.text()):

@@ -18,7 +18,7 @@ from cogview_cli.sandbox.thread import SandboxThread
 from tests.conftest import Ended, Run
 from tests.faults.case import check_streams
 from tests.faults.peers import Scripted, Step, http, in_answer, picture
-from tests.faults.world import SMALL, files, history, images, run, states, temporaries
+from tests.faults.world import SMALL, files, history, images, run, state_folder, states, temporaries
 
 pytestmark = [
     pytest.mark.faults,
@@ -318,6 +318,14 @@ def test_g23_what_arrived_is_kept_once_and_recover_ends(
     assert sorted(os.listdir()) == ["cat.unverified", "cat.unverified.json"]
     named = cogview("recover", history()[0].id)
     assert (named.code, sandbox.books.downloads.total()) == (6, downloads + 2), named
+
+
+@pytest.mark.parametrize("fault", ["binary-download", "trim-download"])
+def test_g23_what_is_no_picture_never_goes_to_stdout(fault: str, cogview: Run) -> None:
+    ended = cogview("gen", f"cat sandbox:{fault}", *SMALL, "-o", "-", "--preview")
+    assert (ended.code, ended.out) == (6, ""), ended
+    (kept,) = state_folder().rglob("*.unverified")
+    assert str(kept) in ended.err and files() == []
 
 
 def test_g23_a_batch_on_another_machine_pays_for_nothing_twice(
