@@ -86,6 +86,7 @@ class Outcome(NamedTuple):
     problem: Problem | None = None
     seconds: float | None = None
     row_id: str | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> ExitCode:
@@ -125,6 +126,7 @@ def _record(outcome: Outcome, file: SavedFile | None, cost: Decimal | None) -> d
         "size": outcome.size,
         "cost": None if cost is None else str(cost),
         "content_filter": list(outcome.content_filter) if filtered else None,
+        "warnings": list(outcome.warnings) or None,
         "error": _error_record(problem) if problem else None,
     }
     return {name: value for name, value in record.items() if value is not None}

@@ -41,7 +41,6 @@ DOWNLOADS = [f"{name}x{TRIES}" for name in PASSING] + [f"{name}x1" for name in F
 @pytest.fixture(autouse=True)
 def patience(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same rules on a shorter scale."""
-    monkeypatch.setattr("cogview_cli.pictures.download.TRIES", TRIES)
     if "stall" in request.node.name:
         monkeypatch.setattr("cogview_cli.pictures.download.IDLE_SECONDS", 0.4)
 

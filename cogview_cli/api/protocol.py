@@ -25,6 +25,7 @@ from cogview_cli.api.image_refs import (
 )
 from cogview_cli.api.models import wire_name
 from cogview_cli.i18n.stored_messages import Message
+from cogview_cli.net.readable import readable
 
 ENDPOINT = "/images/generations"
 
@@ -218,7 +219,7 @@ def _no_image(parsed: Any, answer: Answer) -> ApiError:
 def _bare_words(answer: Answer) -> Message:
     if 300 <= answer.status < 400:
         return Message.of("redirect-with-key", status=answer.status)
-    shown = answer.raw[:200].decode("utf-8", "replace").strip()
+    shown = readable(answer.raw)[:200]
     return Message.said(f"HTTP {answer.status}: {shown}" if shown else f"HTTP {answer.status}")
 
 

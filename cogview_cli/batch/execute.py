@@ -28,6 +28,7 @@ from cogview_cli.errors import CogviewError, ExitCode, MachineError, UsageError
 from cogview_cli.i18n import _
 from cogview_cli.outcome import (
     LOSSES,
+    WITH_IMAGE,
     Outcome,
     Problem,
     Status,
@@ -172,7 +173,9 @@ class BatchRun:
         """An image that an earlier run paid for; free."""
         outcome = await runner.finish(previous.entry(item))
         hint = _("run the same command again")
-        problem = outcome.problem and outcome.problem._replace(hint=hint)
+        problem = outcome.problem
+        if problem and problem.retryable:
+            problem = problem._replace(hint=hint)
         return outcome._replace(row=item.index, n=item.n, cost=Decimal(0), problem=problem)
 
     def _report(self, runner: JobRunner, outcome: Outcome, *, fresh: bool) -> None:
@@ -180,7 +183,7 @@ class BatchRun:
         shown, reason = self._reporter.shown(outcome), runner.stop_reason
         own = outcome._replace(problem=None) if ended_by_run(outcome, reason) else outcome
         self._plan.ended(own, image_records(shown))
-        if self._grids and outcome.files:
+        if self._grids and outcome.files and outcome.status in WITH_IMAGE:
             self._grids.row_ended(outcome.row, fresh=fresh and outcome.status == Status.SAVED)
         if self._options.fail_fast and fresh and outcome.status in LOSSES and outcome.problem:
             runner.stop(_first_failure(outcome.problem))

@@ -92,7 +92,8 @@ async def _recover(ids: set[str], out: str | None, summary: Summary, reporter: R
         check_ids(ledger, ids)
         for outcome in lost_outcomes(lost):
             report(outcome)
-        found = [entry for entry in ledger.unfinished() if not ids or entry.id in ids]
+        waiting = ledger.unfinished(unverified=bool(ids))
+        found = [entry for entry in waiting if not ids or entry.id in ids]
         ours = ledger.take_over(entry.id for entry in found)
         wanted = [entry for entry in found if entry.id in ours]
         async with _finishers(ledger, {entry.base_url for entry in wanted}) as finishers:
@@ -135,13 +136,15 @@ def _wrong_ids(ids: str, state: str | None) -> str:
 @asynccontextmanager
 async def _finishers(ledger: Any, base_urls: Iterable[str]) -> AsyncIterator[dict[str, Any]]:
     """One for each base URL: what addresses it may fetch from depends on that."""
+    from cogview_cli.config import settings
     from cogview_cli.pictures.download import Downloader
     from cogview_cli.pictures.saver import ImageSaver
 
+    patience = settings.load({}).download_patience
     async with AsyncExitStack() as stack:
         found: dict[str, ImageSaver] = {}
         for base_url in base_urls:
-            downloader = Downloader(base_url, width=AT_ONCE)
+            downloader = Downloader(base_url, width=AT_ONCE, patience=patience)
             stack.push_async_callback(downloader.close)
             found[base_url] = ImageSaver(ledger, downloader, resuming=True)
         yield found

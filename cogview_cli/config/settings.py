@@ -50,6 +50,7 @@ class Settings(NamedTuple):
     base_url: str = PROFILES["bigmodel"]["base_url"]
     timeout: float = 300.0
     max_wait: float | None = None
+    download_patience: float = 60.0
     retries: int = 3
     output: str | None = None
     api_key: Secret | None = None
@@ -108,6 +109,7 @@ _DECLARED = (
     Setting("base_url", vt.URL, "where the API is"),
     Setting("timeout", vt.TIMEOUT, "seconds to wait for one image"),
     Setting("max_wait", vt.WAIT, "seconds to wait while throttled"),
+    Setting("download_patience", vt.WAIT, "seconds to try again for a paid image"),
     Setting("retries", vt.whole(0), "repeats of a request that cost nothing"),
     Setting("output", vt.TEXT, "file, folder or name template"),
     Setting("api_key", vt.SECRET, "the key; kept by `config set api-key`", _MORE_KEY_VARIABLES),

@@ -17,7 +17,7 @@ from cogview_cli.engine.validation import name_fields
 from cogview_cli.errors import MachineError
 from cogview_cli.i18n import _
 from cogview_cli.loading import no_garbage_collection
-from cogview_cli.outcome import Outcome, SavedFile, Status, Summary
+from cogview_cli.outcome import WITH_IMAGE, Outcome, SavedFile, Status, Summary
 from cogview_cli.terminal import ending, output
 from cogview_cli.terminal.reporter import Reporter
 
@@ -131,10 +131,11 @@ async def _run(plan: GenPlan, summary: Summary, reporter: Reporter, files: list[
     def report(outcome: Outcome) -> None:
         summary.add(outcome)
         progress.done()
-        if plan.destination.stdout and outcome.files:
-            _to_stdout(outcome.files[0])
+        shown = outcome.files if outcome.status in WITH_IMAGE else ()
+        if plan.destination.stdout and shown:
+            _to_stdout(shown[0])
         else:
-            files.extend(file.file for file in outcome.files)
+            files.extend(file.file for file in shown)
         reporter.outcome(outcome)
 
     with reporter.working(progress.text()):
@@ -194,16 +195,11 @@ def _jobs(plan: GenPlan) -> tuple[list[Any], list[Outcome]]:
 
 def _existing(plan: GenPlan, target: Target) -> Path | None:
     """The image that makes this one needless under --on-exists skip."""
-    policy = plan.destination.on_exists
-    if policy not in ("skip", "fail") or plan.destination.stdout:
+    if plan.destination.stdout or plan.destination.on_exists not in ("skip", "fail"):
         return None
-    there = target.existing()
-    if there and policy == "fail":
-        raise MachineError(
-            _("'{path}' exists; nothing was sent", path=there),
-            hint=_("choose another --output or --on-exists"),
-        )
-    return there
+    from cogview_cli.pictures.existing import image_in_the_way
+
+    return image_in_the_way(target)
 
 
 def _skipped(plan: GenPlan, n: int, there: Path) -> Outcome:

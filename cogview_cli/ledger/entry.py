@@ -39,6 +39,8 @@ PAID_STATES = (State.ANSWER, State.SAVED, State.EXPIRED)
 # Nobody can say whether money was spent; a decision about it does not make it unpaid.
 DOUBTFUL_STATES = (State.INTENT, State.UNKNOWN, State.RESOLVED)
 
+# The code of an answer whose image came whole and could not be shown to be a picture.
+UNVERIFIED = "unverified"
 # The account of requests to an in-process sandbox: they cost nothing.
 SANDBOX_ACCOUNT = "sandbox"
 # What the vendor promises where a link does not say (cogview_cli/api/README.md#links).

@@ -21,6 +21,7 @@ from cogview_cli.api.protocol import Answer
 from cogview_cli.disk.locks import ProcessLock, is_alive
 from cogview_cli.i18n.stored_messages import Message
 from cogview_cli.ledger.entry import (
+    UNVERIFIED,
     Entry,
     Intent,
     Resolution,
@@ -156,15 +157,18 @@ class Ledger:
 
     def saved(self, id: str, files: list[dict[str, Any]]) -> None:
         """All images of the answer are on disk and checked."""
-        self._set(id, state=State.SAVED, files=to_json(files), message=None)
+        self._set(id, state=State.SAVED, files=to_json(files), message=None, code="")
 
     def files_so_far(self, id: str, files: list[dict[str, Any]]) -> None:
         """Some images of the answer are on disk."""
         self._set(id, files=to_json(files))
 
-    def unsaved(self, id: str, message: Message) -> None:
-        """Why the paid image is not on disk yet; the answer stays."""
-        self._set(id, message=message.stored())
+    def unsaved(self, id: str, message: Message, code: str = "") -> None:
+        """Why the paid image is not on disk yet; the answer stays.
+
+        With the code UNVERIFIED there is nothing more to fetch: what came is kept beside.
+        """
+        self._set(id, message=message.stored(), code=code)
 
     def expired(self, id: str, message: Message) -> None:
         """The paid image can no longer be fetched."""
@@ -257,9 +261,13 @@ class Ledger:
         found.sort(key=lambda entry: entry.key)
         return {key: list(entries) for key, entries in groupby(found, lambda entry: entry.key)}
 
-    def unfinished(self) -> list[Entry]:
-        """Paid images that are not on disk and that no living process works on."""
-        return self._abandoned(State.ANSWER)
+    def unfinished(self, *, unverified: bool = False) -> list[Entry]:
+        """Paid images that are not on disk and that no living process works on.
+
+        `unverified`: also those of which all that can be had is kept beside.
+        """
+        found = self._abandoned(State.ANSWER)
+        return [entry for entry in found if unverified or entry.code != UNVERIFIED]
 
     def history(self, *, since: float | None = None, state: State | None = None) -> list[Entry]:
         """All requests in the order they were asked."""

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 SUFFIX = ".json"
+# Behind the name of what came and could not be shown to be an image.
+UNVERIFIED_SUFFIX = ".unverified"
 LONGEST_BYTES = 16 * 2**20
 
 
@@ -95,8 +97,8 @@ def describe(
         "image": {
             "file": os.path.basename(saved.file),
             "format": saved.format,
-            "width": saved.width,
-            "height": saved.height,
+            "width": saved.width or None,
+            "height": saved.height or None,
             "bytes": saved.bytes,
             "sha256": saved.sha256,
         },

@@ -22,6 +22,7 @@ from cogview_cli.terminal.output import (
     on_terminal,
     say,
     show_error,
+    warn,
     write_json,
     write_path,
 )
@@ -88,6 +89,8 @@ class Reporter:
                 write_path(file.file, nul=self._style.print0)
 
     def _people(self, outcome: Outcome) -> None:
+        for text in outcome.warnings:
+            warn(text)
         problem = outcome.problem
         if problem and outcome.status == Status.NOT_SENT and problem.message in self._told:
             return  # one reason shared by many is told once; the summary counts them
