@@ -44,6 +44,7 @@ class Settings(NamedTuple):
     on_exists: str = "rename"
     on_unknown: str = "skip"
     max_cost: Decimal | None = None
+    daily_limit: Decimal | None = None
     confirm_above: Decimal = Decimal(10)
     tier: str = "V0"
     jobs: int | None = None
@@ -103,7 +104,8 @@ _DECLARED = (
         "if a request's outcome is unknown (may be paid)",
     ),
     Setting("max_cost", vt.MONEY, "never spend more CNY in one run"),
-    Setting("confirm_above", vt.MONEY, "batch asks before it spends more CNY than this"),
+    Setting("daily_limit", vt.MONEY, "never spend more CNY in a day, all runs together"),
+    Setting("confirm_above", vt.MONEY, "ask before a run spends more CNY than this"),
     Setting("tier", vt.choice(*models.TIER_SLOTS), "the account's tier: requests in flight"),
     Setting("jobs", vt.whole(1), "requests in flight, instead of the tier's"),
     Setting("base_url", vt.URL, "where the API is"),

@@ -59,6 +59,8 @@ class Intent(NamedTuple):
     account: str
     namespace: str
     source: dict[str, Any] | None = None
+    # What was asked for and where it belongs, for commands without keys of their own.
+    content: str | None = None
 
 
 class Entry(NamedTuple):
@@ -85,6 +87,7 @@ class Entry(NamedTuple):
     code: str | None
     message: Message | None
     files: list[dict[str, Any]]
+    content: str | None = None
 
     @property
     def in_sandbox(self) -> bool:
@@ -143,6 +146,7 @@ def columns_of(intent: Intent, run: str, now: float) -> dict[str, Any]:
         "body": to_json(intent.body),
         "target": to_json(intent.target),
         "source": to_json(intent.source) if intent.source else None,
+        "content": intent.content,
     }
 
 

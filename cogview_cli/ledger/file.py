@@ -19,7 +19,6 @@ from cogview_cli.errors import Locked, MachineError
 from cogview_cli.i18n import _
 from cogview_cli.i18n.stored_messages import Message
 
-SCHEMA_VERSION = 1
 BUSY_SECONDS = 60.0
 
 _SCHEMA = """
@@ -35,6 +34,14 @@ CREATE INDEX by_key ON requests (key);
 CREATE INDEX by_state ON requests (state);
 CREATE INDEX by_expiry ON requests (expires) WHERE expires IS NOT NULL;
 """
+_SECOND = """
+ALTER TABLE requests ADD COLUMN content TEXT;
+CREATE INDEX by_content ON requests (content);
+CREATE INDEX by_asked ON requests (asked);
+"""
+# What makes each version of the schema out of the one before.
+_STEPS = (_SCHEMA, _SECOND)
+SCHEMA_VERSION = len(_STEPS)
 
 
 class LedgerFile:
@@ -182,8 +189,8 @@ def _migrate(db: sqlite3.Connection) -> None:
             _("the ledger was written by a newer cogview"),
             hint=_("upgrade cogview, then run it again"),
         )
-    if version == 0:
-        for statement in filter(str.strip, _SCHEMA.split(";")):
+    for step in _STEPS[version:]:
+        for statement in filter(str.strip, step.split(";")):
             db.execute(statement)
-        db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
     db.commit()

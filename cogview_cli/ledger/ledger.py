@@ -12,6 +12,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
+from decimal import Decimal
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -20,7 +21,9 @@ from typing import Any, TypeVar
 from cogview_cli.api.protocol import Answer
 from cogview_cli.disk.locks import ProcessLock, is_alive
 from cogview_cli.i18n.stored_messages import Message
+from cogview_cli.ledger.daily import check_limit
 from cogview_cli.ledger.entry import (
+    SANDBOX_ACCOUNT,
     UNVERIFIED,
     Entry,
     Intent,
@@ -61,6 +64,8 @@ class Ledger:
         self._clock = clock
         self._worker = Worker(self._file)
         self._run: ProcessLock | None = None
+        # What all runs together may spend in a day; None for no limit.
+        self.daily_limit: Decimal | None = None
 
     async def call(self, method: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         """Runs a method of this ledger in its own thread; calls never overtake each other."""
@@ -73,6 +78,22 @@ class Ledger:
         """
         with suppress(asyncio.CancelledError):
             await self.call(method, *args)
+
+    async def complete(self, method: Callable[..., T], *args: Any) -> T:
+        """As `call`, for what decides how a request is reported.
+
+        A caller that is cancelled meanwhile learns the result first: its next wait is cancelled.
+        """
+        task, cancelled = asyncio.ensure_future(self.call(method, *args)), False
+        while not task.done():
+            try:
+                await asyncio.wait({task})
+            except asyncio.CancelledError:
+                cancelled = True
+        if cancelled and (current := asyncio.current_task()):
+            current.uncancel()
+            current.cancel()
+        return task.result()
 
     def close(self) -> None:
         """Waits for what is being written, then lets go of the file and the run."""
@@ -101,26 +122,34 @@ class Ledger:
         """Records that `intent` is about to be sent: the claim on its key and namespace.
 
         Raises Claimed if the ledger has a request for it that may have cost money or
-        that the API rejected, other than those in `known`, which the caller passes over.
+        that the API rejected, other than those in `known`, which the caller passes over;
+        BudgetReached where it would cross the daily limit.
         """
         values = columns_of(intent, self.run, self._clock())
         names, marks = ", ".join(values), ", ".join(f":{name}" for name in values)
         with self._file.transaction() as db:
             _claim(db, intent.key, intent.namespace, known)
+            self._check_day(db, intent)
             db.execute(f"INSERT INTO requests ({names}) VALUES ({marks})", values)
         return self.get(str(values["id"]))
 
     def intend_again(self, id: str, known: Collection[str] = ()) -> None:
         """Records that a request that cost nothing is about to be sent once more.
 
-        Raises Claimed as `intend` does.
+        Raises Claimed and BudgetReached as `intend` does.
         """
         again = "state = ?, run = ?, asked = ?, attempt = attempt + 1"
         values = State.INTENT, self.run, self._clock(), id
         entry = self.get(id)
         with self._file.transaction() as db:
             _claim(db, entry.key, entry.namespace, {*known, id})
+            self._check_day(db, entry)
             db.execute(f"UPDATE requests SET {again} WHERE id = ?", values)
+
+    def _check_day(self, db: sqlite3.Connection, asked: Intent | Entry) -> None:
+        if self.daily_limit is not None and asked.account != SANDBOX_ACCOUNT:
+            price = asked.price or Decimal(0)
+            check_limit(db, self.daily_limit, price, asked.currency, self._clock())
 
     def not_sent(self, id: str, message: Message, code: str = "") -> None:
         """The try provably cost nothing."""
@@ -260,6 +289,16 @@ class Ledger:
         found = self._select(f"key IN ({marks}) AND namespace = ?", *wanted, namespace)
         found.sort(key=lambda entry: entry.key)
         return {key: list(entries) for key, entries in groupby(found, lambda entry: entry.key)}
+
+    def by_content(self, content: str, state: State | None = None) -> list[Entry]:
+        """All requests for this content, oldest first, but for those of living processes."""
+        found = self._select("content = ? AND (? IS NULL OR +state = ?)", content, state, state)
+        open_states = (State.INTENT, State.ANSWER)
+        return [
+            entry
+            for entry in found
+            if entry.state not in open_states or not is_alive(self.folder / "runs", entry.run)
+        ]
 
     def unfinished(self, *, unverified: bool = False) -> list[Entry]:
         """Paid images that are not on disk and that no living process works on.
