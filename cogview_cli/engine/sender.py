@@ -81,23 +81,25 @@ class Sender:
     async def intend(self, job: Job, entry: Entry | None) -> Entry:
         """Records that `job` is about to be sent, for the first time or again.
 
-        Raises MachineError, or Claimed if the ledger has a request for the same image.
+        Raises MachineError, BudgetReached for the day's limit, or Claimed if the ledger has a
+        request for the same image.
         """
         if entry is not None:
-            await self._ledger.call(self._ledger.intend_again, entry.id, job.known)
+            await self._ledger.complete(self._ledger.intend_again, entry.id, job.known)
             return entry
         intent = Intent(
             key=job.key,
             body=job.request.body(),
-            target=job.target.record(),
+            target=job.target.asked_now().record(),
             price=models.price_of(job.request.model),
             currency=models.CURRENCY,
             base_url=self._base_url,
             account=self._account,
             namespace=job.namespace,
             source=job.source,
+            content=job.content,
         )
-        return await self._ledger.call(self._ledger.intend, intent, job.known)
+        return await self._ledger.complete(self._ledger.intend, intent, job.known)
 
     async def take_over(self, entry: Entry) -> bool:
         """Whether this process is the one to save the images of `entry`."""

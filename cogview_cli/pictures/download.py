@@ -11,6 +11,7 @@ import os
 import random
 import re
 import socket
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -42,6 +43,9 @@ _GONE = (401, 403, 404, 410)
 _WHOLE_RANGE = re.compile(r"bytes 0-([0-9]{1,19})/(?:([0-9]{1,19})|\*)")
 
 
+Stalled = Callable[[], None]
+
+
 class Downloader:
     """Fetches images for one base URL, whose host decides what addresses are allowed."""
 
@@ -71,9 +75,10 @@ class Downloader:
         for client in self._clients.values():
             await client.aclose()
 
-    async def fetch(self, url: str, part: Path) -> Fetched:
+    async def fetch(self, url: str, part: Path, stalled: Stalled = lambda: None) -> Fetched:
         """Writes the image at `url` to `part`, a new file.
 
+        `stalled` hears when a try has failed and another one follows.
         Raises DownloadFailed, OSError for this disk, MachineError for a proxy setting.
         """
         link, clock = allowed(url, self._base_host), asyncio.get_running_loop().time
@@ -87,6 +92,7 @@ class Downloader:
                 wait = next_wait(failure, tries, end - clock(), random.uniform)
                 if wait is None:
                     raise
+            stalled()
             await asyncio.sleep(wait)
 
     async def _once(self, link: httpx.URL, part: Path, tries: int, seen: set[str]) -> Fetched:

@@ -17,6 +17,7 @@ from cogview_cli.api.image_refs import ImageRef
 from cogview_cli.api.protocol import ApiError, Reply, decode
 from cogview_cli.disk.atomic import own_name
 from cogview_cli.disk.destination import Target
+from cogview_cli.disk.trouble import meets_every_file
 from cogview_cli.errors import ExitCode, MachineError
 from cogview_cli.i18n import _
 from cogview_cli.i18n.stored_messages import Message
@@ -24,7 +25,7 @@ from cogview_cli.ledger import UNVERIFIED, Entry, Ledger, State
 from cogview_cli.outcome import Outcome, Problem, SavedFile, Status
 from cogview_cli.pictures import inline, sidecar
 from cogview_cli.pictures.arrival import Fetched, store_base64
-from cogview_cli.pictures.download import Downloader
+from cogview_cli.pictures.download import Downloader, Stalled
 from cogview_cli.pictures.failure import DownloadFailed
 from cogview_cli.pictures.placing import (
     Place,
@@ -56,13 +57,36 @@ class ImageSaver:
         """This finisher for what an earlier run may have begun."""
         return ImageSaver(self._ledger, self._downloader, resuming=True)
 
-    async def finish(self, entry: Entry) -> Outcome:
-        """Saves every image of `entry`. Never raises: an error costs this answer alone."""
-        saving = _Saving(self._ledger, self._downloader, entry, resuming=self._resuming)
+    async def finish(self, entry: Entry, stalled: Stalled = lambda: None) -> Outcome:
+        """Saves every image of `entry`. Never raises: an error costs this answer alone.
+
+        `stalled` hears of a download that has failed and is tried again.
+        """
+        saving = _Saving(self._ledger, self._downloader, entry, stalled, resuming=self._resuming)
         try:
             return await saving.run()
         except (Exception, asyncio.CancelledError) as error:
-            return await saving.unsaved(_failure(error), bug=_is_bug(error))
+            unsaved = await saving.unsaved(_failure(error), bug=_is_bug(error))
+            return _ending_the_run(unsaved) if _meets_all(error, entry) else unsaved
+
+    async def put_off(self, entry: Entry) -> Outcome:
+        """The outcome of an answer whose images are left for later."""
+        saving = _Saving(self._ledger, self._downloader, entry, resuming=self._resuming)
+        why = Message.of("stopped-before-saving")
+        return await saving.unsaved(DownloadFailed(why), bug=False)
+
+
+def _meets_all(error: BaseException, entry: Entry) -> bool:
+    """Whether this machine would be in the way of every other picture too."""
+    if isinstance(error, MachineError):
+        return True
+    root = Target.from_record(entry.target).destination.root
+    return isinstance(error, OSError) and meets_every_file(error, root)
+
+
+def _ending_the_run(outcome: Outcome) -> Outcome:
+    assert outcome.problem is not None
+    return outcome._replace(problem=outcome.problem._replace(ends_run=True))
 
 
 def _is_bug(error: BaseException) -> bool:
@@ -96,10 +120,16 @@ class _Saving:
     """The images of one answer on their way to the disk."""
 
     def __init__(
-        self, ledger: Ledger, downloader: Downloader, entry: Entry, *, resuming: bool
+        self,
+        ledger: Ledger,
+        downloader: Downloader,
+        entry: Entry,
+        stalled: Stalled = lambda: None,
+        *,
+        resuming: bool,
     ) -> None:
         self._ledger, self._downloader, self._entry = ledger, downloader, entry
-        self._resuming = resuming
+        self._stalled, self._resuming = stalled, resuming
         self._reply: Reply | None = None
         self._files: dict[int, SavedFile] = {}
         self._warnings: list[str] = []
@@ -122,7 +152,7 @@ class _Saving:
                 failure = failure or error
         if failure:
             raise failure
-        await self._ledger.call(self._ledger.saved, self._entry.id, self._records())
+        await self._ledger.complete(self._ledger.saved, self._entry.id, self._records())
         return self._outcome(Status.SAVED, None)
 
     def _records(self) -> list[dict[str, Any]]:
@@ -212,7 +242,7 @@ class _Saving:
         url = ref.url or ""
         if inline.is_data_url(url):
             return await asyncio.to_thread(store_base64, url, part)
-        return await self._downloader.fetch(url, part)
+        return await self._downloader.fetch(url, part, self._stalled)
 
     async def unsaved(self, failure: DownloadFailed, *, bug: bool) -> Outcome:
         """Paid and not on disk: the answer stays, unless its link is past its time."""
@@ -251,6 +281,7 @@ def unsaved_problem(
         exit_code=ExitCode.UNSAVED,
         retryable=not final and code not in (State.EXPIRED, UNVERIFIED),
         hint=HINTS.get(code) or (hint if final else "cogview recover"),
+        reason=str(message),
     )
 
 
