@@ -45,7 +45,7 @@ def recover(
     import asyncio
 
     style = output.OutputOptions(json=json, print0=print0, quiet=quiet, verbose=verbose or debug)
-    summary = Summary(single=False)
+    summary = Summary(single=False, earlier=True)
     reporter = Reporter(style)
     with ending.counted(summary):
         asyncio.run(_recover(set(ids or ()), out, summary, reporter))
@@ -159,7 +159,9 @@ def _moved(entry: Any, out: str | None) -> Any:
     if out is None and not destination["stdout"]:
         return entry
     destination = {**destination, "root": str(Path(out or ".").absolute()), "stdout": False}
-    return entry._replace(target={**entry.target, "destination": destination}, files=[])
+    # What was noted of files to be overwritten holds for the other folder.
+    target = {**entry.target, "destination": destination, "there": None}
+    return entry._replace(target=target, files=[])
 
 
 def lost_outcomes(entries: Iterable[Any]) -> list[Outcome]:

@@ -35,6 +35,11 @@ def temporary_beside(folder: Path, kind: str = "part") -> Path:
     return folder / f".cogview-{os.urandom(8).hex()}.{kind}"
 
 
+def is_temporary(path: Path) -> bool:
+    """Whether a name is one of ours that people know nothing of."""
+    return path.name.startswith(".cogview-")
+
+
 def own_name(path: Path) -> Path:
     """`path`, a name of ours, ready for a new file: what a killed run left there goes.
 
@@ -152,10 +157,9 @@ def publish(
     """
     if overwrite:
         target = folder / f"{stem}{suffix}"
-        os.replace(source, target)
-        if sync:
-            sync_folder(folder)
-        return target
+        with suppress(FileExistsError):  # it came just now
+            _replace_or_move(source, target, sync=sync)
+            return target
     number = 1
     while True:
         target = folder / f"{with_number(stem, number)}{suffix}"
@@ -164,6 +168,16 @@ def publish(
                 move_new(source, target, sync=sync)
                 return target
         number += 1
+
+
+def _replace_or_move(source: Path, target: Path, *, sync: bool) -> None:
+    """Gives `source` the name `target`, in place of what is there by now."""
+    if not os.path.lexists(target):
+        move_new(source, target, sync=sync)
+        return
+    os.replace(source, target)
+    if sync:
+        sync_folder(target.parent)
 
 
 def ensure_folder(folder: Path, root: Path) -> None:

@@ -56,7 +56,22 @@ def place_image(
         bytes=fetched.bytes,
         sha256=fetched.sha256,
     )
-    return saved, [warning(path.name) for warning in warnings]
+    first = f"{place.name(number)}{path.suffix}"
+    newer = _newer_kept(place.target, first, path)
+    return saved, [*(warning(path.name) for warning in warnings), *newer]
+
+
+def _newer_kept(target: Target, wanted: str, path: Path) -> list[str]:
+    """What to say where --on-exists overwrite has replaced nothing."""
+    if target.destination.on_exists != "overwrite" or path.name == wanted:
+        return []
+    return [
+        _(
+            "'{name}' is newer than the request for this picture, and is kept: see '{other}'",
+            name=wanted,
+            other=path.name,
+        )
+    ]
 
 
 def place_unverified(place: Place, part: Path, arrived: Arrived, number: int) -> SavedFile:
@@ -158,7 +173,7 @@ def _published(place: Place, part: Path, stem: str, suffix: str, digest: str) ->
         part.parent,
         stem,
         suffix,
-        overwrite=destination.on_exists == "overwrite" and _may_replace(first),
+        overwrite=_may_replace(place.target, first),
         free=lambda path: _is_free(path, place.entry),
         sync=not destination.sidecar,  # the sidecar's name is synced with it
     )
@@ -175,8 +190,13 @@ def _ours(folder: Path, stem: str, suffix: str, digest: str) -> Path | None:
     return None
 
 
-def _may_replace(image: Path) -> bool:
-    """Whether --on-exists overwrite may take a name: not from a folder, FIFO or device."""
+def _may_replace(target: Target, image: Path) -> bool:
+    """Whether --on-exists overwrite may take a name: only from a file that was there before.
+
+    Not from a folder, FIFO or device.
+    """
+    if target.destination.on_exists != "overwrite" or not target.may_replace(image):
+        return False
     return all(
         not os.path.lexists(path) or os.path.isfile(path) or os.path.islink(path)
         for path in (image, sidecar.sidecar_path(image))

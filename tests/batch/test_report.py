@@ -6,6 +6,7 @@ import csv
 import json
 import os
 from pathlib import Path
+from threading import Timer
 
 import pytest
 from hypothesis import given
@@ -21,6 +22,7 @@ from tests.batch.support import (
     rows,
 )
 from tests.conftest import Run
+from tests.processes import until
 
 # --- reports ---------------------------------------------------------------------
 
@@ -58,10 +60,23 @@ def test_report_json_has_every_item_and_the_summary(batch: Batch) -> None:
 
 def test_a_report_that_cannot_be_written_is_9_and_loses_nothing(batch: Batch) -> None:
     prompts("cat")
-    Path("r.csv").mkdir()
-    ended = batch("--report", "r.csv")
+    Path("p.txt").rename("reports.txt")
+    Path("reports").mkdir()
+    with SandboxThread(latency=(0.5, 0.5)) as box:
+        removal = Timer(0, lambda: (until(lambda: box.books.posts), Path("reports").rmdir()))
+        removal.start()
+        place = ("--report", "reports/r.csv", "--base-url", box.base_url)
+        ended = batch(*place, source="reports.txt")
+        removal.join()
     assert ended.code == 9 and len(pictures()) == 1, ended
-    assert "r.csv" in ended.err
+    assert "reports': No such file" in ended.err
+
+
+def test_a_report_that_is_a_folder_is_told_before_anything_is_paid(batch: Batch) -> None:
+    prompts("cat")
+    Path("r.csv").mkdir()
+    assert batch("--report", "r.csv").code == 2
+    assert not pictures()
 
 
 # --- failed rows -----------------------------------------------------------------
