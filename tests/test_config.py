@@ -876,6 +876,7 @@ def test_every_setting_but_those_of_the_key_and_the_question_has_a_flag() -> Non
         "api_key",
         "api_key_command",
         "confirm_above",
+        "daily_limit",
         "download_patience",
     }
 

@@ -28,7 +28,7 @@ def show(options: BatchOptions, plan: Plan, summary: ReadSummary) -> int:
     gone = {row.image for row in edited} if options.replace_edited else set()
     names = _write_requests(options, plan, gone)
     if options.style.json:
-        output.write_json(_summary_record(plan, summary))
+        output.write_json(_summary_record(options, plan, summary))
     if not options.style.quiet:
         _describe(summary)
         count = plan.counts().to_send
@@ -39,7 +39,7 @@ def show(options: BatchOptions, plan: Plan, summary: ReadSummary) -> int:
             _(
                 "{count} request(s), price {price}; nothing was sent",
                 count=count,
-                price=_price(plan),
+                price=options.price(plan),
             )
         )
     return 0
@@ -77,14 +77,15 @@ def _record(item: Item, name: str) -> dict[str, Any]:
     return {"type": "request", **place, **item.body, **cost}
 
 
-def _summary_record(plan: Plan, summary: ReadSummary) -> dict[str, Any]:
+def _summary_record(options: BatchOptions, plan: Plan, summary: ReadSummary) -> dict[str, Any]:
     """The last `--json` object."""
+    most = options.price(plan).most
     return {
         "type": "summary",
         "requests": plan.counts().to_send,
         "rows": summary.rows,
         "cost": "0",
-        "cost_max": str(plan.price_to_send()),
+        "cost_max": None if most is None else str(most),
         "exit_code": 0,
     }
 
@@ -96,11 +97,3 @@ def _describe(summary: ReadSummary) -> None:
         output.say(clean(_("columns: {columns}", columns=", ".join(summary.columns))))
     rows, longest = summary.rows, summary.longest
     output.say(_("rows: {rows}; longest prompt: {longest} characters", rows=rows, longest=longest))
-
-
-def _price(plan: Plan) -> str:
-    unknown = [name for name in plan.models_to_send() if models.price_of(name) is None]
-    known = plan.price_to_send()
-    if not unknown:
-        return f"{known} CNY"
-    return _("{price} CNY and what {models} costs", price=known, models=", ".join(unknown))

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import signal
-import sys
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from decimal import Decimal
@@ -21,10 +20,11 @@ from cogview_cli.batch.item import Group, Item
 from cogview_cli.batch.options import BatchOptions
 from cogview_cli.batch.plan import Plan
 from cogview_cli.batch.previous_run import PreviousRun
-from cogview_cli.disk.atomic import check_writable, ensure_folder
+from cogview_cli.disk.atomic import check_writable, ensure_folder, is_temporary
 from cogview_cli.engine import pool, session
+from cogview_cli.engine.confirm import confirm
 from cogview_cli.engine.job_runner import JobRunner
-from cogview_cli.errors import CogviewError, ExitCode, MachineError, UsageError
+from cogview_cli.errors import CogviewError, ExitCode, MachineError
 from cogview_cli.i18n import _
 from cogview_cli.outcome import (
     LOSSES,
@@ -71,6 +71,8 @@ class BatchRun:
         async with session.open_session(settings) as opened:
             previous = self._options.previous_run(opened.ledger)
             previous.decide(self._plan)
+            if self._grids:
+                self._grids.check()
             edited = self._edited(previous)
             self._ask()
             self._make_folder()
@@ -103,19 +105,9 @@ class BatchRun:
 
     def _ask(self) -> None:
         """Asks before much is spent; UsageError where there is nobody to ask."""
-        options, price = self._options, self._plan.price_to_send()
-        limit = options.settings.max_cost
-        most = price if limit is None else min(price, limit)
-        if options.settings.sandbox or options.yes or most <= options.settings.confirm_above:
-            return
-        count = self._plan.counts().to_send
-        if not (sys.stdin and sys.stdin.isatty() and output.on_terminal()):
-            if limit is not None:
-                return
-            raise _too_dear(count, price, options.settings.confirm_above)
-        question = _("{count} images cost {price} CNY. Go on? [y/N]: ", count=count, price=price)
-        if not _agreed(question):
-            raise UsageError(_("nothing was sent"), hint=_("--limit 10 tries the first ten"))
+        options, price = self._options, self._options.price(self._plan)
+        few = _("--limit 10 tries the first ten")
+        confirm(price, options.settings, yes=options.yes, hint=few)
 
     def _edited(self, previous: PreviousRun) -> list[Edited]:
         """The rows whose picture is of an earlier prompt, told."""
@@ -235,7 +227,15 @@ class BatchRun:
     def _write_report(self) -> None:
         if self._options.report:
             path = Path(self._options.report)
-            self._kept(partial(report.write_report, path, self._plan, self._summary))
+            self._kept(partial(self._write_report_to, path))
+
+    def _write_report_to(self, path: Path) -> None:
+        overwrite = self._options.settings.on_exists == "overwrite"
+        place = report.write_report(path, self._plan, self._summary, overwrite=overwrite)
+        if place != path:
+            output.warn(
+                _("'{path}' came meanwhile: the report is '{place}'", path=path, place=place)
+            )
 
     def _write_summary(self) -> None:
         """The last object; where it cannot be written the report learns of that too."""
@@ -266,36 +266,14 @@ def closing_lines(summary: Summary, groups: Sequence[Group]) -> Iterator[str]:
         yield f"hint: {hint}"
 
 
-def _too_dear(count: int, price: Decimal, limit: Decimal) -> UsageError:
-    return UsageError(
-        _(
-            "{count} images cost {price} CNY, more than confirm-above ({limit} CNY)",
-            count=count,
-            price=price,
-            limit=limit,
-        ),
-        hint=_("allow it with --yes, or set a limit: --max-cost"),
-    )
-
-
 def _unwritten(error: OSError) -> MachineError:
-    path = error.filename2 or error.filename
+    path = error.filename2 or error.filename or ""
+    if is_temporary(Path(path)):
+        path = os.path.dirname(path)
     return MachineError(
         _("cannot write '{path}': {reason}", path=path, reason=_(str(error.strerror))),
         hint=_("free some space, or choose another place"),
     )
-
-
-def _agreed(question: str) -> bool:
-    """Whether the user says yes; the question goes to stderr, for stdout carries data only."""
-    # asyncio takes the first Ctrl-C for itself; here it must end the run.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        sys.stderr.write(question)
-        sys.stderr.flush()
-        return sys.stdin.readline().strip().lower() in ("y", "yes")
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def lane_width(options: BatchOptions, model: str) -> int:

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from cogview_cli.batch.plan import Plan
 from cogview_cli.batch.previous_run import PreviousRun
 from cogview_cli.batch.resume import Rules, Sidecars
 from cogview_cli.batch.row import RowDefaults
 from cogview_cli.batch.selection import Selection
 from cogview_cli.config.settings import Settings
 from cogview_cli.disk.destination import Destination, without_suffix
+from cogview_cli.engine.confirm import Price, price_of
 from cogview_cli.ledger import Ledger
 from cogview_cli.sources import Reading
 from cogview_cli.terminal.output import OutputOptions
@@ -62,6 +64,11 @@ class BatchOptions(NamedTuple):
             sidecar=settings.sidecar,
             on_exists=settings.on_exists,
         )
+
+    def price(self, plan: Plan) -> Price:
+        """What the items to send cost."""
+        retry = self.settings.on_unknown == "retry"
+        return price_of(plan.models_to_send(), plan.models_to_send(first=True), retry=retry)
 
     def previous_run(self, ledger: Ledger | None) -> PreviousRun:
         """What earlier runs on the folder have left."""

@@ -9,11 +9,9 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator
-from decimal import Decimal
 from itertools import chain
 from typing import Any
 
-from cogview_cli.api import models
 from cogview_cli.batch.item import Counts, FailedRow, Group, Item
 from cogview_cli.batch.resume import Action
 from cogview_cli.batch.row import RowRequest, item_key
@@ -167,19 +165,13 @@ class Plan:
         """How many items each model has."""
         return self._models("1")
 
-    def models_to_send(self) -> dict[str, int]:
-        """How many items each model has to make."""
-        return self._models(_TO_SEND)
+    def models_to_send(self, *, first: bool = False) -> dict[str, int]:
+        """How many items each model has to make; `first`: those never asked for before."""
+        return self._models(f"{_TO_SEND} AND known = ''" if first else _TO_SEND)
 
     def _models(self, where: str) -> dict[str, int]:
         query = f"SELECT model, count(*) FROM items WHERE {where} GROUP BY model"
         return dict(self._db.execute(query).fetchall())
-
-    def price_to_send(self) -> Decimal:
-        """What the items to send cost in CNY, as far as prices are known."""
-        counts = self.models_to_send().items()
-        prices = ((models.price_of(name) or Decimal(0)) * many for name, many in counts)
-        return sum(prices, Decimal(0))
 
     # The rows.
 

@@ -16,6 +16,7 @@ from cogview_cli.batch.plan import Plan
 from cogview_cli.batch.resume import Action, Decision, Rules, Sidecars, decide
 from cogview_cli.disk.destination import Destination
 from cogview_cli.disk.locks import is_alive
+from cogview_cli.engine.failure import unknown_before
 from cogview_cli.errors import ExitCode, UsageError
 from cogview_cli.i18n import _
 from cogview_cli.i18n.stored_messages import Message
@@ -198,16 +199,7 @@ def _files(found: Decision) -> tuple[SavedFile, ...]:
 def _problem(found: Decision) -> Problem | None:
     why = found.entry.message or "" if found.entry else None
     if found.action == Action.UNKNOWN:
-        return Problem(
-            code=Status.UNKNOWN,
-            message=_(
-                "an earlier request may have been paid, its answer is lost: {reason}", reason=why
-            ),
-            exit_code=ExitCode.UNKNOWN,
-            hint=_(
-                "cogview history --unknown; to ask again, perhaps paying twice: --on-unknown retry"
-            ),
-        )
+        return unknown_before(str(why or ""))
     if found.action == Action.REFUSED:
         code = found.entry.code if found.entry else None
         return Problem(

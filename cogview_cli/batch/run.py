@@ -32,7 +32,7 @@ def run(options: BatchOptions, plan: Plan) -> int:
         prepare.check_names(plan, options.destination, "--on-exists overwrite")
     elif options.grid:
         prepare.check_names(plan, options.destination, "--grid")
-    check_models(plan.models(), options.settings.max_cost)
+    check_models(plan.models(), options.settings)
     _tell(options, plan, summary)
     _name(options, plan)
     if options.dry_run:

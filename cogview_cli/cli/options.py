@@ -175,6 +175,15 @@ MaxCost = Annotated[
         rich_help_panel=MONEY,
     ),
 ]
+Yes = Annotated[
+    bool,
+    typer.Option(
+        "--yes",
+        "-y",
+        rich_help_panel=MONEY,
+        help=_("Spend more than confirm-above without asking."),
+    ),
+]
 DryRun = Annotated[
     bool,
     typer.Option(

@@ -189,15 +189,7 @@ def batch(
             help=_("Write a report, .csv or .json."),
         ),
     ] = None,
-    yes: Annotated[
-        bool,
-        typer.Option(
-            "--yes",
-            "-y",
-            rich_help_panel=options.MONEY,
-            help=_("Spend more than confirm-above without asking."),
-        ),
-    ] = False,
+    yes: options.Yes = False,
     wait: Annotated[
         bool,
         typer.Option(
@@ -249,7 +241,7 @@ def batch(
     sources = _sources(sources)
     selection = Selection(start=start, limit=limit, shard=parse_shard(shard), dedupe=dedupe)
     tiles = parse_grid(grid)
-    check_report(report)
+    check_report(report, sources, overwrite=settings.on_exists == "overwrite")
     asked = BatchOptions(
         settings=settings,
         folder=_folder(settings, sources),

@@ -109,6 +109,7 @@ async def open_session(settings: Settings) -> AsyncIterator[OpenSession]:
     async with endpoint(settings) as target:
         preload_trust(target.base_url)  # beside the ledger, which waits for the disk
         with open_ledger() as ledger:
+            ledger.daily_limit = settings.daily_limit
             _look_back(ledger)
             yield OpenSession(endpoint=target, ledger=ledger)
 

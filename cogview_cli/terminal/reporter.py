@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from typing import Any
 
 from cogview_cli.errors import CogviewError
@@ -168,13 +169,29 @@ COUNTED = {
 }
 
 
+def cost_words(summary: Summary) -> str:
+    """What is paid so far in CNY."""
+    return amount(summary.cost, unpriced=bool(summary.unpriced))
+
+
+def amount(known: Decimal, *, unpriced: bool) -> str:
+    """A sum: `?` stands for what has no known price, alone or beside the rest."""
+    if not unpriced:
+        return str(known)
+    return f"{known} + ?" if known else "?"
+
+
+def paid_words(summary: Summary) -> str:
+    """What a run has paid; one that finishes what was paid before pays nothing."""
+    if summary.earlier:
+        return _("nothing paid now")
+    return _("paid {cost} CNY", cost=cost_words(summary))
+
+
 def summary_line(summary: Summary, total: int) -> str:
     """What a run has saved and paid, and how the other requests ended."""
     saved = summary.counts[Status.SAVED]
-    parts = [
-        _("saved {count} of {total}", count=saved, total=total),
-        _("paid {cost} CNY", cost=summary.cost),
-    ]
+    parts = [_("saved {count} of {total}", count=saved, total=total), paid_words(summary)]
     if summary.unknown_cost:
         most = summary.cost + summary.unknown_cost
         parts.append(_("up to {cost} CNY with the unknown", cost=most))
