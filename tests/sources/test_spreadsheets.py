@@ -194,7 +194,8 @@ def test_numbers_are_read_as_they_are_shown(value: float, code: str, shown: str)
 def test_no_format_breaks_the_reader(value: float, code: str) -> None:
     assert plain_number(value)
     shown = formatted(value, code)
-    assert shown is None or any(char.isdecimal() for char in shown) or value == 0
+    rounds_to_nothing = abs(value) <= 0.5 * 1000 ** code.count(",")  # `#` shows no zero
+    assert shown is None or any(char.isdecimal() for char in shown) or rounds_to_nothing
 
 
 @given(st.integers(0, 10**9), st.integers(1, 8))
