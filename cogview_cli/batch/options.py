@@ -13,6 +13,7 @@ from cogview_cli.batch.selection import Selection
 from cogview_cli.config.settings import Settings
 from cogview_cli.disk.destination import Destination, without_suffix
 from cogview_cli.ledger import Ledger
+from cogview_cli.ledger.marks import Marks
 from cogview_cli.sources import Reading
 from cogview_cli.terminal.output import OutputOptions
 
@@ -37,6 +38,7 @@ class BatchOptions(NamedTuple):
     retry_failed: bool
     yes: bool
     wait: bool
+    verify: bool = False
 
     @property
     def host(self) -> str:
@@ -64,7 +66,9 @@ class BatchOptions(NamedTuple):
         )
         return PreviousRun(
             ledger=ledger,
-            sidecars=Sidecars(self.folder),
+            sidecars=Sidecars(self.folder, verify=self.verify),
+            marks=Marks(self.folder),
             destination=self.destination,
             rules=rules,
+            verify=self.verify,
         )

@@ -212,6 +212,14 @@ def batch(
             help=_("Wait for another run on the folder, not exit 75."),
         ),
     ] = False,
+    verify: Annotated[
+        bool,
+        typer.Option(
+            "--verify",
+            rich_help_panel=options.FILES,
+            help=_("Compare the pictures that are there by hash, not by size alone."),
+        ),
+    ] = False,
     user_id: options.UserId = None,
     watermark: options.Watermark = None,
     format: options.Format = None,
@@ -279,6 +287,7 @@ def batch(
         retry_failed=retry_failed,
         yes=yes,
         wait=wait,
+        verify=verify,
     )  # fmt: skip
     raise typer.Exit(_run(asked))
 

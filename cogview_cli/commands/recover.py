@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,6 +15,10 @@ from cogview_cli.i18n import _
 from cogview_cli.outcome import Outcome, Problem, Status, Summary
 from cogview_cli.terminal import output
 from cogview_cli.terminal.reporter import Reporter
+
+if TYPE_CHECKING:
+    from cogview_cli.ledger import Entry, Ledger
+    from cogview_cli.pictures.saver import ImageSaver
 
 AT_ONCE = 8
 
@@ -74,9 +78,7 @@ class _Recovery:
 
 
 async def _recover(ids: set[str], out: str | None, summary: Summary, reporter: Reporter) -> None:
-    from cogview_cli.api.image_urls import redact
     from cogview_cli.engine import pool
-    from cogview_cli.ledger.fallback import import_fallbacks
     from cogview_cli.ledger.open import open_ledger
 
     def report(outcome: Outcome) -> None:
@@ -84,7 +86,6 @@ async def _recover(ids: set[str], out: str | None, summary: Summary, reporter: R
         reporter.outcome(outcome)
 
     with open_ledger() as ledger:
-        import_fallbacks(ledger)
         for outcome in lost_outcomes(ledger.settle_dead_runs()):
             report(outcome)
         found = [entry for entry in ledger.unfinished() if not ids or entry.id in ids]
@@ -92,11 +93,10 @@ async def _recover(ids: set[str], out: str | None, summary: Summary, reporter: R
         wanted = [entry for entry in found if entry.id in ours]
         async with _finishers(ledger, {entry.base_url for entry in wanted}) as finishers:
             work = (
-                partial(finishers[entry.base_url].finish, _moved(entry, out)) for entry in wanted
+                partial(_finish, ledger, finishers[entry.base_url], entry, out) for entry in wanted
             )
             lane = pool.Lane(work, AT_ONCE)
             await pool.run_all(_Recovery(summary), [lane], report)
-        ledger.purge_expired_links(redact)
 
 
 @asynccontextmanager
@@ -112,6 +112,12 @@ async def _finishers(ledger: Any, base_urls: Iterable[str]) -> AsyncIterator[dic
             stack.push_async_callback(downloader.close)
             found[base_url] = ImageSaver(ledger, downloader, resuming=True)
         yield found
+
+
+async def _finish(ledger: Ledger, saver: ImageSaver, entry: Entry, out: str | None) -> Outcome:
+    """Saves the images of `entry`, whose raw answer is loaded only now: it may be large."""
+    whole = await ledger.call(ledger.get, entry.id)
+    return await saver.finish(_moved(whole, out))
 
 
 def _moved(entry: Any, out: str | None) -> Any:

@@ -17,10 +17,13 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeVar
 
+from cogview_cli.api import image_urls
 from cogview_cli.api.protocol import Answer
 from cogview_cli.disk.locks import ProcessLock, is_alive
 from cogview_cli.i18n.stored_messages import Message
 from cogview_cli.ledger.entry import (
+    COLUMNS,
+    PAID_STATES,
     Entry,
     Intent,
     Resolution,
@@ -28,12 +31,19 @@ from cogview_cli.ledger.entry import (
     answer_columns,
     columns_of,
     entry_of,
+    rescued_columns,
     to_json,
 )
-from cogview_cli.ledger.file import LedgerFile
+from cogview_cli.ledger.file import TRIMMABLE, LedgerFile
+from cogview_cli.ledger.upkeep import purge, trim
 from cogview_cli.ledger.worker import Worker
 
 T = TypeVar("T")
+_NEXT = "(SELECT coalesce(max(seq), 0) + 1 FROM requests)"
+_SERVER_CLOCK = (
+    "INSERT INTO servers (date, base_url) SELECT ?, base_url FROM requests WHERE id = ?"
+    " ON CONFLICT (base_url) DO UPDATE SET date = excluded.date"
+)
 
 
 class Claimed(Exception):
@@ -97,7 +107,7 @@ class Ledger:
         names, marks = ", ".join(values), ", ".join(f":{name}" for name in values)
         with self._file.transaction() as db:
             _claim(db, intent.key, intent.namespace, known)
-            db.execute(f"INSERT INTO requests ({names}) VALUES ({marks})", values)
+            db.execute(f"INSERT INTO requests ({names}, seq) VALUES ({marks}, {_NEXT})", values)
         return self.get(str(values["id"]))
 
     def intend_again(self, id: str, known: Collection[str] = ()) -> None:
@@ -105,7 +115,7 @@ class Ledger:
 
         Raises Claimed as `intend` does.
         """
-        again = "state = ?, run = ?, asked = ?, attempt = attempt + 1"
+        again = f"state = ?, run = ?, asked = ?, seq = {_NEXT}, attempt = attempt + 1"
         values = State.INTENT, self.run, self._clock(), id
         entry = self.get(id)
         with self._file.transaction() as db:
@@ -130,24 +140,51 @@ class Ledger:
     def answer(
         self, id: str, answer: Answer, generate_s: float, expires: float | None = None
     ) -> Entry:
-        """The raw answer, before anything happens with it; when its link dies, Unix seconds."""
-        self._set(
-            id,
-            state=State.ANSWER,
-            answered=self._clock(),
-            generate_s=generate_s,
-            expires=expires,
-            **answer_columns(answer),
-        )
+        """The raw answer, before anything happens with it.
+
+        `expires`: when its links have died, Unix seconds by its server's clock.
+        """
+        with self._file.transaction() as db:
+            self._set(
+                id,
+                state=State.ANSWER,
+                answered=self._clock(),
+                generate_s=generate_s,
+                expires=expires,
+                **answer_columns(answer),
+            )
+            if (date := image_urls.server_date(answer.headers)) is not None:
+                db.execute(_SERVER_CLOCK, (date, id))
         return self.get(id)
+
+    def take_back(self, entry: Entry) -> bool:
+        """Puts a rescued answer into the ledger, with its request if that is gone.
+
+        False if it was known already: nothing is written over what came of it since.
+        """
+        assert entry.answer is not None
+        columns = rescued_columns(entry)
+        names, marks = ", ".join(columns), ", ".join(f":{name}" for name in columns)
+        with self._file.transaction() as db:
+            found = db.execute("SELECT state FROM requests WHERE id = ?", (entry.id,)).fetchone()
+            if found and found["state"] in PAID_STATES:
+                return False
+            if not found:
+                insert = f"INSERT INTO requests ({names}, seq) VALUES ({marks}, {_NEXT})"
+                db.execute(insert, columns)
+            answered = entry.generate_s or 0.0, entry.expires
+            self.answer(entry.id, entry.answer, *answered)
+        return True
 
     def expires(self, id: str, at: float | None) -> None:
         """When the image's link dies, Unix seconds."""
         self._set(id, expires=at)
 
     def saved(self, id: str, files: list[dict[str, Any]]) -> None:
-        """All images of the answer are on disk and checked."""
-        self._set(id, state=State.SAVED, files=to_json(files), message=None)
+        """All images of the answer are on disk and checked: what was inline is taken out."""
+        with self._file.transaction() as db:
+            self._set(id, state=State.SAVED, files=to_json(files), message=None)
+            trim(db, f"{TRIMMABLE} AND id = ?", id)
 
     def files_so_far(self, id: str, files: list[dict[str, Any]]) -> None:
         """Some images of the answer are on disk."""
@@ -217,30 +254,34 @@ class Ledger:
                 (State.UNKNOWN, message, id, State.INTENT),
             )
 
-    def purge_expired_links(self, redact: Callable[[bytes], bytes]) -> None:
-        """Takes the signed part out of answers whose link has expired; they then expire at 0."""
+    def tidy(self) -> None:
+        """Takes out of settled answers what nobody needs any more, and gives the room back.
+
+        Links go once they have died by their server's own clock, with a day to spare.
+        """
+        while self._trimmed():
+            pass
         with self._file.transaction() as db:
-            rows = db.execute(
-                "SELECT id, answer FROM requests"
-                " WHERE expires > 0 AND expires < ? AND answer IS NOT NULL"
-                " AND +state IN (?, ?) LIMIT 1000",
-                (self._clock(), State.SAVED, State.EXPIRED),
-            ).fetchall()
-            for row in rows:
-                db.execute(
-                    "UPDATE requests SET answer = ?, expires = 0 WHERE id = ?",
-                    (redact(row["answer"]), row["id"]),
-                )
+            purge(db)
+        self._file.shrink()
+
+    def _trimmed(self) -> int:
+        with self._file.transaction() as db:
+            return trim(db)
 
     def get(self, id: str) -> Entry:
         """The entry with this id; KeyError if there is none."""
-        found = self._select("id = ?", id)
+        found = self._select("id = ?", id, longest=None)
         if not found:
             raise KeyError(id)
         return found[0]
 
+    def has(self, id: str) -> bool:
+        """Whether there is a request with this id."""
+        return bool(self._file.rows("SELECT 1 FROM requests WHERE id = ?", (id,)))
+
     def by_key(self, namespace: str, keys: Iterable[str]) -> dict[str, list[Entry]]:
-        """All requests for these keys in `namespace`, oldest first, by key."""
+        """All requests for these keys in `namespace`, oldest first, by key; no raw answers."""
         wanted = tuple(keys)
         marks = ", ".join("?" * len(wanted))
         found = self._select(f"key IN ({marks}) AND namespace = ?", *wanted, namespace)
@@ -248,15 +289,31 @@ class Ledger:
         return {key: list(entries) for key, entries in groupby(found, lambda entry: entry.key)}
 
     def unfinished(self) -> list[Entry]:
-        """Paid images that are not on disk and that no living process works on."""
+        """Paid images that are not on disk and that no living process works on.
+
+        Without their raw answers: `get` has each.
+        """
         return self._abandoned(State.ANSWER)
 
-    def history(self, *, since: float | None = None, state: State | None = None) -> list[Entry]:
-        """All requests in the order they were asked."""
-        return self._select("asked >= ? AND (? IS NULL OR state = ?)", since or 0.0, state, state)
+    def history(
+        self,
+        *,
+        since: float | None = None,
+        state: State | None = None,
+        longest: int | None = None,
+    ) -> list[Entry]:
+        """All requests in the order they were asked.
 
-    def _select(self, where: str, *values: object) -> list[Entry]:
-        query = f"SELECT * FROM requests WHERE {where} ORDER BY asked, rowid"
+        Raw answers of more than `longest` bytes are left out.
+        """
+        where = "asked >= ? AND (? IS NULL OR state = ?)"
+        return self._select(where, since or 0.0, state, state, longest=longest)
+
+    def _select(self, where: str, *values: object, longest: int | None = 0) -> list[Entry]:
+        """The entries in the order of asking, without raw answers of more than `longest` bytes."""
+        limit = "" if longest is None else f"CASE WHEN length(answer) <= {longest:d} THEN"
+        answer = f"{limit} answer END" if limit else "answer"
+        query = f"SELECT {COLUMNS}, {answer} AS answer FROM requests WHERE {where} ORDER BY seq"
         return [entry_of(row) for row in self._file.rows(query, values)]
 
 

@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 import httpx
 
+from cogview_cli.api.image_urls import server_date
 from cogview_cli.i18n.stored_messages import Message, StoredError
 from cogview_cli.net.addresses import address, is_loopback, is_public
 from cogview_cli.net.clients import CONNECT_SECONDS, new_client, tls_failure, uses_proxy
@@ -42,12 +43,23 @@ WRITE_BYTES = 512 * 1024
 
 
 class DownloadFailed(StoredError):
-    """Why the image is not here; `final` if trying again at once is of no use."""
+    """Why the image is not here; `final` if trying again at once is of no use.
 
-    def __init__(self, message: Message, *, final: bool = False, gone: bool = False) -> None:
+    `date`: the clock of the server that says there is no such image, Unix seconds.
+    """
+
+    def __init__(
+        self,
+        message: Message,
+        *,
+        final: bool = False,
+        gone: bool = False,
+        date: float | None = None,
+    ) -> None:
         super().__init__(message)
         self.final = final
         self.gone = gone
+        self.date = date
 
 
 class Fetched(NamedTuple):
@@ -203,7 +215,9 @@ async def _to_file(response: httpx.Response, part: Path) -> int:
 def _check_head(response: httpx.Response) -> None:
     if response.status_code != 200:
         gone = response.status_code in (401, 403, 404, 410)
-        raise DownloadFailed(Message.of("host-status", status=response.status_code), gone=gone)
+        date = server_date(response.headers) if gone else None
+        message = Message.of("host-status", status=response.status_code)
+        raise DownloadFailed(message, gone=gone, date=date)
     if response.headers.get("content-encoding", "identity").lower() not in ("", "identity"):
         raise DownloadFailed(Message.of("host-packed"), final=True)
     length = response.headers.get("content-length", "0")

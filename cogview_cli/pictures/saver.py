@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from cogview_cli.api import image_urls
+from cogview_cli.api.links import are_dead
 from cogview_cli.api.protocol import ApiError, ImageRef, Reply, decode
 from cogview_cli.disk.atomic import publish
 from cogview_cli.disk.destination import Target
@@ -22,7 +23,7 @@ from cogview_cli.disk.names import with_number
 from cogview_cli.errors import ExitCode, MachineError
 from cogview_cli.i18n import _
 from cogview_cli.i18n.stored_messages import Message
-from cogview_cli.ledger import Entry, Ledger, State
+from cogview_cli.ledger import Entry, Ledger, State, marks
 from cogview_cli.outcome import Outcome, Problem, SavedFile, Status
 from cogview_cli.pictures import sidecar
 from cogview_cli.pictures.convert import convert
@@ -54,15 +55,16 @@ class ImageSaver:
             await self._finish_all(entry, reply, files)
             records = [file._asdict() for file in files]
             await self._ledger.call(self._ledger.saved, entry.id, records)
+            await asyncio.to_thread(marks.drop, entry)
         except MachineError as error:
-            return await self._unsaved(entry, reply, files, Message.of_error(error), gone=False)
+            return await self._unsaved(entry, reply, files, Message.of_error(error))
         except DownloadFailed as failure:
-            return await self._unsaved(entry, reply, files, failure.message, gone=failure.gone)
+            return await self._unsaved(entry, reply, files, failure.message, failure.date)
         except OSError as error:
-            return await self._unsaved(entry, reply, files, _disk_error(error), gone=False)
+            return await self._unsaved(entry, reply, files, _disk_error(error))
         except asyncio.CancelledError:
             stopped = Message.of("stopped-before-saving")
-            return await self._unsaved(entry, reply, files, stopped, gone=False)
+            return await self._unsaved(entry, reply, files, stopped)
         return outcome_of(entry, Status.SAVED, reply=reply, files=files)
 
     async def _finish_all(self, entry: Entry, reply: Reply, files: list[SavedFile]) -> None:
@@ -146,13 +148,24 @@ class ImageSaver:
         return None
 
     async def _unsaved(
-        self, entry: Entry, reply: Reply, files: list[SavedFile], message: Message, *, gone: bool
+        self,
+        entry: Entry,
+        reply: Reply,
+        files: list[SavedFile],
+        message: Message,
+        date: float | None = None,
     ) -> Outcome:
-        """Paid and not on disk: the answer stays, unless its link is past its time."""
-        expired = gone and entry.good_until < time.time()
+        """Paid and not on disk: the answer stays, unless its link is dead.
+
+        `date`: the clock of a server that says there is no such image. No other clock counts.
+        """
+        assert entry.answer is not None
+        expired = are_dead(entry.answer, date)
         record = self._ledger.expired if expired else self._ledger.unsaved
         with suppress(MachineError):  # the answer is on record; only its reason is not
             await self._ledger.keep(record, entry.id, message)
+            if expired:
+                await asyncio.to_thread(marks.drop, entry)
         problem = unsaved_problem(message, expired=expired)
         return outcome_of(entry, Status.UNSAVED, reply=reply, files=files, problem=problem)
 

@@ -10,6 +10,7 @@ import socket
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from email.utils import formatdate
 from http import HTTPStatus
 
 import h11
@@ -42,7 +43,8 @@ def _request(head: h11.Request, body: bytes) -> Request:
 def head(status: int, headers: Mapping[str, str | int]) -> bytes:
     """Status line and headers. Names and values are not checked."""
     lines = [f"HTTP/1.1 {status} {_phrase(status)}"]
-    lines += [f"{name}: {value}" for name, value in headers.items()]
+    named = {"Date": formatdate(usegmt=True), **headers}
+    lines += [f"{name}: {value}" for name, value in named.items()]
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
 
