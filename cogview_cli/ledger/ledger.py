@@ -34,8 +34,8 @@ from cogview_cli.ledger.entry import (
     rescued_columns,
     to_json,
 )
-from cogview_cli.ledger.file import TRIMMABLE, LedgerFile
-from cogview_cli.ledger.upkeep import purge, trim
+from cogview_cli.ledger.file import LedgerFile
+from cogview_cli.ledger.upkeep import purge, trim, trim_some
 from cogview_cli.ledger.worker import Worker
 
 T = TypeVar("T")
@@ -184,7 +184,7 @@ class Ledger:
         """All images of the answer are on disk and checked: what was inline is taken out."""
         with self._file.transaction() as db:
             self._set(id, state=State.SAVED, files=to_json(files), message=None)
-            trim(db, f"{TRIMMABLE} AND id = ?", id)
+            trim(db, id)
 
     def files_so_far(self, id: str, files: list[dict[str, Any]]) -> None:
         """Some images of the answer are on disk."""
@@ -267,7 +267,7 @@ class Ledger:
 
     def _trimmed(self) -> int:
         with self._file.transaction() as db:
-            return trim(db)
+            return trim_some(db)
 
     def get(self, id: str) -> Entry:
         """The entry with this id; KeyError if there is none."""

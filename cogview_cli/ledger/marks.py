@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-from cogview_cli.disk.atomic import replace_whole, sync_folder
+from cogview_cli.disk.atomic import sync_folder
 from cogview_cli.ledger.entry import Entry
 
 FOLDER, SUFFIX = ".cogview", ".sent"
@@ -45,11 +45,22 @@ def _put(mark: Path, data: bytes) -> None:
     for tries_left in reversed(range(TRIES)):
         try:
             _make(folder)
-            replace_whole(mark, data, temporary=mark.with_name(f".{mark.stem}.tmp"))
-            return
+            _write(mark, data)
         except FileNotFoundError:
             if not tries_left or not folder.parent.is_dir():
                 raise
+        else:
+            return
+
+
+def _write(mark: Path, data: bytes) -> None:
+    """Only the name must be on the disk: a mark that cannot be read is one all the same."""
+    temporary = mark.with_name(f".{mark.stem}.tmp")
+    temporary.unlink(missing_ok=True)
+    with temporary.open("xb") as file:
+        file.write(data)
+    os.replace(temporary, mark)
+    sync_folder(mark.parent)
 
 
 def drop(entry: Entry) -> None:

@@ -16,13 +16,19 @@ MARGIN_SECONDS = 86400.0
 LINKS_AT_ONCE, PICTURES_AT_ONCE = 1000, 16
 
 
-def trim(db: sqlite3.Connection, where: str = TRIMMABLE, *values: object) -> int:
-    """Takes the pictures out of some answers that `where` selects; of how many."""
-    query = f"SELECT id FROM requests WHERE {where} LIMIT {PICTURES_AT_ONCE}"
-    found = db.execute(query, values).fetchall()
+def trim_some(db: sqlite3.Connection) -> int:
+    """Takes the pictures out of a few answers whose pictures are on disk; of how many."""
+    query = f"SELECT id FROM requests INDEXED BY by_size WHERE {TRIMMABLE} LIMIT {PICTURES_AT_ONCE}"
+    found = db.execute(query).fetchall()
     for row in found:
         _trim(db, row["id"])
     return len(found)
+
+
+def trim(db: sqlite3.Connection, id: str) -> None:
+    """Takes the pictures out of an answer, if they are on disk and it is large."""
+    if db.execute(f"SELECT 1 FROM requests WHERE id = ? AND {TRIMMABLE}", (id,)).fetchone():
+        _trim(db, id)
 
 
 def _trim(db: sqlite3.Connection, id: str) -> None:

@@ -43,7 +43,7 @@ def _request(head: h11.Request, body: bytes) -> Request:
 def head(status: int, headers: Mapping[str, str | int]) -> bytes:
     """Status line and headers. Names and values are not checked."""
     lines = [f"HTTP/1.1 {status} {_phrase(status)}"]
-    named = {"Date": formatdate(usegmt=True), **headers}
+    named = {**({"Date": formatdate(usegmt=True)} if status >= 200 else {}), **headers}
     lines += [f"{name}: {value}" for name, value in named.items()]
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
