@@ -9,16 +9,24 @@ def main() -> int:
     if os.environ.get("_COGVIEW_COMPLETE"):
         return _complete()
     if sys.argv[1:] == ["--version"]:
-        from cogview_cli import __version__
-
-        sys.stdout.write(f"cogview {__version__}\n")
-        return 0
+        return _version()
     from cogview_cli.loading import no_garbage_collection
 
     with no_garbage_collection():
         from cogview_cli.app import main as run
 
     return run()
+
+
+def _version() -> int:
+    from cogview_cli import __version__
+    from cogview_cli.terminal import ending, output
+
+    def version() -> int:
+        output.write_line(f"cogview {__version__}")
+        return 0
+
+    return ending.run([], version)
 
 
 def _complete() -> int:

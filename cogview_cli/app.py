@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -12,9 +13,10 @@ import typer
 from cogview_cli import __version__
 from cogview_cli.cli.lazy_group import SETTINGS, LazyGroup, in_the_users_language
 from cogview_cli.cli.usage_errors import explain
-from cogview_cli.errors import CogviewError, ExitCode, UsageError
+from cogview_cli.disk.home import no_home
+from cogview_cli.errors import Interrupted, UsageError
 from cogview_cli.i18n import _
-from cogview_cli.terminal import output
+from cogview_cli.terminal import ending, output
 
 COMPLETION_FLAGS = {"--install-completion", "--show-completion"}
 UNKNOWN_SHELL = UsageError(
@@ -82,39 +84,35 @@ def complete() -> int:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command line; the exit code. Errors become text here and nowhere else."""
+    """Runs one command line; the exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    return ending.run(arguments, partial(_run, arguments))
+
+
+def _run(arguments: list[str]) -> int:
+    """The exit code of a command line. Raises CogviewError for one that cannot be carried out.
+
+    Not typer's `main`, which would end the process by itself where stdout is closed.
+    """
+    root = root_command()
     try:
-        code = root_command().main(args=arguments, prog_name="cogview", standalone_mode=False)
-        if code and COMPLETION_FLAGS & set(arguments[:1]):
-            raise UNKNOWN_SHELL
-        return int(code or 0)
-    except CogviewError as error:
-        return _ended(error, arguments)
+        with root.make_context("cogview", list(arguments)) as context:
+            return int(root.invoke(context) or 0)
+    except typer.Exit as end:
+        return _ended(end.exit_code, arguments)
+    except SystemExit as end:  # so typer leaves after it has installed or shown a completion
+        return _ended(end.code, arguments)
     except typer.TyperException as error:
-        return _ended(explain(error, arguments), [])
-    except output.StdoutClosed:
-        return int(ExitCode.STDOUT_CLOSED)
-    except (KeyboardInterrupt, typer.Abort):
-        return int(ExitCode.INTERRUPTED)
-    except Exception as error:
-        return _bug(error, arguments)
+        raise explain(error, arguments) from None
+    except (typer.Abort, EOFError):
+        raise Interrupted(_("interrupted")) from None
+    except RuntimeError:
+        if COMPLETION_FLAGS & set(arguments[:1]):
+            raise no_home(UNKNOWN_SHELL.hint) from None
+        raise
 
 
-def _ended(error: CogviewError, arguments: list[str]) -> int:
-    output.show_error(error)
-    if "--debug" in arguments:
-        output.show_traceback(error)
-    return int(error.exit_code)
-
-
-def _bug(error: Exception, arguments: list[str]) -> int:
-    output.show_error(
-        CogviewError(
-            f"{type(error).__name__}: {error}",
-            hint=_("this is a bug: run it with --debug and report it"),
-        )
-    )
-    if "--debug" in arguments:
-        output.show_traceback(error)
-    return int(ExitCode.BUG)
+def _ended(code: object, arguments: list[str]) -> int:
+    if code and COMPLETION_FLAGS & set(arguments[:1]):
+        raise UNKNOWN_SHELL
+    return code if isinstance(code, int) else int(bool(code))

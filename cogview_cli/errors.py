@@ -9,10 +9,12 @@
     ├── Rejected          3   the API rejected this request for good
     │   └── ContentRefused 8  the content policy refused the prompt or the picture
     ├── MachineError      9   this machine: folder, space, permission, config, TLS, proxy
-    └── Temporary        75   network, throttling, another run: try again later
+    │   └── Locked        75  a file of ours that another process holds for long
+    ├── Temporary        75   network, throttling, another run: try again later
+    └── Interrupted     130   Ctrl-C, before there was anything to sum up
 
-This module imports nothing of the project. `main` alone turns an error into
-text and an exit code.
+This module imports nothing of the project. `terminal.ending` alone turns an error that
+ends a run into text, JSON and an exit code.
 """
 
 from __future__ import annotations
@@ -94,6 +96,11 @@ class CogviewError(Exception):
         self.message = str(message)
         self.hint = hint
 
+    @property
+    def code(self) -> str:
+        """What kind of error it is, for scripts: the same in every language and version."""
+        return self.exit_code.name.lower()
+
 
 class UsageError(CogviewError):
     """Wrong usage or input, found before anything was sent."""
@@ -107,10 +114,22 @@ class MachineError(CogviewError):
     exit_code = ExitCode.MACHINE
 
 
+class Locked(MachineError):
+    """Another process holds what this one needs; to be handled like a machine's fault."""
+
+    exit_code = ExitCode.TEMPORARY
+
+
 class Temporary(CogviewError):
     """The network, throttling or another run; the same command works later."""
 
     exit_code = ExitCode.TEMPORARY
+
+
+class Interrupted(CogviewError):
+    """The user ended the run before there was anything to sum up."""
+
+    exit_code = ExitCode.INTERRUPTED
 
 
 class BudgetReached(CogviewError):

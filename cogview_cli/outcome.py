@@ -131,6 +131,7 @@ def _error_record(problem: Problem) -> dict[str, Any]:
     record = {
         "code": problem.code,
         "message": problem.message,
+        "hint": problem.hint or None,
         "http_status": problem.http_status,
         "retryable": problem.retryable,
     }

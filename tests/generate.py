@@ -28,7 +28,7 @@ COMPLETIONS = {
     "fish": "cogview.fish",
     "pwsh": "cogview.ps1",
 }
-_COGVIEW = "import sys; sys.argv[0] = 'cogview'; from cogview_cli.app import main; main()"
+_COGVIEW = "import sys; sys.argv[0] = 'cogview'; from cogview_cli.__main__ import main; main()"
 
 
 def generated(chinese: Catalog) -> dict[Path, bytes]:

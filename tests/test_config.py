@@ -27,11 +27,12 @@ from typer.testing import CliRunner, Result
 
 from cogview_cli.cli.options import SettingFlags
 from cogview_cli.commands.config import app
-from cogview_cli.config import settings, store, value_types
+from cogview_cli.config import settings, value_types
 from cogview_cli.config.keys import resolve_key
 from cogview_cli.config.secret import Secret
 from cogview_cli.config.settings import SETTINGS, Settings, load
 from cogview_cli.errors import AccountError, MachineError, Temporary, UsageError
+from cogview_cli.terminal import output
 from tests.readme import settings_reference
 
 KEY = "0123456789abcdef0123456789abcdef.AbCdEfGhIjKlMnOp"
@@ -289,6 +290,88 @@ def test_a_key_in_another_users_file_is_refused(
         home.load()
 
 
+STEERING = (
+    "base_url = 'https://example.com/v4'\n",
+    "[profiles.bigmodel]\nbase_url = 'https://example.com/v4'\n",
+    "api_key_command = 'echo x'\n",
+    "max_cost = '1000'\n",
+    "profile = 'zai'\n",
+    "model = 'x'\n",
+)
+
+
+def owned_by_another(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes `path` belong to a user that is neither this one nor root."""
+    if os.geteuid() == 0:
+        os.chown(path, 12345, -1, follow_symlinks=False)
+        return
+    # Without the right to give a file away, this user becomes a stranger to all its files.
+    monkeypatch.setattr(os, "geteuid", lambda: path.lstat().st_uid + 1)
+
+
+@pytest.mark.parametrize("text", STEERING)
+def test_a_file_of_another_user_decides_nothing(
+    home: Home, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.write(text)
+    owned_by_another(home.path, monkeypatch)
+    with pytest.raises(MachineError, match="another user") as caught:
+        home.load()
+    assert str(home.path) in caught.value.hint
+    assert isinstance(failure(run("set", "tier", "V1")), MachineError)
+
+
+@pytest.mark.parametrize("mode", [0o620, 0o602, 0o664, 0o666])
+@pytest.mark.parametrize("text", STEERING)
+def test_a_file_that_others_can_change_decides_nothing(home: Home, text: str, mode: int) -> None:
+    home.write(text, mode)
+    with pytest.raises(MachineError, match="other users") as caught:
+        home.load()
+    assert f"chmod go-w {home.path}" in caught.value.hint
+
+
+@pytest.mark.parametrize("mode", [0o720, 0o702, 0o775, 0o777])
+def test_nor_does_one_in_a_folder_where_others_can_exchange_it(home: Home, mode: int) -> None:
+    home.write("base_url = 'https://example.com/v4'\n")
+    home.path.parent.chmod(mode)
+    with pytest.raises(MachineError, match="other users") as caught:
+        home.load()
+    assert f"chmod go-w {home.path.parent}" in caught.value.hint
+    home.path.unlink()
+    assert isinstance(failure(run("set", "api-key", stdin=KEY)), MachineError)
+    assert not home.path.exists()
+
+
+def test_a_sticky_folder_protects_the_file_in_it(home: Home) -> None:
+    home.write("model = 'x'\n")
+    home.path.parent.chmod(0o1777)
+    assert home.load().model == "x"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+@pytest.mark.parametrize("what", ["folder", "link", "target", "folder of the target"])
+def test_every_step_on_the_way_to_the_file_is_ours_or_roots(
+    home: Home, tmp_path: Path, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    real = elsewhere / "real.toml"
+    real.write_text("base_url = 'https://example.com/v4'\n")
+    home.path.symlink_to(real)
+    assert home.load().base_url == "https://example.com/v4"
+    steps = {"folder": home.path.parent, "link": home.path, "target": real}
+    owned_by_another(steps.get(what, elsewhere), monkeypatch)
+    with pytest.raises(MachineError, match="another user"):
+        home.load()
+
+
+def test_an_empty_file_decides_nothing_whoever_owns_it(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.write("# nothing yet\n", 0o666)
+    assert home.load().tier == "V0"
+
+
 def test_a_file_without_a_key_may_be_open_and_linked(home: Home, tmp_path: Path) -> None:
     real = tmp_path / "real.toml"
     real.write_text("model = 'x'\n")
@@ -301,16 +384,67 @@ def test_a_key_command_others_can_change_is_refused(home: Home) -> None:
     home.write("api_key_command = 'pass key'\n", 0o644)
     assert home.load().api_key_command == "pass key"
     home.path.chmod(0o666)
-    with pytest.raises(MachineError, match=r"chmod 600|open to other"):
+    with pytest.raises(MachineError, match="changed by other users"):
         home.load()
 
 
-def test_without_any_home_the_folders_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "_platform_folder", lambda function: "~/.config/cogview")
-    monkeypatch.setattr(os.path, "expanduser", lambda text: text)
-    with pytest.raises(MachineError) as caught:
-        store.config_dir({})
-    assert "COGVIEW_CONFIG_DIR" in caught.value.hint
+NO_HOME = """
+import pwd, sys
+def nobody(*_):
+    raise KeyError("no such user")
+pwd.getpwuid = pwd.getpwnam = nobody
+from cogview_cli.app import main
+raise SystemExit(main(sys.argv[1:]))
+"""
+
+
+def without_home(*line: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """A user that has no HOME and is not in the user database, as in many containers."""
+    return subprocess.run(
+        [sys.executable, "-c", NO_HOME, *line],
+        env={"COGVIEW_LANG": "en", "PYTHONPATH": os.pathsep.join(sys.path), **more},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+HOMELESS = (
+    "gen cat --sandbox", "batch p.txt --sandbox", "config path", "config show", "history",
+    "recover", "gallery .", "history resolve x --drop",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("line", HOMELESS)
+def test_without_any_home_the_variables_are_named(line: str) -> None:
+    Path("p.txt").write_text("cat\n")
+    Path("a.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    done = without_home(*line.split())
+    if line == "gallery .":  # the page has its pictures without the ledger
+        assert (done.returncode, "COGVIEW" in done.stdout) == (0, False), done
+        return
+    assert done.returncode == 9, done
+    assert "COGVIEW_CONFIG_DIR" in done.stderr and "COGVIEW_STATE_DIR" in done.stderr
+
+
+@pytest.mark.parametrize("line", [line for line in HOMELESS if "resolve" not in line])
+def test_without_any_home_everything_works_in_the_folders_that_are_named(
+    line: str, home: Home
+) -> None:
+    Path("p.txt").write_text("cat\n")
+    Path("a.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    done = without_home(*line.split(), **home.environ)
+    assert done.returncode == 0, done
+
+
+@pytest.mark.parametrize("line", ["gen cat --sandbox -o", "batch p.txt --sandbox -o"])
+def test_a_home_that_is_not_there_is_no_output(line: str, home: Home) -> None:
+    Path("p.txt").write_text("cat\n")
+    done = without_home(*line.split(), "~/x", **home.environ)
+    assert done.returncode == 9 and "HOME" in done.stderr, done
+    done = without_home(*line.split(), "~nobody-of-that-name/", **home.environ)
+    assert done.returncode == 0 and Path("~nobody-of-that-name").is_dir(), done
 
 
 def test_loading_imports_nothing_heavy(tmp_path: Path) -> None:
@@ -558,8 +692,10 @@ def test_a_failed_write_leaves_the_old_file(home: Home, monkeypatch: pytest.Monk
 
 
 def test_show_json_is_one_object_a_line(home: Home) -> None:
+    output.begin_run()
     rows = [json.loads(line) for line in run("show", "--json").stdout.splitlines()]
     assert [row["name"] for row in rows] == list(SETTINGS)
+    assert rows[0].pop("schema") == 1
     assert all(set(row) == {"name", "value", "origin"} for row in rows)
 
 

@@ -100,11 +100,18 @@ def test_output_dash_puts_the_bytes_on_stdout_and_no_file(sandbox: SandboxThread
     assert os.listdir() == []
 
 
-@pytest.mark.parametrize("more", [("-n", "2"), ("--json",), ("--print0",)])
+@pytest.mark.parametrize("more", [("-n", "2"), ("--print0",)])
 def test_output_dash_refuses_what_does_not_fit_on_stdout(
     cogview: Run, sandbox: SandboxThread, more: tuple[str, ...]
 ) -> None:
     refused(cogview("gen", "cat", "-o", "-", *more), sandbox, 2, "--output -")
+
+
+def test_output_dash_refuses_json_in_json(cogview: Run, sandbox: SandboxThread) -> None:
+    ended = cogview("gen", "cat", "-o", "-", "--json")
+    (error,) = records(ended)
+    assert ended.code == error["exit_code"] == 2
+    assert "--output -" in error["message"] and not sandbox.books.posts
 
 
 def test_count_numbers_the_names(cogview: Run, sandbox: SandboxThread) -> None:
@@ -315,9 +322,9 @@ def test_json_image_and_summary_lines(cogview: Run) -> None:
     image, summary = records(ended)
     assert len(image.pop("id")) >= 8
     assert image == {
-        "type": "image", "status": "saved", "file": "cat.png", "sidecar": "cat.png.json",
-        "index": 1, "n": 1, "prompt": "一只猫", "model": FULL, "size": "512x512",
-        "cost": "0.06", "content_filter": [{"role": "assistant", "level": 3}],
+        "schema": 1, "type": "image", "status": "saved", "file": "cat.png",
+        "sidecar": "cat.png.json", "index": 1, "n": 1, "prompt": "一只猫", "model": FULL,
+        "size": "512x512", "cost": "0.06", "content_filter": [{"role": "assistant", "level": 3}],
     }  # fmt: skip
     assert summary == {
         "type": "summary", "saved": 1, "skipped": 0, "refused": 0, "failed": 0, "unknown": 0,

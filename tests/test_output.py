@@ -86,8 +86,19 @@ def test_stdout_is_utf8_whatever_the_locale(monkeypatch: pytest.MonkeyPatch) -> 
     out = Stream("ascii")
     monkeypatch.setattr(sys, "stdout", out)
     output.write_line("猫")
-    output.write_json({"prompt": "猫"})
+    output.write_bare_json({"prompt": "猫"})
     assert out.bytes.decode() == '猫\n{"prompt": "猫"}\n'
+
+
+def test_the_first_object_of_each_run_names_the_schema(monkeypatch: pytest.MonkeyPatch) -> None:
+    out = Stream("utf-8")
+    monkeypatch.setattr(sys, "stdout", out)
+    for _run in range(2):
+        output.begin_run()
+        output.write_json({"type": "a"})
+        output.write_json({"type": "b"})
+    one = '{"schema": 1, "type": "a"}\n{"type": "b"}\n'
+    assert out.bytes.decode() == one + one
 
 
 def test_stderr_never_fails_over_its_encoding(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,9 +137,13 @@ def test_json_line_of_a_failure_holds_the_error(monkeypatch: pytest.MonkeyPatch)
         code="1210", message="m", exit_code=ExitCode.REJECTED, http_status=400, hint="h"
     )
     Reporter(output.OutputOptions(json=True)).outcome(outcome("failed", cost=None, problem=problem))
-    assert json.loads(streams[0].bytes) == {
+    found = json.loads(streams[0].bytes)
+    found.pop("schema", None)
+    assert found == {
         "type": "image", "status": "failed", "index": 1, "n": 1, "prompt": "p", "model": "m",
-        "error": {"code": "1210", "message": "m", "http_status": 400, "retryable": False},
+        "error": {
+            "code": "1210", "message": "m", "hint": "h", "http_status": 400, "retryable": False,
+        },
     }  # fmt: skip
     assert streams[1].bytes == b"error: m\nhint: h\n"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -41,7 +42,8 @@ scalars = (
 )
 keys = st.sampled_from(
     ["error", "code", "message", "msg", "success", "data", "url", "b64_json", "content_filter",
-     "contentFilter", "role", "level", "created", "id", "request_id", "image_result"]
+     "contentFilter", "role", "level", "created", "id", "request_id", "image_result", "output",
+     "results", "images", "result", "detail", "type", "image_url"]
 )  # fmt: skip
 values = st.recursive(
     scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=5),
@@ -136,6 +138,151 @@ def test_the_only_url_of_a_cut_answer_is_saved(raw: bytes) -> None:
     assert [ref.url for ref in reply(raw, whole=False).images] == [URL]
 
 
+ANSWER = {"created": 1, "data": [{"url": URL}]}
+B64 = "iVBORw0KGgoAAAANSUhEUg"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"data": {"data": [{"url": URL}]}},
+        {"code": 0, "message": "ok", "data": {"images": [{"url": URL}]}},
+        {"output": {"task_status": "SUCCEEDED", "results": [{"url": URL}]}},
+        {"output": [URL]},
+        {"output": URL},
+        {"images": [URL]},
+        {"images": [{"url": URL}]},
+        {"results": [{"data": [{"url": URL}]}]},
+        {"data": {"image_urls": [URL]}},
+        {"data": [URL]},
+        {"data": [{"image_url": {"url": URL}}]},
+        [{"url": URL}],
+    ],
+)
+def test_the_picture_is_found_in_the_shapes_of_other_servers(body: object) -> None:
+    assert [ref.url for ref in reply(body).images] == [URL]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"images": [B64]},
+        {"data": [{"b64_json": B64, "url": None}]},
+        {"output": [{"result": "x"}, B64]},
+        {"data": [{"image_base64": B64}]},
+    ],
+)
+def test_a_picture_in_base64_is_found_in_them_too(body: object) -> None:
+    assert [(ref.url, ref.b64) for ref in reply(body).images] == [(None, B64)]
+
+
+def test_a_link_and_base64_for_one_picture_are_both_kept() -> None:
+    found = reply({"data": [{"b64_json": B64, "url": URL}]})
+    assert [(ref.url, ref.b64) for ref in found.images] == [(URL, B64)]
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        json.dumps(ANSWER).encode("utf-16"),
+        json.dumps(ANSWER).encode("utf-16-le"),
+        json.dumps(ANSWER).encode("utf-32"),
+        b"\xef\xbb\xbf" + json.dumps(ANSWER).encode(),
+        json.dumps({**ANSWER, "note": "猫"}, ensure_ascii=False).encode("gbk"),
+        json.dumps(ANSWER).encode() + b"}}<!-- done -->",
+        b'{"created":1}' + json.dumps(ANSWER).encode(),
+        b'{"progress":1}\n' + json.dumps(ANSWER).encode() + b'\n{"done":true}',
+        b")]}',\n" + json.dumps(ANSWER).encode(),
+        b"callback(" + json.dumps(ANSWER).encode() + b");",
+        b"event: done\ndata: " + json.dumps(ANSWER).encode() + b"\n\ndata: [DONE]\n\n",
+        b": ping\n\ndata: " + json.dumps(ANSWER, indent=1).replace("\n", "\ndata: ").encode(),
+        b"--b\r\nContent-Type: x/json\r\n\r\n" + json.dumps(ANSWER).encode() + b"\r\n--b--",
+    ],
+)  # fmt: skip
+def test_the_answer_is_read_through_whatever_stands_around_it(raw: bytes) -> None:
+    assert [ref.url for ref in reply(raw).images] == [URL]
+
+
+@pytest.mark.parametrize("code", ["1113", "1301", "1302", "1210", "500", "1231", "nobody's"])
+@pytest.mark.parametrize("status", [200, 201])
+def test_a_success_that_holds_a_picture_is_an_answer_whatever_stands_beside(
+    code: str, status: int
+) -> None:
+    error = {"code": code, "message": "m"}
+    assert [r.url for r in reply({**ANSWER, "error": error}, status=status).images] == [URL]
+    assert reply({**ANSWER, "success": False, "code": code, "msg": "m"}).images
+    assert reply({**ANSWER, "detail": "m"}).images
+    assert reply({**ANSWER, "content_filter": [{"role": "assistant", "level": 0}]}).images
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(429, "1302"), (429, "1305"), (500, "1234"), (502, "x")]
+)
+def test_a_picture_in_hand_is_not_asked_for_again(status: int, code: str) -> None:
+    found = reply({**ANSWER, "error": {"code": code, "message": "m"}}, status=status)
+    assert [ref.url for ref in found.images] == [URL]
+
+
+DOCS = "https://docs.example/help"
+FILTER = {"content_filter": [{"role": "user", "level": 0}]}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"data": [], "message": DOCS},
+        {"data": None, "help": {"url": DOCS}},
+        {"data": [], "help": {"url": f"{DOCS}/logo.png"}},
+        {"message": f"see {DOCS}"},
+        {"help": {"url": DOCS}},
+        {"message": f"{DOCS}.png"},
+        {"image_result": [], "docs": DOCS},
+        {"output": {"task_status": "FAILED", "help": DOCS}},
+        {"output": "nothing came of it"},
+        {"results": [{"url": "/help"}]},
+        b"<!DOCTYPE html><script>var x = {\"url\": \"%s\"}</script>" % URL.encode(),
+        b'Sorry\n<HTML><img src="%s">' % URL.encode(),
+        b'{"message":"see \"%s\"","x' % DOCS.encode(),
+        b'{"error":{"code":"1301","url":"%s","x' % DOCS.encode(),
+        b'{"error":"no","help":{"url":"%s"},"x' % DOCS.encode(),
+    ],
+)  # fmt: skip
+def test_a_link_where_no_picture_can_be_was_not_paid_for(body: object) -> None:
+    assert kind(body) is ErrorClass.UNKNOWN
+    if isinstance(body, dict):
+        assert kind({**body, **FILTER}) is ErrorClass.REFUSED
+        error = {"code": "1301", "message": DOCS, "url": URL}
+        assert kind({**body, "error": error}) is ErrorClass.REFUSED
+        assert kind({**body, "error": error}, 400) is ErrorClass.REFUSED
+
+
+def test_help_beside_an_error_is_no_picture_even_where_gateways_put_pictures() -> None:
+    body = {"error": {"code": "1301", "message": "m"}, "result": {"url": DOCS}}
+    assert kind(body) is ErrorClass.REFUSED
+
+
+def test_in_a_shape_of_its_own_a_link_counts_if_it_names_a_picture() -> None:
+    assert [ref.url for ref in reply({"made": {"href": URL, "docs": DOCS}}).images] == [URL]
+    assert [ref.url for ref in reply(b'{"help":"%s","data":[{"url":"%s"' % (
+        DOCS.encode(), URL.encode())).images] == [URL]  # fmt: skip
+
+
+def test_the_picture_itself_as_an_answer_is_kept() -> None:
+    picture = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
+    (ref,) = reply(picture).images
+    assert base64.b64decode(ref.b64 or "") == picture
+    assert isinstance(decode(answer(picture, whole=False)), ApiError)
+    assert kind(picture, 502) is ErrorClass.UNKNOWN
+
+
+@pytest.mark.parametrize("status", [0, 200])
+def test_an_answer_with_its_head_still_on_is_read(status: int) -> None:
+    """Where the head made no sense, the raw bytes are all there is."""
+    raw = b"HTTQ/1.1 200 OK\r\nX: y\r\n" + json.dumps(ANSWER).encode()
+    assert [ref.url for ref in reply(raw, status=status, whole=False).images] == [URL]
+    assert isinstance(decode(answer(b"\x15\x03\x01\0", 0, False)), ApiError)
+
+
 def test_two_urls_in_a_cut_answer_are_not_guessed_at() -> None:
     assert kind(b'{"a":"https://a.example/x","b":"https://b.example/y",') is ErrorClass.UNKNOWN
 
@@ -154,7 +301,10 @@ def test_a_known_code_decides_whatever_the_status_and_type(code: str, status: in
         (400, ErrorClass.BAD_REQUEST, ErrorClass.NOT_THE_API),
         (401, ErrorClass.ACCOUNT, ErrorClass.ACCOUNT),
         (404, ErrorClass.BAD_REQUEST, ErrorClass.NOT_THE_API),
-        (408, ErrorClass.TRANSIENT, ErrorClass.TRANSIENT),
+        (402, ErrorClass.ACCOUNT, ErrorClass.ACCOUNT),
+        (408, ErrorClass.TRANSIENT, ErrorClass.UNKNOWN),
+        (409, ErrorClass.UNKNOWN, ErrorClass.UNKNOWN),
+        (425, ErrorClass.UNKNOWN, ErrorClass.UNKNOWN),
         (429, ErrorClass.THROTTLE, ErrorClass.THROTTLE),
         (500, ErrorClass.UNKNOWN, ErrorClass.UNKNOWN),
         (502, ErrorClass.UNKNOWN, ErrorClass.UNKNOWN),

@@ -362,3 +362,38 @@ def test_bytes_for_stdout_need_a_state_folder_too(
     monkeypatch.setenv("COGVIEW_STATE_DIR", str(Path("file").absolute() / "state"))
     assert cogview("gen", "猫", "-o", "-").code == 9
     assert not sandbox.books.posts
+
+
+# --- ids ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("wrong", ["wrong", "", "*", "\x1b[2J", "\udcff", "' OR 1=1 --"])
+def test_an_id_that_is_none_is_wrong_usage(cogview: Run, wrong: str) -> None:
+    for line in (("recover", wrong), ("history", "resolve", wrong, "--retry")):
+        ended = cogview(*line)
+        assert (ended.code, ended.out) == (2, ""), ended
+        assert "there is no request" in ended.err and "\x1b" not in ended.err
+
+
+def test_among_right_ids_a_wrong_one_stops_all(cogview: Run, sandbox: SandboxThread) -> None:
+    assert cogview("gen", "cat sandbox:500-downloadx2", *GEN).code == 6
+    (entry,) = history()
+    gets = len(sandbox.books.downloads)
+    ended = cogview("recover", entry.id, "wrong", "other")
+    assert ended.code == 2 and "'other', 'wrong'" in ended.err and "nothing was done" in ended.err
+    assert len(sandbox.books.downloads) == gets and not images()
+    assert cogview("recover", entry.id).code == 0 and len(images()) == 1
+    ended = cogview("recover", entry.id)
+    assert ended.code == 0 and "nothing to recover" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("fault", "state"), [("1301", "rejected"), ("lost-answer", "unknown"), ("1113", "not_sent")]
+)
+def test_a_request_that_left_nothing_to_fetch_is_named(
+    cogview: Run, fault: str, state: str
+) -> None:
+    cogview("gen", f"cat sandbox:{fault}", *GEN)
+    (entry,) = history()
+    ended = cogview("recover", entry.id)
+    assert ended.code == 2 and entry.id in ended.err and state in ended.err, ended

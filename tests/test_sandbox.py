@@ -78,10 +78,10 @@ def raw_post(box: SandboxThread, prompt: str, *, version: str = "1.1") -> bytes:
 
 
 def test_every_fault_that_is_listed_is_built_and_the_other_way_round() -> None:
-    assert set(faults.FREE_FAULTS) == {*answers.FREE, "redirect"}
+    assert {*faults.FREE_FAULTS, *faults.GATEWAY_FAULTS} == {*answers.FREE, "redirect"}
     assert set(faults.BODY_FAULTS) == set(answers.BODIES)
     assert set(faults.URL_FAULTS) == set(answers.URLS)
-    assert set(faults.WIRE_FAULTS) == set(answers.WIRES)
+    assert {*faults.WIRE_FAULTS, *faults.LOSS_FAULTS} == set(answers.WIRES)
     assert set(faults.DOWNLOAD_FAULTS) == set(downloads.ACTS)
     assert not set(faults.FAULTS) & set(CODES)
     assert set(CHINESE) <= set(CODES)

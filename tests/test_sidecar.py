@@ -109,8 +109,9 @@ def test_writing_again_replaces_the_sidecar_whole(tmp_path: Path) -> None:
 
 
 def test_a_sidecar_is_enough_to_ask_again(tmp_path: Path) -> None:
-    path = sidecar.write(tmp_path / "x.png", content())
-    assert sidecar.read_request(path) == REQUEST
+    whole = {**content(), "prompt": "一只猫"}
+    path = sidecar.write(tmp_path / "x.png", whole)
+    assert sidecar.read_request(path) == REQUEST._replace(prompt="一只猫")
 
 
 BROKEN = [

@@ -36,8 +36,8 @@ def test_json_lists_one_preset_a_line(cogview: Run) -> None:
     found = records(cogview("sizes", "--json"))
     assert len(found) == 7 * len(MODELS)
     assert found[0] == {
-        "model": "cogview-4-250304", "size": "1024x1024", "width": 1024, "height": 1024,
-        "ratio": "1:1", "megapixels": 1.05, "preset": True,
+        "schema": 1, "model": "cogview-4-250304", "size": "1024x1024", "width": 1024,
+        "height": 1024, "ratio": "1:1", "megapixels": 1.05, "preset": True,
     }  # fmt: skip
 
 
@@ -57,8 +57,8 @@ def test_an_illegal_size_names_the_rule_and_the_nearest(cogview: Run) -> None:
 
 def test_an_illegal_size_in_json(cogview: Run) -> None:
     ended = cogview("sizes", "500x500", "--json")
-    (found,) = records(ended)
-    assert ended.code == 2
+    found, error = records(ended)
+    assert ended.code == error["exit_code"] == 2
     assert (found["legal"], found["nearest"]) == (False, "512x512")
     assert "512 to 2048" in found["rule"]
 

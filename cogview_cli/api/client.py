@@ -14,6 +14,7 @@ from cogview_cli.errors import MachineError
 from cogview_cli.i18n import _
 from cogview_cli.i18n.stored_messages import Message, StoredError
 from cogview_cli.net.clients import new_client, tls_failure
+from cogview_cli.net.lenient import NotHttp
 from cogview_cli.net.request_body import RequestBody
 
 ANSWER_LIMIT = 48 * 2**20
@@ -23,7 +24,7 @@ KEY_LENGTH = 12  # characters; a real key has about 49
 GRACE_SECONDS = 0.5
 _KEPT_HEADERS = (
     "content-type", "content-encoding", "date", "retry-after", "x-request-id",
-    "x-log-id", "location",
+    "x-log-id", "location", "server",
 )  # fmt: skip
 
 
@@ -77,6 +78,10 @@ class _Exchange:
     def too_long(self) -> bool:
         return len(self.raw) > self._limit
 
+    def take(self, unread: NotHttp) -> None:
+        """Keeps what came although it is no answer: there may be a picture in it."""
+        self.status, self.raw = unread.status, bytearray(unread.came)
+
     def answer(self) -> Answer:
         raw, whole = bytes(self.raw), self.whole
         if self.too_long:
@@ -90,7 +95,7 @@ class _Exchange:
 
     @property
     def partial(self) -> Answer | None:
-        return self.answer() if self.status else None
+        return self.answer() if self.status or self.raw else None
 
 
 def _unpacked(raw: bytes, headers: dict[str, str]) -> bytes:
@@ -151,6 +156,10 @@ class ApiClient:
             # The run is being stopped at once, and only here is it known what was sent.
             stopped = InterruptedError(Message.of("stopped-before-answer"))
             raise _explained(stopped, exchange) from error
+        except NotHttp as error:
+            if exchange.sent:  # else it is a proxy's
+                exchange.take(error)
+            raise _explained(error, exchange) from error
         except Exception as error:
             raise _explained(error, exchange) from error
         finally:
@@ -218,6 +227,7 @@ _NETWORK_ERRORS: dict[type[Exception], Message] = {
     httpx.ConnectError: Message.of("connect-error"),
     httpx.ReadError: Message.of("read-error"),
     httpx.RemoteProtocolError: Message.of("closed-early"),
+    NotHttp: Message.of("closed-early"),
     httpx.WriteError: Message.of("write-error"),
 }
 

@@ -12,12 +12,20 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from cogview_cli.api.error_codes import CODES, ErrorClass
+from cogview_cli.api.dialects import VENDOR, ErrorBody, Server, judge, read_error
+from cogview_cli.api.error_codes import ErrorClass
+from cogview_cli.api.image_refs import (
+    ImageRef,
+    images_in,
+    names_images,
+    parse,
+    picture_itself,
+    salvage,
+)
 from cogview_cli.api.models import wire_name
 from cogview_cli.i18n.stored_messages import Message
 
 ENDPOINT = "/images/generations"
-_URL_IN_BYTES = re.compile(rb'"(https?:(?:\\?/){2}[^"\s<>\x00-\x1f]{4,8000})"')
 
 
 class ImageRequest(NamedTuple):
@@ -63,13 +71,6 @@ class Answer(NamedTuple):
     whole: bool = True
 
 
-class ImageRef(NamedTuple):
-    """Where one image is: a temporary URL, or base64 in the answer itself."""
-
-    url: str | None = None
-    b64: str | None = None
-
-
 class Reply(NamedTuple):
     """An answer with at least one image."""
 
@@ -80,7 +81,7 @@ class Reply(NamedTuple):
 
 
 class ApiError(NamedTuple):
-    """An answer without an image: its class, and the vendor's code and message."""
+    """An answer without an image: its class, and the server's code and message."""
 
     kind: ErrorClass
     code: str
@@ -90,67 +91,59 @@ class ApiError(NamedTuple):
     retry_after: float | None = None
 
 
-def decode(answer: Answer) -> Reply | ApiError:
-    """The decoded answer; never raises, whatever the bytes are."""
-    parsed = _parse(answer.raw)
-    if isinstance(parsed, dict):
-        error, images = _envelope(parsed, answer), _images(parsed)
-        # An image in hand settles what an envelope alone would leave unknown.
-        if images and (
-            error is None or (error.kind is ErrorClass.UNKNOWN and answer.status // 100 == 2)
-        ):
-            return _reply(parsed, images, answer)
-        if error is not None:
-            return error
-    if answer.status // 100 == 2:
-        return _salvage(answer) or _no_image(parsed, answer)
-    return _bare_status(parsed, answer)
+def decode(answer: Answer, server: Server = VENDOR) -> Reply | ApiError:
+    """The decoded answer; never raises, whatever the bytes are.
+
+    `server` tells whose words an error's are; whether there are images does not hang on it.
+    """
+    bodies = parse(answer.raw)
+    error = next(filter(None, (read_error(body, answer.status) for body in bodies)), None)
+    parsed, images = _with_images(bodies, documented=error is not None)
+    if images and (_accepted(answer) or error is None):
+        return _reply(parsed, images, answer)
+    refused = _refusal(bodies, error, answer, server)
+    if images and refused.kind in _UNDECIDED:
+        return _reply(parsed, images, answer)
+    if _accepted(answer) and error is None and not refused.content_filter:
+        return _salvaged(bodies, answer) or refused
+    return refused
 
 
-def _parse(raw: bytes) -> Any:
-    try:
-        return json.loads(raw.decode("utf-8-sig"))
-    except (ValueError, RecursionError):
-        return None
+# An image in hand settles what an error alone would leave open, or would send again.
+_UNDECIDED = (
+    ErrorClass.UNKNOWN,
+    ErrorClass.TRANSIENT,
+    ErrorClass.THROTTLE,
+    ErrorClass.OVERLOAD,
+)
 
 
-def _text(value: object) -> str:
-    """`value` as text that UTF-8 can hold: lone surrogates in JSON escapes are replaced."""
-    return str(value).encode("utf-8", "replace").decode("utf-8")
+def _accepted(answer: Answer) -> bool:
+    """Whether the request was accepted as far as the status tells; 0 tells nothing."""
+    return answer.status // 100 == 2 or not answer.status
 
 
-def _envelope(parsed: dict[str, Any], answer: Answer) -> ApiError | None:
-    error = parsed.get("error")
-    if isinstance(error, dict):
-        code, message = error.get("code"), error.get("message")
-    elif error and isinstance(error, str):
-        code, message = None, error
-    elif parsed.get("success") is False or (parsed.get("code") and "msg" in parsed):
-        code, message = parsed.get("code"), parsed.get("msg")
-    else:
-        return None
-    text = _text(code) if code not in (None, "") else ""
-    said = Message.said(_text(message or ""))
-    return _error(_enveloped_kind(text, answer), text, said, parsed, answer)
+def _with_images(bodies: list[Any], *, documented: bool) -> tuple[Any, tuple[ImageRef, ...]]:
+    """The first body that holds images, and these."""
+    for body in bodies:
+        if images := images_in(body, documented=documented):
+            return body, images
+    return (bodies[0] if bodies else None), ()
 
 
-def _enveloped_kind(code: str, answer: Answer) -> ErrorClass:
-    if code in CODES:
-        return CODES[code].kind
-    status = answer.status
-    by_status = {
-        401: ErrorClass.ACCOUNT,
-        403: ErrorClass.ACCOUNT,
-        429: ErrorClass.THROTTLE,
-        408: ErrorClass.TRANSIENT,
-    }
-    if status in by_status:
-        return by_status[status]
-    if status == 503 and "retry-after" in answer.headers:
-        return ErrorClass.TRANSIENT
-    if status == 500 and not code:
-        return ErrorClass.TRANSIENT
-    return ErrorClass.BAD_REQUEST if 400 <= status < 500 else ErrorClass.UNKNOWN
+def _refusal(
+    bodies: list[Any], error: ErrorBody | None, answer: Answer, server: Server
+) -> ApiError:
+    """An answer as an error, whatever else it may be."""
+    parsed = bodies[0] if bodies else None
+    if error is None and _accepted(answer):
+        return _no_image(parsed, answer)
+    if error is None and isinstance(parsed, dict) and answer.status in (400, 413, 422):
+        error = ErrorBody("", "")
+    verdict = judge(error, answer.status, answer.headers, server)
+    known = error is not None and bool(error.message or verdict.code)
+    message = Message.said(error.message) if error and known else _bare_words(answer)
+    return _error(verdict.kind, verdict.code, message, parsed, answer)
 
 
 def _error(kind: ErrorClass, code: str, message: Message, parsed: Any, answer: Answer) -> ApiError:
@@ -162,6 +155,11 @@ def _error(kind: ErrorClass, code: str, message: Message, parsed: Any, answer: A
         content_filter=_filters(parsed),
         retry_after=retry_after(answer.headers),
     )
+
+
+def _text(value: object) -> str:
+    """`value` as text that UTF-8 can hold: lone surrogates in JSON escapes are replaced."""
+    return str(value).encode("utf-8", "replace").decode("utf-8")
 
 
 def _filters(parsed: Any) -> tuple[dict[str, Any], ...]:
@@ -177,27 +175,13 @@ def _filters(parsed: Any) -> tuple[dict[str, Any], ...]:
     )
 
 
-def _images(parsed: dict[str, Any]) -> tuple[ImageRef, ...]:
-    found = parsed.get("data") or parsed.get("image_result") or []
-    entries = found if isinstance(found, list) else [found]
-    refs = [_image(entry) for entry in entries if isinstance(entry, dict)]
-    return tuple(ref for ref in refs if ref)
-
-
-def _image(entry: dict[str, Any]) -> ImageRef | None:
-    url = entry.get("url") or entry.get("image_url")
-    if url and isinstance(url, str):
-        return ImageRef(url=_text(url))
-    data = entry.get("b64_json") or entry.get("b64_image")
-    return ImageRef(b64=data) if data and isinstance(data, str) else None
-
-
-def _reply(parsed: dict[str, Any], images: tuple[ImageRef, ...], answer: Answer) -> Reply:
-    named = parsed.get("request_id") or parsed.get("id")
+def _reply(parsed: Any, images: tuple[ImageRef, ...], answer: Answer) -> Reply:
+    fields = parsed if isinstance(parsed, dict) else {}
+    named = fields.get("request_id") or fields.get("id")
     in_header = answer.headers.get("x-request-id") or answer.headers.get("x-log-id")
     return Reply(
         images=images,
-        created=_created(parsed.get("created")),
+        created=_created(fields.get("created")),
         content_filter=_filters(parsed),
         request_id=_text(named) if named else in_header,
     )
@@ -209,16 +193,14 @@ def _created(value: object) -> int | None:
     return int(text) if re.fullmatch(r"[0-9]{1,11}", text) else None
 
 
-def _salvage(answer: Answer) -> Reply | None:
-    """The image URL from a truncated or non-JSON answer, if there is exactly one."""
-    urls = {match[1] for match in _URL_IN_BYTES.finditer(answer.raw)}
-    if len(urls) != 1 or answer.raw.lstrip()[:1] == b"<":
+def _salvaged(bodies: list[Any], answer: Answer) -> Reply | None:
+    """The one image of an answer that was cut short or has a shape of its own."""
+    if any(names_images(body) for body in bodies):
         return None
-    try:
-        url = json.loads(b'"' + urls.pop() + b'"')
-    except ValueError:
-        return None
-    return Reply(images=(ImageRef(url=_text(url)),), request_id=answer.headers.get("x-request-id"))
+    itself = picture_itself(answer.raw) if answer.whole else None
+    url = salvage(answer.raw, parsed=bool(bodies)) if itself is None else None
+    ref = itself or (ImageRef(url=url) if url else None)
+    return _reply(None, (ref,), answer) if ref else None
 
 
 def _no_image(parsed: Any, answer: Answer) -> ApiError:
@@ -235,20 +217,6 @@ def _no_image(parsed: Any, answer: Answer) -> ApiError:
         )
     what = Message.of("no-image") if answer.whole else Message.of("answer-cut")
     return _error(ErrorClass.UNKNOWN, "", what, None, answer)
-
-
-_BARE_KINDS = {401: ErrorClass.ACCOUNT, 408: ErrorClass.TRANSIENT, 429: ErrorClass.THROTTLE}
-
-
-def _bare_status(parsed: Any, answer: Answer) -> ApiError:
-    """An HTTP error without the vendor's envelope, often from a gateway in between."""
-    status, kind = answer.status, _BARE_KINDS.get(answer.status, ErrorClass.NOT_THE_API)
-    if status >= 500:
-        waitable = status == 503 and "retry-after" in answer.headers
-        kind = ErrorClass.TRANSIENT if waitable else ErrorClass.UNKNOWN
-    elif isinstance(parsed, dict) and status in (400, 413, 422):
-        kind = ErrorClass.BAD_REQUEST
-    return _error(kind, "", _bare_words(answer), parsed, answer)
 
 
 def _bare_words(answer: Answer) -> Message:

@@ -22,7 +22,10 @@ def show(options: BatchOptions, plan: Plan, summary: ReadSummary) -> int:
     for line in findings.warnings():
         output.warn(clean(line, 600))
     for item in plan.to_send():
-        output.write_json(_record(item) if options.style.json else item.body)
+        if options.style.json:
+            output.write_json(_record(item))
+        else:
+            output.write_bare_json(item.body)
     if options.style.json:
         output.write_json(_summary_record(plan, summary))
     if not options.style.quiet:

@@ -37,7 +37,7 @@ from cogview_cli.outcome import (
     image_records,
     problem_of,
 )
-from cogview_cli.terminal import output
+from cogview_cli.terminal import ending, output
 from cogview_cli.terminal.reporter import Reporter, summary_line
 from cogview_cli.terminal.text import clean
 
@@ -60,12 +60,11 @@ class BatchRun:
 
     def run(self) -> int:
         """Runs it; the exit code."""
-        try:
+        with ending.counted(self._summary, lambda: self._display is not None):
             asyncio.run(self._run())
-        finally:
-            marks.remove_folder(self._options.folder)
-            if self._display is not None:
-                self._close()
+        marks.remove_folder(self._options.folder)
+        if self._display is not None:
+            self._close()
         return int(self._summary.exit_code)
 
     async def _run(self) -> None:
@@ -135,6 +134,7 @@ class BatchRun:
         except CogviewError as error:
             # All in flight has ended; among it may be what weighs more than this.
             runner.stop(problem_of(error))
+            self._summary.codes.add(ending.write_error(error))
         self._never_sent(runner)
         self._reason = runner.stop_reason
         if self._reason:
@@ -212,13 +212,8 @@ class BatchRun:
         """The failed rows, the report, and the closing words."""
         plan, options = self._plan, self._options
         failed = self._kept(partial(report.write_failed, options.folder, plan))
-        if options.report:
-            self._kept(partial(report.write_report, Path(options.report), plan, self._summary))
-        try:
-            if options.style.json:
-                output.write_json(self._summary.record())
-        except output.StdoutClosed:
-            self._summary.codes.add(ExitCode.STDOUT_CLOSED)
+        self._write_report()
+        self._write_summary()
         if self._reason and self._reason != pool.STDOUT_CLOSED:
             output.show_error(CogviewError(self._reason.message, hint=self._reason.hint))
         groups = plan.groups()
@@ -228,6 +223,20 @@ class BatchRun:
             if failed:
                 path = self._reporter.path(str(failed))
                 output.say(clean(_("failed rows: {path}", path=path)))
+
+    def _write_report(self) -> None:
+        if self._options.report:
+            path = Path(self._options.report)
+            self._kept(partial(report.write_report, path, self._plan, self._summary))
+
+    def _write_summary(self) -> None:
+        """The last object; where it cannot be written the report learns of that too."""
+        before = self._summary.exit_code
+        with ending.counted(self._summary, lambda: True):
+            if self._options.style.json:
+                output.write_json(self._summary.record())
+        if self._summary.exit_code is not before:
+            self._write_report()
 
     def _kept(self, write: Callable[[], T]) -> T | None:
         """What `write` wrote; if it can't, the run has ended badly on this machine."""

@@ -19,6 +19,7 @@ from cogview_cli.batch.resume import Action
 from cogview_cli.batch.row import RowRequest, item_key
 from cogview_cli.batch.selection import Selection
 from cogview_cli.outcome import WITH_IMAGE, Outcome, Status
+from cogview_cli.sources.secrets import without_secrets
 
 CHUNK = 400
 EXAMPLES = 5
@@ -68,7 +69,7 @@ class Plan:
     def add(self, row: RowRequest) -> None:
         """One more row."""
         record = row.record
-        columns = _json(record.columns) if record.columns else None
+        columns = _json(without_secrets(record.columns)) if record.columns else None
         self._waiting.append(
             (
                 row.index, _storable(record.file), record.line, _json(row.request.body()),
@@ -233,7 +234,7 @@ class Plan:
         if any(status not in WITH_IMAGE for status, _ in found):
             return None
         # Taken out of the JSON here: SQLite has no word for a name whose bytes are no text.
-        files = [json.loads(records)[0].get("file") for _, records in found]
+        files = [json.loads(records or "[{}]")[0].get("file") for _, records in found]
         return files if all(files) else None
 
     def records(self) -> Iterator[dict[str, Any]]:

@@ -30,6 +30,7 @@ class ReadSummary:
     forms: list[str] = field(default_factory=list)
     columns: list[str] = field(default_factory=list)
     ignored: Counter[str] = field(default_factory=Counter)
+    secrets: Counter[str] = field(default_factory=Counter)
 
     def reject(self, bad: RejectedRow) -> None:
         """One more row that cannot be used; the first few are kept."""
@@ -52,7 +53,7 @@ def read_into(plan: Plan, reading: Reading, defaults: RowDefaults) -> ReadSummar
         except UsageError as error:
             summary.reject(RejectedRow(record.file, record.line, _why(error)))
     summary.forms, summary.columns = reading.forms, reading.columns
-    summary.ignored = reading.ignored
+    summary.ignored, summary.secrets = reading.ignored, reading.secrets
     return summary
 
 
@@ -138,3 +139,14 @@ def ignored_line(ignored: Counter[str]) -> str | None:
     most = ignored.most_common(8)
     parts = ", ".join(_("{name} ({count} rows)", name=name, count=count) for name, count in most)
     return _("CogView has no equivalent for: {columns}; kept in the sidecars only", columns=parts)
+
+
+def secrets_line(secrets: Counter[str]) -> str | None:
+    """The one warning about columns that are kept nowhere."""
+    if not secrets:
+        return None
+    names = ", ".join(name for name, _count in secrets.most_common(8))
+    return _(
+        "columns named like secrets are left out of sidecars, ledger and failed rows: {columns}",
+        columns=names,
+    )

@@ -9,7 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from cogview_cli.api.error_codes import CODES, ErrorClass
+from cogview_cli.api.dialects import kind_of
+from cogview_cli.api.error_codes import ErrorClass
 from cogview_cli.batch.findings import Findings
 from cogview_cli.batch.item import Item
 from cogview_cli.batch.plan import Plan
@@ -187,8 +188,11 @@ def _status(found: Decision) -> Status:
     if found.action != Action.REFUSED:
         return Status.SKIPPED
     code = found.entry.code if found.entry else None
-    other = code in CODES and CODES[code].kind is not ErrorClass.REFUSED
-    return Status.FAILED if other else Status.REFUSED
+    # Without a code: a 200 with a filter was refused, a 4xx did not like the request.
+    answer = found.entry.answer if found.entry else None
+    rejected = not code and answer is not None and answer.status >= 400
+    other = code and kind_of(code) is not ErrorClass.REFUSED
+    return Status.FAILED if rejected or other else Status.REFUSED
 
 
 def _files(found: Decision) -> tuple[SavedFile, ...]:

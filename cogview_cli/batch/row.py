@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from cogview_cli.api.protocol import ImageRequest
 from cogview_cli.config.settings import Settings
@@ -17,7 +17,7 @@ from cogview_cli.engine.validation import name_fields, validate_request
 from cogview_cli.sources import Record
 
 DEFAULT_NAME = "{index:04}-{slug}"
-_ROW_SETTINGS = ("model", "size", "quality", "user_id", "watermark")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,13 +81,20 @@ def row_request(record: Record, index: int, defaults: RowDefaults) -> RowRequest
 
 
 def _request(record: Record, settings: Settings) -> ImageRequest:
-    values: dict[str, Any] = {name: _value(record, settings, name) for name in _ROW_SETTINGS}
-    return ImageRequest(prompt=record.prompt, **values)
+    typed = settings.is_flag
+    return ImageRequest(
+        prompt=record.prompt,
+        model=_first(record.model, settings.model, typed=typed("model")),
+        size=_first(record.size, settings.size, typed=typed("size")),
+        quality=_first(record.quality, settings.quality, typed=typed("quality")),
+        user_id=_first(record.user_id, settings.user_id, typed=typed("user_id")),
+        watermark=_first(record.watermark, settings.watermark, typed=typed("watermark")),
+    )
 
 
-def _value(record: Record, settings: Settings, name: str) -> Any:
-    own = getattr(record, name)
-    return getattr(settings, name) if own is None or settings.is_flag(name) else own
+def _first(own: T | None, setting: T, *, typed: bool) -> T:
+    """The row's own value, unless it has none or the setting was typed as a flag."""
+    return setting if own is None or typed else own
 
 
 def _name(

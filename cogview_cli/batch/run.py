@@ -34,6 +34,8 @@ def run(options: BatchOptions, plan: Plan) -> int:
     check_models(plan.models(), options.settings.max_cost)
     if warning := prepare.ignored_line(summary.ignored):
         output.warn(warning)
+    if warning := prepare.secrets_line(summary.secrets):
+        output.warn(warning)
     if options.dry_run:
         return dry_run.show(options, plan, summary)
     with _folder_lock(options):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from pathlib import Path
@@ -12,6 +11,7 @@ import typer
 
 from cogview_cli.cli import completion, options
 from cogview_cli.config.settings import Settings, load
+from cogview_cli.disk.home import expand_home
 from cogview_cli.errors import UsageError
 from cogview_cli.i18n import _
 from cogview_cli.terminal import output
@@ -266,7 +266,7 @@ def batch(
     asked = BatchOptions(
         settings=settings,
         folder=_folder(settings, sources),
-        relative=not Path(settings.output or "").expanduser().is_absolute(),
+        relative=not Path(expand_home(settings.output or "")).is_absolute(),
         defaults=_row_defaults(settings, count, tiles, name, validate=not no_validate),
         reading=Reading(
             sources,
@@ -329,7 +329,7 @@ def _folder(settings: Settings, sources: list[str]) -> Path:
         raise UsageError(
             _("--output '{path}' is a template", path=asked), hint="-o out/ --name '{slug}'"
         )
-    return Path(os.path.expanduser(asked)).absolute()
+    return Path(expand_home(asked)).absolute()
 
 
 def _row_defaults(

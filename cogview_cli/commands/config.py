@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import json
 import re
 import sys
 from collections.abc import Iterable
@@ -18,6 +17,7 @@ from cogview_cli.config.secret import Secret, clean_key
 from cogview_cli.config.settings import Setting, Settings
 from cogview_cli.errors import CogviewError, ExitCode, MachineError, UsageError, worst
 from cogview_cli.i18n import _
+from cogview_cli.terminal import output
 from cogview_cli.terminal.text import clean
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ _PROFILE_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 @app.command("path")
 def path_command() -> None:
     """Print where the config file is, or would be."""
-    _write(str(store.config_path()))
+    output.write_line(str(store.config_path()))
 
 
 @app.command("show")
@@ -73,14 +73,19 @@ def show_command(
     """Print every setting that is in force."""
     current = settings.load({"profile": profile})
     for setting in settings.SETTINGS.values():
-        _write(_line(current, setting, origin=origin, as_json=as_json))
+        if as_json:
+            output.write_json(_record(current, setting))
+        else:
+            output.write_line(_line(current, setting, origin=origin))
 
 
-def _line(current: Settings, setting: Setting, *, origin: bool, as_json: bool) -> str:
+def _record(current: Settings, setting: Setting) -> dict[str, object]:
     value, source = getattr(current, setting.name), current.origins[setting.name]
-    if as_json:
-        found = {"name": setting.name, "value": _json_value(value), "origin": source}
-        return json.dumps(found, ensure_ascii=False)
+    return {"name": setting.name, "value": _json_value(value), "origin": source}
+
+
+def _line(current: Settings, setting: Setting, *, origin: bool) -> str:
+    value, source = getattr(current, setting.name), current.origins[setting.name]
     shown = _("(not set)") if value is None else clean(display(value), 4096)
     told = f"  # {clean(settings.shown_origin(source), 4096)}" if origin else ""
     return f"{setting.option} = {shown}{told}"
@@ -108,7 +113,7 @@ def get_command(name: NameArgument, profile: ProfileOption = None) -> None:
     value = getattr(settings.load({"profile": profile}), setting.name)
     if value is None:
         raise UsageError(_("{name} is not set", name=setting.option), hint=_set_hint(setting))
-    _write(display(value))
+    output.write_line(display(value))
 
 
 def _set_hint(setting: Setting) -> str:
@@ -257,19 +262,22 @@ def check_command(profile: ProfileOption = None, as_json: JsonOption = False) ->
 
     errors = []
     for finding in run_checks(settings.load({"profile": profile})):
-        _write(_finding_line(finding, as_json=as_json))
+        if as_json:
+            output.write_json(_finding_record(finding))
+        else:
+            output.write_line(_finding_line(finding))
         if finding.error is not None:
             errors.append(finding.error)
     if errors:
         raise _worst_of(errors)
 
 
-def _finding_line(finding: Finding, *, as_json: bool) -> str:
-    if as_json:
-        fields = {"check": finding.subject, "status": finding.status, "text": finding.text}
-        if finding.error is not None:
-            fields["hint"] = finding.error.hint
-        return json.dumps(fields, ensure_ascii=False)
+def _finding_record(finding: Finding) -> dict[str, str]:
+    fields = {"check": finding.subject, "status": finding.status, "text": finding.text}
+    return fields if finding.error is None else {**fields, "hint": finding.error.hint}
+
+
+def _finding_line(finding: Finding) -> str:
     from cogview_cli.config.check import SUBJECTS
 
     told = _("{subject}: {text}", subject=SUBJECTS[finding.subject], text=clean(finding.text, 4096))
@@ -279,8 +287,3 @@ def _finding_line(finding: Finding, *, as_json: bool) -> str:
 def _worst_of(errors: Iterable[CogviewError]) -> CogviewError:
     by_code = {ExitCode(error.exit_code): error for error in errors}
     return by_code[worst(list(by_code))]
-
-
-def _write(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()

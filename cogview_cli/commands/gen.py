@@ -14,6 +14,7 @@ from cogview_cli.cli import options
 from cogview_cli.config.settings import Settings, load
 from cogview_cli.config.store import state_dir
 from cogview_cli.disk.destination import STDOUT, Destination, from_output
+from cogview_cli.disk.home import expand_home
 from cogview_cli.engine.validation import check_models, validate_request
 from cogview_cli.errors import BudgetReached, UsageError
 from cogview_cli.gen.prompt import prompt_from
@@ -138,7 +139,7 @@ def gen(
         source=source,
         style=style,
         dry_run=dry_run,
-        relative=not Path(settings.output or "").expanduser().is_absolute(),
+        relative=not Path(expand_home(settings.output or "")).is_absolute(),
         preview=preview,
         open=open_,
     )

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cogview_cli.cli import completion, options
+from cogview_cli.errors import UsageError
 from cogview_cli.i18n import _
 from cogview_cli.outcome import Outcome, Problem, Status, Summary
-from cogview_cli.terminal import output
+from cogview_cli.terminal import ending, output
 from cogview_cli.terminal.reporter import Reporter
 
 if TYPE_CHECKING:
@@ -50,8 +51,10 @@ def recover(
     style = output.OutputOptions(json=json, print0=print0, quiet=quiet, verbose=verbose or debug)
     summary = Summary(single=False)
     reporter = Reporter(style)
-    asyncio.run(_recover(set(ids or ()), out, summary, reporter))
-    reporter.summary(summary)
+    with ending.counted(summary):
+        asyncio.run(_recover(set(ids or ()), out, summary, reporter))
+    with ending.counted(summary):
+        reporter.summary(summary)
     if not summary.counts and not summary.stopped and not quiet:
         output.say(
             _("nothing to recover: every paid image is on disk, or a running cogview is saving it")
@@ -86,7 +89,9 @@ async def _recover(ids: set[str], out: str | None, summary: Summary, reporter: R
         reporter.outcome(outcome)
 
     with open_ledger() as ledger:
-        for outcome in lost_outcomes(ledger.settle_dead_runs()):
+        lost = ledger.settle_dead_runs()
+        check_ids(ledger, ids)
+        for outcome in lost_outcomes(lost):
             report(outcome)
         found = [entry for entry in ledger.unfinished() if not ids or entry.id in ids]
         ours = ledger.take_over(entry.id for entry in found)
@@ -97,6 +102,34 @@ async def _recover(ids: set[str], out: str | None, summary: Summary, reporter: R
             )
             lane = pool.Lane(work, AT_ONCE)
             await pool.run_all(_Recovery(summary), [lane], report)
+
+
+def check_ids(ledger: Any, ids: Iterable[str]) -> None:
+    """UsageError for an id that cannot be meant; then nothing is done for the others either."""
+    from cogview_cli.ledger import State
+
+    wrong: dict[str | None, list[str]] = {}
+    for id in sorted(ids):
+        state = _state(ledger, id)
+        if state not in (State.ANSWER, State.SAVED):
+            wrong.setdefault(state, []).append(f"'{id}'")
+    for state, names in wrong.items():
+        raise UsageError(_wrong_ids(", ".join(names), state), hint="cogview history")
+
+
+def _state(ledger: Any, id: str) -> str | None:
+    try:
+        return str(ledger.get(id).state)
+    except KeyError:
+        return None
+
+
+def _wrong_ids(ids: str, state: str | None) -> str:
+    if state is None:
+        return _("there is no request {ids}; nothing was done", ids=ids)
+    return _(
+        "request {ids} is {state}, not paid and waiting; nothing was done", ids=ids, state=state
+    )
 
 
 @asynccontextmanager

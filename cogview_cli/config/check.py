@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from cogview_cli.api.dialects import server_of
 from cogview_cli.api.protocol import Answer, ApiError, decode
 from cogview_cli.config import store
 from cogview_cli.config.keys import resolve_key
 from cogview_cli.config.secret import Secret
 from cogview_cli.config.settings import Settings, check_base_url, shown_origin
+from cogview_cli.disk.home import expand_home
 from cogview_cli.errors import AccountError, CogviewError, MachineError, Temporary
 from cogview_cli.i18n import _
 from cogview_cli.terminal.text import clean
@@ -91,7 +93,7 @@ def output_folder(output: str | None) -> Path:
     """The folder that `output` (a file, folder or template) leads to."""
     if output is None or output == "-":
         return Path.cwd()
-    path = Path(output.split("{")[0] if "{" in output else output).expanduser()
+    path = Path(expand_home(output.split("{")[0] if "{" in output else output))
     is_folder = path.is_dir() or output.endswith(("/", os.sep))
     return Path.cwd() / (path if is_folder else path.parent)
 
@@ -176,7 +178,7 @@ async def _asked(base_url: str, key: Secret | None) -> Answer:
 def judge(base_url: str, answer: Answer, with_key: bool) -> Finding:
     """What the answer says about the key, or that it does not come from the API."""
     body = _json(answer.raw)
-    decoded = decode(answer) if body is not None else None
+    decoded = decode(answer, server_of(base_url)) if body is not None else None
     code = decoded.code if isinstance(decoded, ApiError) else ""
     if answer.status in (401, 403) or code in _REFUSED_CODES:
         return _refused(code, with_key)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from cogview_cli.config import ownership
+from cogview_cli.disk.home import no_home
+from cogview_cli.disk.regular import NotRegular, read_regular
 from cogview_cli.errors import MachineError
 from cogview_cli.i18n import _
 
@@ -45,16 +47,15 @@ def config_path(environ: Mapping[str, str] | None = None) -> Path:
 
 def _folder(variable: str, function: str, environ: Mapping[str, str] | None) -> Path:
     env = os.environ if environ is None else environ
-    text = env.get(variable) or _platform_folder(function)
-    folder = os.path.expanduser(text)
+    folder = os.path.expanduser(env.get(variable) or _platform_folder(function))
     if folder.startswith("~"):
-        # No HOME and no entry in the user database: there is no home to speak of.
-        raise MachineError(
-            _("your home folder is unknown: HOME is not set"),
-            hint=_(
-                "set {variable} to a folder of your own, such as {variable}=/tmp/cogview",
+        # No HOME and no entry in the user database, or `~name` of a user that is unknown.
+        raise no_home(
+            _(
+                "set HOME, or COGVIEW_CONFIG_DIR and COGVIEW_STATE_DIR to folders of your own,"
+                " such as {variable}=/tmp/cogview",
                 variable=variable,
-            ),
+            )
         )
     return Path(os.path.abspath(folder))
 
@@ -62,7 +63,10 @@ def _folder(variable: str, function: str, environ: Mapping[str, str] | None) -> 
 def _platform_folder(function: str) -> str:
     import platformdirs
 
-    return str(getattr(platformdirs, function)("cogview", appauthor=False))
+    try:
+        return str(getattr(platformdirs, function)("cogview", appauthor=False))
+    except RuntimeError:  # newer ones say so where others leave the ~
+        return "~"
 
 
 class ConfigFile(NamedTuple):
@@ -97,33 +101,26 @@ def _keys(text: str) -> Iterator[tuple[int, tuple[str, ...], str]]:
 
 
 def read(environ: Mapping[str, str] | None = None) -> ConfigFile:
-    """The config file, parsed; MachineError if it is broken or its key is exposed."""
+    """The config file, parsed; MachineError if it is broken or others have a hand in it."""
     path = config_path(environ)
     try:
-        content, status = _read_bytes(path)
+        content, status = read_regular(path, MAX_CONFIG_BYTES)
     except (FileNotFoundError, NotADirectoryError):
         return ConfigFile(path)
+    except NotRegular:
+        raise MachineError(
+            _("{path}: is not a config file", path=path),
+            hint=_("look at it: ls -l {path}", path=path),
+        ) from None
     except OSError as error:
         raise MachineError(
             _("{path}: cannot be read: {why}", path=path, why=error.strerror),
             hint=_("try: chmod 600 {path}", path=path),
         ) from error
     config = _parse(path, content)
-    _check_exposure(config, status)
+    if config.data:
+        ownership.check_file(path, status, key=_holds(config.data, "api_key"))
     return config
-
-
-def _read_bytes(path: Path) -> tuple[bytes, os.stat_result]:
-    # O_NONBLOCK: a FIFO in its place must not hang the command.
-    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    with open(handle, "rb") as file:
-        status = os.fstat(handle)
-        if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_CONFIG_BYTES:
-            raise MachineError(
-                _("{path}: is not a config file", path=path),
-                hint=_("look at it: ls -l {path}", path=path),
-            )
-        return file.read(), status
 
 
 def _parse(path: Path, content: bytes) -> ConfigFile:
@@ -169,40 +166,6 @@ def _holds(data: Mapping[str, Any], name: str) -> bool:
     return any(name in table for table in _tables(data))
 
 
-def _check_exposure(config: ConfigFile, status: os.stat_result) -> None:
-    """Refuses a key others can read, and a key command others can write."""
-    if os.name == "nt":
-        return
-    key, command = _holds(config.data, "api_key"), _holds(config.data, "api_key_command")
-    if key and config.path.is_symlink():
-        raise _linked(config.path)
-    if (key or command) and status.st_uid != os.geteuid():
-        raise _foreign(config.path)
-    if (key and status.st_mode & 0o077) or (command and status.st_mode & 0o022):
-        raise _open_to_others(config.path)
-
-
-def _linked(path: Path) -> MachineError:
-    return MachineError(
-        _("{path} holds a key and is a symbolic link", path=path),
-        hint=_("put the file itself there, then: chmod 600 {path}", path=path),
-    )
-
-
-def _foreign(path: Path) -> MachineError:
-    return MachineError(
-        _("{path} holds a key and belongs to another user", path=path),
-        hint=_("make it yours: chown $(id -u) {path}; chmod 600 {path}", path=path),
-    )
-
-
-def _open_to_others(path: Path) -> MachineError:
-    return MachineError(
-        _("{path} holds a key and is open to other users", path=path),
-        hint=_("run: chmod 600 {path}", path=path),
-    )
-
-
 def edit(change: Callable[[TOMLDocument], None], environ: Mapping[str, str] | None = None) -> Path:
     """Rewrites the config file with `change` applied; comments and order stay."""
     import tomlkit
@@ -211,7 +174,7 @@ def edit(change: Callable[[TOMLDocument], None], environ: Mapping[str, str] | No
     document = tomlkit.parse(config.text)
     change(document)
     if _holds(document, "api_key") and config.path.is_symlink():
-        raise _linked(config.path)
+        raise ownership.linked(config.path)
     try:
         _replace(config.path, tomlkit.dumps(document))
     except OSError as error:
@@ -227,4 +190,5 @@ def _replace(path: Path, text: str) -> None:
     from cogview_cli.disk.atomic import replace_whole
 
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    ownership.check_place(path)
     replace_whole(Path(os.path.realpath(path)), text.encode("utf-8"), 0o600)

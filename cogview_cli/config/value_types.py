@@ -23,6 +23,8 @@ _TRUE = ("1", "true", "yes", "on")
 _FALSE = ("0", "false", "no", "off")
 _WHOLE = re.compile(r"[0-9]{1,6}")
 _NUMBER = re.compile(r"[0-9]{1,12}(\.[0-9]{1,12})?")
+# Brackets hold an IPv6 address and nothing stands beside them: readers of `[::1]x` differ.
+_AUTHORITY = re.compile(r"(?:[^@]*@)?(?:\[[0-9A-Fa-f:.]+(?:%[^\[\]]*)?\]|[^\[\]:]+)(?::[0-9]*)?")
 
 
 class ValueType(NamedTuple):
@@ -125,9 +127,26 @@ def _base_url(text: str) -> str:
         raise ValueError(
             _("takes a URL that starts with https://, such as https://api.z.ai/api/paas/v4")
         )
+    if not _AUTHORITY.fullmatch(parts.netloc) or not _is_host(parts.hostname):
+        raise ValueError(_("takes a URL with a host that can be looked up"))
     if parts.port == 0:  # raises ValueError above 65535
         raise ValueError(_("takes a URL with a port from 1 to 65535"))
     return url
+
+
+def _is_host(host: str) -> bool:
+    """Whether the domain name system has room for `host` (RFC 1035, RFC 5891)."""
+    labels = host.removesuffix(".").split(".")
+    if len(host) > 253 or not all(0 < len(label) < 64 for label in labels):
+        return False
+    if host.isascii() and "xn--" not in host:
+        return True
+    import idna
+
+    try:
+        return bool(idna.decode(idna.encode(host)))
+    except UnicodeError:
+        return False
 
 
 def _size(text: str) -> str:

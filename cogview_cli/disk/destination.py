@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cogview_cli.disk.holes import escape_braces
+from cogview_cli.disk.home import expand_home
 from cogview_cli.disk.names import IMAGE_SUFFIXES, check_template, expand, template_fields
 from cogview_cli.errors import MachineError, UsageError
 from cogview_cli.i18n import _
@@ -70,7 +71,7 @@ def _split(output: str | None) -> tuple[Path, str]:
     """The root folder and the template that `output` stands for."""
     if output is None or output == STDOUT:
         return Path.cwd(), GEN_TEMPLATE
-    path = Path(os.path.expanduser(output))
+    path = Path(expand_home(output))
     if template_fields(output):
         literal = list(path.parts[: _first_hole(path)])
         return Path(*literal), "/".join(path.parts[len(literal) :])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from cogview_cli.api.error_codes import CODES, ErrorClass
@@ -26,6 +27,10 @@ EXIT_OF_CLASS = {
 }
 
 
+# new-api ends its messages with one, LiteLLM quotes them: different for every request.
+_REQUEST_ID = re.compile(r"\b(?=[\w-]*[0-9])[\w-]{12,}")
+
+
 class Failure(NamedTuple):
     """A try without an image; `kind` None means it was never sent."""
 
@@ -38,8 +43,16 @@ class Failure(NamedTuple):
     def words(self) -> str:
         """The failure in one line: the code's meaning and the server's own words."""
         code = _("code {code}", code=self.code) if self.code else ""
-        meaning = _(CODES[self.code].meaning) if self.code in CODES else ""
+        known = self.code in CODES and CODES[self.code].kind is self.kind
+        meaning = _(CODES[self.code].meaning) if known else ""
         return _(": ").join(part for part in (code, meaning, str(self.message)) if part)
+
+    @property
+    def sameness(self) -> str:
+        """What failures of one mistake have in common: the vendor's code, or a server's words."""
+        if self.code in CODES:
+            return self.code
+        return f"{self.code} {_REQUEST_ID.sub('', str(self.message))}"
 
     def problem(self, why: GiveUp) -> Problem:
         """What to tell the user."""
@@ -76,6 +89,8 @@ HINTS = {
 def _hint(kind: ErrorClass | None, code: str) -> str:
     if code == "1113":
         return _("top up the account; keys of a Coding Plan do not pay for images")
+    if code == "model_not_found":
+        return _("name a model that this server has: --model")
     if kind is None:
         return _("check the network and --base-url, then run it again: cogview config check")
     return _(HINTS[kind]) if kind in HINTS else _("run it again later")

@@ -43,7 +43,7 @@ _STATUSES = {
 _ENDS_THE_RUN = {ErrorClass.ACCOUNT, ErrorClass.QUOTA, ErrorClass.NOT_THE_API}
 
 # What a job may end as although an earlier try of it was lost: there is a picture after all.
-_PAID = ("saved", "unsaved", "unknown")
+_PAID = (Status.SAVED, Status.UNSAVED, Status.UNKNOWN)
 
 
 class JobRunner:
@@ -186,9 +186,9 @@ class JobRunner:
                 slots.share.answered()
                 self._breaker.answered(attempts.transient + attempts.unsent)
             case Failed(failure):
-                if failure.code in ("1302", "1303"):
+                if failure.kind is ErrorClass.THROTTLE:
                     slots.share.throttled(epoch)
-                self._breaker.failed(failure.kind, failure.code)
+                self._breaker.failed(failure.kind, failure.sameness)
                 if self._breaker.exhausted:
                     self.stop(worn_out(failure))
                 elif self._breaker.all_alike:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from cogview_cli.api import models
+from cogview_cli.api import dialects, models
 from cogview_cli.api.client import AnswerLost, ApiClient, NotSent
 from cogview_cli.api.error_codes import ErrorClass
 from cogview_cli.api.links import links_end
@@ -21,7 +21,7 @@ from cogview_cli.engine.failure import Failure
 from cogview_cli.engine.job import Job
 from cogview_cli.engine.slots import SlotLease
 from cogview_cli.engine.stop import StopSwitch
-from cogview_cli.errors import ExitCode, MachineError
+from cogview_cli.errors import ExitCode, Locked, MachineError
 from cogview_cli.i18n import _
 from cogview_cli.i18n.stored_messages import Message
 from cogview_cli.ledger import Entry, Intent, Ledger, marks
@@ -64,14 +64,19 @@ class Sender:
         base_url: str,
         account: str,
         switch: StopSwitch,
+        free: bool = False,
     ) -> None:
-        """`switch` hears why nothing more should be sent."""
+        """`switch` hears why nothing more should be sent.
+
+        `free`: the profile says that a picture costs nothing there.
+        """
         self._ledger = ledger
         self._client = client
         self._budget = budget
         self._base_url = base_url
         self._account = account
         self._switch = switch
+        self._server = dialects.server_of(base_url, free=free)
         self.answer_lost = False
 
     async def intend(self, job: Job, entry: Entry | None) -> Entry:
@@ -139,7 +144,7 @@ class Sender:
     async def _lost(
         self, job: Job, entry: Entry, slot: SlotLease, lost: AnswerLost, seconds: float
     ) -> Result:
-        if lost.partial and isinstance(decode(lost.partial), Reply):
+        if lost.partial and isinstance(decode(lost.partial, self._server), Reply):
             return await self._keep(job, entry, slot, lost.partial, seconds)
         self._budget.mark_unknown(job.price)
         await self._record(self._ledger.unknown, entry.id, lost.message, lost.partial)
@@ -148,7 +153,7 @@ class Sender:
     async def _keep(
         self, job: Job, entry: Entry, slot: SlotLease, answer: Answer, seconds: float
     ) -> Result:
-        reply = decode(answer)
+        reply = decode(answer, self._server)
         if isinstance(reply, ApiError):
             await self._refused(job, entry, answer, reply)
             return Failed(Failure(reply.kind, reply.code, reply.message, reply), entry)
@@ -211,7 +216,9 @@ class Sender:
                 place=path,
             ),
             exit_code=ExitCode.UNSAVED,
-            hint=_("free some space, then: cogview recover"),
+            hint="cogview recover"
+            if isinstance(error, Locked)
+            else _("free some space, then: cogview recover"),
         )
         self._switch.stop(problem)
         return outcome_of(entry, Status.UNSAVED, problem=problem)._replace(cost=job.price)

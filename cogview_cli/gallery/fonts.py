@@ -28,7 +28,7 @@ _FACES = (
 
 def places() -> list[Path]:
     """The folders where systems and users keep fonts."""
-    home, windows = Path.home(), os.environ.get("WINDIR", r"C:\Windows")
+    home, windows = Path(os.path.expanduser("~")), os.environ.get("WINDIR", r"C:\Windows")
     return [
         home / ".local/share/fonts",
         home / ".fonts",

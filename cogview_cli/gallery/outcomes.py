@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from cogview_cli.api.dialects import kind_of
 from cogview_cli.api.error_codes import CODES, ErrorClass
 from cogview_cli.gallery.items import Cost, GalleryItem, ItemStatus, Level
 from cogview_cli.gallery.scan import levels
@@ -78,7 +79,7 @@ def item_of(row: Entry) -> GalleryItem:
 
 
 def _rejection(code: str) -> ItemStatus:
-    refused = code in CODES and CODES[code].kind is ErrorClass.REFUSED
+    refused = kind_of(code) is ErrorClass.REFUSED
     return ItemStatus.REFUSED if refused else ItemStatus.FAILED
 
 

@@ -14,11 +14,11 @@ from cogview_cli.config.settings import Settings
 from cogview_cli.config.store import state_dir
 from cogview_cli.disk.destination import Destination, Target
 from cogview_cli.engine.validation import name_fields
-from cogview_cli.errors import ExitCode, MachineError
+from cogview_cli.errors import MachineError
 from cogview_cli.i18n import _
 from cogview_cli.loading import no_garbage_collection
 from cogview_cli.outcome import Outcome, SavedFile, Status, Summary
-from cogview_cli.terminal import output
+from cogview_cli.terminal import ending, output
 from cogview_cli.terminal.reporter import Reporter
 
 
@@ -51,7 +51,7 @@ def show(plan: GenPlan) -> int:
             record = {"type": "request", "index": 1, "n": n, **plan.request.body()}
             output.write_json({**record, "cost": None if price is None else str(price)})
         else:
-            output.write_json(plan.request.body())
+            output.write_bare_json(plan.request.body())
     if plan.style.json:
         cost = "0"
         most = None if price is None else str(price * plan.images)
@@ -86,11 +86,10 @@ def run(plan: GenPlan) -> int:
     base = str(Path.cwd()) if plan.relative else None
     reporter = Reporter(plan.style, relative_to=base)
     files: list[str] = []
-    try:
+    with ending.counted(summary):
         asyncio.run(_run(plan, summary, reporter, files))
-    finally:
-        if sum(summary.counts.values()):
-            _close(reporter, summary)
+    with ending.counted(summary):
+        reporter.summary(summary)
     _show_pictures(plan, files)
     return int(summary.exit_code)
 
@@ -100,13 +99,6 @@ def _show_pictures(plan: GenPlan, files: list[str]) -> None:
         from cogview_cli.gen.preview import show_pictures
 
         show_pictures(files, plan.style, draw=plan.preview, view=plan.open)
-
-
-def _close(reporter: Reporter, summary: Summary) -> None:
-    try:
-        reporter.summary(summary)
-    except output.StdoutClosed:
-        summary.stopped = ExitCode.STDOUT_CLOSED
 
 
 async def _run(plan: GenPlan, summary: Summary, reporter: Reporter, files: list[str]) -> None:

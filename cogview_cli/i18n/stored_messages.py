@@ -46,6 +46,7 @@ TEMPLATES = {
     "process-ended": "the process ended between sending the request and keeping the answer",
     "sandbox-ended": "the sandbox that made it has ended",
     "ledger-error": "the ledger '{path}': {why}",
+    "ledger-locked": "the ledger '{path}' has been locked by another process for {seconds} s",
     "ledger-damaged": "the ledger '{path}' is damaged: {why}",
     "state-folder": "the state folder '{path}': {why}",
     # The image's URL and its host.

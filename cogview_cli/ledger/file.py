@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cogview_cli.config.store import LEDGER_NAME
-from cogview_cli.errors import MachineError
+from cogview_cli.errors import Locked, MachineError
 from cogview_cli.i18n import _
 from cogview_cli.i18n.stored_messages import Message
 from cogview_cli.ledger.entry import State
@@ -67,8 +67,12 @@ SCHEMA_VERSION = len(_STEPS)
 class LedgerFile:
     """The open database. Safe to use from several threads; MachineError if it fails."""
 
-    def __init__(self, folder: Path) -> None:
-        """Opens `ledger.db` in `folder`; MachineError if it can't be used."""
+    def __init__(self, folder: Path, *, patience: float | None = None) -> None:
+        """Opens `ledger.db` in `folder`; MachineError if it can't be used.
+
+        `patience`: seconds to wait for another process that writes; BUSY_SECONDS by default.
+        """
+        self._patience = BUSY_SECONDS if patience is None else patience
         self.folder = folder
         self.path = folder / LEDGER_NAME
         self._lock = threading.RLock()
@@ -78,7 +82,7 @@ class LedgerFile:
 
     def _connect(self) -> sqlite3.Connection:
         db = sqlite3.connect(
-            self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            self.path, timeout=self._patience, isolation_level=None, check_same_thread=False
         )
         db.row_factory = sqlite3.Row
         try:
@@ -100,6 +104,8 @@ class LedgerFile:
         try:
             yield
         except sqlite3.OperationalError as error:
+            if _is_lock(error):
+                raise self._locked() from error
             raise MachineError(
                 Message.of("ledger-error", path=self.path, why=error),
                 hint=_(
@@ -119,6 +125,15 @@ class LedgerFile:
                 Message.of("state-folder", path=self.folder, why=why),
                 hint=_("set COGVIEW_STATE_DIR to a folder that can be written"),
             ) from error
+
+    def _locked(self) -> Locked:
+        return Locked(
+            Message.of("ledger-locked", path=self.path, seconds=f"{self._patience:.0f}"),
+            hint=_(
+                "run it again when that one has ended; it is shown by: fuser '{path}'",
+                path=self.path,
+            ),
+        )
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -191,6 +206,13 @@ class LedgerFile:
         """Gives room back, then lets go of the file."""
         self.shrink()
         self._db.close()
+
+
+def _is_lock(error: sqlite3.Error) -> bool:
+    """Whether another connection is in the way; a full or broken disk is another matter."""
+    # Errors of our own have no code. The low byte is the kind, the rest says more of it.
+    code = getattr(error, "sqlite_errorcode", None) or 0
+    return code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
 def _prepare_folder(folder: Path, path: Path) -> None:

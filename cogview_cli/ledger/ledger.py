@@ -53,9 +53,18 @@ class Claimed(Exception):
 class Ledger:
     """The open ledger. Methods block; `call` runs one off the event loop, in order."""
 
-    def __init__(self, folder: Path, *, clock: Callable[[], float] = time.time) -> None:
-        """Opens `ledger.db` in `folder`; MachineError if it can't be used: no ledger, no POST."""
-        self._file = LedgerFile(folder)
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        clock: Callable[[], float] = time.time,
+        patience: float | None = None,
+    ) -> None:
+        """Opens `ledger.db` in `folder`; MachineError if it can't be used: no ledger, no POST.
+
+        `patience`: seconds to wait for another process that writes to it.
+        """
+        self._file = LedgerFile(folder, patience=patience)
         self.folder = folder
         self.path = self._file.path
         self._clock = clock
@@ -271,7 +280,8 @@ class Ledger:
 
     def get(self, id: str) -> Entry:
         """The entry with this id; KeyError if there is none."""
-        found = self._select("id = ?", id, longest=None)
+        # Bytes of the command line that are no text are no id either; SQLite takes text only.
+        found = self._select("id = ?", id.encode("utf-8", "replace").decode(), longest=None)
         if not found:
             raise KeyError(id)
         return found[0]

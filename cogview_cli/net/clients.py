@@ -69,9 +69,10 @@ def new_client(url: httpx.URL, *, read_seconds: float | None) -> httpx.AsyncClie
     understand_socks()
     trusted = tls_context() if url.scheme == "https" else None
     connect = min(CONNECT_SECONDS, read_seconds or CONNECT_SECONDS)
+    proxied = _proxies_for(url)
     try:
-        return httpx.AsyncClient(
-            transport=None if _proxies_for(url) else Transport(trusted),
+        client = httpx.AsyncClient(
+            transport=None if proxied else Transport(trusted),
             verify=trusted or False,
             trust_env=not is_loopback(url.host),
             follow_redirects=False,
@@ -84,6 +85,11 @@ def new_client(url: httpx.URL, *, read_seconds: float | None) -> httpx.AsyncClie
         raise MachineError(
             Message.of("proxy-settings", why=error), hint=_("check HTTPS_PROXY and ALL_PROXY")
         ) from error
+    if proxied:
+        from cogview_cli.net.proxied import read_leniently  # loads httpcore and anyio
+
+        read_leniently(client)
+    return client
 
 
 def _proxies_for(url: httpx.URL) -> bool:

@@ -15,9 +15,7 @@ import h11
 import httpx
 
 from cogview_cli.net.connection import Connection, Seconds, connect
-
-# A longer response head is an error.
-HEAD_LIMIT = 100 * 1024
+from cogview_cli.net.lenient import HEAD_LIMIT, AnswerRepair
 
 
 class Transport(httpx.AsyncBaseTransport):
@@ -61,6 +59,7 @@ class _Exchange:
         self._connection = connection
         self._limits = limits
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEAD_LIMIT)
+        self._repair = AnswerRepair()
 
     async def send(self, request: httpx.Request) -> None:
         with _errors():
@@ -96,7 +95,7 @@ class _Exchange:
         data, _closed = self._http.trailing_data
         left = length
         while left > 0:
-            data = data or await self._connection.read(self._limits.get("read"))
+            data = data or await self._read()
             if not data:
                 raise httpx.RemoteProtocolError(f"{length - left} of {length} bytes came")
             yield data[:left]
@@ -114,6 +113,10 @@ class _Exchange:
     async def close(self) -> None:
         await self._connection.close()
 
+    async def _read(self) -> bytes:
+        """What comes next, as a strict parser takes it; nothing at the end."""
+        return await self._repair.read(lambda: self._connection.read(self._limits.get("read")))
+
     async def _event(self) -> Any:
         """The next event from the server."""
         while True:
@@ -121,7 +124,7 @@ class _Exchange:
                 event = self._http.next_event()
             if event is not h11.NEED_DATA:
                 return event
-            data = await self._connection.read(self._limits.get("read"))
+            data = await self._read()
             if not data and self._http.their_state is h11.SEND_RESPONSE:
                 raise httpx.RemoteProtocolError("Server disconnected without sending a response.")
             with _errors():

@@ -23,7 +23,7 @@ import httpx
 
 from cogview_cli.api.image_urls import server_date
 from cogview_cli.i18n.stored_messages import Message, StoredError
-from cogview_cli.net.addresses import address, is_loopback, is_public
+from cogview_cli.net.addresses import is_loopback, is_public, may_be_public
 from cogview_cli.net.clients import CONNECT_SECONDS, new_client, tls_failure, uses_proxy
 from cogview_cli.pictures.verify import ImageInfo, NotAnImage, TooLarge, check, sniff
 from cogview_cli.terminal.text import clean
@@ -158,7 +158,7 @@ class Downloader:
         if is_loopback(url.host) and is_loopback(self._base_host):
             return client.build_request("GET", url)
         if uses_proxy(url.host):  # the proxy resolves the name itself
-            await self._refuse_private([url.host] if address(url.host) else [])
+            await self._refuse_private([] if may_be_public(url.host) else [url.host])
             return client.build_request("GET", url)
         found = await _resolve(url.host, url.port or 443)
         await self._refuse_private(found)

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from cogview_cli.api import image_urls
+from cogview_cli.api.image_refs import ImageRef
 from cogview_cli.api.links import are_dead
-from cogview_cli.api.protocol import ApiError, ImageRef, Reply, decode
+from cogview_cli.api.protocol import ApiError, Reply, decode
 from cogview_cli.disk.atomic import publish
 from cogview_cli.disk.destination import Target
 from cogview_cli.disk.names import with_number

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from cogview_cli import __version__
 from cogview_cli.api.protocol import ImageRequest, Reply
 from cogview_cli.disk.atomic import replace_whole
+from cogview_cli.disk.regular import NotRegular, read_regular
 from cogview_cli.errors import UsageError
 from cogview_cli.i18n import _
 from cogview_cli.outcome import SavedFile
@@ -33,10 +34,7 @@ def read(path: Path) -> dict[str, Any]:
 
     Raises OSError if it cannot be read, ValueError if it is damaged or no JSON object.
     """
-    if not path.is_file():  # opening a pipe would wait for ever
-        raise FileNotFoundError(path)
-    with path.open("rb") as file:
-        return parse(file.read(LONGEST_BYTES))
+    return parse(read_regular(path, LONGEST_BYTES)[0])
 
 
 def parse(data: bytes) -> dict[str, Any]:
@@ -135,22 +133,41 @@ def belongs_to(path: Path, id: str, key: str) -> bool:
 def read_request(path: Path) -> ImageRequest:
     """The request that a sidecar describes; UsageError if it is none."""
     try:
-        content = json.loads(path.read_text("utf-8"))
-        if content["schema"] > SCHEMA:
-            raise UsageError(
-                _("'{path}' was written by a newer cogview", path=path), hint=_("upgrade cogview")
-            )
-        request = ImageRequest.from_body(content)
-        if not isinstance(request.prompt, str) or not isinstance(request.model, str):
-            raise TypeError
+        content = read(path)
+        request = _request(content)
+    except NotRegular:
+        raise _not_a_sidecar(path) from None
     except OSError as error:
         raise UsageError(
             _("cannot read '{path}': {why}", path=path, why=error.strerror),
             hint=_("give a sidecar, such as cat.png.json"),
         ) from None
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except (ValueError, TypeError, KeyError):
+        raise _not_a_sidecar(path) from None
+    if content["schema"] > SCHEMA:
         raise UsageError(
-            _("'{path}' is not a sidecar", path=path),
-            hint=_("give the .json file beside an image"),
-        ) from None
+            _("'{path}' was written by a newer cogview", path=path), hint=_("upgrade cogview")
+        )
     return request
+
+
+def _request(content: dict[str, Any]) -> ImageRequest:
+    """The request of a sidecar's content. TypeError, KeyError, ValueError if it holds none."""
+    if type(content["schema"]) is not int:
+        raise TypeError
+    request = ImageRequest.from_body(content)
+    needed, others = request[:2], request[2:5]
+    if not all(isinstance(text, str) and text.strip() for text in needed):
+        raise TypeError
+    if not all(isinstance(text, str | None) for text in others):
+        raise TypeError
+    if not isinstance(request.watermark, bool | None):
+        raise TypeError
+    "".join(text or "" for text in (*needed, *others)).encode()  # no half surrogate pairs
+    return request
+
+
+def _not_a_sidecar(path: Path) -> UsageError:
+    return UsageError(
+        _("'{path}' is not a sidecar", path=path), hint=_("give the .json file beside an image")
+    )

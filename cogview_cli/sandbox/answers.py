@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from cogview_cli.sandbox.gallery import LINK_TIMES
+from cogview_cli.sandbox.gateway import LOSSES, REFUSALS
 from cogview_cli.sandbox.messages import CHINESE, error_body
 from cogview_cli.sandbox.wire import HTML, JSON, Peer, head
 
@@ -40,7 +41,7 @@ FREE: dict[str, Plain] = {
     "html-404": Plain(404, b"<html><h1>404 Not Found</h1></html>", HTML),
     "503": Plain(503, b"", HTML, {"Retry-After": 1}),
     "504": Plain(504, _PAGE, HTML),
-    "408": Plain(408, b"", HTML),
+    "408": Plain(408, error_body("408", "请求超时")),
     "retry-after-2": _slow_down("2"),
     "retry-after-day": _slow_down("86400"),
     "retry-after-junk": _slow_down("soon"),
@@ -49,6 +50,7 @@ FREE: dict[str, Plain] = {
     "error-in-200": Plain(200, error_body("1302", CHINESE["1302"])),
     "code-number": Plain(429, b'{"error":{"code":1302,"message":"sandbox"}}'),
     "hostile": Plain(400, error_body("1210", _HOSTILE)),
+    **{name: Plain(*answer) for name, answer in REFUSALS.items()},
 }
 
 
@@ -85,6 +87,23 @@ def _half(fields: Fields) -> bytes:
     return body[: body.index(b'"url"') + 20]
 
 
+_HELP = "https://docs.example.invalid/help"
+
+
+def _in_events(fields: Fields) -> bytes:
+    return b'event: partial\ndata: {"progress":50}\n\ndata: ' + encode(fields) + b"\n\n"
+
+
+def _in_parts(fields: Fields) -> bytes:
+    opening = b"--part\r\nContent-Type: application/json\r\n\r\n"
+    return opening + encode(fields) + b"\r\n--part--\r\n"
+
+
+def _as_results(fields: Fields) -> bytes:
+    output = {"task_status": "SUCCEEDED", "results": fields["data"]}
+    return encode({"request_id": "r", "output": output})
+
+
 _SEVERE = [{"role": "assistant", "level": 0}]
 BODIES: dict[str, Callable[[Fields], bytes]] = {
     "empty-200": lambda fields: b"",
@@ -106,6 +125,18 @@ BODIES: dict[str, Callable[[Fields], bytes]] = {
     "created-text": lambda fields: encode({**fields, "created": str(fields["created"])}),
     "two-images": encode,
     "b64": encode,
+    "error-beside": _with(error={"code": "1302", "message": "sandbox"}),
+    "null-data": _with(data=None, content_filter=None),
+    "docs-link": _with(
+        data=[], content_filter=_SEVERE, message=_HELP, help={"url": _HELP, "icon": f"{_HELP}.png"}
+    ),
+    "nested-data": lambda fields: encode({"code": 200, "data": fields}),
+    "output-results": _as_results,
+    "utf16-200": lambda fields: encode(fields).decode().encode("utf-16"),
+    "junk-behind": lambda fields: encode(fields) + b"\n<!-- served in 9 s -->",
+    "two-objects": lambda fields: b'{"created":1}\n' + encode(fields),
+    "event-stream": _in_events,
+    "multipart": _in_parts,
 }
 URLS: dict[str, Callable[[str], str]] = {
     **dict.fromkeys(("expired-url", *LINK_TIMES), lambda url: url),
@@ -185,6 +216,29 @@ async def _huge_header(reply: HttpReply) -> None:
     await reply.peer.reply(200, reply.body, more={"X-Pad": "a" * 200_000})
 
 
+def _raw(opening: bytes, *, length: bool = True) -> Callable[[HttpReply], Awaitable[None]]:
+    """The answer behind these lines of a head, nothing in order."""
+
+    async def send(reply: HttpReply) -> None:
+        size = b"Content-Length: %d\r\n" % len(reply.body) if length else b""
+        reply.peer.closing = True
+        await reply.peer.send(opening + size + b"\r\n" + reply.body)
+
+    return send
+
+
+async def _no_head(reply: HttpReply) -> None:
+    reply.peer.closing = True
+    await reply.peer.send(reply.body)
+
+
+def _lost_by_gateway(status: int, body: bytes) -> Callable[[HttpReply], Awaitable[None]]:
+    async def send(reply: HttpReply) -> None:
+        await reply.peer.reply(status, body)
+
+    return send
+
+
 async def _charged_502(reply: HttpReply) -> None:
     await reply.peer.reply(502, _PAGE, HTML)
 
@@ -200,5 +254,11 @@ WIRES: dict[str, Callable[[HttpReply], Awaitable[None]]] = {
     "early-hints": _hints,
     "big-answer": _endless,
     "huge-header": _huge_header,
+    "odd-header": _raw(b"HTTP/1.1 200 OK\r\nX-Corp-Proxy : x\r\n"),
+    "two-lengths": _raw(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n"),
+    "no-reason": _raw(b"HTTP/1.0 200\r\n", length=False),
+    "broken-chunks": _raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n", length=False),
+    "no-head": _no_head,
     "html-502-charged": _charged_502,
+    **{name: _lost_by_gateway(*answer) for name, answer in LOSSES.items()},
 }

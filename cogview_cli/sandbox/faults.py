@@ -20,7 +20,7 @@ FREE_FAULTS = {
     "html-404": "404 with an HTML page, as from a server that is not the API",
     "503": "503 without an error code, with Retry-After: 1",
     "504": "504 with an HTML page",
-    "408": "408 without an error code",
+    "408": "408 in the API's own envelope",
     "retry-after-2": "1303 with Retry-After: 2",
     "retry-after-day": "1303 with Retry-After: 86400",
     "retry-after-junk": "1303 with Retry-After: soon",
@@ -30,6 +30,30 @@ FREE_FAULTS = {
     "error-in-200": "200 with error 1302 inside, nothing made",
     "code-number": "1302 as a number instead of a string",
     "hostile": "an error text with escape sequences, bidi controls and markup",
+}
+GATEWAY_FAULTS = {
+    "openai-policy": "400 moderation_blocked, as OpenAI refuses a prompt",
+    "azure-policy": "400 content_filter, as Azure refuses a prompt",
+    "litellm-policy": "400 with ContentPolicyViolationError in the message",
+    "openai-quota": "429 insufficient_quota",
+    "openai-cap": "400 billing_limit_user_error: the hard limit is reached",
+    "402": "402 Payment Required",
+    "litellm-budget": "422 budget_exceeded",
+    "litellm-1113": "429 whose message quotes the API's 1113",
+    "openai-rate": "429 rate_limit_exceeded",
+    "openai-model": "404 model_not_found",
+    "404-model": "404 with FastAPI's detail that names the models there are",
+    "404-path": "404 with FastAPI's detail, as from a wrong base URL",
+    "422-detail": "422 with FastAPI's list of what is wrong",
+}
+LOSS_FAULTS = {
+    "litellm-500": "charged, then a gateway's 500",
+    "litellm-408": "charged, then a gateway's 408",
+    "gateway-409": "charged, then a gateway's 409",
+    "gateway-425": "charged, then 425 without a body",
+    "bare-408": "charged, then 408 without a body",
+    "500-in-400": "charged, then a gateway's 400 with the code 500",
+    "error-without-code": "charged, then 500 with a message but no code",
 }
 BODY_FAULTS = {
     "empty-200": "200 with no body",
@@ -51,6 +75,16 @@ BODY_FAULTS = {
     "created-text": "200 with created as a string",
     "two-images": "200 with two images",
     "b64": "200 with b64_json instead of a url",
+    "error-beside": "200 with the picture and the error 1302 beside it",
+    "null-data": "200 whose data is null",
+    "docs-link": "200 without a picture, with a filter and links to help pages",
+    "nested-data": "200 with data inside data",
+    "output-results": "200 with the picture under output.results",
+    "utf16-200": "200 as UTF-16",
+    "junk-behind": "200 with text behind the JSON",
+    "two-objects": "200 with two JSON objects, the picture in the second",
+    "event-stream": "200 as server-sent events",
+    "multipart": "200 as multipart/mixed",
 }
 URL_FAULTS = {
     "expired-url": "the url has expired by the image host's clock; 403 on download",
@@ -77,6 +111,11 @@ WIRE_FAULTS = {
     "early-hints": "103 Early Hints before the answer",
     "big-answer": "an answer that never ends",
     "huge-header": "a header line of 200 KB",
+    "odd-header": "a header line with a blank before the colon",
+    "two-lengths": "two lengths that differ",
+    "no-reason": "HTTP/1.0 and a status line without reason",
+    "broken-chunks": "a chunked answer whose first chunk has no size",
+    "no-head": "an answer without a head",
     "html-502-charged": "502 with an HTML page although the image was made and charged",
 }
 DOWNLOAD_FAULTS = {
@@ -108,6 +147,8 @@ DOWNLOAD_FAULTS = {
 }
 FAULTS: dict[str, str] = {
     **FREE_FAULTS,
+    **GATEWAY_FAULTS,
+    **LOSS_FAULTS,
     **BODY_FAULTS,
     **URL_FAULTS,
     **WIRE_FAULTS,

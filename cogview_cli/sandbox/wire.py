@@ -15,6 +15,9 @@ from http import HTTPStatus
 
 import h11
 
+from cogview_cli import __version__
+from cogview_cli.api.dialects import SANDBOX_SERVER
+
 MAX_BODY = 4 * 2**20
 JSON = "application/json; charset=UTF-8"
 HTML = "text/html"
@@ -43,7 +46,9 @@ def _request(head: h11.Request, body: bytes) -> Request:
 def head(status: int, headers: Mapping[str, str | int]) -> bytes:
     """Status line and headers. Names and values are not checked."""
     lines = [f"HTTP/1.1 {status} {_phrase(status)}"]
-    named = {**({"Date": formatdate(usegmt=True)} if status >= 200 else {}), **headers}
+    now, name = formatdate(usegmt=True), f"{SANDBOX_SERVER}/{__version__}"
+    ours = {"Server": name, "Date": now} if status >= 200 else {}
+    named = {**ours, **headers}
     lines += [f"{name}: {value}" for name, value in named.items()]
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 

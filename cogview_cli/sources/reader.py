@@ -34,7 +34,7 @@ class Reading:
 
     Raises UsageError at once for a source that cannot be read, and while reading for
     a file that cannot be used as a whole. A record that cannot be used is a `RejectedRow`.
-    `forms`, `columns` and `ignored` fill while reading.
+    `forms`, `columns`, `ignored` and `secrets` fill while reading.
     """
 
     def __init__(
@@ -60,6 +60,11 @@ class Reading:
     def ignored(self) -> Counter[str]:
         """Fields CogView has no equivalent for, and how many rows set them."""
         return self._seen.ignored
+
+    @property
+    def secrets(self) -> Counter[str]:
+        """Columns named like secrets, which no record keeps, and how many rows have them."""
+        return self._seen.secrets
 
     def __iter__(self) -> Iterator[Record | RejectedRow]:
         for source in self._sources:

@@ -13,7 +13,8 @@ class Record:
     `file` is as the user named it, `-` for stdin, and for a folder the file inside.
     `line` is the physical line the record starts on, from 1; in a JSON or YAML
     document that is not an array the number of the element.
-    `columns` are all columns of a row, `extra` those with no meaning to us.
+    `columns` are all columns of a row, `extra` those with no meaning to us, without any
+    that are named like secrets.
     """
 
     file: str

@@ -19,6 +19,7 @@ from cogview_cli.sources.columns import (
 )
 from cogview_cli.sources.options import ReadOptions
 from cogview_cli.sources.record import Record, RejectedRow, RowError
+from cogview_cli.sources.secrets import is_deep, secret_names, without_secrets
 from cogview_cli.sources.template import PromptTemplate
 from cogview_cli.sources.values import (
     as_count,
@@ -34,6 +35,8 @@ from cogview_cli.sources.values import (
 from cogview_cli.terminal.text import clean
 
 COLUMNS_KEPT = 50
+# What is written into sidecars and ledger must be read again, with room to spare.
+NESTED_LIMIT = 100
 _PLANS_KEPT = 256
 # A longer single header is more likely the first prompt of a file without header.
 _HEADER_LENGTH = 16
@@ -41,10 +44,11 @@ _HEADER_LENGTH = 16
 
 @dataclass(slots=True)
 class Seen:
-    """What reading has met so far: column names in order, fields we have no use for."""
+    """What reading has met so far: column names in order, fields without use, secrets."""
 
     columns: list[str] = field(default_factory=list)
     ignored: Counter[str] = field(default_factory=Counter)
+    secrets: Counter[str] = field(default_factory=Counter)
 
     def note(self, names: Iterable[str]) -> None:
         """Adds column names not seen before, up to a limit."""
@@ -93,8 +97,9 @@ class Rows:
             if self._template is not None:
                 prompt = self._filled(self._template, {"prompt": prompt})
             extra = {name: flags[name] for name in plan.extra}
-            self._seen.ignored.update(extra.keys())
-            return self._made(line, prompt, flags, plan, {}, extra)
+            kept = self._without_secrets(extra)
+            self._seen.ignored.update(kept.keys())
+            return self._made(line, prompt, flags, plan, {}, kept)
         except RowError as fault:
             return self.bad(line, fault)
 
@@ -180,7 +185,16 @@ class Rows:
                 raise RowError(self._no_prompt_field(row))
             prompt = as_prompt(column, row[column])
         extra = {name: row[name] for name in plan.extra if name != column}
-        return self._made(line, prompt, row, plan, row, extra)
+        return self._made(line, prompt, row, plan, row, self._without_secrets(extra))
+
+    def _without_secrets(self, extra: dict[str, Any]) -> dict[str, Any]:
+        """What of the columns may be kept; the names of the others are noted."""
+        if is_deep(extra, NESTED_LIMIT):
+            raise RowError(_("nested too deeply"))
+        names = list(secret_names(extra))
+        self._seen.secrets.update(names)
+        kept: dict[str, Any] = without_secrets(extra) if names else extra
+        return kept
 
     def _filled(self, template: PromptTemplate, row: Mapping[str, Any]) -> str:
         self._any = True

@@ -8,13 +8,18 @@ import sys
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from cogview_cli.errors import CogviewError, MachineError
+from cogview_cli.errors import CogviewError, ExitCode, MachineError
 from cogview_cli.i18n import _
 from cogview_cli.terminal.text import clean, json_safe
+
+# The version of the objects that --json prints; the first one of a run carries it.
+SCHEMA = 1
 
 
 class StdoutClosed(Exception):
     """The reader of our stdout has gone."""
+
+    exit_code = ExitCode.STDOUT_CLOSED
 
 
 class OutputOptions(NamedTuple):
@@ -58,13 +63,40 @@ def silence_stdout() -> None:
         os.close(sink)
 
 
+def let_go_of_stdout() -> None:
+    """Flushes what libraries wrote; the interpreter must not stumble over a stdout that is gone."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except (OSError, ValueError):
+        silence_stdout()
+
+
 def write_line(text: str) -> None:
     """One line of data, as UTF-8 whatever the locale says."""
     write_data(text.encode("utf-8", "surrogateescape") + b"\n")
 
 
-def write_json(record: Any) -> None:
-    """One JSON object on one line."""
+class _Lines:
+    """The JSON lines of one run."""
+
+    begun = False
+
+
+def begin_run() -> None:
+    """The next object is the first one of a run."""
+    _Lines.begun = False
+
+
+def write_json(record: dict[str, Any]) -> None:
+    """One object of a run on one line; the first one says which schema all follow."""
+    first = {} if _Lines.begun else {"schema": SCHEMA}
+    _Lines.begun = True
+    write_bare_json({**first, **record})
+
+
+def write_bare_json(record: Any) -> None:
+    """One JSON value on one line, as it is."""
     text = json_safe(json.dumps(record, ensure_ascii=False, default=str))
     write_data(text.encode("utf-8", "backslashreplace") + b"\n")
 

@@ -152,6 +152,8 @@ def test_how_items_ended_is_kept_by_row_and_number() -> None:
     assert plan.counts().unfinished == 2
     assert [record.get("file") for record in plan.records()] == [None, "猫", None]
     assert plan.images_of_row(1) is None
+    plan.ended(ended._replace(n=1))
+    assert plan.images_of_row(1) is None, "saved, but nobody says where"
     plan.ended(ended._replace(n=1, status=Status.SKIPPED), [{"file": "b"}])
     assert plan.images_of_row(1) == ["b", "猫"]
 

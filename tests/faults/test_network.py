@@ -396,7 +396,8 @@ def test_n1_a_name_that_no_host_can_have_is_named(
 ) -> None:
     monkeypatch.setenv("COGVIEW_BASE_URL", "https://☃☃..com/v4")
     ended = cogview(*command)
-    assert ended.code == 9 and "'https://☃☃..com/v4' is no address" in ended.err, ended
+    assert ended.code == 9 and "COGVIEW_BASE_URL" in ended.err, ended
+    assert "host that can be looked up" in ended.err
 
 
 @pytest.mark.parametrize("end", [reset, silence], ids=["reset", "silent"])

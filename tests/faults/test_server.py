@@ -1,4 +1,4 @@
-"""S1-S27: what the API may answer to the POST."""
+"""S1-S31: what the API, or a gateway before it, may answer to the POST."""
 
 from __future__ import annotations
 
@@ -43,6 +43,17 @@ def busy(row: str, code: str) -> Case:
 def filtered(name: str) -> Case:
     """A 200 without a picture, with a content filter: refused, and perhaps charged."""
     return Case(id=f"S19 {name}", fault=name, code=8, state="rejected", charged=1)
+
+
+def policy(name: str) -> Case:
+    """A gateway's word for a refusal."""
+    return Case(id=f"S30 {name}", fault=name, code=8, state="rejected")
+
+
+def gateway_rejected(name: str) -> Case:
+    """A request that another server does not take; its own words are shown."""
+    words = {"openai-model": "cogview-4", "404-model": "['cogview4']", "422-detail": "body.size"}
+    return Case(id=f"S30 {name}", fault=name, code=3, state="rejected", words=(words[name],))
 
 
 CASES = [
@@ -108,7 +119,42 @@ CASES = [
     saved("S24 answer byte by byte", "slow-answer"),
     saved("S25 cut after the URL", "cut-answer"),
     unknown("S25 cut before the URL", "cut-early"),
-    unknown("S26 header of 200 KB", "huge-header"),
+    saved("S26 header of 200 KB", "huge-header"),
+    saved("S28 blank before the colon of a header", "odd-header"),
+    saved("S28 two lengths that differ", "two-lengths"),
+    saved("S28 HTTP/1.0 without reason", "no-reason"),
+    saved("S28 chunks that are none", "broken-chunks"),
+    saved("S28 no head at all", "no-head"),
+    saved("S29 picture and an error beside it", "error-beside"),
+    filtered("docs-link"),
+    unknown("S29 null data", "null-data"),
+    saved("S29 data inside data", "nested-data"),
+    saved("S29 picture under output.results", "output-results"),
+    saved("S29 UTF-16", "utf16-200"),
+    saved("S29 text behind the JSON", "junk-behind"),
+    saved("S29 two JSON objects", "two-objects"),
+    saved("S29 server-sent events", "event-stream"),
+    saved("S29 multipart", "multipart"),
+    *map(policy, ("openai-policy", "azure-policy", "litellm-policy")),
+    *(not_sent(f"S30 {name}", name, 4) for name in ("openai-quota", "402")),
+    not_sent("S30 litellm-1113", "litellm-1113", 4, words=("Coding Plan",)),
+    *(not_sent(f"S30 {name}", name, 7) for name in ("openai-cap", "litellm-budget")),
+    busy("S30", "openai-rate"),
+    saved("S30 openai-rate twice", "openai-ratex2", posts=3),
+    *(gateway_rejected(name) for name in ("openai-model", "404-model", "422-detail")),
+    not_sent("S30 404 of another path", "404-path", 9, words=("--base-url",)),
+    *(
+        unknown(f"S31 {name}", name)
+        for name in (
+            "litellm-500",
+            "litellm-408",
+            "gateway-409",
+            "gateway-425",
+            "bare-408",
+            "500-in-400",
+            "error-without-code",
+        )
+    ),
     saved("S27 data named twice", "twice-json"),
     unknown("S27 url is a number", "url-number"),
     unknown("S27 url is null", "url-null"),

@@ -82,7 +82,8 @@ def test_a_dash_gives_the_page_alone_on_stdout(cogview: Run) -> None:
 def test_a_dash_leaves_no_room_for_more(more: list[str], cogview: Run) -> None:
     pictures()
     ended = cogview("gallery", "out", "-o", "-", *more)
-    assert (ended.code, ended.out) == (2, "") and "hint: " in ended.err
+    assert ended.code == 2 and "hint: " in ended.err
+    assert "<html" not in ended.out and bool(ended.out) is ("--json" in more)
     assert not Path("s.jpg").exists()
 
 
@@ -91,7 +92,8 @@ def test_scripts_get_one_object_a_file(cogview: Run) -> None:
     ended = cogview("gallery", "out", "--json", "-o", "all.html", "--sheet", "all.png")
     page, sheet = map(json.loads, ended.out.splitlines())
     assert page == {
-        "type": "gallery", "file": "all.html", "images": 2, "unknown": 1, "cost": {"CNY": "0.12"},
+        "schema": 1, "type": "gallery", "file": "all.html", "images": 2, "unknown": 1,
+        "cost": {"CNY": "0.12"},
     }  # fmt: skip
     assert sheet == {"type": "sheet", "file": "all.png", "page": 1, "images": 2}
 

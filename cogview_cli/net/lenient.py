@@ -1,0 +1,218 @@
+"""HTTP/1.1 answers that break the rules, put right before a strict parser sees them. No I/O.
+
+The answer to a POST may be paid for, so a header line that a parser dislikes must not cost it.
+h11 refuses what RFC 9112 forbids; browsers and curl read most of it all the same.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
+
+import httpx
+
+# A head longer than this is no answer.
+HEAD_LIMIT = 2**20
+_SIZE_LINE_LIMIT = 4096
+_END_OF_HEAD = re.compile(rb"\r?\n\r?\n")
+_STATUS_LINE = re.compile(
+    rb"\s*[A-Za-z]{2,10}(?:/[0-9.]*)?[ \t]+([1-9][0-9]{2})(?![0-9])([^\r\n]*)"
+)
+_TOKEN = re.compile(rb"[-!#$%&'*+.^_`|~0-9a-zA-Z]+")
+_FORBIDDEN = re.compile(rb"[\x00\r\n\f\v]+")
+_SIZE_LINE = re.compile(rb"[ \t]*([0-9a-fA-F]{1,15})[ \t]*(?:;[^\n]*)?\r?\n")
+Headers = list[tuple[bytes, bytes]]
+
+
+class NotHttp(httpx.RemoteProtocolError):
+    """What came cannot be read as an answer; `came` is all of it, `status` 0 where none is told."""
+
+    def __init__(self, message: str, came: bytes) -> None:
+        super().__init__(message)
+        self.came = came
+        found = _STATUS_LINE.match(came)
+        self.status = int(found[1]) if found else 0
+
+
+class _Head(NamedTuple):
+    """A head as a strict parser takes it, and whether the body is said to be chunked."""
+
+    status: int
+    reason: bytes
+    headers: Headers
+    chunked: bool
+
+    def encode(self) -> bytes:
+        lines = [b"HTTP/1.1 %d %s" % (self.status, self.reason)]
+        lines += [name + b": " + value for name, value in self.headers]
+        return b"\r\n".join(lines) + b"\r\n\r\n"
+
+
+class AnswerRepair:
+    """The bytes of one answer on their way to a strict parser.
+
+    The head is put right, a chunked body is unpacked here; the rest passes as it came.
+    """
+
+    def __init__(self) -> None:
+        self._head: bytearray | None = bytearray()
+        self._chunks: _Chunks | None = None
+
+    async def read(self, more: Callable[[], Awaitable[bytes]]) -> bytes:
+        """The next bytes for the parser, nothing at the end; `more` reads from the connection.
+
+        Raises httpx.RemoteProtocolError where the answer breaks off or makes no sense.
+        """
+        while not (self._chunks and self._chunks.ended):
+            data = await more()
+            ready = self._feed(data)
+            if ready or not data:
+                return ready
+        return b""
+
+    def _feed(self, data: bytes) -> bytes:
+        if self._head is not None:
+            return self._opening(data)
+        return self._chunks.feed(data) if self._chunks else data
+
+    def _opening(self, data: bytes) -> bytes:
+        """Heads as far as they are whole: informational ones may come before the answer's own."""
+        assert self._head is not None
+        self._head += data
+        ready = b""
+        while found := _END_OF_HEAD.search(self._head):
+            head = _read_head(bytes(self._head[: found.start()]))
+            if head is None:
+                raise NotHttp("what came is no HTTP answer", bytes(self._head))
+            ready += head.encode()
+            rest = bytes(self._head[found.end() :])
+            if head.status >= 200 or head.status == 101:
+                return ready + self._begin_body(head, rest)
+            self._head = bytearray(rest)
+        if self._head and (not data or len(self._head) > HEAD_LIMIT):
+            raise NotHttp("the head of the answer has no end", bytes(self._head))
+        return ready
+
+    def _begin_body(self, head: _Head, rest: bytes) -> bytes:
+        self._head = None
+        self._chunks = _Chunks() if head.chunked else None
+        return self._chunks.feed(rest) if self._chunks and rest else rest
+
+
+def _read_head(raw: bytes) -> _Head | None:
+    """Status and headers without the lines that no parser would take; None if it has no status."""
+    status = _STATUS_LINE.match(raw)
+    if status is None:
+        return None
+    lines = _unfolded(raw[status.end() :].split(b"\n"))
+    headers = [header for line in lines if (header := _header(line))]
+    bodiless = int(status[1]) in (204, 304)
+    chunked = not bodiless and any(
+        name.lower() == b"transfer-encoding" and b"chunked" in value.lower()
+        for name, value in headers
+    )
+    reason = status[2].strip() if re.fullmatch(rb"[ -~]*", status[2]) else b""
+    return _Head(int(status[1]), reason, _framed(headers, chunked), chunked)
+
+
+def _unfolded(lines: list[bytes]) -> list[bytes]:
+    """A line that begins with a blank goes on with the one before (RFC 9112 §5.2)."""
+    joined: list[bytes] = []
+    for line in lines:
+        if line[:1] in (b" ", b"\t") and joined:
+            joined[-1] += b" " + line.strip()
+        else:
+            joined.append(line)
+    return joined
+
+
+def _header(line: bytes) -> tuple[bytes, bytes] | None:
+    name, colon, value = line.partition(b":")
+    name = name.strip()
+    if not colon or not _TOKEN.fullmatch(name):
+        return None
+    return name, _FORBIDDEN.sub(b" ", value).strip()
+
+
+def _framed(headers: Headers, chunked: bool) -> Headers:
+    """The headers with one length at most.
+
+    Of several, none where the server will close the connection, else the longest: what
+    follows a shorter one would be lost.
+    """
+    framing = (b"content-length", b"transfer-encoding")
+    kept = [header for header in headers if header[0].lower() not in framing]
+    said = b",".join(value for name, value in headers if name.lower() == framing[0])
+    lengths = [int(text) for text in re.findall(rb"(?:^|,)[ \t]*([0-9]{1,18})[ \t]*(?=,|$)", said)]
+    closing = any(name.lower() == b"connection" and b"close" in value for name, value in kept)
+    if lengths and not chunked and not (closing and len(set(lengths)) > 1):
+        kept.append((b"Content-Length", b"%d" % max(lengths)))
+    return kept
+
+
+class _Chunks:
+    """A chunked body (RFC 9112 §7.1) unpacked; from where it breaks the rules on, as it came."""
+
+    def __init__(self) -> None:
+        self.ended = False
+        self._buffer = b""
+        self._left = 0  # of the chunk under way, with the line end behind it
+        self._broken = False
+
+    def feed(self, data: bytes) -> bytes:
+        """What `data`, empty at the end of the connection, adds to the body."""
+        if not data:
+            return self._at_end()
+        self._buffer += data
+        pieces = []
+        while self._buffer and (piece := self._next()) is not None:
+            pieces.append(piece)
+        return b"".join(pieces)
+
+    def _at_end(self) -> bytes:
+        """What is left, once; then the error."""
+        rest, self._buffer, self._broken = self._buffer, b"", True
+        if not rest:
+            raise httpx.RemoteProtocolError("the chunks of the answer broke off")
+        return rest
+
+    def _next(self) -> bytes | None:
+        """The next piece; None if there is too little for one."""
+        if self._broken:
+            return self._take(len(self._buffer))
+        if self._left:
+            return self._inside()
+        line = _SIZE_LINE.match(self._buffer)
+        if line is None:
+            return self._no_size()
+        self._buffer = self._buffer[line.end() :]
+        size = int(line[1], 16)
+        self._left = size + 1 if size else 0
+        if not size:  # what follows are trailers
+            self.ended, self._buffer = True, b""
+        return b""
+
+    def _no_size(self) -> bytes | None:
+        waiting = b"\n" not in self._buffer and len(self._buffer) <= _SIZE_LINE_LIMIT
+        if waiting:
+            return None
+        self._broken = True
+        return b""
+
+    def _inside(self) -> bytes | None:
+        """A piece of the chunk under way, or the line end behind it."""
+        if self._left > 1:
+            piece = self._take(self._left - 1)
+            self._left -= len(piece)
+            return piece
+        if self._buffer == b"\r":
+            return None
+        end = re.match(rb"\r?\n", self._buffer)
+        self._left, self._broken = 0, end is None
+        self._buffer = self._buffer[end.end() :] if end else self._buffer
+        return b""
+
+    def _take(self, length: int) -> bytes:
+        piece, self._buffer = self._buffer[:length], self._buffer[length:]
+        return piece
