@@ -130,7 +130,7 @@ def test_a_request_cut_short_twice_is_still_unknown(tmp_path: Path) -> None:
         result = asyncio.run(run(ledger, api))
     assert isinstance(result, Failed) and result.failure.kind is ErrorClass.UNKNOWN
     with reopened(tmp_path / "state") as entry:
-        assert (entry.state, entry.message) == ("unknown", "stopped before the answer")
+        assert (entry.state, str(entry.message)) == ("unknown", "stopped before the answer")
 
 
 @pytest.mark.parametrize("times", [1, 2])
@@ -167,4 +167,4 @@ def test_a_picture_not_saved_is_on_record_and_the_loop_goes_on_meanwhile(
     with Scripted(gets=[silence]) as api, Ledger(tmp_path / "state") as ledger:
         assert asyncio.run(run(ledger, api)) == "unsaved"
     with reopened(tmp_path / "state") as entry:
-        assert (entry.state, entry.message) == ("answer", "stopped before it was saved")
+        assert (entry.state, str(entry.message)) == ("answer", "stopped before it was saved")

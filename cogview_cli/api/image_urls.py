@@ -20,7 +20,7 @@ _MONTHS = {name: number for number, name in enumerate(_NAMES, 1)}
 DEFAULT_SECONDS = 30 * 86400
 LONGEST_SECONDS = 366 * 86400
 # A JSON string that is nothing but base64, maybe escaped, maybe a `data:` URL.
-_INLINE = re.compile(rb'"(?:data:[^",\\\s]{0,100},)?[A-Za-z0-9+/=_\\-]{2000,}(?<!\\)"')
+_INLINE = re.compile(rb'"(?:data:[^",\s]{0,100},)?[A-Za-z0-9+/=_\\-]{2000,}(?<!\\)"')
 TAKEN_OUT = b'"(saved and taken out)"'
 
 

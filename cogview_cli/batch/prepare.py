@@ -17,6 +17,8 @@ from cogview_cli.i18n import _
 from cogview_cli.sources import Reading, RejectedRow
 
 BAD_SHOWN = 50
+# Years of work at the highest tier; each takes its place in the plan.
+MOST_IMAGES = 10_000_000
 
 
 @dataclass(slots=True, kw_only=True)
@@ -116,7 +118,12 @@ def parse_grid(text: str | None) -> tuple[int, int] | None:
 
 
 def choose(plan: Plan, host: str, selection: Selection) -> None:
-    """Makes the plan's items; UsageError if nothing is selected."""
+    """Makes the plan's items; UsageError if nothing is selected, or more than a run can do."""
+    if (count := plan.image_count(selection)) > MOST_IMAGES:
+        raise UsageError(
+            _("{count} images are more than one run takes ({most})", count=count, most=MOST_IMAGES),
+            hint=_("a part at a time: --count, or --start and --limit"),
+        )
     plan.arrange(host, selection)
     if not plan.counts().total and selection.shard == (1, 1):
         raise UsageError(

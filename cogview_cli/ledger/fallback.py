@@ -139,5 +139,5 @@ def _entry(kept: dict[str, Any], ledger: Ledger) -> Entry:
         whole=bool(kept["whole"]),
     )
     fields = {name: kept[name] for name in (*_ASKED, *_ANSWERED)}
-    price = None if kept["price"] is None else Decimal(kept["price"])
-    return Entry(**{**_NOTHING, **fields, "price": price, "answer": answer})
+    fields["price"] = None if kept["price"] is None else Decimal(kept["price"])
+    return Entry(**{**_NOTHING, **fields}, answer=answer)

@@ -185,10 +185,6 @@ class Ledger:
             self.answer(entry.id, entry.answer, *answered)
         return True
 
-    def expires(self, id: str, at: float | None) -> None:
-        """When the image's link dies, Unix seconds."""
-        self._set(id, expires=at)
-
     def saved(self, id: str, files: list[dict[str, Any]]) -> None:
         """All images of the answer are on disk and checked: what was inline is taken out."""
         with self._file.transaction() as db:
