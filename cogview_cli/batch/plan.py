@@ -191,6 +191,7 @@ class Plan:
 
     def image_count(self, selection: Selection) -> int:
         """How many images the rows from `start` within `limit` make; shards are not counted."""
+        self._flush()
         last = selection.start + (self.row_count() if selection.limit is None else selection.limit)
         query = "SELECT coalesce(sum(count), 0) FROM rows WHERE r >= ? AND r < ?"
         return int(self._db.execute(query, (selection.start, last)).fetchone()[0])

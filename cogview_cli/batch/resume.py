@@ -56,15 +56,16 @@ class Rules(NamedTuple):
 
 def decide(
     entries: Sequence[Entry],
-    seen: Callable[[], str | None],
+    seen: Callable[[Seen], str | None],
     rules: Rules,
     *,
     look: Callable[[Mapping[str, Any]], Seen] = look,
 ) -> Decision:
     """What to do with an item that has these requests in the ledger, oldest first.
 
-    `seen()` asks the sidecars for an image of the same key. No clock is asked: only its server
-    says that a link is dead, so an image that was paid for is fetched as long as it can be tried.
+    `seen` asks the sidecars for an image of the same key, as it was saved or edited. No clock
+    is asked: only its server says that a link is dead, so an image that was paid for is fetched
+    as long as that can be tried.
     """
     ours = [entry for entry in entries if entry.state not in (State.NOT_SENT, State.INTENT)]
     newest = ours[::-1]
@@ -75,7 +76,7 @@ def decide(
     spoilt = tuple(_spoilt(newest, looks))
     if waiting := _fetchable(newest, State.ANSWER):
         return Decision(action=Action.FETCH, entry=waiting)
-    if image := seen():
+    if image := seen(Seen.WHOLE):
         return Decision(action=Action.DONE, image=image)
     if deleted := _fetchable(newest, State.SAVED):
         return Decision(action=Action.FETCH, entry=deleted, spoilt=spoilt)
@@ -83,6 +84,8 @@ def decide(
         if entry.state in (State.SAVED, State.EXPIRED) and _edited(looks[entry.id]):
             image = entry.files[0]["file"]
             return Decision(action=Action.DONE, entry=entry, image=image, spoilt=spoilt)
+    if image := seen(Seen.CHANGED):
+        return Decision(action=Action.DONE, image=image, spoilt=(image,))
     return _without_image(newest, rules)._replace(spoilt=spoilt)
 
 
@@ -142,10 +145,10 @@ class Sidecars:
         self._folder = folder
         self._look = partial(look, verify=verify)
 
-    def image(self, key: str) -> str | None:
-        """The image whose sidecar carries `key`: as it was saved, else as somebody edited it."""
-        found = {self._seen(image): image for image in reversed(self._images.get(key, ()))}
-        return found.get(Seen.WHOLE) or found.get(Seen.CHANGED)
+    def image(self, key: str, wanted: Seen = Seen.WHOLE) -> str | None:
+        """The first image whose sidecar carries `key` and that is still so."""
+        images = self._images.get(key, ())
+        return next((image for image in images if self._seen(image) is wanted), None)
 
     def _seen(self, image: str) -> Seen:
         try:

@@ -212,14 +212,7 @@ def batch(
             help=_("Wait for another run on the folder, not exit 75."),
         ),
     ] = False,
-    verify: Annotated[
-        bool,
-        typer.Option(
-            "--verify",
-            rich_help_panel=options.FILES,
-            help=_("Compare the pictures that are there by hash, not by size alone."),
-        ),
-    ] = False,
+    verify: options.Verify = False,
     user_id: options.UserId = None,
     watermark: options.Watermark = None,
     format: options.Format = None,

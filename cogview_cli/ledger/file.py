@@ -195,7 +195,8 @@ class LedgerFile:
 
     def _give_back(self, free: int) -> None:
         if self._pragma("auto_vacuum"):
-            self._db.execute("PRAGMA incremental_vacuum").fetchall()
+            # A script: `execute` takes one step of it, which frees a single page.
+            self._db.executescript("PRAGMA incremental_vacuum")
         elif free * 2 > self._pragma("page_count") * self._pragma("page_size"):
             self._db.execute("VACUUM")  # of an older version; from now on in pieces
 

@@ -35,7 +35,7 @@ from cogview_cli.ledger.entry import (
     to_json,
 )
 from cogview_cli.ledger.file import LedgerFile
-from cogview_cli.ledger.upkeep import purge, trim, trim_some
+from cogview_cli.ledger.upkeep import purge_some, to_purge, to_trim, trim, trim_some
 from cogview_cli.ledger.worker import Worker
 
 T = TypeVar("T")
@@ -264,15 +264,12 @@ class Ledger:
 
         Links go once they have died by their server's own clock, with a day to spare.
         """
-        while self._trimmed():
-            pass
-        with self._file.transaction() as db:
-            purge(db)
+        # Asked first without the lock that a write takes: mostly there is nothing to do.
+        for found, work in ((to_trim, trim_some), (to_purge, purge_some)):
+            while ids := found(self._file.rows):
+                with self._file.transaction() as db:
+                    work(db, ids)
         self._file.shrink()
-
-    def _trimmed(self) -> int:
-        with self._file.transaction() as db:
-            return trim_some(db)
 
     def get(self, id: str) -> Entry:
         """The entry with this id; KeyError if there is none."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Callable, Iterable, Sequence
 
 from cogview_cli.api.image_urls import redact, without_pictures
 from cogview_cli.api.links import links_end
@@ -13,16 +14,21 @@ from cogview_cli.ledger.file import PURGEABLE, TRIMMABLE
 
 # Beyond a link's end, by the clock of its server: a machine of many may be a little ahead.
 MARGIN_SECONDS = 86400.0
-LINKS_AT_ONCE, PICTURES_AT_ONCE = 1000, 16
+# Runs a query that only reads.
+Ask = Callable[..., Sequence[sqlite3.Row]]
+LINKS_AT_ONCE, PICTURES_AT_ONCE = 1000, 4
 
 
-def trim_some(db: sqlite3.Connection) -> int:
-    """Takes the pictures out of a few answers whose pictures are on disk; of how many."""
+def to_trim(ask: Ask) -> list[str]:
+    """A few answers with pictures that are on disk."""
     query = f"SELECT id FROM requests INDEXED BY by_size WHERE {TRIMMABLE} LIMIT {PICTURES_AT_ONCE}"
-    found = db.execute(query).fetchall()
-    for row in found:
-        _trim(db, row["id"])
-    return len(found)
+    return [row["id"] for row in ask(query)]
+
+
+def trim_some(db: sqlite3.Connection, ids: Iterable[str]) -> None:
+    """Takes the pictures out of these answers."""
+    for id in ids:
+        trim(db, id)
 
 
 def trim(db: sqlite3.Connection, id: str) -> None:
@@ -43,31 +49,35 @@ def _trim(db: sqlite3.Connection, id: str) -> None:
     )
 
 
-def purge(db: sqlite3.Connection) -> None:
-    """Takes the signed part out of settled answers whose links have died."""
-    for server in db.execute("SELECT base_url, date FROM servers").fetchall():
-        rows = db.execute(
+def to_purge(ask: Ask) -> list[str]:
+    """Some settled answers whose links have died by the clock of their server."""
+    found: list[str] = []
+    for server in ask("SELECT base_url, date FROM servers"):
+        query = (
             f"SELECT id FROM requests WHERE {PURGEABLE} AND base_url = ? AND expires < ?"
-            f" AND +state IN (?, ?) AND answer IS NOT NULL LIMIT {LINKS_AT_ONCE}",
-            (*_past(server), State.SAVED, State.EXPIRED),
+            f" AND +state IN (?, ?) AND answer IS NOT NULL LIMIT {LINKS_AT_ONCE}"
         )
-        for row in rows.fetchall():
-            _purge(db, row["id"], _past(server)[1])
+        past = server["date"] - MARGIN_SECONDS
+        values = (server["base_url"], past, State.SAVED, State.EXPIRED)
+        found.extend(row["id"] for row in ask(query, values))
+    return found
 
 
-def _past(server: sqlite3.Row) -> tuple[str, float]:
-    return server["base_url"], server["date"] - MARGIN_SECONDS
+def purge_some(db: sqlite3.Connection, ids: Iterable[str]) -> None:
+    """Takes the signed part out of these answers, unless their links live longer than noted."""
+    for id in ids:
+        answer = _answer(db, id)
+        end = links_end(answer)  # older versions noted what the link said, true or not
+        if end is not None and end >= _date(db, id) - MARGIN_SECONDS:
+            db.execute("UPDATE requests SET expires = ? WHERE id = ?", (end, id))
+        else:
+            bare = redact(answer.raw)
+            db.execute("UPDATE requests SET answer = ?, fetchable = 0 WHERE id = ?", (bare, id))
 
 
-def _purge(db: sqlite3.Connection, id: str, past: float) -> None:
-    answer = _answer(db, id)
-    end = links_end(answer)  # older versions noted what the link said, true or not
-    if end is not None and end >= past:
-        db.execute("UPDATE requests SET expires = ? WHERE id = ?", (end, id))
-        return
-    db.execute(
-        "UPDATE requests SET answer = ?, fetchable = 0 WHERE id = ?", (redact(answer.raw), id)
-    )
+def _date(db: sqlite3.Connection, id: str) -> float:
+    query = "SELECT date FROM servers JOIN requests USING (base_url) WHERE id = ?"
+    return float(db.execute(query, (id,)).fetchone()[0])
 
 
 def _answer(db: sqlite3.Connection, id: str) -> Answer:
