@@ -69,7 +69,7 @@ EXIT_MEANINGS = {
     ExitCode.ACCOUNT: "key or account: missing, invalid, locked, out of balance, no right",
     ExitCode.UNKNOWN: "an outcome is unknown: it may have been paid (cogview history --unknown)",
     ExitCode.UNSAVED: "paid for, not on disk; the answer is kept (cogview recover, free)",
-    ExitCode.BUDGET: "--max-cost or the vendor's quota reached; the rest was not sent",
+    ExitCode.BUDGET: "--max-cost, daily-limit or a vendor's quota reached; the rest was not sent",
     ExitCode.REFUSED: "gen: refused by the content policy",
     ExitCode.MACHINE: "this machine: folder, space, permission, config, TLS, proxy, wrong base URL",
     ExitCode.TEMPORARY: "temporary: network, throttling, another run holds the folder",

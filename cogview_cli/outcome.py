@@ -32,7 +32,11 @@ LOSSES = (Status.REFUSED, Status.FAILED, Status.UNKNOWN, Status.UNSAVED)
 
 
 class Problem(NamedTuple):
-    """Why a request did not end as asked."""
+    """Why a request did not end as asked.
+
+    `ends_run`: no other request of the run would fare better on this machine. `reason`: the
+    cause alone, where `message` says what it means as well.
+    """
 
     code: str
     message: str
@@ -40,6 +44,8 @@ class Problem(NamedTuple):
     http_status: int | None = None
     retryable: bool = False
     hint: str = ""
+    ends_run: bool = False
+    reason: str = ""
 
 
 def problem_of(error: CogviewError) -> Problem:
@@ -66,9 +72,11 @@ class SavedFile(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """The end of one request. `cost` is what was surely paid, None if nothing was.
+    """The end of one request.
 
-    `row`: the number of its row in the input, 1 for `gen`; people know it as the index.
+    `cost` is what was surely paid, None if nothing was or its price is unknown. `lost`: earlier
+    tries of this run that may have been paid beside it. `row`: the number of its row in the
+    input, 1 for `gen`; people know it as the index. `row_id`: what the row calls itself.
     """
 
     status: Status
@@ -84,6 +92,15 @@ class Outcome(NamedTuple):
     content_filter: tuple[dict[str, Any], ...] = ()
     problem: Problem | None = None
     seconds: float | None = None
+    row_id: str | None = None
+    warnings: tuple[str, ...] = ()
+    lost: int = 0
+
+    @property
+    def paid_unpriced(self) -> bool:
+        """Whether it cost what nobody here can say."""
+        paid = self.status in (Status.SAVED, Status.UNSAVED)
+        return paid and self.cost is None and self.price is None
 
     @property
     def exit_code(self) -> ExitCode:
@@ -117,11 +134,13 @@ def _record(outcome: Outcome, file: SavedFile | None, cost: Decimal | None) -> d
         "id": outcome.id,
         "index": outcome.row,
         "n": outcome.n,
+        "row_id": outcome.row_id,
         "prompt": outcome.prompt,
         "model": outcome.model,
         "size": outcome.size,
         "cost": None if cost is None else str(cost),
         "content_filter": list(outcome.content_filter) if filtered else None,
+        "warnings": list(outcome.warnings) or None,
         "error": _error_record(problem) if problem else None,
     }
     return {name: value for name, value in record.items() if value is not None}
@@ -141,11 +160,17 @@ def _error_record(problem: Problem) -> dict[str, Any]:
 class Summary:
     """Counts, money and exit code of a run; `add` each outcome as it ends."""
 
-    __slots__ = ("codes", "cost", "counts", "single", "stopped", "unknown_cost")
+    __slots__ = (
+        "codes", "cost", "counts", "earlier", "single", "stopped", "unknown_cost", "unpriced",
+    )  # fmt: skip
 
-    def __init__(self, *, single: bool) -> None:
-        """`single`: one prompt; its refusal has an exit code of its own."""
-        self.single = single
+    def __init__(self, *, single: bool, earlier: bool = False) -> None:
+        """`single`: one prompt; its refusal has an exit code of its own.
+
+        `earlier`: all was paid by earlier runs, nothing by this one.
+        """
+        self.single, self.earlier = single, earlier
+        self.unpriced = 0
         self.counts: Counter[Status] = Counter()
         self.codes: set[ExitCode] = set()
         self.cost = Decimal(0)
@@ -156,9 +181,14 @@ class Summary:
         """Counts one outcome."""
         self.counts[outcome.status] += 1
         self.codes.add(self._code(outcome))
+        if not self.earlier:
+            self._add_money(outcome)
+
+    def _add_money(self, outcome: Outcome) -> None:
         self.cost += outcome.cost or 0
-        if outcome.status == Status.UNKNOWN:
-            self.unknown_cost += outcome.price or 0
+        perhaps = outcome.lost + (outcome.status == Status.UNKNOWN)
+        self.unknown_cost += perhaps * outcome.price if perhaps and outcome.price else 0
+        self.unpriced += outcome.paid_unpriced
 
     def _code(self, outcome: Outcome) -> ExitCode:
         code = outcome.exit_code
@@ -174,7 +204,7 @@ class Summary:
         return {
             "type": "summary",
             **{status: self.counts[status] for status in STATUSES},
-            "cost": str(self.cost),
-            "cost_max": str(self.cost + self.unknown_cost),
+            "cost": None if self.unpriced else str(self.cost),
+            "cost_max": None if self.unpriced else str(self.cost + self.unknown_cost),
             "exit_code": int(self.exit_code),
         }

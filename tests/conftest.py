@@ -26,6 +26,8 @@ def own_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         if name.startswith(_CLEARED) or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("COGVIEW_LANG", "en")
+    # Every download is tried twice: the second try comes when patience ends.
+    monkeypatch.setenv("COGVIEW_DOWNLOAD_PATIENCE", "0.05")
     monkeypatch.setenv("COGVIEW_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setenv("COGVIEW_CONFIG_DIR", str(tmp_path / "config"))
     (tmp_path / "tmp").mkdir()

@@ -128,7 +128,7 @@ async def _fetch(host: str) -> None:
     downloader = Downloader("https://open.bigmodel.cn/api/paas/v4")
     try:
         client = httpx.AsyncClient()
-        await downloader._pinned(client, httpx.URL(f"https://{host}/a.png"))
+        await downloader._request(client, httpx.URL(f"https://{host}/a.png"), 1)
     finally:
         await downloader.close()
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import stat
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -17,12 +20,17 @@ from cogview_cli.disk.atomic import (
     check_writable,
     ensure_folder,
     move_new,
+    open_new,
+    own_name,
     publish,
     replace_whole,
+    sync_folder,
     temporary_beside,
     whole_text,
     write_synced,
 )
+from cogview_cli.disk.probe import try_folder, try_lock
+from cogview_cli.disk.rename import rename_new
 from cogview_cli.errors import MachineError
 
 needs_unprivileged = pytest.mark.skipif(
@@ -119,6 +127,140 @@ def test_without_hard_links_publishing_still_does_not_clobber(
     victim = occupy(own / "cat.png", "symlink")
     path = publish_as(part(own), own)
     assert (path.name, path.read_bytes(), victim.read_bytes()) == ("cat-2.png", b"new", b"old")
+
+
+class NoKernelRename:
+    """`renameat2` on a file system that knows no flags (FUSE, vboxsf)."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, number: int = errno.EINVAL) -> None:
+        def refuse(*_: object) -> None:
+            raise OSError(number, os.strerror(number))
+
+        monkeypatch.setattr(os, "link", refuse)
+        monkeypatch.setattr("cogview_cli.disk.rename._exclusive", refuse)
+
+
+@pytest.mark.parametrize("code", [errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EPERM])
+@pytest.mark.parametrize("how", ["file", "symlink", "folder"])
+def test_with_neither_links_nor_exclusive_renames_nothing_is_clobbered(
+    own: Path, monkeypatch: pytest.MonkeyPatch, code: int, how: str
+) -> None:
+    victim = occupy(own / "cat.png", how)
+    NoKernelRename(monkeypatch, code)
+    path = publish_as(part(own), own)
+    assert (path.name, path.read_bytes(), victim.read_bytes()) == ("cat-2.png", b"new", b"old")
+    assert not list(own.glob(".cogview-*"))
+
+
+def test_the_kernel_renames_without_replacing(own: Path) -> None:
+    source = part(own)
+    (own / "taken").write_bytes(b"old")
+    with pytest.raises(FileExistsError):
+        rename_new(source, own / "taken")
+    assert rename_new(source, own / "free") in ("kernel", "reserved")
+    assert (own / "free").read_bytes() == b"new" and (own / "taken").read_bytes() == b"old"
+    assert not source.exists()
+
+
+def test_publishers_without_links_all_get_their_own(
+    own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    NoKernelRename(monkeypatch)
+    barrier = threading.Barrier(6)
+
+    def run(number: int) -> Path:
+        source = part(own, b"%d" % number)
+        barrier.wait()
+        return publish_as(source, own)
+
+    with ThreadPoolExecutor(6) as pool:
+        paths = list(pool.map(run, range(6)))
+    assert [path.read_bytes() for path in paths] == [b"%d" % n for n in range(6)]
+    assert len(set(paths)) == 6
+
+
+@pytest.mark.parametrize("step", ["mkdir", "rename", "rmdir"])
+def test_a_kill_without_links_leaves_the_whole_file_under_one_name(own: Path, step: str) -> None:
+    """Never an empty or partial one under the picture's."""
+    source = part(own, b"whole")
+    script = (
+        "import os, signal, sys; from pathlib import Path; from cogview_cli.disk import rename\n"
+        "def refuse(*_): raise OSError(22, 'no')\n"
+        "rename._exclusive = refuse\n"
+        f"os.{step} = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "rename.rename_new(Path(sys.argv[1]), Path(sys.argv[2]))"
+    )
+    command = [sys.executable, "-c", script, str(source), str(own / "cat.png")]
+    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+    (whole,) = [path for path in own.iterdir() if path.is_file()]
+    assert whole.read_bytes() == b"whole"
+    again = part(own) if whole.name == "cat.png" else source
+    assert publish_as(again, own).read_bytes() in (b"whole", b"new")
+
+
+@pytest.mark.parametrize(
+    "code",
+    [errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EBADF, errno.EACCES],
+)
+@pytest.mark.parametrize("call", ["open", "fsync"])
+def test_a_folder_that_cannot_be_synced_is_no_error(
+    own: Path, monkeypatch: pytest.MonkeyPatch, code: int, call: str
+) -> None:
+    real = getattr(os, call)
+
+    def refuse(what: int | Path, *more: object) -> object:
+        if os.path.isdir(what):
+            raise OSError(code, os.strerror(code))
+        return real(what, *more)
+
+    monkeypatch.setattr(os, call, refuse)
+    assert not sync_folder(own)
+    replace_whole(own / "x", b"new")
+    assert publish_as(part(own), own).read_bytes() == b"new"
+
+
+@pytest.mark.parametrize("code", [errno.EIO, errno.ENOSPC, errno.EDQUOT])
+def test_a_folder_whose_disk_fails_is_one(
+    own: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match=os.strerror(code)):
+        sync_folder(own)
+
+
+@pytest.mark.parametrize("what", ["nothing", "file", "folder", "symlink", "fifo"])
+def test_a_name_of_ours_is_taken_from_nobody_else(own: Path, what: str) -> None:
+    name, precious = own / "x.part", own / "precious"
+    precious.write_bytes(b"old")
+    make = {
+        "nothing": lambda: None,
+        "file": lambda: name.write_bytes(b"of a killed run"),
+        "folder": name.mkdir,
+        "symlink": lambda: name.symlink_to(precious),
+        "fifo": lambda: os.mkfifo(name),
+    }
+    make[what]()
+    ready = own_name(name)
+    with open_new(ready) as file:
+        file.write(b"new")
+    assert (ready == name) is (what in ("nothing", "file"))
+    assert ready.read_bytes() == b"new" and precious.read_bytes() == b"old"
+    assert what in ("nothing", "file") or not name.is_file() or name.is_symlink()
+
+
+def test_a_folder_shows_what_it_can_and_keeps_nothing(
+    own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = try_folder(own)
+    try_lock(own)
+    assert found.folder_sync and found.atomic_names and found.free > 0
+    NoKernelRename(monkeypatch)
+    monkeypatch.setattr("cogview_cli.disk.probe.sync_folder", lambda _folder: False)
+    assert try_folder(own)[1:] == (False, False)
+    assert os.listdir(own) == []
 
 
 def test_a_full_disk_is_an_error_and_not_a_name_taken(

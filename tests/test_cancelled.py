@@ -19,7 +19,7 @@ from cogview_cli.config.secret import Secret
 from cogview_cli.disk.destination import Destination, Target
 from cogview_cli.engine.budget import Budget
 from cogview_cli.engine.job import Job
-from cogview_cli.engine.sender import Ended, Failed, Sender
+from cogview_cli.engine.sender import Ended, Failed, Result, Sender
 from cogview_cli.engine.slots import SlotLease
 from cogview_cli.engine.stop import StopSwitch
 from cogview_cli.ledger import Entry, Intent, Ledger
@@ -168,3 +168,34 @@ def test_a_picture_not_saved_is_on_record_and_the_loop_goes_on_meanwhile(
         assert asyncio.run(run(ledger, api)) == "unsaved"
     with reopened(tmp_path / "state") as entry:
         assert (entry.state, str(entry.message)) == ("answer", "stopped before it was saved")
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_request_is_not_sent_after_its_intent_if_the_run_is_ended_meanwhile(
+    tmp_path: Path, times: int
+) -> None:
+    """The intent is on record first; then nothing more happens, and the record says so."""
+
+    async def run(ledger: Ledger, api: Scripted) -> None:
+        sender, client = await _sender(ledger, api)
+
+        async def send() -> Result:
+            entry = await sender.intend(_job(tmp_path), None)
+            return await sender.post(_job(tmp_path), entry, SlotLease(0))
+
+        async with busy(ledger) as gate:
+            sending = asyncio.create_task(send())
+            await gate.someone_waits()
+            for _ in range(times):
+                sending.cancel()
+                await asyncio.sleep(0)
+            gate.opened.set()
+            result = await sending
+        await client.close()
+        assert isinstance(result, Failed) and result.failure.kind is None
+
+    with Scripted([inline()]) as api, Ledger(tmp_path / "state") as ledger:
+        asyncio.run(run(ledger, api))
+        assert not api.count(b"POST")
+    with reopened(tmp_path / "state") as entry:
+        assert entry.state == "not_sent"

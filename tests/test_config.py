@@ -872,7 +872,13 @@ def test_config_set_refuses_what_the_model_refuses(
 
 def test_every_setting_but_those_of_the_key_and_the_question_has_a_flag() -> None:
     flags = set(SettingFlags.__annotations__)
-    assert flags == set(SETTINGS) - {"api_key", "api_key_command", "confirm_above"}
+    assert flags == set(SETTINGS) - {
+        "api_key",
+        "api_key_command",
+        "confirm_above",
+        "daily_limit",
+        "download_patience",
+    }
 
 
 def test_a_flag_is_told_from_all_other_origins(home: Home) -> None:

@@ -109,7 +109,7 @@ def test_made_again_it_is_the_same() -> None:
     ("text", "file"),
     [
         ("there is no prompt", "cogview_cli/gen/prompt.py"),  # _()
-        ("an archive or a workbook", "cogview_cli/sources/opening.py"),  # N_()
+        ("an archive", "cogview_cli/sources/opening.py"),  # N_()
         ("more than {count} redirects", "cogview_cli/i18n/stored_messages.py"),  # a table
     ],
 )

@@ -40,6 +40,7 @@ HOMES = {
     "sqlite3": {"ledger", "batch"},
     "tomlkit": {"config", "commands"},
     "yaml": {"sources"},
+    "python_calamine": {"sources"},
     "filelock": {"disk", "engine"},
     "gc": {"loading"},
 }

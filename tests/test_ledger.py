@@ -572,3 +572,26 @@ def test_requests_are_found_by_key_within_their_namespace(tmp_path: Path) -> Non
             "b": [b.id],
         }
         assert ledger.by_key(a.namespace, []) == {}
+
+
+def test_a_ledger_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> None:
+    from cogview_cli.ledger.file import _SCHEMA
+
+    (tmp_path / "s").mkdir()
+    with closing(sqlite3.connect(tmp_path / "s" / "ledger.db")) as db:
+        db.executescript(_SCHEMA + "PRAGMA user_version = 1;")
+        db.execute(
+            "INSERT INTO requests (id, key, run, state, attempt, asked, currency, base_url,"
+            " account, namespace, body, target)"
+            " VALUES ('1', 'k', 'r', 'unknown', 1, 1.0, 'CNY', 'h', 'a', 'n', '{}', '{}')"
+        )
+        db.commit()
+    for _ in range(2):
+        with Ledger(tmp_path / "s") as opened:
+            assert opened.get("1").content is None
+            opened.daily_limit = Decimal(1)
+            assert [entry.id for entry in opened.by_content("c")] == []
+    with Ledger(tmp_path / "s") as opened:
+        made = opened.intend(intent("2", content="c"))
+        opened.unknown(made.id, Message.said("lost"), None)
+        assert [entry.id for entry in opened.by_content("c")] == [made.id]

@@ -230,6 +230,29 @@ def test_no_bytes_raise_anything_else(said: bytes, cuts: list[int]) -> None:
     assert error in ("", "NotHttp", "RemoteProtocolError")
 
 
+@pytest.mark.parametrize("error", [httpx.ReadError("reset"), httpx.ReadTimeout("late")])
+def test_what_came_of_a_head_is_kept_when_the_connection_fails(error: httpx.TransportError) -> None:
+    """Its link may be all there is of a paid picture. Without any byte, the error is as it was."""
+    said = OK + b"X: y\r\n" + PAID
+
+    async def run(pieces: list[bytes]) -> None:
+        coming = iter(pieces)
+
+        async def more() -> bytes:
+            if piece := next(coming, None):
+                return piece
+            raise error
+
+        await AnswerRepair().read(more)
+
+    with pytest.raises(NotHttp) as caught:
+        asyncio.run(run(_cut(said, [9, 30])))
+    assert (caught.value.came, caught.value.status) == (said, 200)
+    with pytest.raises(type(error)) as plain:
+        asyncio.run(run([]))
+    assert plain.value is error
+
+
 def test_a_correct_answer_passes_as_it_is() -> None:
     said = http(
         "200 OK", PAID, "Content-Type: application/json", "Set-Cookie: a=b", "Set-Cookie: c=d"

@@ -1,105 +1,123 @@
-"""How long links live, by their server's clock; and pictures taken out of answers."""
+"""Links: what is fetched, and what ends with words of its own; never anything but those."""
 
 from __future__ import annotations
 
-import base64
-import json
-import os
-from email.utils import formatdate
+from contextlib import suppress
 
+import httpx
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cogview_cli.api.image_urls import link_end, server_date, without_pictures
-from cogview_cli.api.links import are_dead, links_end
-from cogview_cli.api.protocol import Answer, Reply, decode
+from cogview_cli.pictures.failure import DownloadFailed
+from cogview_cli.pictures.links import allowed, host_of, redirected
 
-NOW, DAY = 1_760_000_000, 86400
+BASE = "open.bigmodel.cn"
+IMPOSSIBLE = {
+    "empty label": "https://a..b/1.png",
+    "leading dot": "https://.example.com/1.png",
+    "only a dot": "https://./1.png",
+    "64 letters": f"https://{'a' * 64}.com/1.png",
+    "254 letters": f"https://{'a.' * 126}ab/1.png",
+    "bad punycode": "https://xn--0.com/1.png",
+    "bad punycode further in": "https://images.xn--a\x80.com/1.png",
+    "trailing hyphen": "https://a-.com/1.png",
+    "decimal number": "https://2852039166/1.png",
+    "hex number": "https://0xa9fea9fe/1.png",
+    "short number": "https://127.1/1.png",
+    "number at the end": "https://a.example.1/1.png",
+    "zone": "https://[fe80::1%25eth0]/1.png",
+    "zone of loopback": "https://[::1%25x.example.com]/1.png",
+    "per cent": "https://127.0.0.1%2ex.example.com/1.png",
+    "no IPv6": "https://[::1/1.png",
+    "port 99999": "https://a.com:99999/1.png",
+    "port 0": "https://a.com:0/1.png",
+    "port -1": "https://a.com:-1/1.png",
+    "port in letters": "https://a.com:https/1.png",
+    "login": "https://user:password@a.com/1.png",
+    "name alone": "https://user@a.com/1.png",
+    "no host": "https:///1.png",
+    "no scheme": "//a.com/1.png",
+    "nothing": "",
+    "a path": "/1.png",
+    "http": "http://a.com/1.png",
+    "http to this machine": "http://127.0.0.1/1.png",
+    "ftp": "ftp://a.com/1.png",
+    "blank inside": "https://a.com/1 2.png",
+    "line feed inside": "https://a.com/1\n2.png",
+    "8193 letters": "https://a.com/" + "a" * 8180,
+}
+FINE = {
+    "plain": ("https://a.com/1.png", "a.com"),
+    "blanks around": (" \r\n https://a.com/1.png\t\n", "a.com"),
+    "port": ("https://a.com:8443/1.png", "a.com"),
+    "trailing dot": ("https://a.com./1.png", "a.com."),
+    "underscore": ("https://my_bucket.a.com/1.png", "my_bucket.a.com"),
+    "Chinese": ("https://图片.example/1.png", "xn--wcsw84d.example"),
+    "punycode": ("https://xn--fiq228c.com/1.png", "xn--fiq228c.com"),
+    "IPv4": ("https://93.184.215.14/1.png", "93.184.215.14"),
+    "IPv6": ("https://[2606:2800::1]/1.png", "2606:2800::1"),
+    "capitals": ("HTTPS://A.COM/1.png", "a.com"),
+}
+
+
+@pytest.mark.parametrize("how", IMPOSSIBLE)
+def test_a_link_that_cannot_be_fetched_ends_with_its_own_words(how: str) -> None:
+    with pytest.raises(DownloadFailed, match="the image's URL") as caught:
+        allowed(IMPOSSIBLE[how], BASE)
+    assert caught.value.final and not caught.value.gone
+
+
+@pytest.mark.parametrize("how", FINE)
+def test_a_link_is_taken_as_it_is(how: str) -> None:
+    text, host = FINE[how]
+    assert host_of(allowed(text, BASE)) == host
+
+
+def test_http_is_for_this_machine_talking_to_itself() -> None:
+    assert allowed("http://127.0.0.1:8000/1.png", "127.0.0.1").port == 8000
+    for url in ("http://127.0.0.1%25x.example.com/1.png", "http://10.0.0.1/1.png"):
+        with pytest.raises(DownloadFailed):
+            allowed(url, "127.0.0.1")
+
+
+@given(st.text(max_size=60) | st.from_regex(r"https://[^/]{1,30}/.*"))
+@example("https://xn--\x80.com/")
+@example("https://[::ffff:1.2.3.4%25]/")
+def test_any_text_is_a_link_or_one_error(text: str) -> None:
+    with suppress(DownloadFailed):
+        url = allowed(text, BASE)
+        host = host_of(url)
+        assert url.scheme == "https" and all(len(label) < 64 for label in host.split("."))
+        host.encode("idna")
+
+
+HERE = httpx.URL("https://a.com/x/1.png?q=1")
 
 
 @pytest.mark.parametrize(
-    ("query", "came", "end"),
+    ("location", "there"),
     [
-        (f"Expires={NOW + DAY}", NOW, NOW + DAY),
-        (f"Expires={NOW - 1}", NOW, NOW + 30 * DAY),
-        (f"Expires={NOW}", NOW, NOW + 30 * DAY),
-        (f"Expires={(NOW + DAY) * 1000}", NOW, NOW + 30 * DAY),
-        (f"Expires={NOW + 3000 * DAY}", NOW, NOW + 30 * DAY),
-        ("X-Amz-Date=20251009T085320Z&X-Amz-Expires=60", NOW, NOW + 30 * DAY),
-        ("", NOW, NOW + 30 * DAY),
-        (f"Expires={NOW + DAY}", None, NOW + DAY),
-        ("", None, None),
+        ("https://b.com/2.png", "https://b.com/2.png"),
+        ("/2.png", "https://a.com/2.png"),
+        ("2.png", "https://a.com/x/2.png"),
+        (" //b.com/2.png ", "https://b.com/2.png"),
     ],
 )
-def test_a_links_end(query: str, came: float | None, end: float | None) -> None:
-    assert link_end(f"https://h/x.png?{query}", came) == end
+def test_a_redirect_leads_somewhere(location: str, there: str) -> None:
+    assert redirected(HERE, location) == there
 
 
-@given(st.integers(0, 4_000_000_000))
-def test_a_servers_date(seconds: int) -> None:
-    assert server_date({"date": formatdate(seconds, usegmt=True)}) == seconds
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["", "soon", "0", "Wed, 32 Nov 2026 21:13:13 GMT", "Wed, 25 Foo 2026 21:13:13 GMT",
-     "Wed, 25 Nov 2026 29:13:13 GMT", "Wed, 25 Nov 2026 21:13:13 +0800",
-     "Wed, 25 Nov 0000 00:00:00 GMT"],
-)  # fmt: skip
-def test_what_is_no_date(text: str) -> None:
-    assert server_date({"date": text}) is None
-
-
-def answer(*data: dict[str, str], date: float | None = NOW, **more: object) -> Answer:
-    raw = json.dumps({"created": 1, "data": list(data), **more}).encode()
-    headers = {} if date is None else {"date": formatdate(date, usegmt=True)}
-    return Answer(status=200, headers=headers, raw=raw)
-
-
-def test_an_answer_lives_as_long_as_its_longest_link() -> None:
-    urls = [{"url": f"https://h/{days}.png?Expires={NOW + days * DAY}"} for days in (3, 9, 5)]
-    assert links_end(answer(*urls)) == NOW + 9 * DAY
-    assert links_end(answer({"url": "https://h/x.png"}, *urls, date=None)) is None
-    assert links_end(answer({"b64_json": "AAAA"})) is None
-    assert not are_dead(answer(*urls), None)
-    assert not are_dead(answer(*urls), NOW + 9 * DAY) and are_dead(answer(*urls), NOW + 10 * DAY)
-
-
-BYTES = os.urandom(3000)
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        base64.b64encode(BYTES).decode(),
-        base64.urlsafe_b64encode(BYTES).decode().rstrip("="),
-        "data:image/png;base64," + base64.b64encode(BYTES).decode(),
-        base64.encodebytes(BYTES).decode(),
-    ],
-    ids=["plain", "url-safe", "data url", "in lines"],
-)
-@pytest.mark.parametrize("field", ["b64_json", "url", "b64_image"])
-@pytest.mark.parametrize("slashes", [False, True])
-def test_a_picture_is_taken_out_and_the_rest_stays(value: str, field: str, slashes: bool) -> None:
-    more = {"id": "r", "revised_prompt": "一只猫 “\\" * 300, "usage": {"n": 1}}
-    raw = answer({field: value, "url2": "https://h/x"}, **more).raw
-    raw = raw.replace(b"/", b"\\/") if slashes else raw
-    kept = without_pictures(raw)
-    assert len(kept) < len(raw) - 3000
-    before, after = json.loads(raw), json.loads(kept)
-    assert after["data"][0].pop(field) == "(saved and taken out)"
-    before["data"][0].pop(field)
-    assert after == before
-    assert isinstance(decode(Answer(status=200, headers={}, raw=kept)), Reply)
-    assert without_pictures(kept) == kept
-
-
-long = st.text('AB+/=\\"-', min_size=1990, max_size=2010)
-
-
-@given(st.lists(st.dictionaries(st.text() | long, st.text() | long), max_size=3))
-def test_what_is_json_stays_json(value: object) -> None:
-    for ascii_only in (False, True):
-        raw = json.dumps(value, ensure_ascii=ascii_only).encode("utf-8", "backslashreplace")
-        json.loads(without_pictures(raw))
+@given(st.text(max_size=40))
+@example("")
+@example("   ")
+@example("https://[::1/x")
+@example("https://xn--0.com/")
+@example("https://a.com:99999999999/")
+@example("\ud800")
+def test_any_location_leads_somewhere_or_is_one_error(location: str) -> None:
+    with suppress(DownloadFailed):
+        allowed(redirected(HERE, location), BASE)
+    if not location.strip():
+        with pytest.raises(DownloadFailed, match="redirects"):
+            redirected(HERE, location)

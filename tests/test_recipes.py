@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from cogview_cli.ledger import Ledger
 from cogview_cli.sandbox.thread import SandboxThread
 
 if os.name == "nt":
@@ -194,10 +195,46 @@ def test_make_draws_what_has_changed(program: Put) -> None:
     cat, dog = (picture.stat() for picture in pictures)
     assert "is up to date" in bash("make pictures/cat.png").stdout
     later = cat.st_mtime + 10
+    Path("prompts/cat.txt").write_text("another cat")
     os.utime("prompts/cat.txt", (later, later))
     assert bash("make").returncode == 0
     assert pictures[0].stat().st_ino != cat.st_ino
     assert pictures[1].stat().st_ino == dog.st_ino
+
+
+def test_make_pays_nothing_for_a_file_that_was_only_touched(program: Put) -> None:
+    needs("make")
+    Path("prompts").mkdir()
+    Path("prompts", "cat.txt").write_text("a cat")
+    Path("Makefile").write_text(recipe("make"))
+    assert bash("make").returncode == 0
+    picture = Path("pictures", "cat.png")
+    before = picture.read_bytes()
+    os.utime(picture, (1, 1))
+    assert bash("make").returncode == 0
+    assert picture.read_bytes() == before
+    assert "is up to date" in bash("make pictures/cat.png").stdout
+    with Ledger(Path(os.environ["COGVIEW_STATE_DIR"])) as ledger:
+        assert len(ledger.history()) == 1
+
+
+def test_make_with_a_failing_download_pays_once(
+    program: Put, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needs("make")
+    monkeypatch.setenv("COGVIEW_SANDBOX", "0")
+    monkeypatch.setenv("COGVIEW_API_KEY", "k")
+    monkeypatch.setenv("COGVIEW_DOWNLOAD_PATIENCE", "1")
+    Path("prompts").mkdir()
+    Path("prompts", "cat.txt").write_text("a cat sandbox:403-downloadx12")
+    Path("Makefile").write_text(recipe("make"))
+    with SandboxThread() as box:
+        monkeypatch.setenv("COGVIEW_BASE_URL", box.base_url)
+        assert "Error 6" in bash("make").stderr
+        while bash("make").returncode:
+            assert box.books.downloads.total() < 40
+        assert box.books.posts.total() == 1
+    assert [path.name for path in Path("pictures").glob("*.png")] == ["cat.png"]
 
 
 @pytest.mark.parametrize(("prompts", "uploaded"), [("cat\n", 1), ("cat\nsandbox:1301\n", 1)])

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
 from cogview_cli.pictures.convert import convert
-from cogview_cli.pictures.verify import ImageInfo, NotAnImage, TooLarge, check, sniff
+from cogview_cli.pictures.verify import Damaged, ImageInfo, NotAnImage, TooLarge, check, sniff
 
 FORMATS = ("png", "jpeg", "webp")
 LABEL = json.dumps({"Label": "1", "ContentProducer": "x", "ProduceID": "7"})
@@ -72,13 +72,117 @@ def test_a_picture_cut_anywhere_is_refused(tmp_path: Path, format: str, kept: fl
         verdict(tmp_path, data[: int(len(data) * kept)])
 
 
-@pytest.mark.parametrize("format", FORMATS)
-@pytest.mark.parametrize("missing", [1, 2, 12])
+@pytest.mark.parametrize(
+    ("format", "missing"),
+    [("png", 1), ("png", 12), ("webp", 1), ("webp", 12), ("jpeg", 3), ("jpeg", 12)],
+)
 def test_a_picture_without_its_last_bytes_is_refused(
     tmp_path: Path, format: str, missing: int
 ) -> None:
     with pytest.raises(NotAnImage):
         verdict(tmp_path, sample(format)[:-missing])
+
+
+@pytest.mark.parametrize("missing", [1, 2])
+def test_a_jpeg_that_lost_its_end_mark_alone_has_all_its_pixels(
+    tmp_path: Path, missing: int
+) -> None:
+    info = verdict(tmp_path, sample("jpeg")[:-missing])
+    assert (info.format, info.width, info.height, info.ended) == ("jpeg", 64, 48, False)
+
+
+@pytest.mark.parametrize("missing", range(3, 60))
+def test_a_jpeg_without_end_mark_is_not_believed_if_a_bit_of_a_row_is_missing(
+    tmp_path: Path, missing: int
+) -> None:
+    with pytest.raises(Damaged):
+        verdict(tmp_path, sample("jpeg")[:-missing])
+
+
+def test_a_progressive_jpeg_without_end_mark_may_lack_a_scan(tmp_path: Path) -> None:
+    with pytest.raises(Damaged):
+        verdict(tmp_path, encoded("jpeg", progressive=True)[:-2])
+
+
+# The pixels count, whatever else the file holds.
+
+LONG = zlib.compress(b"words " * 400_000)
+
+
+def with_chunks(data: bytes, *chunks: bytes) -> bytes:
+    """A PNG with these chunks behind its header."""
+    return data[:33] + b"".join(chunks) + data[33:]
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        chunk(b"zTXt", b"k\0\0" + LONG),
+        chunk(b"iTXt", b"k\0\1\0\0\0" + LONG),
+        chunk(b"iCCP", b"k\0\0" + LONG),
+        chunk(b"tEXt", b"k\0" + b"x" * 3 * 2**20),
+        chunk(b"zTXt", b"k\0\0not packed"),
+        chunk(b"eXIf", b"garbage"),
+        chunk(b"gAMA", b""),
+    ],
+    ids=["zTXt", "iTXt", "iCCP", "tEXt", "broken zTXt", "broken eXIf", "broken gAMA"],
+)
+def test_text_and_profiles_are_no_part_of_the_judgement(tmp_path: Path, extra: bytes) -> None:
+    assert verdict(tmp_path, with_chunks(sample("png"), extra)).format == "png"
+
+
+def test_a_flipped_bit_in_a_text_is_still_found(tmp_path: Path) -> None:
+    data = bytearray(with_chunks(sample("png"), chunk(b"tEXt", b"k\0value")))
+    data[data.index(b"value")] ^= 1
+    with pytest.raises(Damaged, match="tEXt"):
+        verdict(tmp_path, bytes(data))
+
+
+# Formats that the API does not promise.
+
+OTHERS = {"gif": "GIF", "bmp": "BMP", "tiff": "TIFF", "avif": "AVIF"}
+
+
+@pytest.mark.parametrize("format", OTHERS)
+def test_another_format_is_known_and_whole_or_not(tmp_path: Path, format: str) -> None:
+    data = encoded(OTHERS[format])
+    info = verdict(tmp_path, data)
+    assert (info.format, info.width, info.height) == (format, 64, 48)
+    for missing in (1, 40, len(data) // 2):
+        with pytest.raises(Damaged):
+            verdict(tmp_path, data[:-missing])
+
+
+@pytest.mark.parametrize("format", OTHERS)
+def test_a_bomb_is_one_in_any_format(
+    tmp_path: Path, format: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cogview_cli.pictures.verify.PIXEL_LIMIT", 64 * 48 - 1)
+    with pytest.raises(TooLarge, match="64x48"):
+        verdict(tmp_path, encoded(OTHERS[format]))
+
+
+def test_an_avif_is_judged_by_its_boxes_where_there_is_no_decoder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cogview_cli.pictures.verify._decodes", lambda _format: False)
+    data = encoded("avif")
+    assert verdict(tmp_path, data) == ImageInfo("avif", 64, 48)
+    with pytest.raises(Damaged):
+        verdict(tmp_path, data[:-1])
+
+
+def heic(*boxes: bytes) -> bytes:
+    """The outside of an HEIC file."""
+    size = b"\0\0\0\x14ispe\0\0\0\0" + struct.pack(">II", 640, 480)
+    return b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + size + b"".join(boxes)
+
+
+def test_an_heic_is_judged_by_its_boxes(tmp_path: Path) -> None:
+    whole = heic(b"\0\0\0\x0cmdatabcd")
+    assert verdict(tmp_path, whole) == ImageInfo("heic", 640, 480)
+    with pytest.raises(Damaged):
+        verdict(tmp_path, whole[:-1])
 
 
 def test_a_jpeg_with_a_whole_thumbnail_and_half_a_picture_is_refused(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from cogview_cli.api.error_codes import CODES, ErrorClass
+from cogview_cli.api.image_refs import unicode_text
 from cogview_cli.net.addresses import is_loopback
 
 SANDBOX_SERVER = "cogview-sandbox"
@@ -179,8 +180,8 @@ def _validation(entry: Any) -> str:
 
 
 def _text(value: object) -> str:
-    """`value` as text that UTF-8 can hold, nothing for nothing."""
-    return "" if value is None else str(value).encode("utf-8", "replace").decode("utf-8")
+    """`value` as text, nothing for nothing."""
+    return "" if value is None else unicode_text(value)
 
 
 class Verdict(NamedTuple):

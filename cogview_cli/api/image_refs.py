@@ -126,7 +126,7 @@ def _entry(entry: Any, documented: bool, depth: int) -> tuple[ImageRef, ...]:
 def _of_text(text: str) -> ImageRef | None:
     """A link or a picture in base64 that stands alone."""
     if _LINK.match(text.strip()):
-        return ImageRef(url=_unicode(text))
+        return ImageRef(url=unicode_text(text))
     return ImageRef(b64=text) if text.startswith(_PICTURE_IN_BASE64) else None
 
 
@@ -135,7 +135,7 @@ def _of_object(entry: dict[str, Any], documented: bool) -> ImageRef | None:
     if url and not documented and not _LINK.match(url.strip()):
         url = None
     data = b64 if isinstance(b64, str) else None
-    return ImageRef(url=_unicode(url) if url else None, b64=data) if url or data else None
+    return ImageRef(url=unicode_text(url) if url else None, b64=data) if url or data else None
 
 
 def _url(entry: dict[str, Any]) -> str | None:
@@ -172,11 +172,11 @@ def salvage(raw: bytes, *, parsed: bool) -> str | None:
 
 def _unquoted(link: bytes) -> str | None:
     try:
-        return _unicode(json.loads(b'"' + link + b'"'))
+        return unicode_text(json.loads(b'"' + link + b'"'))
     except ValueError:
         return None
 
 
-def _unicode(text: str) -> str:
-    """`text` as UTF-8 can hold it: lone surrogates in JSON escapes are replaced."""
-    return text.encode("utf-8", "replace").decode("utf-8")
+def unicode_text(value: object) -> str:
+    """`value` as text that UTF-8 can hold: lone surrogates in JSON escapes are replaced."""
+    return str(value).encode("utf-8", "replace").decode("utf-8")

@@ -21,9 +21,11 @@ from cogview_cli.api.image_refs import (
     parse,
     picture_itself,
     salvage,
+    unicode_text,
 )
 from cogview_cli.api.models import wire_name
 from cogview_cli.i18n.stored_messages import Message
+from cogview_cli.net.readable import readable
 
 ENDPOINT = "/images/generations"
 
@@ -157,11 +159,6 @@ def _error(kind: ErrorClass, code: str, message: Message, parsed: Any, answer: A
     )
 
 
-def _text(value: object) -> str:
-    """`value` as text that UTF-8 can hold: lone surrogates in JSON escapes are replaced."""
-    return str(value).encode("utf-8", "replace").decode("utf-8")
-
-
 def _filters(parsed: Any) -> tuple[dict[str, Any], ...]:
     """`content_filter` of a success, `contentFilter` of an error."""
     if not isinstance(parsed, dict):
@@ -169,7 +166,7 @@ def _filters(parsed: Any) -> tuple[dict[str, Any], ...]:
     found = parsed.get("content_filter") or parsed.get("contentFilter") or []
     entries = found if isinstance(found, list) else [found]
     return tuple(
-        {"role": _text(entry.get("role")), "level": entry.get("level")}
+        {"role": unicode_text(entry.get("role")), "level": entry.get("level")}
         for entry in entries
         if isinstance(entry, dict) and isinstance(entry.get("level"), int | str | None)
     )
@@ -183,7 +180,7 @@ def _reply(parsed: Any, images: tuple[ImageRef, ...], answer: Answer) -> Reply:
         images=images,
         created=_created(fields.get("created")),
         content_filter=_filters(parsed),
-        request_id=_text(named) if named else in_header,
+        request_id=unicode_text(named) if named else in_header,
     )
 
 
@@ -222,7 +219,7 @@ def _no_image(parsed: Any, answer: Answer) -> ApiError:
 def _bare_words(answer: Answer) -> Message:
     if 300 <= answer.status < 400:
         return Message.of("redirect-with-key", status=answer.status)
-    shown = answer.raw[:200].decode("utf-8", "replace").strip()
+    shown = readable(answer.raw)[:200]
     return Message.said(f"HTTP {answer.status}: {shown}" if shown else f"HTTP {answer.status}")
 
 

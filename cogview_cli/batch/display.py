@@ -11,7 +11,7 @@ from cogview_cli.i18n import _
 from cogview_cli.outcome import LOSSES, WITH_IMAGE, Outcome, Problem, Summary, ended_by_run
 from cogview_cli.terminal import output
 from cogview_cli.terminal.output import OutputOptions
-from cogview_cli.terminal.reporter import Reporter
+from cogview_cli.terminal.reporter import Reporter, cost_words
 from cogview_cli.terminal.text import cell_width, clean, clock, cut_cells
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ class Display:
             saved=sum(counts[status] for status in WITH_IMAGE),
             failed=sum(counts[status] for status in LOSSES),
             in_flight=self._in_flight(),
-            cost=str(self._summary.cost),
+            cost=cost_words(self._summary),
             elapsed=elapsed,
             left=remaining(sent, self._to_send, elapsed),
         )
@@ -138,6 +138,8 @@ class Display:
                 self._tell(outcome)
 
     def _tell(self, outcome: Outcome) -> None:
+        for text in outcome.warnings:
+            self._say(_("warning: {where}: {text}", where=self._where(outcome.row), text=text))
         problem = outcome.problem
         if problem and not ended_by_run(outcome, self._stop_reason()):
             self._told += 1

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Any
 
 from cogview_cli.api import models
+from cogview_cli.batch.edited import edited_line, edited_rows
 from cogview_cli.batch.item import Item
 from cogview_cli.batch.options import BatchOptions
 from cogview_cli.batch.plan import Plan
@@ -14,48 +16,78 @@ from cogview_cli.ledger.open import existing_ledger
 from cogview_cli.terminal import output
 from cogview_cli.terminal.text import clean
 
+NAMES_SHOWN = 20
+
 
 def show(options: BatchOptions, plan: Plan, summary: ReadSummary) -> int:
     """Prints the requests and the price; sends nothing, creates nothing."""
     with existing_ledger() as ledger:
-        findings = options.previous_run(ledger).decide(plan)
+        previous = options.previous_run(ledger)
+        findings = previous.decide(plan)
+        edited = edited_rows(plan, previous.sidecars) if options.selection.is_whole else []
     for line in findings.warnings():
         output.warn(clean(line, 600))
-    for item in plan.to_send():
-        if options.style.json:
-            output.write_json(_record(item))
-        else:
-            output.write_bare_json(item.body)
+    gone = {row.image for row in edited} if options.replace_edited else set()
+    names = _write_requests(options, plan, gone)
     if options.style.json:
-        output.write_json(_summary_record(plan, summary))
+        output.write_json(_summary_record(options, plan, summary))
     if not options.style.quiet:
         _describe(summary)
         count = plan.counts().to_send
+        _say_names(names, count)
+        if line := edited_line(edited, plan, replace=options.replace_edited):
+            output.say(line)
         output.say(
             _(
                 "{count} request(s), price {price}; nothing was sent",
                 count=count,
-                price=_price(plan),
+                price=options.price(plan),
             )
         )
     return 0
 
 
-def _record(item: Item) -> dict[str, Any]:
-    """The `--json` object of one request, with its price if that is known."""
+def _write_requests(options: BatchOptions, plan: Plan, gone: Container[str]) -> list[str]:
+    """Writes every request to stdout; which row becomes which file, for the first few."""
+    names: list[str] = []
+    for item in plan.to_send():
+        name = options.shown_path(item.expected_path(options.destination, gone))
+        if options.style.json:
+            output.write_json(_record(item, name))
+        else:
+            output.write_bare_json(item.body)
+        if len(names) < NAMES_SHOWN:
+            names.append(f"{plan.place(item.index)} -> {name}")
+    return names
+
+
+def _say_names(names: list[str], count: int) -> None:
+    """The names that were kept, and how many more there are."""
+    for line in names:
+        output.say(clean(line))
+    if count > len(names):
+        output.say(_("… and {count} more", count=count - len(names)))
+
+
+def _record(item: Item, name: str) -> dict[str, Any]:
+    """The `--json` object of one request, with its file and its price if that is known."""
     price = models.price_of(item.body["model"])
     cost = {} if price is None else {"cost": str(price)}
-    return {"type": "request", "index": item.index, "n": item.n, **item.body, **cost}
+    row_id = item.source.get("row_id")
+    own = {} if row_id is None else {"row_id": row_id}
+    place = {"index": item.index, "n": item.n, **own, "file": name}
+    return {"type": "request", **place, **item.body, **cost}
 
 
-def _summary_record(plan: Plan, summary: ReadSummary) -> dict[str, Any]:
+def _summary_record(options: BatchOptions, plan: Plan, summary: ReadSummary) -> dict[str, Any]:
     """The last `--json` object."""
+    most = options.price(plan).most
     return {
         "type": "summary",
         "requests": plan.counts().to_send,
         "rows": summary.rows,
         "cost": "0",
-        "cost_max": str(plan.price_to_send()),
+        "cost_max": None if most is None else str(most),
         "exit_code": 0,
     }
 
@@ -67,11 +99,3 @@ def _describe(summary: ReadSummary) -> None:
         output.say(clean(_("columns: {columns}", columns=", ".join(summary.columns))))
     rows, longest = summary.rows, summary.longest
     output.say(_("rows: {rows}; longest prompt: {longest} characters", rows=rows, longest=longest))
-
-
-def _price(plan: Plan) -> str:
-    unknown = [name for name in plan.models_to_send() if models.price_of(name) is None]
-    known = plan.price_to_send()
-    if not unknown:
-        return f"{known} CNY"
-    return _("{price} CNY and what {models} costs", price=known, models=", ".join(unknown))

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import signal
-import sys
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from decimal import Decimal
@@ -15,20 +14,23 @@ from typing import TypeVar
 from cogview_cli.api import models
 from cogview_cli.batch import report
 from cogview_cli.batch.display import Display
+from cogview_cli.batch.edited import Edited, edited_line, edited_rows, set_aside
 from cogview_cli.batch.findings import Findings
 from cogview_cli.batch.grid import Grids
 from cogview_cli.batch.item import Group, Item
 from cogview_cli.batch.options import BatchOptions
 from cogview_cli.batch.plan import Plan
 from cogview_cli.batch.previous_run import PreviousRun
-from cogview_cli.disk.atomic import check_writable, ensure_folder
+from cogview_cli.disk.atomic import check_writable, ensure_folder, is_temporary
 from cogview_cli.engine import pool, session
+from cogview_cli.engine.confirm import confirm
 from cogview_cli.engine.job_runner import JobRunner
-from cogview_cli.errors import CogviewError, ExitCode, MachineError, UsageError
+from cogview_cli.errors import CogviewError, ExitCode, MachineError
 from cogview_cli.i18n import _
 from cogview_cli.ledger import marks
 from cogview_cli.outcome import (
     LOSSES,
+    WITH_IMAGE,
     Outcome,
     Problem,
     Status,
@@ -72,8 +74,13 @@ class BatchRun:
         async with session.open_session(settings) as opened:
             previous = self._options.previous_run(opened.ledger)
             self._prepare(previous.decide(self._plan))
+            if self._grids:
+                self._grids.check()
+            edited = self._edited(previous)
             self._ask()
             self._make_folder()
+            if self._options.replace_edited:
+                set_aside(edited, self._options.folder)
             width = sum(lane_width(self._options, model) for model in self._plan.models())
             async with session.open_job_runner(opened, settings, self._note, width) as runner:
                 self._display = self._new_display(runner)
@@ -107,19 +114,19 @@ class BatchRun:
 
     def _ask(self) -> None:
         """Asks before much is spent; UsageError where there is nobody to ask."""
-        options, price = self._options, self._plan.price_to_send()
-        limit = options.settings.max_cost
-        most = price if limit is None else min(price, limit)
-        if options.settings.sandbox or options.yes or most <= options.settings.confirm_above:
-            return
-        count = self._plan.counts().to_send
-        if not (sys.stdin and sys.stdin.isatty() and output.on_terminal()):
-            if limit is not None:
-                return
-            raise _too_dear(count, price, options.settings.confirm_above)
-        question = _("{count} images cost {price} CNY. Go on? [y/N]: ", count=count, price=price)
-        if not _agreed(question):
-            raise UsageError(_("nothing was sent"), hint=_("--limit 10 tries the first ten"))
+        options, price = self._options, self._options.price(self._plan)
+        few = _("--limit 10 tries the first ten")
+        confirm(price, options.settings, yes=options.yes, hint=few)
+
+    def _edited(self, previous: PreviousRun) -> list[Edited]:
+        """The rows whose picture is of an earlier prompt, told."""
+        if not self._options.selection.is_whole:
+            return []
+        found = edited_rows(self._plan, previous.sidecars)
+        line = edited_line(found, self._plan, replace=self._options.replace_edited)
+        if line and not self._options.style.quiet:
+            output.say(line)
+        return found
 
     def _make_folder(self) -> None:
         if self._plan.counts().to_do:
@@ -167,7 +174,9 @@ class BatchRun:
         """An image that an earlier run paid for; free."""
         outcome = await runner.finish(previous.entry(item))
         hint = _("run the same command again")
-        problem = outcome.problem and outcome.problem._replace(hint=hint)
+        problem = outcome.problem
+        if problem and problem.retryable:
+            problem = problem._replace(hint=hint)
         return outcome._replace(row=item.index, n=item.n, cost=Decimal(0), problem=problem)
 
     def _report(self, runner: JobRunner, outcome: Outcome, *, fresh: bool) -> None:
@@ -175,7 +184,7 @@ class BatchRun:
         shown, reason = self._reporter.shown(outcome), runner.stop_reason
         own = outcome._replace(problem=None) if ended_by_run(outcome, reason) else outcome
         self._plan.ended(own, image_records(shown))
-        if self._grids and outcome.files:
+        if self._grids and outcome.files and outcome.status in WITH_IMAGE:
             self._grids.row_ended(outcome.row, fresh=fresh and outcome.status == Status.SAVED)
         if self._options.fail_fast and fresh and outcome.status in LOSSES and outcome.problem:
             runner.stop(_first_failure(outcome.problem))
@@ -227,7 +236,15 @@ class BatchRun:
     def _write_report(self) -> None:
         if self._options.report:
             path = Path(self._options.report)
-            self._kept(partial(report.write_report, path, self._plan, self._summary))
+            self._kept(partial(self._write_report_to, path))
+
+    def _write_report_to(self, path: Path) -> None:
+        overwrite = self._options.settings.on_exists == "overwrite"
+        place = report.write_report(path, self._plan, self._summary, overwrite=overwrite)
+        if place != path:
+            output.warn(
+                _("'{path}' came meanwhile: the report is '{place}'", path=path, place=place)
+            )
 
     def _write_summary(self) -> None:
         """The last object; where it cannot be written the report learns of that too."""
@@ -258,36 +275,14 @@ def closing_lines(summary: Summary, groups: Sequence[Group]) -> Iterator[str]:
         yield f"hint: {hint}"
 
 
-def _too_dear(count: int, price: Decimal, limit: Decimal) -> UsageError:
-    return UsageError(
-        _(
-            "{count} images cost {price} CNY, more than confirm-above ({limit} CNY)",
-            count=count,
-            price=price,
-            limit=limit,
-        ),
-        hint=_("allow it with --yes, or set a limit: --max-cost"),
-    )
-
-
 def _unwritten(error: OSError) -> MachineError:
-    path = error.filename2 or error.filename
+    path = error.filename2 or error.filename or ""
+    if is_temporary(Path(path)):
+        path = os.path.dirname(path)
     return MachineError(
         _("cannot write '{path}': {reason}", path=path, reason=_(str(error.strerror))),
         hint=_("free some space, or choose another place"),
     )
-
-
-def _agreed(question: str) -> bool:
-    """Whether the user says yes; the question goes to stderr, for stdout carries data only."""
-    # asyncio takes the first Ctrl-C for itself; here it must end the run.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        sys.stderr.write(question)
-        sys.stderr.flush()
-        return sys.stdin.readline().strip().lower() in ("y", "yes")
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def lane_width(options: BatchOptions, model: str) -> int:

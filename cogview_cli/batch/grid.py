@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import io
+import os
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +16,14 @@ from cogview_cli.batch.row import target_of
 from cogview_cli.disk.atomic import replace_whole
 from cogview_cli.disk.destination import Destination
 from cogview_cli.disk.names import template_fields
+from cogview_cli.errors import UsageError
+from cogview_cli.i18n import _
 from cogview_cli.pictures.verify import READABLE
 
 FOLDER = "grid"
+_SOFTWARE = "cogview-cli grid"
+# A text chunk of the PNG, before its pixels.
+_MARK = b"tEXtSoftware\0" + _SOFTWARE.encode()
 
 
 def grid_path(destination: Destination, template: str, fields: dict[str, Any]) -> Path:
@@ -35,9 +43,22 @@ def _grid_template(template: str) -> str:
     return "/".join([*([FOLDER] if bare != name else []), *folders, bare])
 
 
+def is_grid(path: Path) -> bool:
+    """Whether the file is a grid that was made here, so that another one may replace it."""
+    try:
+        with path.open("rb") as file:
+            return path.is_file() and _MARK in file.read(1024)
+    except OSError:
+        return False
+
+
 def compose(images: Sequence[str], path: Path, columns: int) -> None:
     """Tiles the images, row by row, at the size of the first, into a PNG. OSError if it can't."""
     from PIL import Image
+    from PIL.PngImagePlugin import PngInfo
+
+    mark = PngInfo()
+    mark.add_text("Software", _SOFTWARE)
 
     with Image.open(images[0], formats=READABLE) as first:
         width, height = first.size
@@ -50,7 +71,7 @@ def compose(images: Sequence[str], path: Path, columns: int) -> None:
                     fitted = fitted.resize((width, height))
                 sheet.paste(fitted, (number % columns * width, number // columns * height))
         data = io.BytesIO()
-        sheet.save(data, "PNG", compress_level=1)
+        sheet.save(data, "PNG", compress_level=1, pnginfo=mark)
     path.parent.mkdir(parents=True, exist_ok=True)
     replace_whole(path, data.getvalue())
 
@@ -60,9 +81,25 @@ class Grids:
 
     def __init__(self, plan: Plan, destination: Destination, columns: int) -> None:
         self._plan, self._destination, self._columns = plan, destination, columns
+        self._overwrite = destination.on_exists == "overwrite"
         self._tasks: set[asyncio.Task[None]] = set()
         self._one = asyncio.Semaphore(1)
         self.made = 0
+
+    def check(self) -> None:
+        """UsageError if a grid to be made would replace something else, before it is paid for."""
+        if self._overwrite:
+            return
+        for item in chain(self._plan.to_send(), self._plan.to_fetch()):
+            path = grid_path(self._destination, item.template, item.fields)
+            if not self._may_replace(path):
+                raise UsageError(
+                    _("--grid: '{path}' exists and is not a grid", path=path),
+                    hint=_("move it aside, or: --on-exists overwrite"),
+                )
+
+    def _may_replace(self, path: Path) -> bool:
+        return self._overwrite or not os.path.lexists(path) or is_grid(path)
 
     def row_ended(self, index: int, *, fresh: bool) -> None:
         """Looks whether row `index` is complete; `fresh`: one of its images is new."""
@@ -76,6 +113,8 @@ class Grids:
 
     async def _make(self, files: list[str], path: Path) -> None:
         async with self._one:
+            if not self._may_replace(path):
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
             await asyncio.to_thread(compose, files, path, self._columns)
             self.made += 1
 

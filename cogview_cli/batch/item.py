@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Container
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from cogview_cli.api.protocol import ImageRequest
 from cogview_cli.batch.row import target_of
-from cogview_cli.disk.destination import Destination
+from cogview_cli.disk.destination import KNOWN_SUFFIXES, Destination
+from cogview_cli.disk.names import with_number
 from cogview_cli.engine.job import Job
 from cogview_cli.outcome import Status
+
+SUFFIXES = {"png": ".png", "jpeg": ".jpg", "webp": ".webp"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """One wanted image of the plan."""
+    """One wanted image of the plan; `copy` counts those of one name, in the order of rows."""
 
     number: int
     index: int
@@ -25,6 +31,26 @@ class Item:
     fields: dict[str, Any]
     source: dict[str, Any]
     known: frozenset[str]
+    copy: int = 1
+
+    @classmethod
+    def of_columns(
+        cls, number: int, index: int, n: int, key: str, body: str, template: str, fields: str,
+        source: str, known: str, copy: int,
+    ) -> Item:  # fmt: skip
+        """The item that a plan keeps in these columns."""
+        return cls(
+            number=number,
+            index=index,
+            n=n,
+            key=key,
+            body=json.loads(body),
+            template=template,
+            fields=json.loads(fields),
+            source=json.loads(source),
+            known=frozenset(known.split()),
+            copy=copy,
+        )
 
     def job(self, destination: Destination, namespace: str) -> Job:
         """This image as a job for the generator."""
@@ -32,12 +58,32 @@ class Item:
             row=self.index,
             n=self.n,
             request=ImageRequest.from_body(self.body),
-            target=target_of(destination, self.template, self.fields, self.n, self.key),
+            target=target_of(destination, self.template, self.fields, self.n, self.key, self.copy),
             key=self.key,
             namespace=namespace,
             source=self.source,
             known=self.known,
         )
+
+    def expected_path(self, destination: Destination, gone: Container[str] = ()) -> Path:
+        """Where the image will be, if it is a PNG where no format is asked for.
+
+        `gone` are images that will have been moved away.
+        """
+        target = self.job(destination, "").target
+        folder, stem = target.place()
+        suffix = SUFFIXES.get(destination.format, ".png")
+        number = 1
+        while destination.on_exists == "rename" and _is_taken(
+            folder, with_number(stem, number), gone
+        ):
+            number += 1
+        return folder / f"{with_number(stem, number)}{suffix}"
+
+
+def _is_taken(folder: Path, stem: str, gone: Container[str]) -> bool:
+    paths = [folder / f"{stem}{suffix}" for suffix in KNOWN_SUFFIXES]
+    return any(path.exists() and str(path) not in gone for path in paths)
 
 
 class Counts(NamedTuple):
@@ -54,10 +100,12 @@ class Counts(NamedTuple):
 
 
 class FailedRow(NamedTuple):
-    """A row to ask again: its request, its own columns, and how many images it lacks."""
+    """A row to ask again: its request, its own columns and what they mean, what it lacks."""
 
     body: dict[str, Any]
     columns: dict[str, Any]
+    roles: dict[str, str]
+    table: bool
     missing: int
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from cogview_cli.batch.plan import Plan
 from cogview_cli.batch.previous_run import PreviousRun
 from cogview_cli.batch.resume import Rules, Sidecars
 from cogview_cli.batch.row import RowDefaults
 from cogview_cli.batch.selection import Selection
 from cogview_cli.config.settings import Settings
 from cogview_cli.disk.destination import Destination, without_suffix
+from cogview_cli.engine.confirm import Price, price_of
 from cogview_cli.ledger import Ledger
 from cogview_cli.ledger.marks import Marks
 from cogview_cli.sources import Reading
@@ -39,6 +42,7 @@ class BatchOptions(NamedTuple):
     yes: bool
     wait: bool
     verify: bool = False
+    replace_edited: bool = False
 
     @property
     def host(self) -> str:
@@ -46,6 +50,10 @@ class BatchOptions(NamedTuple):
         if self.settings.sandbox:
             return SANDBOX_HOST
         return urlsplit(self.settings.base_url).hostname or ""
+
+    def shown_path(self, path: Path) -> str:
+        """A path below the current folder relative to it, unless the user gave it whole."""
+        return os.path.relpath(path) if self.relative else str(path)
 
     @property
     def destination(self) -> Destination:
@@ -58,6 +66,11 @@ class BatchOptions(NamedTuple):
             sidecar=settings.sidecar,
             on_exists=settings.on_exists,
         )
+
+    def price(self, plan: Plan) -> Price:
+        """What the items to send cost."""
+        retry = self.settings.on_unknown == "retry"
+        return price_of(plan.models_to_send(), plan.models_to_send(first=True), retry=retry)
 
     def previous_run(self, ledger: Ledger | None) -> PreviousRun:
         """What earlier runs on the folder have left."""

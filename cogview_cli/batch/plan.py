@@ -9,11 +9,9 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator
-from decimal import Decimal
 from itertools import chain
 from typing import Any
 
-from cogview_cli.api import models
 from cogview_cli.batch.item import Counts, FailedRow, Group, Item
 from cogview_cli.batch.resume import Action
 from cogview_cli.batch.row import RowRequest, item_key
@@ -28,11 +26,11 @@ MOST_COUNT = 2**36
 _SCHEMA = f"""
 CREATE TABLE rows (
     r INTEGER PRIMARY KEY, file TEXT, line INTEGER, body TEXT, template TEXT, fields TEXT,
-    source TEXT, columns TEXT, content BLOB, count INTEGER
+    source TEXT, columns TEXT, roles TEXT, sheet INTEGER, content BLOB, count INTEGER
 );
 CREATE TABLE items (
     i INTEGER PRIMARY KEY, r INTEGER, n INTEGER, key TEXT, model TEXT,
-    action TEXT DEFAULT '{Action.SEND}', known TEXT DEFAULT '',
+    copy INTEGER DEFAULT 1, action TEXT DEFAULT '{Action.SEND}', known TEXT DEFAULT '',
     status TEXT, code TEXT, message TEXT, hint TEXT, outcome TEXT
 );
 """
@@ -71,11 +69,12 @@ class Plan:
     def add(self, row: RowRequest) -> None:
         """One more row."""
         record = row.record
-        columns = _json(without_secrets(record.columns)) if record.columns else None
+        columns = _json(without_secrets(row.columns)) if record.columns else None
         self._waiting.append(
             (
                 row.index, _storable(record.file), record.line, _json(row.request.body()),
-                row.template, _json(row.fields), _json(row.source), columns, row.content,
+                row.template, _json(row.fields), _json(row.source), columns,
+                _json(record.roles), record.table, row.content,
                 min(row.count, MOST_COUNT),
             )
         )  # fmt: skip
@@ -83,7 +82,7 @@ class Plan:
             self._flush()
 
     def _flush(self) -> None:
-        marks = ", ".join("?" * 10)
+        marks = ", ".join("?" * 12)
         self._db.executemany(f"INSERT INTO rows VALUES ({marks})", self._waiting)
         self._waiting.clear()
 
@@ -137,11 +136,11 @@ class Plan:
     def _chunks(self, where: str = "1", *values: object) -> Iterator[list[Item]]:
         """The items that `where` selects in order, a few hundred at a time."""
         select = (
-            "SELECT i, items.r, n, key, body, template, fields, source, known"
+            "SELECT i, items.r, n, key, body, template, fields, source, known, copy"
             " FROM items JOIN rows USING (r)"
         )
         for page in self._pages(select, where, *values):
-            yield [_item(row) for row in page]
+            yield [Item.of_columns(*row) for row in page]
 
     def key_chunks(self) -> Iterator[list[tuple[int, str]]]:
         """The number and key of every item in order, a few hundred at a time."""
@@ -169,19 +168,13 @@ class Plan:
         """How many items each model has."""
         return self._models("1")
 
-    def models_to_send(self) -> dict[str, int]:
-        """How many items each model has to make."""
-        return self._models(_TO_SEND)
+    def models_to_send(self, *, first: bool = False) -> dict[str, int]:
+        """How many items each model has to make; `first`: those never asked for before."""
+        return self._models(f"{_TO_SEND} AND known = ''" if first else _TO_SEND)
 
     def _models(self, where: str) -> dict[str, int]:
         query = f"SELECT model, count(*) FROM items WHERE {where} GROUP BY model"
         return dict(self._db.execute(query).fetchall())
-
-    def price_to_send(self) -> Decimal:
-        """What the items to send cost in CNY, as far as prices are known."""
-        counts = self.models_to_send().items()
-        prices = ((models.price_of(name) or Decimal(0)) * many for name, many in counts)
-        return sum(prices, Decimal(0))
 
     # The rows.
 
@@ -196,11 +189,38 @@ class Plan:
         query = "SELECT coalesce(sum(count), 0) FROM rows WHERE r >= ? AND r < ?"
         return int(self._db.execute(query, (selection.start, last)).fetchone()[0])
 
+    def has_key(self, key: str) -> bool:
+        """Whether an item of the plan has this key."""
+        self._db.execute("CREATE INDEX IF NOT EXISTS by_key ON items (key)")
+        found = self._db.execute("SELECT 1 FROM items WHERE key = ?", (key,)).fetchone()
+        return found is not None
+
+    def repeated_rows(self) -> int:
+        """How many rows ask for the same image as an earlier one."""
+        query = "SELECT count(*) - count(DISTINCT content) FROM rows"
+        return int(self._db.execute(query).fetchone()[0])
+
     def name_of_row(self, index: int) -> tuple[str, dict[str, Any]]:
         """The name template of a row and the values it uses."""
         query = "SELECT template, fields FROM rows WHERE r = ?"
         template, fields = self._db.execute(query, (index,)).fetchone()
         return template, json.loads(fields)
+
+    def named_rows(self) -> Iterator[tuple[int, str, dict[str, Any], int]]:
+        """Row number, name template, values for it, and count of images of each row.
+
+        But for those whose number is in the name: no other row has that.
+        """
+        found = self._db.execute(
+            "SELECT r, template, fields, count FROM rows"
+            " WHERE instr(template, '{index') = 0 ORDER BY r"
+        )
+        return ((r, template, json.loads(fields), count) for r, template, fields, count in found)
+
+    def number(self, copies: Iterable[tuple[int, int, int]]) -> int:
+        """Stores (which of the images of one name it is, row, n); how many items it concerns."""
+        update = "UPDATE items SET copy = ? WHERE r = ? AND n = ?"
+        return max(0, self._db.executemany(update, copies).rowcount)
 
     def place(self, index: int) -> str:
         """Where a row stands, such as `prompts.csv:37`."""
@@ -250,24 +270,26 @@ class Plan:
     def records(self) -> Iterator[dict[str, Any]]:
         """The `--json` records of all items, each with its source, in the order of the source."""
         found = self._db.execute(
-            "SELECT r, n, status, outcome, file, line, body"
+            "SELECT r, n, status, outcome, file, line, body, json_extract(source, '$.row_id')"
             " FROM items JOIN rows USING (r) ORDER BY i"
         )
-        for index, n, status, kept, file, line, body in found:
+        for index, n, status, kept, file, line, body, row_id in found:
             bare = {"type": "image", "status": status or Status.NOT_SENT, "index": index, "n": n}
             request = json.loads(body)
             bare |= {name: request.get(name) for name in ("prompt", "model", "size")}
+            own = {} if row_id is None else {"row_id": row_id}
             for record in json.loads(kept) if kept else [bare]:
-                yield {**record, "source": {"file": file, "line": line}}
+                yield {**record, **own, "source": {"file": file, "line": line}}
 
     def failed_rows(self) -> Iterator[FailedRow]:
         """The rows to ask again for images that were refused or failed."""
         found = self._db.execute(
-            "SELECT body, columns, count(*) FROM items JOIN rows USING (r)"
+            "SELECT body, columns, roles, sheet, count(*) FROM items JOIN rows USING (r)"
             f" WHERE {_TO_ASK_AGAIN} GROUP BY r ORDER BY r"
         )
-        for body, columns, missing in found:
-            yield FailedRow(json.loads(body), json.loads(columns) if columns else {}, missing)
+        for body, columns, roles, table, missing in found:
+            own = json.loads(columns) if columns else {}
+            yield FailedRow(json.loads(body), own, json.loads(roles), bool(table), missing)
 
     def groups(self) -> list[Group]:
         """What brought no image, grouped by how it ended, the largest group first."""
@@ -316,21 +338,6 @@ class NameTable:
 
 def _place(file: str, line: int) -> str:
     return f"{file}:{line}"
-
-
-def _item(row: tuple[Any, ...]) -> Item:
-    number, index, n, key, body, template, fields, source, known = row
-    return Item(
-        number=number,
-        index=index,
-        n=n,
-        key=key,
-        body=json.loads(body),
-        template=template,
-        fields=json.loads(fields),
-        source=json.loads(source),
-        known=frozenset(known.split()),
-    )
 
 
 def _json(value: object) -> str:

@@ -8,15 +8,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cogview_cli.batch.naming import NameUse, check_name
 from cogview_cli.batch.plan import Plan
 from cogview_cli.batch.row import RowDefaults, row_request
 from cogview_cli.batch.selection import Selection
 from cogview_cli.disk.destination import Destination
 from cogview_cli.errors import UsageError
 from cogview_cli.i18n import _
-from cogview_cli.sources import Reading, RejectedRow
+from cogview_cli.sources import Reading, RejectedRow, SourceLog
+from cogview_cli.terminal.text import clean
 
 BAD_SHOWN = 50
+SOURCES_SHOWN = 10
 # Years of work at the highest tier; each takes its place in the plan.
 MOST_IMAGES = 10_000_000
 
@@ -33,6 +36,7 @@ class ReadSummary:
     columns: list[str] = field(default_factory=list)
     ignored: Counter[str] = field(default_factory=Counter)
     secrets: Counter[str] = field(default_factory=Counter)
+    logs: list[SourceLog] = field(default_factory=list)
 
     def reject(self, bad: RejectedRow) -> None:
         """One more row that cannot be used; the first few are kept."""
@@ -42,7 +46,8 @@ class ReadSummary:
 
 
 def read_into(plan: Plan, reading: Reading, defaults: RowDefaults) -> ReadSummary:
-    """Reads and checks all rows into `plan`."""
+    """Reads and checks all rows into `plan`; UsageError for a name that no row can fill."""
+    check_name(defaults.name)
     summary = ReadSummary()
     for record in reading:
         if isinstance(record, RejectedRow):
@@ -54,8 +59,11 @@ def read_into(plan: Plan, reading: Reading, defaults: RowDefaults) -> ReadSummar
             plan.add(row_request(record, summary.rows, defaults))
         except UsageError as error:
             summary.reject(RejectedRow(record.file, record.line, _why(error)))
+    if defaults.name is not None and summary.rows:  # one error rather than one a row
+        defaults.use.check(defaults.name, reading.columns)
     summary.forms, summary.columns = reading.forms, reading.columns
     summary.ignored, summary.secrets = reading.ignored, reading.secrets
+    summary.logs = reading.logs
     return summary
 
 
@@ -137,6 +145,37 @@ def shown_bad(summary: ReadSummary) -> Iterator[str]:
         yield f"{bad.file}:{bad.line}: {bad.why}"
     if summary.bad_count > len(summary.bad):
         yield _("… and {count} more", count=summary.bad_count - len(summary.bad))
+
+
+def understood_lines(summary: ReadSummary) -> Iterator[str]:
+    """How each source was understood, a line a source, for the first few that differ."""
+    lines = [line for log in summary.logs if (line := log.line)]
+    yield from lines[:SOURCES_SHOWN]
+    if len(lines) > SOURCES_SHOWN:
+        yield _("… and {count} more", count=len(lines) - SOURCES_SHOWN)
+
+
+def empty_name_lines(plan: Plan, use: NameUse) -> Iterator[str]:
+    """Which fields of a name some rows leave empty."""
+    for name, (count, first) in use.empty.items():
+        yield _(
+            "--name: '{field}' is empty in {count} row(s), the first is {place}",
+            field=clean(name),
+            count=count,
+            place=plan.place(first),
+        )
+
+
+def repeated_line(repeated: int, *, dedupe: bool) -> str | None:
+    """How many rows ask for what an earlier row asks for already."""
+    if not repeated or dedupe:
+        return None
+    if repeated == 1:
+        return _("1 row repeats a prompt and is made again: --dedupe makes it once")
+    return _(
+        "{count} rows repeat a prompt and are made again: --dedupe makes each once",
+        count=repeated,
+    )
 
 
 def ignored_line(ignored: Counter[str]) -> str | None:

@@ -17,13 +17,16 @@ from cogview_cli.batch.plan import Plan
 from cogview_cli.batch.resume import Action, Decision, Rules, Sidecars, decide, marked
 from cogview_cli.disk.destination import Destination
 from cogview_cli.disk.locks import is_alive
-from cogview_cli.errors import ExitCode, MachineError, UsageError
+from cogview_cli.engine.failure import unknown_before
+from cogview_cli.errors import ExitCode, UsageError
 from cogview_cli.i18n import _
-from cogview_cli.ledger import Entry, Ledger, State
+from cogview_cli.i18n.stored_messages import Message
+from cogview_cli.ledger import UNVERIFIED, Entry, Ledger, State
 from cogview_cli.ledger.marks import Mark, Marks
 from cogview_cli.outcome import Outcome, Problem, SavedFile, Status
+from cogview_cli.pictures.existing import image_in_the_way
 from cogview_cli.pictures.seen import look
-from cogview_cli.pictures.sidecar import found_file
+from cogview_cli.pictures.sidecar import UNVERIFIED_SUFFIX, found_file
 
 
 class PreviousRun(NamedTuple):
@@ -122,12 +125,7 @@ class PreviousRun(NamedTuple):
         """The file that makes an item needless under --on-exists skip."""
         if self.destination.on_exists not in ("skip", "fail"):
             return None
-        there = item.job(self.destination, "").target.existing()
-        if there and self.destination.on_exists == "fail":
-            raise MachineError(
-                _("'{path}' exists; nothing was sent", path=there),
-                hint=_("choose another --output or --on-exists"),
-            )
+        there = image_in_the_way(item.job(self.destination, "").target)
         return Decision(action=Action.DONE, image=str(there)) if there else None
 
 
@@ -165,6 +163,12 @@ def _comparable(image: str) -> str:
     return str(Path(os.path.realpath(path.parent), path.stem)).casefold()
 
 
+def _unverified(path: str) -> Problem:
+    from cogview_cli.pictures.saver import unsaved_problem  # with the network side behind it
+
+    return unsaved_problem(Message.of("kept-unverified", path=path), code=UNVERIFIED)
+
+
 def settled_outcome(item: Item, found: Decision) -> Outcome:
     """The outcome of an item that an earlier run has settled."""
     entry = found.entry
@@ -179,6 +183,7 @@ def settled_outcome(item: Item, found: Decision) -> Outcome:
         cost=Decimal(0),
         files=_files(found),
         problem=_problem(found),
+        row_id=item.source.get("row_id"),
     )
 
 
@@ -186,13 +191,18 @@ def _status(found: Decision) -> Status:
     if found.action == Action.UNKNOWN:
         return Status.UNKNOWN
     if found.action != Action.REFUSED:
-        return Status.SKIPPED
+        return Status.UNSAVED if _is_unverified(found) else Status.SKIPPED
     code = found.entry.code if found.entry else None
     # Without a code: a 200 with a filter was refused, a 4xx did not like the request.
     answer = found.entry.answer if found.entry else None
     rejected = not code and answer is not None and answer.status >= 400
     other = code and kind_of(code) is not ErrorClass.REFUSED
     return Status.FAILED if rejected or other else Status.REFUSED
+
+
+def _is_unverified(found: Decision) -> bool:
+    """Whether a sidecar is all that speaks of the request, and it lies beside no image."""
+    return str(found.image).endswith(UNVERIFIED_SUFFIX)
 
 
 def _files(found: Decision) -> tuple[SavedFile, ...]:
@@ -208,16 +218,7 @@ def _problem(found: Decision) -> Problem | None:
         return _marked(found.mark)
     why = found.entry.message or "" if found.entry else None
     if found.action == Action.UNKNOWN:
-        return Problem(
-            code=Status.UNKNOWN,
-            message=_(
-                "an earlier request may have been paid, its answer is lost: {reason}", reason=why
-            ),
-            exit_code=ExitCode.UNKNOWN,
-            hint=_(
-                "cogview history --unknown; to ask again, perhaps paying twice: --on-unknown retry"
-            ),
-        )
+        return unknown_before(str(why or ""))
     if found.action == Action.REFUSED:
         code = found.entry.code if found.entry else None
         return Problem(
@@ -226,6 +227,8 @@ def _problem(found: Decision) -> Problem | None:
             exit_code=ExitCode.REJECTED,
             hint=_("change the prompt, or ask again: --retry-failed"),
         )
+    if _is_unverified(found):
+        return _unverified(str(found.image))
     return None
 
 

@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
-from cogview_cli.batch.item import Group
+from cogview_cli.batch.item import FailedRow, Group
 from cogview_cli.batch.plan import Plan
 from cogview_cli.disk.atomic import move_new, whole_text
 from cogview_cli.disk.names import with_number
 from cogview_cli.errors import UsageError
 from cogview_cli.i18n import _
 from cogview_cli.outcome import Summary
+from cogview_cli.sources.aliases import holds_prompt, normal
 
 FAILED_NAME = "failed"
 # A cell that begins so is a formula to a spreadsheet (OWASP ASVS 5.0, 1.2.10).
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _COLUMNS = (
     "index", "n", "status", "file", "sidecar", "id", "prompt", "model", "size", "cost",
-    "error_code", "error_message", "source_file", "source_line",
+    "error_code", "error_message", "source_file", "source_line", "row_id",
 )  # fmt: skip
+_BOM = "\ufeff"
+# How a report of ours begins.
+_JSON_BEGINS = b'{"images": ['
+_CSV_BEGINS = (_BOM + ",".join(_COLUMNS)).encode()
 
 
 def report_format(path: str) -> str:
@@ -36,8 +42,11 @@ def report_format(path: str) -> str:
     return suffix
 
 
-def check_report(path: str | None) -> None:
-    """UsageError for a report that could not be written, before anything is paid."""
+def check_report(path: str | None, sources: Sequence[str], *, overwrite: bool) -> None:
+    """UsageError for a report that could not be written, before anything is paid.
+
+    `overwrite`: a file that is no report may be replaced; a source never is.
+    """
     if path is None:
         return
     report_format(path)
@@ -46,6 +55,40 @@ def check_report(path: str | None) -> None:
             _("--report '{path}': there is no such folder", path=path),
             hint=_("mkdir -p it first"),
         )
+    if any(_is_same(path, source) for source in sources):
+        raise UsageError(
+            _("--report '{path}' is a source of this batch", path=path),
+            hint=_("choose another name for the report"),
+        )
+    if not may_replace(Path(path), overwrite=overwrite):
+        raise UsageError(
+            _("--report '{path}' exists and is not a report", path=path),
+            hint=_("choose another name for the report, or: --on-exists overwrite"),
+        )
+
+
+def _is_same(path: str, source: str) -> bool:
+    """Whether a source is that very file, by whatever name or as stdin."""
+    try:
+        there = os.fstat(0) if source == "-" else os.stat(source)
+        return os.path.samestat(os.stat(path), there)
+    except OSError:
+        return False
+
+
+def may_replace(path: Path, *, overwrite: bool) -> bool:
+    """Whether a report may take this name: it is free, a report of ours, or given up."""
+    if not os.path.lexists(path):
+        return True
+    return path.is_file() and (overwrite or _is_report(path))
+
+
+def _is_report(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_CSV_BEGINS)).startswith((_JSON_BEGINS, _CSV_BEGINS))
+    except OSError:
+        return False
 
 
 def neutral(cell: object) -> str:
@@ -54,15 +97,24 @@ def neutral(cell: object) -> str:
     return f"'{text}" if isinstance(cell, str) and text.startswith(_FORMULA) else text
 
 
-def write_report(path: Path, plan: Plan, summary: Summary) -> None:
-    """Writes the report whole, row by row; an older one is replaced."""
+def write_report(path: Path, plan: Plan, summary: Summary, *, overwrite: bool) -> Path:
+    """Writes the report whole, row by row, over an older one; where it is.
+
+    What came under its name since the run began is left alone: the report gets a number.
+    """
     write = _write_csv if report_format(str(path)) == "csv" else _write_json
-    with whole_text(path, os.replace) as file:
-        write(file, plan, summary)
+    number = 1
+    while True:
+        place = path.with_name(f"{with_number(path.stem, number)}{path.suffix}")
+        if may_replace(place, overwrite=overwrite and number == 1):
+            with whole_text(place, os.replace) as file:
+                write(file, plan, summary)
+            return place
+        number += 1
 
 
 def _write_csv(file: TextIO, plan: Plan, summary: Summary) -> None:
-    file.write("\ufeff")  # spreadsheets take the text for UTF-8 only with a byte order mark
+    file.write(_BOM)  # spreadsheets take the text for UTF-8 only with a byte order mark
     writer = csv.DictWriter(file, _COLUMNS, extrasaction="ignore")
     writer.writeheader()
     for record in plan.records():
@@ -78,7 +130,7 @@ def _write_csv(file: TextIO, plan: Plan, summary: Summary) -> None:
 
 
 def _write_json(file: TextIO, plan: Plan, summary: Summary) -> None:
-    file.write('{"images": [')
+    file.write(_JSON_BEGINS.decode())
     for number, record in enumerate(plan.records()):
         clean = {name: value for name, value in record.items() if value is not None}
         file.write((",\n" if number else "\n") + json.dumps(clean, ensure_ascii=False))
@@ -88,15 +140,18 @@ def _write_json(file: TextIO, plan: Plan, summary: Summary) -> None:
 def write_failed(folder: Path, plan: Plan) -> Path | None:
     """The rows to ask again for what they lack, as a prompt file; None if there are none.
 
-    An older file of other content is left alone: the new one gets a number. A folder
-    that is gone, because nothing was sent, is not made for it.
+    It has the form of its source: CSV for a table or a sheet, else JSONL. An older file of
+    other content is left alone: the new one gets a number. A folder that is gone, because
+    nothing was sent, is not made for it.
     """
-    text = "".join(_failed_rows(plan))
-    if not text or not folder.is_dir():
+    rows = list(plan.failed_rows())
+    if not rows or not folder.is_dir():
         return None
+    tables = all(row.table for row in rows)
+    text = _failed_table(rows) if tables else "".join(map(_failed_line, rows))
     number = 1
     while True:
-        path = folder / f"{with_number(FAILED_NAME, number)}.jsonl"
+        path = folder / f"{with_number(FAILED_NAME, number)}.{'csv' if tables else 'jsonl'}"
         if path.exists():
             if _content(path) == text:
                 return path
@@ -107,17 +162,33 @@ def write_failed(folder: Path, plan: Plan) -> Path | None:
         return path
 
 
-def _failed_rows(plan: Plan) -> Iterator[str]:
-    for row in plan.failed_rows():
-        asked = {**row.body, "n": row.missing}
-        settled = {*asked, "watermark", "watermark_enabled"}
-        kept = {name: value for name, value in row.columns.items() if name.lower() not in settled}
-        yield json.dumps({**asked, **kept}, ensure_ascii=False) + "\n"
+def _failed_table(rows: list[FailedRow]) -> str:
+    """The rows in their own columns, with how many images each lacks."""
+    own = [row.columns | {row.roles.get("count", "n"): row.missing} for row in rows]
+    names = list(dict.fromkeys(name for row in own for name in row))
+    out = io.StringIO(newline="")
+    writer = csv.DictWriter(out, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(own)
+    return "\ufeff" + out.getvalue()
+
+
+def _failed_line(row: FailedRow) -> str:
+    """The request under our names, with the row's columns of no meaning, its id and name."""
+    asked = {**row.body, "n": row.missing}
+    told = {column for role, column in row.roles.items() if role not in ("id", "name")}
+    settled = {*asked, "watermark", "watermark_enabled"}
+    kept = {
+        name: value
+        for name, value in row.columns.items()
+        if name not in told and normal(name) not in settled and not holds_prompt(normal(name))
+    }
+    return json.dumps({**asked, **kept}, ensure_ascii=False) + "\n"
 
 
 def _content(path: Path) -> str | None:
     try:
-        return path.read_text("utf-8")
+        return path.read_bytes().decode("utf-8")
     except (OSError, ValueError):
         return None
 

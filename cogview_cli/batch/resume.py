@@ -7,10 +7,10 @@ for a ledger that was lost or belongs to another machine.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from functools import cached_property, partial
-from itertools import takewhile
+from itertools import chain, takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -137,18 +137,34 @@ def _fetchable(newest: Sequence[Entry], state: State) -> Entry | None:
     return next((entry for entry in found if entry.fetchable), None)
 
 
+class Made(NamedTuple):
+    """A picture of the folder as its sidecar tells of it.
+
+    `row` is the row it was made of: file, its own id or "", its line or 0 if it has an id.
+    """
+
+    key: str
+    image: str
+    prompt: str
+    row: tuple[str, str, int]
+
+
 class Sidecars:
     """The images of a folder by the key in their sidecars; read at the first question."""
 
     def __init__(self, folder: Path, *, verify: bool = False) -> None:
         """`verify`: an image counts only with the hash that its sidecar has."""
-        self._folder = folder
+        self.folder = folder
         self._look = partial(look, verify=verify)
 
     def image(self, key: str, wanted: Seen = Seen.WHOLE) -> str | None:
         """The first image whose sidecar carries `key` and that is still so."""
-        images = self._images.get(key, ())
+        images = (made.image for made in self._images.get(key, ()))
         return next((image for image in images if self._seen(image) is wanted), None)
+
+    def made(self) -> Iterable[Made]:
+        """Every image that has a key, in no order."""
+        return chain.from_iterable(self._images.values())
 
     def _seen(self, image: str) -> Seen:
         try:
@@ -158,11 +174,11 @@ class Sidecars:
         return self._look({**(saved if isinstance(saved, dict) else {}), "file": image})
 
     @cached_property
-    def _images(self) -> dict[str, list[str]]:
-        found: dict[str, list[str]] = {}
-        for key, image in map(_key_and_image, _sidecars(self._folder)):
-            if key:
-                found.setdefault(key, []).append(image)
+    def _images(self) -> dict[str, list[Made]]:
+        found: dict[str, list[Made]] = {}
+        for made in map(_made, _sidecars(self.folder)):
+            if made.key:
+                found.setdefault(made.key, []).append(made)
         return found
 
 
@@ -176,11 +192,23 @@ def _sidecars(folder: Path) -> Iterator[str]:
                 yield os.path.join(root, name)
 
 
-def _key_and_image(path: str) -> tuple[str, str]:
-    """The key that a sidecar holds, empty where it holds none, and its image."""
+def _made(path: str) -> Made:
+    """What a sidecar tells, with an empty key where it holds none."""
     image = path.removesuffix(sidecar.SUFFIX)
     try:
-        key = sidecar.read(Path(path)).get("key")
+        content = sidecar.read(Path(path))
     except (OSError, ValueError):
-        return "", image
-    return (key if isinstance(key, str) else ""), image
+        content = {}
+    key, prompt, source = (content.get(name) for name in ("key", "prompt", "source"))
+    return Made(
+        key=key if isinstance(key, str) else "",
+        image=image,
+        prompt=prompt if isinstance(prompt, str) else "",
+        row=_row(source if isinstance(source, dict) else {}),
+    )
+
+
+def _row(source: dict[str, Any]) -> tuple[str, str, int]:
+    file, id, line = (source.get(name) for name in ("file", "row_id", "line"))
+    own = id if isinstance(id, str) else ""
+    return str(file or ""), own, line if not own and isinstance(line, int) else 0

@@ -5,18 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from cogview_cli.api.protocol import ImageRequest
+from cogview_cli.batch.naming import NameUse, row_name
 from cogview_cli.config.settings import Settings
-from cogview_cli.disk.destination import Destination, Target, without_suffix
-from cogview_cli.disk.holes import escape_braces
+from cogview_cli.disk.destination import Destination, Target
 from cogview_cli.disk.names import template_fields
-from cogview_cli.engine.validation import name_fields, validate_request
+from cogview_cli.engine.validation import validate_request
 from cogview_cli.sources import Record
 
-DEFAULT_NAME = "{index:04}-{slug}"
+_ROW_SETTINGS = ("model", "size", "quality", "user_id", "watermark")
 T = TypeVar("T")
 
 
@@ -29,11 +29,15 @@ class RowDefaults:
     name: str | None
     validate: bool
     now: float
+    use: NameUse = field(default_factory=NameUse)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowRequest:
-    """One row's request: how many images of it, and how they are named."""
+    """One row's request: how many images of it, and how they are named.
+
+    `typed` are the settings of a command line, which go before the row's own.
+    """
 
     index: int
     record: Record
@@ -41,6 +45,7 @@ class RowRequest:
     count: int
     template: str
     fields: dict[str, Any]
+    typed: frozenset[str] = frozenset()
 
     @property
     def content(self) -> bytes:
@@ -52,7 +57,30 @@ class RowRequest:
     @property
     def source(self) -> dict[str, Any]:
         """Where the row stands and what else it says, for the sidecar."""
-        return {"file": self.record.file, "line": self.record.line, **self.record.extra}
+        record = self.record
+        here: dict[str, Any] = {"file": record.file, "line": record.line}
+        extra = {f"column {k}" if k in here else k: v for k, v in record.extra.items()}
+        own = {} if record.id is None else {"row_id": record.id}
+        return {**here, **extra, **own}
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """The row's own columns so that they ask again for the same; {} if it has none.
+
+        What only the command line or the settings said is added under our names.
+        """
+        record, columns = self.record, dict(self.record.columns)
+        if not columns:
+            return {}
+        for name, value in self.request.body().items():
+            role = "watermark" if name == "watermark_enabled" else name
+            if role == "prompt":
+                said = role in record.roles
+            else:
+                said = getattr(record, role) is not None and role not in self.typed
+            if not said:
+                columns[record.roles.get(role, role)] = value
+        return columns
 
 
 def item_key(host: str, content: bytes, occurrence: int) -> str:
@@ -66,18 +94,24 @@ def item_key(host: str, content: bytes, occurrence: int) -> str:
 def row_request(record: Record, index: int, defaults: RowDefaults) -> RowRequest:
     """What a row asks for; flags go before the row, the row before other settings.
 
-    Raises UsageError for what the model refuses or a name that cannot be made.
+    Raises UsageError for what the model refuses.
     """
     request = validate_request(_request(record, defaults.settings), validate=defaults.validate)
     count = defaults.count or record.count or 1
-    template, fields = _name(record, request, index, defaults)
-    if count > 1 and "n" not in template_fields(template):
-        template += "-{n}"
-    made = RowRequest(
-        index=index, record=record, request=request, count=count, template=template, fields=fields
+    template, fields = row_name(
+        record, request, index, asked=defaults.name, now=defaults.now, use=defaults.use
     )
-    _check_name(made)
-    return made
+    if count > 1 and not {"n", "n0"} & set(template_fields(template)):
+        template += "-{n}"
+    return RowRequest(
+        index=index,
+        record=record,
+        request=request,
+        count=count,
+        template=template,
+        fields=fields,
+        typed=frozenset(name for name in _ROW_SETTINGS if defaults.settings.is_flag(name)),
+    )
 
 
 def _request(record: Record, settings: Settings) -> ImageRequest:
@@ -97,44 +131,16 @@ def _first(own: T | None, setting: T, *, typed: bool) -> T:
     return setting if own is None or typed else own
 
 
-def _name(
-    record: Record, request: ImageRequest, index: int, defaults: RowDefaults
-) -> tuple[str, dict[str, Any]]:
-    """The name template of a row and the values it uses."""
-    template = _template(record, defaults.name)
-    known = _fields(record, request, index, defaults.now)
-    used = {"index", "n", *template_fields(template)}
-    return template, {name: value for name, value in known.items() if name in used}
-
-
-def _template(record: Record, asked: str | None) -> str:
-    if asked is not None:
-        return without_suffix(asked)[0]
-    own = record.name or (record.id or "").replace("/", "_")
-    return escape_braces(own) if own else DEFAULT_NAME
-
-
-def _fields(record: Record, request: ImageRequest, index: int, now: float) -> dict[str, Any]:
-    """The columns of the row under the names that every template has, and its id over both."""
-    fixed = name_fields(request, index=index, n=1, id=record.id or "", now=now)
-    return {**_columns(record.columns), **fixed}
-
-
-def _columns(columns: Mapping[str, Any]) -> dict[str, str]:
-    plain = (str, int, float, bool)
-    return {name: str(value) for name, value in columns.items() if isinstance(value, plain)}
-
-
-def _check_name(made: RowRequest) -> None:
-    place = Destination(root="/", template=made.template)
-    Target(destination=place, fields={**made.fields, "n": made.count}).check()
-
-
 def target_of(
-    destination: Destination, template: str, fields: Mapping[str, Any], n: int | str, key: str
+    destination: Destination,
+    template: str,
+    fields: Mapping[str, Any],
+    n: int | str,
+    key: str,
+    number: int = 1,
 ) -> Target:
-    """Where the `n`-th image of a row goes."""
-    values = {**fields, "n": n}
+    """Where the `n`-th image of a row goes; `number` tells it from others of that name."""
+    values = {**fields, "n": n, "n0": n - 1 if isinstance(n, int) else n}
     if values.get("id") == "":
         values["id"] = key[:8]
-    return Target(destination=destination._replace(template=template), fields=values)
+    return Target(destination=destination._replace(template=template, number=number), fields=values)

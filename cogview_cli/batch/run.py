@@ -11,6 +11,7 @@ from cogview_cli.batch import dry_run, prepare
 from cogview_cli.batch.execute import BatchRun
 from cogview_cli.batch.options import BatchOptions
 from cogview_cli.batch.plan import Plan
+from cogview_cli.batch.shared_names import tell_apart
 from cogview_cli.config.store import state_dir
 from cogview_cli.disk.locks import Busy, exclusive_lock
 from cogview_cli.engine.validation import check_models
@@ -31,15 +32,38 @@ def run(options: BatchOptions, plan: Plan) -> int:
         prepare.check_names(plan, options.destination, "--on-exists overwrite")
     elif options.grid:
         prepare.check_names(plan, options.destination, "--grid")
-    check_models(plan.models(), options.settings.max_cost)
-    if warning := prepare.ignored_line(summary.ignored):
-        output.warn(warning)
-    if warning := prepare.secrets_line(summary.secrets):
-        output.warn(warning)
+    check_models(plan.models(), options.settings)
+    _tell(options, plan, summary)
+    _name(options, plan)
     if options.dry_run:
         return dry_run.show(options, plan, summary)
     with _folder_lock(options):
         return BatchRun(options, plan).run()
+
+
+def _tell(options: BatchOptions, plan: Plan, summary: prepare.ReadSummary) -> None:
+    """How the sources were understood, before anything is sent."""
+    for warning in (prepare.ignored_line(summary.ignored), prepare.secrets_line(summary.secrets)):
+        if warning:
+            output.warn(warning)
+    if options.style.quiet:
+        return
+    for line in prepare.understood_lines(summary):
+        output.say(clean(line, 1000))
+    repeated = prepare.repeated_line(plan.repeated_rows(), dedupe=options.selection.dedupe)
+    if repeated:
+        output.say(repeated)
+
+
+def _name(options: BatchOptions, plan: Plan) -> None:
+    """Decides the names; what is odd about them is told."""
+    shared = tell_apart(plan, options.destination)
+    if options.style.quiet:
+        return
+    for line in prepare.empty_name_lines(plan, options.defaults.use):
+        output.warn(line)
+    if shared.line:
+        output.say(clean(shared.line, 600))
 
 
 def _refuse_bad(summary: prepare.ReadSummary, *, skip: bool) -> None:

@@ -16,6 +16,11 @@ class Selection(NamedTuple):
     shard: tuple[int, int] = (1, 1)
     dedupe: bool = False
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether no row is left out but for one that repeats another."""
+        return self.start == 1 and self.limit is None and self.shard == (1, 1)
+
     def holds(self, index: int, content: bytes, before: int) -> bool:
         """Whether a row is meant; `before`: images of its content in earlier rows.
 

@@ -15,7 +15,8 @@ def _names() -> str:
     lines = (
         _("Name templates (-o, --name): fields in braces, zero-padded with {index:04}."),
         "  " + " ".join(f"{{{name}}}" for name in TEMPLATE_FIELDS),
-        _("In a batch also any column of the row; {id} is the row's own id."),
+        _("In a batch also {prompt}, {row_id}, {index0}, {n0} and any column of the row;"),
+        _("{id} is the row's own id, {col[index]} its column of a name that is taken."),
         _("Example: cogview gen '猫' -n 3 -o 'cats/{date}-{slug}-{n:02}.{ext}'"),
     )
     return "\n".join(lines)
@@ -26,16 +27,20 @@ def _prompts() -> str:
         """Prompt files (cogview batch): found by content, then by suffix; --input-format forces.
   txt     a prompt a line; # and // comments; longer prompts between lines of ---
           --prompt "…" --width … (A1111), "…" -H512 -W640 (InvokeAI), … --ar 3:2 (Midjourney)
-  jsonl   an object or a bare prompt a line; Batch-API bodies
+          parameters of A1111 (Negative prompt: … Steps: …), positive: and negative: of ComfyUI
+  jsonl   an object or a bare prompt a line; Batch-API bodies (Zhipu, OpenAI, Gemini)
   json    an array of strings or objects, also under jobs, items, prompts or data
-  csv tsv with a header; UTF-8, GB18030 or UTF-16; , ; or TAB
+  csv tsv with a header, also below a title; UTF-8, GB18030 or UTF-16, else --encoding; , ; or TAB
+  xlsx xls  the first sheet with rows, or --sheet NAME; cells as they are shown
   yaml    prompts: [...]; needs pip install pyyaml
   folder  one prompt a file: *.txt *.prompt *.md
-Columns, in any letter case (others go to the sidecar):
-  prompt  prompt, 提示词, 描述, text_prompt, caption, description, text…; or --prompt-field
+Columns, in English or Chinese, in any spelling (others go to the sidecar):
+  prompt  a name that holds prompt or 提示词, else caption, description, 描述 or text;
+          of several you are asked which, off a terminal: --prompt-field; or --template
   name    out, output, filename, name, 文件名        id  id, prompt_id, item_id, custom_id, 编号
-  size    size; width and height; aspect_ratio, ratio, 比例        count  n, count, num_images
-  quality, model, user_id, watermark
+  size    size, 尺寸; width and height; aspectRatio, ratio, 比例; resolution, 分辨率
+  count   n, count, num_images, 数量                 quality, 质量; model, 模型; user_id; watermark
+How each column was taken is said when a run starts, and by --dry-run.
 Example: cogview batch products.csv --template '{name}海报，标题“{slogan}”' --name '{sku}'"""
     )
 

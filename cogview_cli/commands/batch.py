@@ -109,16 +109,9 @@ def batch(
             autocompletion=completion.input_format,
         ),
     ] = None,
-    lang: Annotated[
-        str | None,
-        typer.Option(
-            "--lang",
-            rich_help_panel=options.PROMPTS,
-            metavar="LANG",
-            help=_("zh or en, where prompts come in both."),
-            autocompletion=completion.language,
-        ),
-    ] = None,
+    sheet: options.Sheet = None,
+    encoding: options.Encoding = None,
+    lang: options.Language = None,
     comments: Annotated[
         bool,
         typer.Option(
@@ -186,6 +179,7 @@ def batch(
             help=_("Ask again for what was refused before."),
         ),
     ] = False,
+    replace_edited: options.ReplaceEdited = False,
     report: Annotated[
         str | None,
         typer.Option(
@@ -195,15 +189,7 @@ def batch(
             help=_("Write a report, .csv or .json."),
         ),
     ] = None,
-    yes: Annotated[
-        bool,
-        typer.Option(
-            "--yes",
-            "-y",
-            rich_help_panel=options.MONEY,
-            help=_("Spend more than confirm-above without asking."),
-        ),
-    ] = False,
+    yes: options.Yes = False,
     wait: Annotated[
         bool,
         typer.Option(
@@ -237,6 +223,7 @@ def batch(
     debug: options.Debug = False,
 ) -> None:
     """Make an image (or -n of them) from each prompt of files; resumable, within budget."""
+    from cogview_cli.batch.ask import column_question
     from cogview_cli.batch.options import BatchOptions
     from cogview_cli.batch.prepare import parse_grid
     from cogview_cli.batch.report import check_report
@@ -255,7 +242,7 @@ def batch(
     sources = _sources(sources)
     selection = Selection(start=start, limit=limit, shard=parse_shard(shard), dedupe=dedupe)
     tiles = parse_grid(grid)
-    check_report(report)
+    check_report(report, sources, overwrite=settings.on_exists == "overwrite")
     asked = BatchOptions(
         settings=settings,
         folder=_folder(settings, sources),
@@ -265,7 +252,8 @@ def batch(
             sources,
             ReadOptions(
                 format=input_format, prompt_field=prompt_field, template=template,
-                comments=comments, lang=lang,
+                comments=comments, lang=lang, encoding=encoding, sheet=sheet,
+                ask=column_question(),
             ),
         ),
         selection=selection,
@@ -281,6 +269,7 @@ def batch(
         yes=yes,
         wait=wait,
         verify=verify,
+        replace_edited=replace_edited,
     )  # fmt: skip
     raise typer.Exit(_run(asked))
 

@@ -6,6 +6,7 @@ import getpass
 import re
 import sys
 from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -258,10 +259,12 @@ def unset_command(name: KeptArgument, profile: ProfileOption = None) -> None:
 @app.command("check")
 def check_command(profile: ProfileOption = None, as_json: JsonOption = False) -> None:
     """Check file, key, folders, network and clock. Costs nothing."""
-    from cogview_cli.config.check import run_checks
+    from cogview_cli.config.check import ledger_finding, run_checks
+    from cogview_cli.ledger.health import check_ledger
 
+    found = settings.load({"profile": profile})
     errors = []
-    for finding in run_checks(settings.load({"profile": profile})):
+    for finding in run_checks(found, ledger=partial(ledger_finding, count=check_ledger)):
         if as_json:
             output.write_json(_finding_record(finding))
         else:

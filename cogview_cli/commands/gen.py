@@ -17,8 +17,9 @@ from cogview_cli.disk.destination import STDOUT, Destination, from_output
 from cogview_cli.disk.home import expand_home
 from cogview_cli.engine.validation import check_models, validate_request
 from cogview_cli.errors import BudgetReached, UsageError
+from cogview_cli.gen.plan import GenPlan, target_of
 from cogview_cli.gen.prompt import prompt_from
-from cogview_cli.gen.run import GenPlan, run, show, target_of
+from cogview_cli.gen.run import run, show
 from cogview_cli.i18n import _
 from cogview_cli.terminal import output
 
@@ -83,7 +84,16 @@ def gen(
     sidecar: options.Sidecar = None,
     on_exists: options.OnExists = None,
     on_unknown: options.OnUnknown = None,
+    once: Annotated[
+        bool,
+        typer.Option(
+            "--once",
+            help=_("Make nothing again that an earlier gen has made or paid."),
+            rich_help_panel=options.MONEY,
+        ),
+    ] = False,
     max_cost: options.MaxCost = None,
+    yes: options.Yes = False,
     dry_run: options.DryRun = False,
     json: options.Json = False,
     print0: options.Print0 = False,
@@ -142,6 +152,8 @@ def gen(
         relative=not Path(expand_home(settings.output or "")).is_absolute(),
         preview=preview,
         open=open_,
+        once=once,
+        yes=yes,
     )
     _check(plan)
     raise typer.Exit(show(plan) if dry_run else run(plan))
@@ -193,7 +205,7 @@ def _check(plan: GenPlan) -> None:
     target_of(plan, 1, 0.0).check()
     if plan.destination.stdout:
         _check_stdout(plan)
-    check_models([plan.request.model], plan.settings.max_cost)
+    check_models([plan.request.model], plan.settings)
     if not plan.dry_run:
         _check_budget(plan)
 

@@ -14,6 +14,7 @@ from cogview_cli.cli import completion
 from cogview_cli.errors import UsageError
 from cogview_cli.i18n import _
 from cogview_cli.terminal import output
+from cogview_cli.terminal.reporter import amount
 from cogview_cli.terminal.text import clean, cut_cells
 
 if TYPE_CHECKING:
@@ -163,7 +164,8 @@ def _short(prompt: str) -> str:
 
 def totals(entries: list[Entry]) -> str:
     """The closing line: how many, how much, how much at most."""
-    paid = sum((_cost(entry) or Decimal(0) for entry in entries), Decimal(0))
+    known = sum((_cost(entry) or Decimal(0) for entry in entries), Decimal(0))
+    paid = amount(known, unpriced=any(_cost(entry) is None for entry in entries))
     perhaps = sum((_perhaps(entry) for entry in entries), Decimal(0))
     count = len(entries)
     if not perhaps:
@@ -172,5 +174,5 @@ def totals(entries: list[Entry]) -> str:
         "{count} request(s), paid {paid} CNY, up to {most} CNY with the unknown",
         count=count,
         paid=paid,
-        most=paid + perhaps,
+        most=known + perhaps,
     )

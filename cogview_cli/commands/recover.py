@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -16,10 +16,6 @@ from cogview_cli.i18n import _
 from cogview_cli.outcome import Outcome, Problem, Status, Summary
 from cogview_cli.terminal import ending, output
 from cogview_cli.terminal.reporter import Reporter
-
-if TYPE_CHECKING:
-    from cogview_cli.ledger import Entry, Ledger
-    from cogview_cli.pictures.saver import ImageSaver
 
 AT_ONCE = 8
 
@@ -49,7 +45,7 @@ def recover(
     import asyncio
 
     style = output.OutputOptions(json=json, print0=print0, quiet=quiet, verbose=verbose or debug)
-    summary = Summary(single=False)
+    summary = Summary(single=False, earlier=True)
     reporter = Reporter(style)
     with ending.counted(summary):
         asyncio.run(_recover(set(ids or ()), out, summary, reporter))
@@ -93,12 +89,13 @@ async def _recover(ids: set[str], out: str | None, summary: Summary, reporter: R
         check_ids(ledger, ids)
         for outcome in lost_outcomes(lost):
             report(outcome)
-        found = [entry for entry in ledger.unfinished() if not ids or entry.id in ids]
+        waiting = ledger.unfinished(unverified=bool(ids))
+        found = [entry for entry in waiting if not ids or entry.id in ids]
         ours = ledger.take_over(entry.id for entry in found)
         wanted = [entry for entry in found if entry.id in ours]
         async with _finishers(ledger, {entry.base_url for entry in wanted}) as finishers:
             work = (
-                partial(_finish, ledger, finishers[entry.base_url], entry, out) for entry in wanted
+                partial(finishers[entry.base_url].finish, _moved(entry, out)) for entry in wanted
             )
             lane = pool.Lane(work, AT_ONCE)
             await pool.run_all(_Recovery(summary), [lane], report)
@@ -135,22 +132,18 @@ def _wrong_ids(ids: str, state: str | None) -> str:
 @asynccontextmanager
 async def _finishers(ledger: Any, base_urls: Iterable[str]) -> AsyncIterator[dict[str, Any]]:
     """One for each base URL: what addresses it may fetch from depends on that."""
+    from cogview_cli.config import settings
     from cogview_cli.pictures.download import Downloader
     from cogview_cli.pictures.saver import ImageSaver
 
+    patience = settings.load({}).download_patience
     async with AsyncExitStack() as stack:
         found: dict[str, ImageSaver] = {}
         for base_url in base_urls:
-            downloader = Downloader(base_url, width=AT_ONCE)
+            downloader = Downloader(base_url, width=AT_ONCE, patience=patience)
             stack.push_async_callback(downloader.close)
             found[base_url] = ImageSaver(ledger, downloader, resuming=True)
         yield found
-
-
-async def _finish(ledger: Ledger, saver: ImageSaver, entry: Entry, out: str | None) -> Outcome:
-    """Saves the images of `entry`, whose raw answer is loaded only now: it may be large."""
-    whole = await ledger.call(ledger.get, entry.id)
-    return await saver.finish(_moved(whole, out))
 
 
 def _moved(entry: Any, out: str | None) -> Any:
@@ -162,7 +155,9 @@ def _moved(entry: Any, out: str | None) -> Any:
     if out is None and not destination["stdout"]:
         return entry
     destination = {**destination, "root": str(Path(out or ".").absolute()), "stdout": False}
-    return entry._replace(target={**entry.target, "destination": destination}, files=[])
+    # What was noted of files to be overwritten holds for the other folder.
+    target = {**entry.target, "destination": destination, "there": None}
+    return entry._replace(target=target, files=[])
 
 
 def lost_outcomes(entries: Iterable[Any]) -> list[Outcome]:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -21,6 +19,7 @@ from cogview_cli.config.keys import resolve_key
 from cogview_cli.config.secret import Secret
 from cogview_cli.config.settings import Settings, check_base_url, shown_origin
 from cogview_cli.disk.home import expand_home
+from cogview_cli.disk.probe import Abilities, try_folder, try_lock
 from cogview_cli.errors import AccountError, CogviewError, MachineError, Temporary
 from cogview_cli.i18n import _
 from cogview_cli.terminal.text import clean
@@ -38,6 +37,7 @@ SUBJECTS = {
     "config file": _("config file"),
     "output folder": _("output folder"),
     "state folder": _("state folder"),
+    "ledger": _("ledger"),
     "base URL": _("base URL"),
     "key": _("key"),
     "network": _("network"),
@@ -68,12 +68,20 @@ def _fail(subject: str, error: CogviewError) -> Finding:
     return Finding(subject, "fail", error.message, error)
 
 
-def run_checks(settings: Settings, environ: Mapping[str, str] | None = None) -> Iterator[Finding]:
-    """Every finding, as soon as it is known."""
+def run_checks(
+    settings: Settings,
+    environ: Mapping[str, str] | None = None,
+    *,
+    ledger: Callable[[Path], Finding | None] | None = None,
+) -> Iterator[Finding]:
+    """Every finding, as soon as it is known; `ledger` looks at the one in a folder."""
     yield _config_finding(store.config_path(environ))
     yield _folder_finding("output folder", output_folder(settings.output))
     try:
-        yield _folder_finding("state folder", store.state_dir(environ))
+        folder = store.state_dir(environ)
+        yield _state_finding(folder)
+        if ledger and (found := ledger(folder)):
+            yield found
     except MachineError as error:
         yield _fail("state folder", error)
     try:
@@ -104,13 +112,55 @@ def _folder_finding(subject: str, folder: Path) -> Finding:
     while not os.path.lexists(place) and place != place.parent:
         place = place.parent
     try:
-        with tempfile.TemporaryFile(dir=place):
-            free = shutil.disk_usage(place).free
+        found = try_folder(place)
     except OSError as error:
         message = _("{place}: no file can be made there: {why}", place=place, why=error.strerror)
         hint = _("look at it: ls -ld {place}", place=place)
         return _fail(subject, MachineError(message, hint=hint))
-    return _space_finding(subject, folder, free)
+    return _poor_disk(subject, folder, found) or _space_finding(subject, folder, found.free)
+
+
+def _poor_disk(subject: str, folder: Path, found: Abilities) -> Finding | None:
+    """What the file system lacks, for which there is a way around."""
+    if not found.atomic_names:
+        text = _(
+            "{folder}: writable, with neither hard links nor exclusive renames:"
+            " another program may replace a new file",
+            folder=folder,
+        )
+        return _warn(subject, text)
+    if not found.folder_sync and os.name != "nt":
+        text = _(
+            "{folder}: writable, but new names cannot be synced:"
+            " a power cut may lose the last pictures",
+            folder=folder,
+        )
+        return _warn(subject, text)
+    return None
+
+
+def _state_finding(folder: Path) -> Finding:
+    found = _folder_finding("state folder", folder)
+    if found.error or not folder.is_dir():
+        return found
+    try:
+        try_lock(folder)
+    except OSError as error:
+        message = _("{folder}: files cannot be locked there: {why}", folder=folder, why=error)
+        hint = _("set COGVIEW_STATE_DIR to a folder on a local disk")
+        return _fail("state folder", MachineError(message, hint=hint))
+    return found
+
+
+def ledger_finding(folder: Path, count: Callable[[Path], int | None]) -> Finding | None:
+    """Whether the ledger in `folder` is sound and can be written, by `count`; None without."""
+    try:
+        requests = count(folder)
+    except CogviewError as error:
+        return _fail("ledger", error)
+    if requests is None:
+        return None
+    return _ok("ledger", _("sound, {count} request(s)", count=requests))
 
 
 def _space_finding(subject: str, folder: Path, free: int) -> Finding:

@@ -46,12 +46,14 @@ class Settings(NamedTuple):
     on_exists: str = "rename"
     on_unknown: str = "skip"
     max_cost: Decimal | None = None
+    daily_limit: Decimal | None = None
     confirm_above: Decimal = Decimal(10)
     tier: str = "V0"
     jobs: int | None = None
     base_url: str = PROFILES["bigmodel"]["base_url"]
     timeout: float = 300.0
     max_wait: float | None = None
+    download_patience: float = 60.0
     retries: int = 3
     output: str | None = None
     api_key: Secret | None = None
@@ -104,12 +106,14 @@ _DECLARED = (
         "if a request's outcome is unknown (may be paid)",
     ),
     Setting("max_cost", vt.MONEY, "never spend more CNY in one run"),
-    Setting("confirm_above", vt.MONEY, "batch asks before it spends more CNY than this"),
+    Setting("daily_limit", vt.MONEY, "never spend more CNY in a day, all runs together"),
+    Setting("confirm_above", vt.MONEY, "ask before a run spends more CNY than this"),
     Setting("tier", vt.choice(*models.TIER_SLOTS), "the account's tier: requests in flight"),
     Setting("jobs", vt.whole(1, MOST_JOBS), "requests in flight, instead of the tier's"),
     Setting("base_url", vt.URL, "where the API is"),
     Setting("timeout", vt.TIMEOUT, "seconds to wait for one image"),
     Setting("max_wait", vt.WAIT, "seconds to wait while throttled"),
+    Setting("download_patience", vt.WAIT, "seconds to try again for a paid image"),
     Setting("retries", vt.whole(0), "repeats of a request that cost nothing"),
     Setting("output", vt.TEXT, "file, folder or name template"),
     Setting("api_key", vt.SECRET, "the key; kept by `config set api-key`", _MORE_KEY_VARIABLES),

@@ -5,18 +5,29 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO, TextIO
 
 from cogview_cli.disk.names import with_number
+from cogview_cli.disk.rename import rename_new
 from cogview_cli.errors import MachineError
 from cogview_cli.i18n import _
 
 FREE_BYTES_OUTPUT = 8 * 2**20
-_NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
+_NO_HARD_LINKS = {
+    errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.EMLINK,
+    errno.EXDEV,
+}  # fmt: skip
+# What file systems without a sync of folders answer (CIFS, vboxsf, WSL, FUSE). A disk that
+# fails says EIO or ENOSPC.
+_NO_FOLDER_SYNC = {
+    errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EBADF, errno.EACCES,
+    errno.EPERM, errno.EISDIR,
+}  # fmt: skip
 
 
 def temporary_beside(folder: Path, kind: str = "part") -> Path:
@@ -24,21 +35,52 @@ def temporary_beside(folder: Path, kind: str = "part") -> Path:
     return folder / f".cogview-{os.urandom(8).hex()}.{kind}"
 
 
-def sync_folder(folder: Path) -> None:
-    """Makes a new name in `folder` survive a power cut."""
-    if os.name == "nt":  # Windows cannot open a folder for fsync
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
+def is_temporary(path: Path) -> bool:
+    """Whether a name is one of ours that people know nothing of."""
+    return path.name.startswith(".cogview-")
+
+
+def own_name(path: Path) -> Path:
+    """`path`, a name of ours, ready for a new file: what a killed run left there goes.
+
+    If something else than a plain file stands there it stays, and a fresh name is returned.
+    """
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        mode = os.lstat(path).st_mode
+    except FileNotFoundError:
+        return path
+    if not stat.S_ISREG(mode):
+        return temporary_beside(path.parent, path.suffix.lstrip("."))
+    path.unlink()
+    return path
+
+
+def open_new(path: Path, mode: int = 0o666) -> BinaryIO:
+    """A new file to write and read; FileExistsError if anything has the name, link or not."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    return os.fdopen(os.open(path, flags, mode), "w+b")
+
+
+def sync_folder(folder: Path) -> bool:
+    """Makes a new name in `folder` survive a power cut; False where that cannot be had."""
+    if os.name == "nt":  # Windows cannot open a folder for fsync
+        return False
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_FOLDER_SYNC:
+            raise
+        return False
+    return True
 
 
 def write_synced(path: Path, data: bytes, mode: int = 0o666) -> None:
     """Writes a new file, on the disk before this returns; FileExistsError if it exists."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-    with os.fdopen(os.open(path, flags, mode), "wb") as file:
+    with open_new(path, mode) as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
@@ -52,10 +94,7 @@ def replace_whole(
     `temporary`: a name in the same folder that is this writer's alone; what a killed
     run left there is replaced.
     """
-    if temporary is None:
-        temporary = temporary_beside(path.parent, "tmp")
-    else:
-        temporary.unlink(missing_ok=True)
+    temporary = own_name(temporary or temporary_beside(path.parent, "tmp"))
     try:
         write_synced(temporary, data, mode)
         os.replace(temporary, path)
@@ -94,21 +133,11 @@ def move_new(source: Path, target: Path, *, sync: bool = True) -> None:
     except OSError as error:
         if error.errno not in _NO_HARD_LINKS:
             raise
-        _move_new_without_links(source, target)
+        rename_new(source, target)
     else:
         source.unlink()
     if sync:
         sync_folder(target.parent)
-
-
-def _move_new_without_links(source: Path, target: Path) -> None:
-    os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
-    try:
-        os.replace(source, target)
-    except OSError:
-        with suppress(OSError):
-            target.unlink()
-        raise
 
 
 def publish(
@@ -128,10 +157,9 @@ def publish(
     """
     if overwrite:
         target = folder / f"{stem}{suffix}"
-        os.replace(source, target)
-        if sync:
-            sync_folder(folder)
-        return target
+        with suppress(FileExistsError):  # it came just now
+            _replace_or_move(source, target, sync=sync)
+            return target
     number = 1
     while True:
         target = folder / f"{with_number(stem, number)}{suffix}"
@@ -140,6 +168,16 @@ def publish(
                 move_new(source, target, sync=sync)
                 return target
         number += 1
+
+
+def _replace_or_move(source: Path, target: Path, *, sync: bool) -> None:
+    """Gives `source` the name `target`, in place of what is there by now."""
+    if not os.path.lexists(target):
+        move_new(source, target, sync=sync)
+        return
+    os.replace(source, target)
+    if sync:
+        sync_folder(target.parent)
 
 
 def ensure_folder(folder: Path, root: Path) -> None:

@@ -9,7 +9,13 @@ from typing import Any, NamedTuple
 
 from cogview_cli.disk.holes import escape_braces
 from cogview_cli.disk.home import expand_home
-from cogview_cli.disk.names import IMAGE_SUFFIXES, check_template, expand, template_fields
+from cogview_cli.disk.names import (
+    IMAGE_SUFFIXES,
+    check_template,
+    expand,
+    template_fields,
+    with_number,
+)
 from cogview_cli.errors import MachineError, UsageError
 from cogview_cli.i18n import _
 
@@ -23,7 +29,8 @@ _LATE_FIELDS = {"created", "ext"}
 class Destination(NamedTuple):
     """A root folder, a template below it (without suffix), and the format to end in.
 
-    The root itself is created on demand, its parent is not.
+    The root itself is created on demand, its parent is not. `number` is added to the name
+    if it is not 1: two images of one template are told apart before they are there.
     """
 
     root: str
@@ -32,6 +39,7 @@ class Destination(NamedTuple):
     sidecar: bool = True
     on_exists: str = "rename"
     stdout: bool = False
+    number: int = 1
 
 
 def from_output(
@@ -106,16 +114,21 @@ def without_suffix(template: str) -> tuple[str, str | None]:
 
 
 class Target(NamedTuple):
-    """One image's destination with the values for its name. Kept in the ledger."""
+    """One image's destination with the values for its name. Kept in the ledger.
+
+    `there`: what had its names when it was asked for, under --on-exists overwrite. Only that
+    may be replaced; a file that came later was made by a later command or by the user.
+    """
 
     destination: Destination
     fields: dict[str, Any]
+    there: dict[str, list[int]] | None = None
 
     def place(self, late: Mapping[str, object] | None = None) -> tuple[Path, str]:
         """The folder and the stem; `late` holds values known only from the answer."""
         fields = {"created": "", "ext": "", **self.fields, **(late or {})}
         *folders, stem = expand(self.destination.template, fields)
-        return Path(self.destination.root, *folders), stem
+        return Path(self.destination.root, *folders), with_number(stem, self.destination.number)
 
     def check(self) -> None:
         """Raises UsageError if the template uses a field that does not exist."""
@@ -123,17 +136,50 @@ class Target(NamedTuple):
 
     def existing(self) -> Path | None:
         """An image that already has this name, as far as the name is known yet."""
-        if _LATE_FIELDS & set(template_fields(self.destination.template)):
+        if self._named_late:
             return None
         folder, stem = self.place()
         found = (folder / f"{stem}{suffix}" for suffix in KNOWN_SUFFIXES)
         return next((path for path in found if os.path.exists(path)), None)
 
+    def asked_now(self) -> Target:
+        """This target with what has its names now, as far as they are known yet."""
+        if self.destination.on_exists != "overwrite" or self._named_late:
+            return self
+        folder, stem = self.place()
+        found = {
+            f"{stem}{suffix}": _identity(folder / f"{stem}{suffix}") for suffix in KNOWN_SUFFIXES
+        }
+        return self._replace(there={name: seen for name, seen in found.items() if seen})
+
+    def may_replace(self, path: Path) -> bool:
+        """Whether nothing is at `path`, or what was there when this image was asked for."""
+        seen = _identity(path)
+        return not seen or seen == (self.there or {}).get(path.name)
+
+    @property
+    def _named_late(self) -> bool:
+        return bool(_LATE_FIELDS & set(template_fields(self.destination.template)))
+
     def record(self) -> dict[str, Any]:
         """This target as JSON data."""
-        return {"destination": self.destination._asdict(), "fields": self.fields}
+        there = {} if self.there is None else {"there": self.there}
+        return {"destination": self.destination._asdict(), "fields": self.fields, **there}
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Target:
         """The target that `record()` wrote."""
-        return cls(destination=Destination(**record["destination"]), fields=record["fields"])
+        return cls(
+            destination=Destination(**record["destination"]),
+            fields=record["fields"],
+            there=record.get("there"),
+        )
+
+
+def _identity(path: Path) -> list[int]:
+    """What tells a file from another one of its name; empty if nothing is there."""
+    try:
+        found = path.lstat()
+    except OSError:
+        return []
+    return [found.st_ino, found.st_size, found.st_mtime_ns]

@@ -101,6 +101,11 @@ def check_template(template: str, known: Mapping[str, object]) -> None:
                 _("name template: no field '{name}'", name=name),
                 hint=_("fields: {fields}", fields=fields),
             )
+    check_braces(template)
+
+
+def check_braces(template: str) -> None:
+    """Raises UsageError for a brace that is neither part of a field nor doubled."""
     if _FIELDS.has_stray_brace(template):
         raise UsageError(
             _("name template '{template}': stray brace", template=template),

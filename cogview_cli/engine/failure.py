@@ -12,7 +12,7 @@ from cogview_cli.engine.retry import GiveUp
 from cogview_cli.errors import ExitCode
 from cogview_cli.i18n import _
 from cogview_cli.i18n.stored_messages import Message
-from cogview_cli.outcome import Problem
+from cogview_cli.outcome import Problem, Status
 
 EXIT_OF_CLASS = {
     ErrorClass.THROTTLE: ExitCode.TEMPORARY,
@@ -96,6 +96,18 @@ def _hint(kind: ErrorClass | None, code: str) -> str:
     return _(HINTS[kind]) if kind in HINTS else _("run it again later")
 
 
+def unknown_before(reason: str) -> Problem:
+    """An earlier run lost the answer, and nothing is sent again for it."""
+    return Problem(
+        code=Status.UNKNOWN,
+        message=_(
+            "an earlier request may have been paid, its answer is lost: {reason}", reason=reason
+        ),
+        exit_code=ExitCode.UNKNOWN,
+        hint=_("cogview history --unknown; to ask again, perhaps paying twice: --on-unknown retry"),
+    )
+
+
 def claimed() -> Problem:
     """Another process has the same image in hand."""
     return Problem(
@@ -125,6 +137,33 @@ def all_rejected(failure: Failure) -> Problem:
         message=_("not sent: the API rejected every request so far with {why}", why=failure.words),
         exit_code=ExitCode.REJECTED,
         hint=_("check model, size and quality: cogview sizes"),
+    )
+
+
+def bought_nothing(paid: bool, why: str) -> Problem:
+    """Requests are paid, or may be, and no picture can be kept: no more of them."""
+    if paid:
+        return Problem(
+            code="nothing-saved",
+            message=_("not sent: pictures are paid and cannot be saved ({why})", why=why),
+            exit_code=ExitCode.UNSAVED,
+            hint=_("when that is mended: cogview recover, free; then the rest"),
+        )
+    return Problem(
+        code="nothing-answered",
+        message=_("not sent: requests may be paid and bring no picture ({why})", why=why),
+        exit_code=ExitCode.UNKNOWN,
+        hint=_("cogview history --unknown; try a single one first: cogview gen"),
+    )
+
+
+def disk_trouble(problem: Problem) -> Problem:
+    """The disk takes no picture: nothing more is paid."""
+    return Problem(
+        code="disk",
+        message=_("not sent: {why}", why=problem.reason or problem.message),
+        exit_code=ExitCode.MACHINE,
+        hint=_("mend the disk or the folder, then: cogview recover, free; then the rest"),
     )
 
 

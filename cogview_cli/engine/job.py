@@ -25,6 +25,7 @@ class Job(NamedTuple):
     source: dict[str, Any] | None = None
     # Earlier requests for the same image that this one passes over.
     known: frozenset[str] = frozenset()
+    content: str | None = None
 
     @property
     def price(self) -> Decimal:

@@ -6,15 +6,30 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Protocol
 
 from cogview_cli.api.error_codes import ErrorClass
 from cogview_cli.engine.breaker import CircuitBreaker
 from cogview_cli.engine.budget import Budget
 from cogview_cli.engine.clock import ClockWatch
-from cogview_cli.engine.failure import Failure, all_rejected, claimed, over_budget, worn_out
+from cogview_cli.engine.failure import (
+    Failure,
+    all_rejected,
+    claimed,
+    over_budget,
+    worn_out,
+)
+from cogview_cli.engine.gate import SendGate
 from cogview_cli.engine.job import Job
-from cogview_cli.engine.retry import Attempts, GiveUp, Policy, Wait, decide
+from cogview_cli.engine.retry import (
+    UNKNOWN_RETRIES,
+    Attempts,
+    GiveUp,
+    Policy,
+    Wait,
+    decide,
+)
 from cogview_cli.engine.sender import Answered, Ended, Failed, Result, Sender
 from cogview_cli.engine.slots import SlotLease, Slots
 from cogview_cli.engine.stop import StopSwitch
@@ -72,6 +87,7 @@ class JobRunner:
         self.notify = notify
         self._uniform = uniform
         self._breaker = CircuitBreaker()
+        self._gate = SendGate(switch, lambda text: self.notify(text, urgent=True))
         self._probe = asyncio.Lock()
         self._clock = ClockWatch()
         self.in_flight = 0
@@ -95,12 +111,14 @@ class JobRunner:
         lost: list[Failed] = []
         outcome = await self._run(job, lost)
         if lost and outcome.status not in _PAID:
-            return self._give_up(lost[0].entry, lost[0].failure, GiveUp())
-        return outcome
+            outcome = self._give_up(lost[0].entry, lost[0].failure, GiveUp())
+            return outcome._replace(lost=len(lost) - 1)
+        return outcome._replace(lost=len(lost))
 
     async def _run(self, job: Job, lost: list[Failed]) -> Outcome:
         """As `run`, and the tries of unknown outcome that were followed by another."""
-        attempts = Attempts()
+        # A job that passes over earlier requests is itself the one repetition of a run.
+        attempts = Attempts(unknown=UNKNOWN_RETRIES if job.known else 0)
         entry: Entry | None = None
         try:
             while True:
@@ -124,31 +142,59 @@ class JobRunner:
         except (Temporary, MachineError) as error:  # nobody lets go of a slot, or none can be had
             self.stop(problem_of(error))
             return self.never_sent(job, entry)
-        return await self._saver.finish(entry)
+        return await self._save(job, entry)
+
+    async def _save(self, job: Job, entry: Entry) -> Outcome:
+        """Saves what was paid; whether that works decides about sending more."""
+        outcome = None
+        try:
+            outcome = await self._saver.finish(entry, partial(self._gate.stalled, job.key))
+        finally:
+            self._gate.ended(job.key, outcome)
+        return outcome
 
     async def finish(self, entry: Entry) -> Outcome:
         """Saves the images of an answer that an earlier run kept. Free."""
         if not await self._sender.take_over(entry):
             return outcome_of(entry, Status.UNSAVED, problem=claimed())
-        return await self._saver.resuming().finish(entry)
+        outcome = await self._saver.resuming().finish(entry)
+        self._gate.stop_for_the_disk(outcome)
+        return outcome
+
+    async def put_off(self, entry: Entry) -> Outcome:
+        """The outcome of a paid answer that the end of the run came before."""
+        return await self._saver.put_off(entry)
 
     async def _try(self, job: Job, entry: Entry | None, attempts: Attempts) -> Result:
         """One try, in a slot; what it tells about the next ones is learned before the slot goes."""
         slots = self._slots(job.request.model)
-        async with self._turn(), slots.hold(self._switch.thrown) as slot:
-            if self.stopping or not self._afford(job):
-                return Ended(self.never_sent(job, entry))
-            try:
-                entry = await self._sender.intend(job, entry)
-            except (CogviewError, Claimed) as error:
-                self._budget.release(job.price)
-                return Ended(self._not_intended(job, entry, error))
-            if self._sender.answer_lost:
-                await self._sender.call_off(job, entry)
-                return Ended(self.never_sent(job, entry))
-            result = await self._post(job, entry, slot)
-            self._learn(result, slots, slot.epoch, attempts)
-            return result
+        while True:
+            await self._gate.wait()
+            async with self._turn(), slots.hold(self._switch.thrown) as slot:
+                if not (self.stopping or self._gate.is_open):
+                    continue  # it was shut while this one waited for its slot
+                if self.stopping or not self._afford(job):
+                    return Ended(self.never_sent(job, entry))
+                self._gate.passed(job.key)
+                result: Result | None = None
+                try:
+                    result = await self._send(job, entry, slot)
+                finally:
+                    self._gate.answered(job.key, result)
+                self._learn(result, slots, slot.epoch, attempts)
+                return result
+
+    async def _send(self, job: Job, entry: Entry | None, slot: SlotLease) -> Result:
+        """The intent, then the POST."""
+        try:
+            entry = await self._sender.intend(job, entry)
+        except (CogviewError, Claimed) as error:
+            self._budget.release(job.price)
+            return Ended(self._not_intended(job, entry, error))
+        if self._sender.answer_lost:
+            await self._sender.call_off(job, entry)
+            return Ended(self.never_sent(job, entry))
+        return await self._post(job, entry, slot)
 
     def _afford(self, job: Job) -> bool:
         """Whether the price of `job` could be set aside; if not, the run stops."""
@@ -248,4 +294,5 @@ class JobRunner:
             size=job.request.size,
             price=job.price,
             problem=problem,
+            row_id=(job.source or {}).get("row_id"),
         )

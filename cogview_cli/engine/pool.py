@@ -49,20 +49,28 @@ class Lane(NamedTuple):
     width: int
 
 
-async def run_all(run: Run, lanes: Iterable[Lane], report: Callable[[Outcome], None]) -> None:
+async def run_all(
+    run: Run,
+    lanes: Iterable[Lane],
+    report: Callable[[Outcome], None],
+    *,
+    hint: str | None = None,
+) -> None:
     """Runs all lanes side by side, reporting each outcome as it comes.
 
     The first signal, or a closed stdout, lets what is in flight finish and leaves the
-    rest of the work where it is; the second signal ends at once.
+    rest of the work where it is; the second signal ends at once. `hint`: how to do the rest.
     """
     workers: set[asyncio.Task[None]] = set()
     failures: list[Exception] = []
-    with _Signals(run, workers):
+    again = _("the same command again does the rest") if hint is None else hint
+    with _Signals(run, workers, again):
         for lane in lanes:
             for _worker_number in range(lane.width):
                 worker = _worker(run, lane.work, report, failures)
                 workers.add(asyncio.create_task(worker))
-        await asyncio.gather(*workers)
+        # A worker may be cancelled after its last outcome was reported: no failure.
+        await asyncio.gather(*workers, return_exceptions=True)
     if failures:
         raise failures[0]
 
@@ -92,8 +100,8 @@ async def _worker(
 class _Signals:
     """HUP, INT and TERM while a run is on."""
 
-    def __init__(self, run: Run, tasks: set[asyncio.Task[None]]) -> None:
-        self._run, self._tasks = run, tasks
+    def __init__(self, run: Run, tasks: set[asyncio.Task[None]], hint: str) -> None:
+        self._run, self._tasks, self._hint = run, tasks, hint
         self._seen = False
 
     def __enter__(self) -> None:
@@ -127,6 +135,6 @@ class _Signals:
                 code=name,
                 message=_("not sent: stopped by {signal}", signal=name),
                 exit_code=code,
-                hint=_("the same command again does the rest"),
+                hint=self._hint,
             )
         )

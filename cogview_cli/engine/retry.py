@@ -15,6 +15,8 @@ from cogview_cli.i18n import _
 
 LONGEST_WAIT = 20.0
 TRANSIENT_RETRIES = 2
+# Each may be paid once more.
+UNKNOWN_RETRIES = 1
 THROTTLE_BASE = 1.0
 TRANSIENT_BASE = 0.2
 RETRY_AFTER_LIMIT = 120.0
@@ -76,7 +78,7 @@ def decide(
         limit = min(TRANSIENT_RETRIES, policy.retries)
         return _counted("transient", limit, TRANSIENT_BASE, attempts, policy, retry_after, uniform)
     if kind is ErrorClass.UNKNOWN and policy.retry_unknown:
-        return _counted("unknown", policy.retries, THROTTLE_BASE, attempts, policy, None, uniform)
+        return _counted("unknown", UNKNOWN_RETRIES, THROTTLE_BASE, attempts, policy, None, uniform)
     return GiveUp()
 
 

@@ -82,7 +82,8 @@ class Sender:
     async def intend(self, job: Job, entry: Entry | None) -> Entry:
         """Records that `job` is about to be sent, for the first time or again.
 
-        Raises MachineError, or Claimed if the ledger has a request for the same image.
+        Raises MachineError, BudgetReached for the day's limit, or Claimed if the ledger has a
+        request for the same image.
         """
         entry = await self._record_intent(job, entry)
         await self._mark(entry)
@@ -90,23 +91,26 @@ class Sender:
 
     async def _record_intent(self, job: Job, entry: Entry | None) -> Entry:
         if entry is not None:
-            await self._ledger.call(self._ledger.intend_again, entry.id, job.known)
+            await self._ledger.complete(self._ledger.intend_again, entry.id, job.known)
             return entry
         intent = Intent(
             key=job.key,
             body=job.request.body(),
-            target=job.target.record(),
+            target=job.target.asked_now().record(),
             price=models.price_of(job.request.model),
             currency=models.CURRENCY,
             base_url=self._base_url,
             account=self._account,
             namespace=job.namespace,
             source=job.source,
+            content=job.content,
         )
-        return await self._ledger.call(self._ledger.intend, intent, job.known)
+        return await self._ledger.complete(self._ledger.intend, intent, job.known)
 
     async def _mark(self, entry: Entry) -> None:
         """Leaves word of the request beside its picture; MachineError if there is no way to."""
+        if not marks.wanted(entry):
+            return
         try:
             await asyncio.to_thread(marks.put, entry)
         except BaseException as error:
@@ -187,12 +191,12 @@ class Sender:
         else:
             await self._record(self._ledger.not_sent, entry.id, error.message, error.code)
         if error.code or error.kind is not ErrorClass.REFUSED:
-            await asyncio.to_thread(marks.drop, entry)
+            marks.drop(entry)
 
     async def _not_sent(self, job: Job, entry: Entry, why: Message) -> None:
         self._budget.release(job.price)
         await self._record(self._ledger.not_sent, entry.id, why)
-        await asyncio.to_thread(marks.drop, entry)
+        marks.drop(entry)
 
     async def _record(self, method: Callable[..., None], *args: object) -> None:
         """Notes how a try ended; a ledger that cannot take it ends the run, not the outcome.

@@ -108,6 +108,7 @@ async def open_session(settings: Settings) -> AsyncIterator[OpenSession]:
     async with endpoint(settings) as target:
         preload_trust(target.base_url)  # beside the ledger, which waits for the disk
         with open_ledger() as ledger:
+            ledger.daily_limit = settings.daily_limit
             _look_back(ledger)
             yield OpenSession(endpoint=target, ledger=ledger)
 
@@ -121,7 +122,12 @@ async def open_job_runner(
     async with AsyncExitStack() as stack:
         client = ApiClient(target.base_url, target.key, timeout=settings.timeout)
         stack.push_async_callback(client.close)
-        downloader = Downloader(target.base_url, width=max(width, 4), total=settings.timeout)
+        downloader = Downloader(
+            target.base_url,
+            width=max(width, 4),
+            total=settings.timeout,
+            patience=settings.download_patience,
+        )
         stack.push_async_callback(downloader.close)
         slots = _SlotTable(settings, target, ledger.folder)
         stack.callback(slots.forget)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from decimal import Decimal
 from typing import Any
 
 from cogview_cli.api import models
 from cogview_cli.api.protocol import ImageRequest
+from cogview_cli.config.settings import Settings
 from cogview_cli.disk.names import slug
 from cogview_cli.errors import UsageError
 from cogview_cli.i18n import _
@@ -42,18 +42,25 @@ def model_warning(model: str) -> str | None:
     return None
 
 
-def check_models(names: Iterable[str], max_cost: Decimal | None) -> None:
+def check_models(names: Iterable[str], settings: Settings) -> None:
     """Warns about doubtful models; UsageError if a price is needed and not known."""
     for name in names:
         if warning := model_warning(name):
             output.warn(warning)
-        if max_cost is not None and models.price_of(name) is None:
-            raise UsageError(
-                _("--max-cost needs a model whose price is known"),
-                hint=_(
-                    "leave --max-cost out, or use one of: {names}", names=", ".join(models.MODELS)
-                ),
-            )
+        for limit, flag in (
+            (settings.max_cost, "--max-cost"),
+            (settings.daily_limit, "daily-limit"),
+        ):
+            if limit is not None and models.price_of(name) is None:
+                raise _unpriced(flag)
+
+
+def _unpriced(limit: str) -> UsageError:
+    names = ", ".join(models.MODELS)
+    return UsageError(
+        _("{limit} needs a model whose price is known", limit=limit),
+        hint=_("leave {limit} out, or use one of: {names}", limit=limit, names=names),
+    )
 
 
 def name_fields(

@@ -2,45 +2,28 @@
 
 from __future__ import annotations
 
+import os.path
 import time
-from decimal import Decimal
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING
 
 from cogview_cli.api import models
-from cogview_cli.api.protocol import ImageRequest
-from cogview_cli.config.settings import Settings
 from cogview_cli.config.store import state_dir
-from cogview_cli.disk.destination import Destination, Target
-from cogview_cli.engine.validation import name_fields
+from cogview_cli.disk.destination import Target
+from cogview_cli.disk.names import template_fields
+from cogview_cli.engine.confirm import confirm
 from cogview_cli.errors import MachineError
+from cogview_cli.gen.plan import GenPlan, job_of, namespace_of
 from cogview_cli.i18n import _
 from cogview_cli.loading import no_garbage_collection
-from cogview_cli.outcome import Outcome, SavedFile, Status, Summary
+from cogview_cli.outcome import WITH_IMAGE, Outcome, SavedFile, Summary
 from cogview_cli.terminal import ending, output
 from cogview_cli.terminal.reporter import Reporter
 
-
-class GenPlan(NamedTuple):
-    """Everything `gen` was asked for, checked; `images` is the number of images."""
-
-    settings: Settings
-    request: ImageRequest
-    destination: Destination
-    images: int
-    source: dict[str, Any] | None
-    style: output.OutputOptions
-    dry_run: bool
-    relative: bool
-    preview: bool = False
-    open: bool = False
-
-
-def target_of(plan: GenPlan, n: int, now: float, key: str = "") -> Target:
-    """Where the `n`-th image goes."""
-    fields = name_fields(plan.request, index=1, n=n, id=key[:8], now=now)
-    return Target(destination=plan.destination, fields=fields)
+if TYPE_CHECKING:
+    from cogview_cli.engine.job import Job
 
 
 def show(plan: GenPlan) -> int:
@@ -54,28 +37,26 @@ def show(plan: GenPlan) -> int:
             output.write_bare_json(plan.request.body())
     if plan.style.json:
         cost = "0"
-        most = None if price is None else str(price * plan.images)
+        most = plan.price(plan.images).most
         output.write_json(
             {
                 "type": "summary",
                 "requests": plan.images,
                 "cost": cost,
-                "cost_max": most,
+                "cost_max": None if most is None else str(most),
                 "exit_code": 0,
             }
         )
     _show_pictures(plan, [])
     if not plan.style.quiet:
-        output.say(_not_sent(plan.images, price))
+        output.say(
+            _(
+                "{count} request(s), price {price}; nothing was sent",
+                count=plan.images,
+                price=plan.price(plan.images),
+            )
+        )
     return 0
-
-
-def _not_sent(count: int, price: Decimal | None) -> str:
-    if price is None:
-        return _("{count} request(s), price unknown; nothing was sent", count=count)
-    return _(
-        "{count} request(s), price {cost} CNY; nothing was sent", count=count, cost=price * count
-    )
 
 
 def run(plan: GenPlan) -> int:
@@ -108,48 +89,68 @@ async def _run(plan: GenPlan, summary: Summary, reporter: Reporter, files: list[
 
         if not plan.settings.sandbox:
             clients.preload_trust(plan.settings.base_url)  # beside the other half of them
-        from cogview_cli.disk.atomic import check_writable, ensure_folder
-        from cogview_cli.engine import pool, session
-        from cogview_cli.gen.progress import GenProgress
-
-    width = session.slots_width(plan.settings, plan.request.model)
-    jobs, ready = _jobs(plan)
-    for outcome in ready:
-        summary.add(outcome)
-        files.extend(file.file for file in outcome.files)
-        reporter.outcome(outcome)
-    if not jobs:
-        return
-    if plan.destination.stdout:
-        _make_state_folder()
-    for folder in {job.target.place()[0] for job in jobs}:
-        ensure_folder(folder, Path(plan.destination.root))
-        check_writable(folder)
-
-    progress = GenProgress(plan.request, len(jobs), reporter, plan.style)
+        from cogview_cli.engine import session
+        from cogview_cli.gen.work import Work
 
     def report(outcome: Outcome) -> None:
-        summary.add(outcome)
-        progress.done()
-        if plan.destination.stdout and outcome.files:
-            _to_stdout(outcome.files[0])
-        else:
-            files.extend(file.file for file in outcome.files)
-        reporter.outcome(outcome)
+        _report(plan, outcome, summary, reporter, files)
 
-    with reporter.working(progress.text()):
-        async with (
-            session.open_session(plan.settings) as opened,
-            session.open_job_runner(opened, plan.settings, progress.note, width) as runner,
-            progress.ticking(),
-        ):
-            waiting = iter(jobs)
-            work = (partial(runner.run, job) for job in waiting)
-            await pool.run_all(runner, [pool.Lane(work, min(len(jobs), width * 2))], report)
-            for job in waiting:
-                report(runner.never_sent(job))
-            if runner.stop_reason and not runner.stop_reason.code.startswith("budget"):
-                summary.stopped = runner.stop_reason.exit_code
+    job = partial(job_of, plan, now=time.time(), namespace=namespace_of(plan))
+    numbers = _wanted(plan, job, report)
+    if not numbers:
+        return
+    if not plan.once:
+        _make_folders(plan, numbers, job)
+    async with session.open_session(plan.settings) as opened:
+        work = Work(plan, numbers, job, report)
+        work.look_back(opened.ledger)
+        price = plan.price(len(work.to_send), again=work.again)
+        confirm(price, plan.settings, yes=plan.yes, hint=_("fewer: --count"))
+        if work.any:
+            _make_folders(plan, numbers, job)
+            summary.stopped = await work.run(opened, reporter)
+
+
+def _wanted(
+    plan: GenPlan, job: Callable[[int], Job], report: Callable[[Outcome], None]
+) -> Sequence[int]:
+    """The numbers of the pictures to make; the others are there, under --on-exists skip."""
+    from cogview_cli.gen.work import skipped
+    from cogview_cli.pictures.sidecar import found_file
+
+    numbers = range(1, plan.images + 1)
+    if plan.destination.on_exists not in ("skip", "fail") or plan.destination.stdout:
+        return numbers
+    left = []
+    for number in numbers:
+        if there := _existing(plan, job(number).target):
+            report(skipped(plan, number, (found_file(there),)))
+        else:
+            left.append(number)
+    return left
+
+
+def _report(
+    plan: GenPlan, outcome: Outcome, summary: Summary, reporter: Reporter, files: list[str]
+) -> None:
+    summary.add(outcome)
+    shown = outcome.files if outcome.status in WITH_IMAGE else ()
+    if plan.destination.stdout and shown:
+        _to_stdout(shown[0])
+    else:
+        files.extend(file.file for file in shown)
+    reporter.outcome(outcome)
+
+
+def _make_folders(plan: GenPlan, numbers: Sequence[int], job: Callable[[int], Job]) -> None:
+    from cogview_cli.disk.atomic import check_writable, ensure_folder
+
+    if plan.destination.stdout:
+        _make_state_folder()
+    apart = "n" in template_fields(os.path.dirname(plan.destination.template))
+    for folder in {job(number).target.place()[0] for number in (numbers if apart else numbers[:1])}:
+        ensure_folder(folder, Path(plan.destination.root))
+        check_writable(folder)
 
 
 def _make_state_folder() -> None:
@@ -162,64 +163,11 @@ def _make_state_folder() -> None:
         ) from None
 
 
-def _jobs(plan: GenPlan) -> tuple[list[Any], list[Outcome]]:
-    """The jobs to run, and the outcomes of those that need none."""
-    import hashlib
-    import secrets
-
-    from cogview_cli.engine.job import Job
-
-    now, namespace = time.time(), f"gen:{secrets.token_hex(16)}"
-    jobs: list[Job] = []
-    ready: list[Outcome] = []
-    for n in range(1, plan.images + 1):
-        key = hashlib.sha256(f"{namespace}\n{n}".encode()).hexdigest()
-        target = target_of(plan, n, now, key)
-        if there := _existing(plan, target):
-            ready.append(_skipped(plan, n, there))
-            continue
-        jobs.append(
-            Job(
-                row=1,
-                n=n,
-                request=plan.request,
-                target=target,
-                key=key,
-                namespace=namespace,
-                source=plan.source,
-            )
-        )
-    return jobs, ready
-
-
 def _existing(plan: GenPlan, target: Target) -> Path | None:
     """The image that makes this one needless under --on-exists skip."""
-    policy = plan.destination.on_exists
-    if policy not in ("skip", "fail") or plan.destination.stdout:
-        return None
-    there = target.existing()
-    if there and policy == "fail":
-        raise MachineError(
-            _("'{path}' exists; nothing was sent", path=there),
-            hint=_("choose another --output or --on-exists"),
-        )
-    return there
+    from cogview_cli.pictures.existing import image_in_the_way
 
-
-def _skipped(plan: GenPlan, n: int, there: Path) -> Outcome:
-    from cogview_cli.pictures.sidecar import found_file
-
-    request = plan.request
-    return Outcome(
-        status=Status.SKIPPED,
-        row=1,
-        n=n,
-        prompt=request.prompt,
-        model=request.model,
-        size=request.size,
-        cost=Decimal(0),
-        files=(found_file(there),),
-    )
+    return image_in_the_way(target)
 
 
 def _to_stdout(file: SavedFile) -> None:

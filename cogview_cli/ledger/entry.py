@@ -46,6 +46,8 @@ COLUMNS = (
     " seq, content, fetchable"
 )
 
+# The code of an answer whose image came whole and could not be shown to be a picture.
+UNVERIFIED = "unverified"
 # The account of requests to an in-process sandbox: they cost nothing.
 SANDBOX_ACCOUNT = "sandbox"
 
@@ -62,6 +64,7 @@ class Intent(NamedTuple):
     account: str
     namespace: str
     source: dict[str, Any] | None = None
+    # What was asked for and where it belongs, for commands without keys of their own.
     content: str | None = None
 
 

@@ -12,8 +12,8 @@ import sqlite3
 import time
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
+from decimal import Decimal
 from functools import partial
-from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,16 +21,16 @@ from cogview_cli.api import image_urls
 from cogview_cli.api.protocol import Answer
 from cogview_cli.disk.locks import ProcessLock, is_alive
 from cogview_cli.i18n.stored_messages import Message
+from cogview_cli.ledger.daily import check_limit
 from cogview_cli.ledger.entry import (
-    COLUMNS,
     PAID_STATES,
+    SANDBOX_ACCOUNT,
     Entry,
     Intent,
     Resolution,
     State,
     answer_columns,
     columns_of,
-    entry_of,
     rescued_columns,
     to_json,
 )
@@ -50,7 +50,7 @@ class Claimed(Exception):
     """Another request for the same image is in the ledger already."""
 
 
-class Ledger:
+class Ledger(LedgerReader):
     """The open ledger. Methods block; `call` runs one off the event loop, in order."""
 
     def __init__(
@@ -64,12 +64,13 @@ class Ledger:
 
         `patience`: seconds to wait for another process that writes to it.
         """
-        self._file = LedgerFile(folder, patience=patience)
-        self.folder = folder
+        super().__init__(LedgerFile(folder, patience=patience))
         self.path = self._file.path
         self._clock = clock
         self._worker = Worker(self._file)
         self._run: ProcessLock | None = None
+        # What all runs together may spend in a day; None for no limit.
+        self.daily_limit: Decimal | None = None
 
     async def call(self, method: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         """Runs a method of this ledger in its own thread; calls never overtake each other."""
@@ -82,6 +83,22 @@ class Ledger:
         """
         with suppress(asyncio.CancelledError):
             await self.call(method, *args)
+
+    async def complete(self, method: Callable[..., T], *args: Any) -> T:
+        """As `call`, for what decides how a request is reported.
+
+        A caller that is cancelled meanwhile learns the result first: its next wait is cancelled.
+        """
+        task, cancelled = asyncio.ensure_future(self.call(method, *args)), False
+        while not task.done():
+            try:
+                await asyncio.wait({task})
+            except asyncio.CancelledError:
+                cancelled = True
+        if cancelled and (current := asyncio.current_task()):
+            current.uncancel()
+            current.cancel()
+        return task.result()
 
     def close(self) -> None:
         """Waits for what is being written, then lets go of the file and the run."""
@@ -110,26 +127,34 @@ class Ledger:
         """Records that `intent` is about to be sent: the claim on its key and namespace.
 
         Raises Claimed if the ledger has a request for it that may have cost money or
-        that the API rejected, other than those in `known`, which the caller passes over.
+        that the API rejected, other than those in `known`, which the caller passes over;
+        BudgetReached where it would cross the daily limit.
         """
         values = columns_of(intent, self.run, self._clock())
         names, marks = ", ".join(values), ", ".join(f":{name}" for name in values)
         with self._file.transaction() as db:
             _claim(db, intent.key, intent.namespace, known)
+            self._check_day(db, intent)
             db.execute(f"INSERT INTO requests ({names}, seq) VALUES ({marks}, {_NEXT})", values)
         return self.get(str(values["id"]))
 
     def intend_again(self, id: str, known: Collection[str] = ()) -> None:
         """Records that a request that cost nothing is about to be sent once more.
 
-        Raises Claimed as `intend` does.
+        Raises Claimed and BudgetReached as `intend` does.
         """
         again = f"state = ?, run = ?, asked = ?, seq = {_NEXT}, attempt = attempt + 1"
         values = State.INTENT, self.run, self._clock(), id
         entry = self.get(id)
         with self._file.transaction() as db:
             _claim(db, entry.key, entry.namespace, {*known, id})
+            self._check_day(db, entry)
             db.execute(f"UPDATE requests SET {again} WHERE id = ?", values)
+
+    def _check_day(self, db: sqlite3.Connection, asked: Intent | Entry) -> None:
+        if self.daily_limit is not None and asked.account != SANDBOX_ACCOUNT:
+            price = asked.price or Decimal(0)
+            check_limit(db, self.daily_limit, price, asked.currency, self._clock())
 
     def not_sent(self, id: str, message: Message, code: str = "") -> None:
         """The try provably cost nothing."""
@@ -188,16 +213,19 @@ class Ledger:
     def saved(self, id: str, files: list[dict[str, Any]]) -> None:
         """All images of the answer are on disk and checked: what was inline is taken out."""
         with self._file.transaction() as db:
-            self._set(id, state=State.SAVED, files=to_json(files), message=None)
+            self._set(id, state=State.SAVED, files=to_json(files), message=None, code="")
             trim(db, id)
 
     def files_so_far(self, id: str, files: list[dict[str, Any]]) -> None:
         """Some images of the answer are on disk."""
         self._set(id, files=to_json(files))
 
-    def unsaved(self, id: str, message: Message) -> None:
-        """Why the paid image is not on disk yet; the answer stays."""
-        self._set(id, message=message.stored())
+    def unsaved(self, id: str, message: Message, code: str = "") -> None:
+        """Why the paid image is not on disk yet; the answer stays.
+
+        With the code UNVERIFIED there is nothing more to fetch: what came is kept beside.
+        """
+        self._set(id, message=message.stored(), code=code)
 
     def expired(self, id: str, message: Message) -> None:
         """The paid image can no longer be fetched."""
@@ -214,17 +242,17 @@ class Ledger:
                 f"UPDATE requests SET {', '.join(parts)} WHERE id = :id", {**columns, "id": id}
             )
 
-    # Start of a run, and reading.
+    # Start of a run.
 
     def settle_dead_runs(self) -> list[Entry]:
         """Turns the intents of processes that died into `unknown`; returns those.
 
         What a sandbox had made for them is gone with it.
         """
-        for entry in self._abandoned(State.ANSWER):
+        for entry in self.abandoned(State.ANSWER):
             if entry.in_sandbox:
                 self.expired(entry.id, Message.of("sandbox-ended"))
-        found = self._abandoned(State.INTENT)
+        found = self.abandoned(State.INTENT)
         for entry in found:
             self._settle(entry.id)
         return found
@@ -242,14 +270,6 @@ class Ledger:
                     db.execute("UPDATE requests SET run = ? WHERE id = ?", (run, id))
                     taken.add(id)
         return taken
-
-    def _abandoned(self, state: State) -> list[Entry]:
-        """The entries in `state` whose process has ended."""
-        owners = self._file.rows("SELECT DISTINCT run FROM requests WHERE state = ?", (state,))
-        with self._file.explained():
-            dead = [row["run"] for row in owners if not is_alive(self.folder / "runs", row["run"])]
-        marks = ", ".join("?" * len(dead))
-        return self._select(f"state = ? AND run IN ({marks})", state, *dead) if dead else []
 
     def _settle(self, id: str) -> None:
         message = Message.of("process-ended").stored()
@@ -270,54 +290,6 @@ class Ledger:
                 with self._file.transaction() as db:
                     work(db, ids)
         self._file.shrink()
-
-    def get(self, id: str) -> Entry:
-        """The entry with this id; KeyError if there is none."""
-        # Bytes of the command line that are no text are no id either; SQLite takes text only.
-        found = self._select("id = ?", id.encode("utf-8", "replace").decode(), longest=None)
-        if not found:
-            raise KeyError(id)
-        return found[0]
-
-    def has(self, id: str) -> bool:
-        """Whether there is a request with this id."""
-        return bool(self._file.rows("SELECT 1 FROM requests WHERE id = ?", (id,)))
-
-    def by_key(self, namespace: str, keys: Iterable[str]) -> dict[str, list[Entry]]:
-        """All requests for these keys in `namespace`, oldest first, by key; no raw answers."""
-        wanted = tuple(keys)
-        marks = ", ".join("?" * len(wanted))
-        found = self._select(f"key IN ({marks}) AND namespace = ?", *wanted, namespace)
-        found.sort(key=lambda entry: entry.key)
-        return {key: list(entries) for key, entries in groupby(found, lambda entry: entry.key)}
-
-    def unfinished(self) -> list[Entry]:
-        """Paid images that are not on disk and that no living process works on.
-
-        Without their raw answers: `get` has each.
-        """
-        return self._abandoned(State.ANSWER)
-
-    def history(
-        self,
-        *,
-        since: float | None = None,
-        state: State | None = None,
-        longest: int | None = None,
-    ) -> list[Entry]:
-        """All requests in the order they were asked.
-
-        Raw answers of more than `longest` bytes are left out.
-        """
-        where = "asked >= ? AND (? IS NULL OR state = ?)"
-        return self._select(where, since or 0.0, state, state, longest=longest)
-
-    def _select(self, where: str, *values: object, longest: int | None = 0) -> list[Entry]:
-        """The entries in the order of asking, without raw answers of more than `longest` bytes."""
-        limit = "" if longest is None else f"CASE WHEN length(answer) <= {longest:d} THEN"
-        answer = f"{limit} answer END" if limit else "answer"
-        query = f"SELECT {COLUMNS}, {answer} AS answer FROM requests WHERE {where} ORDER BY seq"
-        return [entry_of(row) for row in self._file.rows(query, values)]
 
 
 def _claim(db: sqlite3.Connection, key: str, namespace: str, known: Collection[str]) -> None:

@@ -34,6 +34,11 @@ class Mark(NamedTuple):
     time: str = ""
 
 
+def wanted(entry: Entry) -> bool:
+    """Whether another machine would look for a mark of `entry`."""
+    return _folder_of(entry) is not None
+
+
 def put(entry: Entry) -> None:
     """Marks `entry` as sent, on the disk before this returns; OSError if that cannot be."""
     if (folder := _folder_of(entry)) is not None:

@@ -17,6 +17,7 @@ from cogview_cli.i18n import _
 from cogview_cli.i18n.stored_messages import Message
 from cogview_cli.net.addresses import is_loopback
 from cogview_cli.net.http11 import Transport
+from cogview_cli.net.no_proxy import is_exempt
 
 USER_AGENT = f"cogview-cli/{__version__}"
 CONNECT_SECONDS = 10.0
@@ -69,32 +70,50 @@ def new_client(url: httpx.URL, *, read_seconds: float | None) -> httpx.AsyncClie
     understand_socks()
     trusted = tls_context() if url.scheme == "https" else None
     connect = min(CONNECT_SECONDS, read_seconds or CONNECT_SECONDS)
-    proxied = _proxies_for(url)
+    proxy = proxy_for(url)
     try:
         client = httpx.AsyncClient(
-            transport=None if proxied else Transport(trusted),
+            transport=None if proxy else Transport(trusted),
+            proxy=proxy,
             verify=trusted or False,
-            trust_env=not is_loopback(url.host),
+            trust_env=False,
             follow_redirects=False,
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
             timeout=httpx.Timeout(read_seconds, connect=connect, pool=None),
             headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+            event_hooks={"response": [_set_location_aside]},
         )
     except (ValueError, ImportError, httpx.InvalidURL) as error:
         raise MachineError(
             Message.of("proxy-settings", why=error), hint=_("check HTTPS_PROXY and ALL_PROXY")
         ) from error
-    if proxied:
+    if proxy:
         from cogview_cli.net.proxied import read_leniently  # loads httpcore and anyio
 
         read_leniently(client)
     return client
 
 
-def _proxies_for(url: httpx.URL) -> bool:
-    """Whether a proxy may apply to what the client for `url` fetches."""
-    return not is_loopback(url.host) and bool(getproxies())
+async def _set_location_aside(response: httpx.Response) -> None:
+    """Moves `Location` to the extension `location`: httpx reads it also where none is followed.
+
+    It raises whatever comes of a malformed one, and the response would be lost.
+    """
+    if "location" in response.headers:
+        response.extensions["location"] = response.headers.pop("location")
+
+
+def proxy_for(url: httpx.URL) -> str | None:
+    """The environment's proxy for `url`, judged by the host's name; None to go there directly."""
+    host, proxies = url.raw_host.decode("ascii"), getproxies()
+    proxy = proxies.get(url.scheme) or proxies.get("all")
+    port = url.port or (443 if url.scheme == "https" else 80)
+    if not proxy or is_loopback(host) or is_exempt(host, port, proxies.get("no", "")):
+        return None
+    if proxy_bypass(host):  # what macOS and Windows keep elsewhere
+        return None
+    return proxy if "://" in proxy else f"http://{proxy}"
 
 
 def tls_failure(error: BaseException | None) -> ssl.SSLError | None:
@@ -106,9 +125,3 @@ def tls_failure(error: BaseException | None) -> ssl.SSLError | None:
             return error
         error = error.__cause__ or error.__context__
     return None
-
-
-def uses_proxy(host: str) -> bool:
-    """Whether https requests to `host` go through a proxy of the environment."""
-    proxies = getproxies()
-    return ("https" in proxies or "all" in proxies) and not proxy_bypass(host)

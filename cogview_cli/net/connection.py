@@ -11,12 +11,14 @@ import os
 import socket
 import ssl
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 import httpx
 
 from cogview_cli.net.addresses import address
+from cogview_cli.net.race import first_to_finish
 
 WINDOW = 512 * 1024  # two reads of the event loop: one arrives while the other is written
 # RFC 8305 §5: after this delay the next address is tried too, without giving up the first.
@@ -116,21 +118,39 @@ class Connection(asyncio.Protocol):
 
 
 async def connect(
-    host: str, port: int, *, tls: ssl.SSLContext | None, name: str, timeout: Seconds
+    host: str,
+    port: int,
+    *,
+    tls: ssl.SSLContext | None,
+    name: str,
+    timeout: Seconds,
+    addresses: Sequence[str] = (),
 ) -> Connection:
     """A connection to the first address of `host` that answers, within `timeout`.
 
-    With `tls`, the certificate must be `name`'s. Raises ConnectTimeout or ConnectError.
+    With `tls`, the certificate must be `name`'s. With `addresses`, these and no others are
+    tried, in their order. Raises ConnectTimeout or ConnectError.
     """
-    loop = asyncio.get_running_loop()
-    next_address = None if address(host) else NEXT_ADDRESS_SECONDS
     with _errors_as(httpx.ConnectTimeout, httpx.ConnectError):
         async with asyncio.timeout(timeout):
-            _, connection = await loop.create_connection(
-                Connection, host, port, happy_eyeballs_delay=next_address
-            )
+            if addresses:
+                connection = await first_to_finish(
+                    (partial(_connect_by_name, ip, port) for ip in addresses),
+                    NEXT_ADDRESS_SECONDS,
+                    Connection.close,
+                )
+            else:
+                connection = await _connect_by_name(host, port)
             if tls:
                 await connection.start_tls(tls, name)
+    return connection
+
+
+async def _connect_by_name(host: str, port: int) -> Connection:
+    next_address = None if address(host) else NEXT_ADDRESS_SECONDS
+    _, connection = await asyncio.get_running_loop().create_connection(
+        Connection, host, port, happy_eyeballs_delay=next_address
+    )
     return connection
 
 

@@ -28,8 +28,9 @@ class Transport(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """The response, its body still to be read. Raises httpx.TransportError.
 
-        Of the extensions it knows `timeout` and `sni_hostname`. The request's body is read
-        once, when the connection and its TLS stand and the head is known to be sound.
+        Of the extensions it knows `timeout`, `sni_hostname` and `addresses`, the only ones to
+        connect to. The request's body is read once, when the connection and its TLS stand
+        and the head is known to be sound.
         """
         url, limits = request.url, request.extensions.get("timeout", {})
         tls = self._tls if url.scheme == "https" else None
@@ -40,6 +41,7 @@ class Transport(httpx.AsyncBaseTransport):
             tls=tls,
             name=request.extensions.get("sni_hostname", host),
             timeout=limits.get("connect"),
+            addresses=request.extensions.get("addresses", ()),
         )
         exchange = _Exchange(connection, limits)
         try:

@@ -65,11 +65,19 @@ class AnswerRepair:
         Raises httpx.RemoteProtocolError where the answer breaks off or makes no sense.
         """
         while not (self._chunks and self._chunks.ended):
-            data = await more()
-            ready = self._feed(data)
+            ready = self._feed(data := await self._came(more))
             if ready or not data:
                 return ready
         return b""
+
+    async def _came(self, more: Callable[[], Awaitable[bytes]]) -> bytes:
+        """The next bytes; a connection that fails inside the head does not cost what came of it."""
+        try:
+            return await more()
+        except Exception as error:
+            if self._head:
+                raise NotHttp("the head of the answer was cut", bytes(self._head)) from error
+            raise
 
     def _feed(self, data: bytes) -> bytes:
         if self._head is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from cogview_cli.pictures.verify import READABLE, ImageInfo, open_picture
 
@@ -15,14 +15,17 @@ _XMP_KEY = "XML:com.adobe.xmp"
 _USER_COMMENT, _DESCRIPTION, _EXIF_FOLDER = 0x9286, 0x010E, 0x8769
 
 
-def convert(source: Path, target: Path, format: str) -> ImageInfo:
+def convert(
+    source: Path, target: Path | BinaryIO, format: str, found: str | None = None
+) -> ImageInfo:
     """Writes `source` as `format`, carrying EXIF, XMP, ICC and PNG text over.
 
     The AI-content label lives in that metadata (cogview_cli/api/README.md#labels). Where the new
     format has no text chunks, they go as JSON into the EXIF user comment,
-    or into the description if that is taken.
+    or into the description if that is taken. `found` is the format of `source`, if it is
+    known. Raises anything: codecs do, on metadata above all.
     """
-    with open_picture(source, READABLE) as image:
+    with open_picture(source, (found.upper(),) if found else READABLE) as image:
         image.load()
         plain = image.mode == "RGB" or (format != "jpeg" and image.mode != "CMYK")
         picture = image if plain else image.convert("RGB")

@@ -1,82 +1,71 @@
 """An image URL to a checked file on disk. Its own client: no key, no cookies.
 
-Downloads cost nothing, so they are repeated with patience, from the start each
-time. The server names nothing on this disk (cogview_cli/api/README.md#picture-files).
+Downloads cost nothing, so they are repeated with patience, from the start each time.
+The server names nothing on this disk.
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
-import hashlib
 import os
 import random
 import re
 import socket
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import httpx
 
 from cogview_cli.api.image_urls import server_date
-from cogview_cli.i18n.stored_messages import Message, StoredError
+from cogview_cli.api.protocol import retry_after
+from cogview_cli.disk.atomic import open_new
+from cogview_cli.i18n.stored_messages import Message
 from cogview_cli.net.addresses import is_loopback, is_public, may_be_public
-from cogview_cli.net.clients import CONNECT_SECONDS, new_client, tls_failure, uses_proxy
-from cogview_cli.pictures.verify import ImageInfo, NotAnImage, TooLarge, check, sniff
-from cogview_cli.terminal.text import clean
+from cogview_cli.net.clients import CONNECT_SECONDS, new_client, proxy_for, tls_failure
+from cogview_cli.net.race import interleaved
+from cogview_cli.pictures.arrival import SIZE_LIMIT, Fetched, judged
+from cogview_cli.pictures.failure import NOT_NOW, DownloadFailed, next_wait
+from cogview_cli.pictures.links import allowed, host_of, redirected
 
-SIZE_LIMIT = 64 * 2**20
 TOTAL_SECONDS = 120.0
 IDLE_SECONDS = 15.0
+PATIENCE_SECONDS = 60.0
 SLOW_AFTER_SECONDS, SLOWEST_BYTES_PER_SECOND = 10.0, 1024
 REDIRECTS = 5
-TRIES = 5
-TRIES_WHEN_REFUSED = 2
-URL_LIMIT = 8192
 # Each holds a whole decoded picture, and more of them than CPUs only slow the loop down.
 CHECKS_AT_ONCE = min(4, os.cpu_count() or 1)
 # The loop must not stop for every piece that comes: they are written together, off it.
 WRITE_BYTES = 512 * 1024
+_MOVED = (301, 302, 303, 307, 308)
+_GONE = (401, 403, 404, 410)
+_WHOLE_RANGE = re.compile(r"bytes 0-([0-9]{1,19})/(?:([0-9]{1,19})|\*)")
 
 
-class DownloadFailed(StoredError):
-    """Why the image is not here; `final` if trying again at once is of no use.
-
-    `date`: the clock of the server that says there is no such image, Unix seconds.
-    """
-
-    def __init__(
-        self,
-        message: Message,
-        *,
-        final: bool = False,
-        gone: bool = False,
-        date: float | None = None,
-    ) -> None:
-        super().__init__(message)
-        self.final = final
-        self.gone = gone
-        self.date = date
-
-
-class Fetched(NamedTuple):
-    """A checked, synced file: size in bytes, SHA-256 in hex, picture facts."""
-
-    bytes: int
-    sha256: str
-    info: ImageInfo
+Stalled = Callable[[], None]
 
 
 class Downloader:
     """Fetches images for one base URL, whose host decides what addresses are allowed."""
 
-    def __init__(self, base_url: str, *, width: int = 20, total: float = TOTAL_SECONDS) -> None:
-        """`width`: downloads at once; `total`: seconds for one image, all tries together."""
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        width: int = 20,
+        total: float = TOTAL_SECONDS,
+        patience: float = PATIENCE_SECONDS,
+    ) -> None:
+        """`width`: downloads at once; `total`: seconds for one try.
+
+        `patience`: seconds to try again for one image, from its first failure. Those waiting
+        take no place among the `width`.
+        """
         self._base_host = httpx.URL(base_url).host
         self._total = min(total, TOTAL_SECONDS)
+        self._patience = patience
         self._gate = asyncio.Semaphore(width)
         self._clients: dict[str, httpx.AsyncClient] = {}
         self._checks = ThreadPoolExecutor(CHECKS_AT_ONCE, thread_name_prefix="check")
@@ -87,88 +76,94 @@ class Downloader:
         for client in self._clients.values():
             await client.aclose()
 
-    async def fetch(self, url: str, part: Path) -> Fetched:
-        """Writes the image at `url` to `part`; raises DownloadFailed, OSError for this disk."""
-        async with self._gate:
-            try:
-                async with asyncio.timeout(self._total):
-                    return await self._patiently(url, part)
-            except TimeoutError:
-                why = Message.of("download-timeout", seconds=f"{self._total:g}")
-                raise DownloadFailed(why) from None
+    async def fetch(self, url: str, part: Path, stalled: Stalled = lambda: None) -> Fetched:
+        """Writes the image at `url` to `part`, a new file.
 
-    async def _patiently(self, url: str, part: Path) -> Fetched:
-        tries = 0
+        `stalled` hears when a try has failed and another one follows.
+        Raises DownloadFailed, OSError for this disk, MachineError for a proxy setting.
+        """
+        link, clock = allowed(url, self._base_host), asyncio.get_running_loop().time
+        tries, seen, end = 0, set[str](), None
         while True:
             tries += 1
             try:
-                return await self._once(url, part)
+                return await self._once(link, part, tries, seen)
             except DownloadFailed as failure:
-                limit = TRIES_WHEN_REFUSED if failure.gone else TRIES
-                if failure.final or tries >= limit:
+                end = clock() + self._patience if end is None else end
+                wait = next_wait(failure, tries, end - clock(), random.uniform)
+                if wait is None:
                     raise
-                await asyncio.sleep(0.1 * 2**tries)
+            stalled()
+            await asyncio.sleep(wait)
 
-    async def _once(self, url: str, part: Path) -> Fetched:
+    async def _once(self, link: httpx.URL, part: Path, tries: int, seen: set[str]) -> Fetched:
         try:
-            size = await self._transfer(url, part)
+            async with self._gate, asyncio.timeout(self._total):
+                coding = await self._transfer(link, part, tries)
+        except TimeoutError:
+            late = Message.of("download-timeout", seconds=f"{self._total:g}")
+            raise DownloadFailed(late, retry_after=NOT_NOW) from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            final = tls_failure(error) is not None or isinstance(error, httpx.InvalidURL)
-            raise DownloadFailed(_words(error), final=final) from error
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._checks, _checked, part, size)
+            wait = NOT_NOW if tls_failure(error) else None
+            raise DownloadFailed(_words(error), retry_after=wait) from error
+        judge = partial(judged, part, coding, seen, last=self._patience <= 0)
+        return await asyncio.get_running_loop().run_in_executor(self._checks, judge)
 
-    async def _transfer(self, url: str, part: Path) -> int:
-        for _ in range(REDIRECTS + 1):
-            target = self._allowed(url)
-            client = self._client(target)
-            request = await self._pinned(client, target)
-            response = await client.send(request, stream=True)
+    async def _transfer(self, link: httpx.URL, part: Path, tries: int) -> str:
+        """Writes what is at `link` to `part`; how it is packed, by its header."""
+        found = await self._hop(link, part, tries)
+        for _ in range(REDIRECTS):
+            if isinstance(found, str):
+                return found
             try:
-                if not response.is_redirect:
-                    return await _to_file(response, part)
-                url = str(target.join(response.headers.get("location", "")))
-            finally:
-                await response.aclose()
-        raise DownloadFailed(Message.of("redirects", count=REDIRECTS), final=True)
+                found = await self._hop(found, part, tries)
+            except DownloadFailed as failure:
+                if not failure.final:
+                    raise
+                # The link in the answer stays as it is; where it leads may change.
+                raise DownloadFailed(failure.message, retry_after=NOT_NOW) from failure
+        if isinstance(found, str):
+            return found
+        raise DownloadFailed(Message.of("redirects", count=REDIRECTS), retry_after=NOT_NOW)
+
+    async def _hop(self, link: httpx.URL, part: Path, tries: int) -> str | httpx.URL:
+        """The packing of what is written to `part`, or where the server says it is."""
+        client = self._client(link)
+        response = await client.send(await self._request(client, link, tries), stream=True)
+        try:
+            location = response.extensions.get("location")
+            if response.status_code not in _MOVED or location is None:
+                return await _to_file(response, part)
+            return self._moved(link, location)
+        finally:
+            await response.aclose()
+
+    def _moved(self, link: httpx.URL, location: str) -> httpx.URL:
+        try:
+            return allowed(redirected(link, location), self._base_host)
+        except DownloadFailed as failure:
+            raise DownloadFailed(failure.message, retry_after=NOT_NOW) from failure
 
     def _client(self, url: httpx.URL) -> httpx.AsyncClient:
-        kind = f"{url.scheme} {is_loopback(url.host)}"
+        kind = f"{url.scheme} {proxy_for(url)}"
         if kind not in self._clients:
             self._clients[kind] = new_client(url, read_seconds=IDLE_SECONDS)
         return self._clients[kind]
 
-    def _allowed(self, text: str) -> httpx.URL:
-        """Raises DownloadFailed for a URL that must not be fetched."""
-        if len(text) > URL_LIMIT or re.search(r"[\x00-\x20\x7f]", text):
-            raise DownloadFailed(Message.of("url-malformed"), final=True)
-        try:
-            url = httpx.URL(text)
-        except (httpx.InvalidURL, ValueError):
-            raise DownloadFailed(Message.of("url-malformed"), final=True) from None
-        if url.userinfo or not url.host:
-            raise DownloadFailed(Message.of("url-login"), final=True)
-        local = is_loopback(url.host) and is_loopback(self._base_host)
-        if url.scheme != "https" and not (url.scheme == "http" and local):
-            raise DownloadFailed(Message.of("url-scheme", scheme=url.scheme), final=True)
-        return url
-
-    async def _pinned(self, client: httpx.AsyncClient, url: httpx.URL) -> httpx.Request:
-        """A request to the very address that was checked; the name stays for TLS and Host."""
-        if is_loopback(url.host) and is_loopback(self._base_host):
+    async def _request(
+        self, client: httpx.AsyncClient, url: httpx.URL, tries: int
+    ) -> httpx.Request:
+        """A request that goes to the very addresses that were checked, or to a proxy."""
+        host = host_of(url)
+        if is_loopback(host) and is_loopback(self._base_host):
             return client.build_request("GET", url)
-        if uses_proxy(url.host):  # the proxy resolves the name itself
-            await self._refuse_private([] if may_be_public(url.host) else [url.host])
+        if proxy_for(url):  # it resolves the name itself
+            await self._refuse_private([] if may_be_public(host) else [host])
             return client.build_request("GET", url)
-        found = await _resolve(url.host, url.port or 443)
+        found = await _resolve(host, url.port or 443)
         await self._refuse_private(found)
-        headers = {"Host": url.netloc.decode("ascii")}
-        return client.build_request(
-            "GET",
-            url.copy_with(host=random.choice(found)),
-            headers=headers,
-            extensions={"sni_hostname": url.host},
-        )
+        extensions = {"addresses": interleaved(found, tries - 1)}
+        return client.build_request("GET", url, extensions=extensions)
 
     async def _refuse_private(self, found: list[str]) -> None:
         private = [ip for ip in found if not is_public(ip)]
@@ -186,22 +181,23 @@ class Downloader:
 async def _resolve(host: str, port: int) -> list[str]:
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         raise DownloadFailed(Message.of("host-not-found", why=error)) from error
     return [str(entry[4][0]) for entry in found]
 
 
-async def _to_file(response: httpx.Response, part: Path) -> int:
-    """Writes the body off the loop, a piece at a time; its size in bytes. `_checked` syncs it."""
+async def _to_file(response: httpx.Response, part: Path) -> str:
+    """Writes the body off the loop, a piece at a time; `judged` syncs it."""
     _check_head(response)
     size, pieces, waiting = 0, [], 0
     loop = asyncio.get_running_loop()
     began = loop.time()
-    with part.open("wb") as file:
+    part.unlink(missing_ok=True)  # of the try before
+    with open_new(part) as file:
         async for chunk in response.aiter_raw():
             size += len(chunk)
             if size > SIZE_LIMIT:
-                raise DownloadFailed(Message.of("too-many-bytes"), final=True)
+                raise DownloadFailed(Message.of("too-many-bytes"), retry_after=NOT_NOW)
             _check_speed(size, loop.time() - began)
             pieces.append(chunk)
             waiting += len(chunk)
@@ -209,62 +205,34 @@ async def _to_file(response: httpx.Response, part: Path) -> int:
                 await asyncio.to_thread(file.writelines, pieces)
                 pieces, waiting = [], 0
         await asyncio.to_thread(file.writelines, pieces)
-    return size
+    return str(response.headers.get("content-encoding", ""))
 
 
 def _check_head(response: httpx.Response) -> None:
-    if response.status_code != 200:
-        gone = response.status_code in (401, 403, 404, 410)
-        date = server_date(response.headers) if gone else None
-        message = Message.of("host-status", status=response.status_code)
-        raise DownloadFailed(message, gone=gone, date=date)
-    if response.headers.get("content-encoding", "identity").lower() not in ("", "identity"):
-        raise DownloadFailed(Message.of("host-packed"), final=True)
-    length = response.headers.get("content-length", "0")
+    status, headers = response.status_code, response.headers
+    if status not in (200, 203, 206):
+        message = Message.of("host-status", status=status)
+        wait, gone = retry_after(headers), status in _GONE
+        date = server_date(headers) if gone else None
+        raise DownloadFailed(message, gone=gone, retry_after=wait, date=date)
+    if status == 206 and not _is_all(headers.get("content-range")):
+        raise DownloadFailed(Message.of("host-part"))
+    length = headers.get("content-length", "0")
     if not re.fullmatch(r"[0-9]{1,8}", length) or int(length) > SIZE_LIMIT:
-        raise DownloadFailed(Message.of("too-many-bytes"), final=True)
+        raise DownloadFailed(Message.of("too-many-bytes"), retry_after=NOT_NOW)
+
+
+def _is_all(content_range: str | None) -> bool:
+    """Whether a 206 that nobody asked for holds all bytes; without a word the decoder tells."""
+    if content_range is None:
+        return True
+    found = _WHOLE_RANGE.fullmatch(content_range.strip())
+    return found is not None and found[2] in (None, str(int(found[1]) + 1))
 
 
 def _check_speed(size: int, seconds: float) -> None:
     if seconds > SLOW_AFTER_SECONDS and size < seconds * SLOWEST_BYTES_PER_SECOND:
         raise DownloadFailed(Message.of("host-slow"))
-
-
-def _checked(part: Path, size: int) -> Fetched:
-    """Syncs the file and looks at it; raises DownloadFailed, OSError for this disk."""
-    with part.open("rb+") as file:
-        os.fsync(file.fileno())
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    try:
-        info = check(part)
-    except NotAnImage as error:
-        gone = not size or sniff(part.read_bytes()[:16]) is None
-        why = Message.of("no-picture", why=error.message)
-        if gone and size:
-            why = Message.of("it-says", why=why, text=_beginning(part))
-        raise DownloadFailed(why, gone=gone) from error
-    except TooLarge as error:
-        kept = part.with_suffix(".unverified")
-        part.replace(kept)
-        why = Message.of("bytes-kept", why=error.message, path=kept)
-        raise DownloadFailed(why, final=True) from error
-    return Fetched(bytes=size, sha256=digest, info=info)
-
-
-def _beginning(part: Path) -> str:
-    """The first words of what came instead of a picture, such as an error page."""
-    with part.open("rb") as file:
-        return clean(" ".join(file.read(800).decode("utf-8", "replace").split()), 200)
-
-
-def store_base64(data: str, part: Path) -> Fetched:
-    """Writes an image that came inside the answer; raises DownloadFailed like `fetch`."""
-    try:
-        raw = base64.b64decode(data.rpartition(",")[2], validate=True)
-    except (binascii.Error, ValueError):
-        raise DownloadFailed(Message.of("not-base64"), final=True) from None
-    part.write_bytes(raw)
-    return _checked(part, len(raw))
 
 
 _HOST_ERRORS: dict[type[Exception], Message] = {

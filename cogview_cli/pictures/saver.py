@@ -6,8 +6,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import itertools
 import os
 import time
 from contextlib import suppress
@@ -18,18 +16,33 @@ from cogview_cli.api import image_urls
 from cogview_cli.api.image_refs import ImageRef
 from cogview_cli.api.links import are_dead
 from cogview_cli.api.protocol import ApiError, Reply, decode
-from cogview_cli.disk.atomic import publish
+from cogview_cli.disk.atomic import own_name
 from cogview_cli.disk.destination import Target
-from cogview_cli.disk.names import with_number
+from cogview_cli.disk.trouble import meets_every_file
 from cogview_cli.errors import ExitCode, MachineError
 from cogview_cli.i18n import _
 from cogview_cli.i18n.stored_messages import Message
-from cogview_cli.ledger import Entry, Ledger, State, marks
+from cogview_cli.ledger import UNVERIFIED, Entry, Ledger, State, marks
 from cogview_cli.outcome import Outcome, Problem, SavedFile, Status
-from cogview_cli.pictures import sidecar
-from cogview_cli.pictures.convert import convert
-from cogview_cli.pictures.download import Downloader, DownloadFailed, Fetched, store_base64
-from cogview_cli.pictures.verify import SUFFIXES
+from cogview_cli.pictures import inline, sidecar
+from cogview_cli.pictures.arrival import Fetched, store_base64
+from cogview_cli.pictures.download import Downloader, Stalled
+from cogview_cli.pictures.failure import DownloadFailed
+from cogview_cli.pictures.placing import (
+    Place,
+    discard_unverified,
+    is_intact,
+    place_image,
+    place_unverified,
+)
+from cogview_cli.terminal import ending
+
+BUG = "bug"
+HINTS: dict[str, str] = {
+    State.EXPIRED: _("the link has expired; it cannot be fetched any more"),
+    UNVERIFIED: _("look at what came: the same came twice, there is nothing else to fetch"),
+    BUG: _("this is a bug: cogview recover --debug shows where; please report it"),
+}
 
 
 class ImageSaver:
@@ -42,133 +55,59 @@ class ImageSaver:
         self._resuming = resuming
 
     def resuming(self) -> ImageSaver:
-        """This saver for what an earlier run may have begun."""
+        """This finisher for what an earlier run may have begun."""
         return ImageSaver(self._ledger, self._downloader, resuming=True)
 
-    async def finish(self, entry: Entry) -> Outcome:
-        """Saves every image of `entry`; never raises for what can go wrong outside."""
-        assert entry.answer is not None
-        reply = decode(entry.answer)
-        if isinstance(reply, ApiError):
-            return outcome_of(entry, Status.UNKNOWN, problem=_unreadable(reply))
-        files = [SavedFile(**record) for record in entry.files]
-        try:
-            await self._finish_all(entry, reply, files)
-            records = [file._asdict() for file in files]
-            await self._ledger.call(self._ledger.saved, entry.id, records)
-            await asyncio.to_thread(marks.drop, entry)
-        except MachineError as error:
-            return await self._unsaved(entry, reply, files, Message.of_error(error))
-        except DownloadFailed as failure:
-            return await self._unsaved(entry, reply, files, failure.message, failure.date)
-        except OSError as error:
-            return await self._unsaved(entry, reply, files, _disk_error(error))
-        except asyncio.CancelledError:
-            stopped = Message.of("stopped-before-saving")
-            return await self._unsaved(entry, reply, files, stopped)
-        return outcome_of(entry, Status.SAVED, reply=reply, files=files)
+    async def finish(self, entry: Entry, stalled: Stalled = lambda: None) -> Outcome:
+        """Saves every image of `entry`. Never raises: an error costs this answer alone.
 
-    async def _finish_all(self, entry: Entry, reply: Reply, files: list[SavedFile]) -> None:
-        for number, ref in enumerate(reply.images):
-            known = files[number] if number < len(files) else None
-            if known and not await asyncio.to_thread(_intact, known):
-                known = None
-            url = image_urls.unsigned(ref.url) if ref.url else None
-            began = time.monotonic()
-            saved = known or await self._fetch(entry, reply, ref, number)
-            seconds = time.monotonic() - began
-            _put(files, number, saved)
-            if len(reply.images) > 1:  # a single one is noted as saved right after
-                await self._note(entry, files)
-            if Target.from_record(entry.target).destination.sidecar:
-                content = sidecar.describe(entry, reply, saved, url, seconds)
-                path = await asyncio.to_thread(sidecar.write, Path(saved.file), content)
-                _put(files, number, saved._replace(sidecar=str(path)))
-
-    async def _note(self, entry: Entry, files: list[SavedFile]) -> None:
-        records = [file._asdict() for file in files]
-        await self._ledger.call(self._ledger.files_so_far, entry.id, records)
-
-    async def _fetch(self, entry: Entry, reply: Reply, ref: ImageRef, number: int) -> SavedFile:
-        target = Target.from_record(entry.target)
-        folder, stem = target.place({"created": reply.created or int(entry.asked)})
-        # A folder of the template is made on demand; an output folder that is gone is not.
-        if self._resuming or os.path.isdir(target.destination.root):
-            folder.mkdir(parents=True, exist_ok=True)
-        # Named after the request, so that the next run replaces what a killed one left.
-        part = folder / f".cogview-{entry.id}-{number}.part"
-        try:
-            if ref.url:
-                fetched = await self._downloader.fetch(ref.url, part)
-            else:
-                fetched = await asyncio.to_thread(store_base64, ref.b64 or "", part)
-            return await asyncio.to_thread(
-                self._publish, entry, target, part, fetched, stem, number
-            )
-        finally:
-            with suppress(OSError):
-                part.unlink(missing_ok=True)
-
-    def _publish(
-        self, entry: Entry, target: Target, part: Path, fetched: Fetched, stem: str, number: int
-    ) -> SavedFile:
-        wanted = target.destination.format
-        if wanted not in ("original", fetched.info.format):
-            fetched = _converted(part, wanted)
-        suffix = SUFFIXES[fetched.info.format]
-        stem = stem if number == 0 else f"{stem}-{number + 1}"
-        folder = part.parent
-        path = self._ours(folder, stem, suffix, fetched) or publish(
-            part,
-            folder,
-            stem,
-            suffix,
-            overwrite=target.destination.on_exists == "overwrite",
-            free=lambda path: _free(path, entry),
-            sync=not target.destination.sidecar,  # the sidecar's name is synced with it
-        )
-        info = fetched.info
-        return SavedFile(
-            file=str(path),
-            sidecar=None,
-            format=info.format,
-            width=info.width,
-            height=info.height,
-            bytes=fetched.bytes,
-            sha256=fetched.sha256,
-        )
-
-    def _ours(self, folder: Path, stem: str, suffix: str, fetched: Fetched) -> Path | None:
-        """The file an earlier, killed run published before it could say so."""
-        for number in itertools.count(1) if self._resuming else ():
-            path = folder / f"{with_number(stem, number)}{suffix}"
-            if not os.path.lexists(path):
-                return None
-            if path.is_file() and not path.is_symlink() and _sha256(path) == fetched.sha256:
-                return path
-        return None
-
-    async def _unsaved(
-        self,
-        entry: Entry,
-        reply: Reply,
-        files: list[SavedFile],
-        message: Message,
-        date: float | None = None,
-    ) -> Outcome:
-        """Paid and not on disk: the answer stays, unless its link is dead.
-
-        `date`: the clock of a server that says there is no such image. No other clock counts.
+        `stalled` hears of a download that has failed and is tried again.
         """
-        assert entry.answer is not None
-        expired = are_dead(entry.answer, date)
-        record = self._ledger.expired if expired else self._ledger.unsaved
-        with suppress(MachineError):  # the answer is on record; only its reason is not
-            await self._ledger.keep(record, entry.id, message)
-            if expired:
-                await asyncio.to_thread(marks.drop, entry)
-        problem = unsaved_problem(message, expired=expired)
-        return outcome_of(entry, Status.UNSAVED, reply=reply, files=files, problem=problem)
+        saving = _Saving(self._ledger, self._downloader, entry, stalled, resuming=self._resuming)
+        try:
+            return await saving.run()
+        except (Exception, asyncio.CancelledError) as error:
+            unsaved = await saving.unsaved(_failure(error), bug=_is_bug(error))
+            return _ending_the_run(unsaved) if _meets_all(error, entry) else unsaved
+
+    async def put_off(self, entry: Entry) -> Outcome:
+        """The outcome of an answer whose images are left for later."""
+        saving = _Saving(self._ledger, self._downloader, entry, resuming=self._resuming)
+        why = Message.of("stopped-before-saving")
+        return await saving.unsaved(DownloadFailed(why), bug=False)
+
+
+def _meets_all(error: BaseException, entry: Entry) -> bool:
+    """Whether this machine would be in the way of every other picture too."""
+    if isinstance(error, MachineError):
+        return True
+    root = Target.from_record(entry.target).destination.root
+    return isinstance(error, OSError) and meets_every_file(error, root)
+
+
+def _ending_the_run(outcome: Outcome) -> Outcome:
+    assert outcome.problem is not None
+    return outcome._replace(problem=outcome.problem._replace(ends_run=True))
+
+
+def _is_bug(error: BaseException) -> bool:
+    foreseen = (DownloadFailed, MachineError, OSError, asyncio.CancelledError)
+    return not isinstance(error, foreseen)
+
+
+def _failure(error: BaseException) -> DownloadFailed:
+    """Whatever ended the work as the reason why there is no image."""
+    if isinstance(error, DownloadFailed):
+        return error
+    if isinstance(error, MachineError):
+        return DownloadFailed(Message.of_error(error))
+    if isinstance(error, OSError):
+        return DownloadFailed(_disk_error(error))
+    if isinstance(error, asyncio.CancelledError):
+        return DownloadFailed(Message.of("stopped-before-saving"))
+    ending.trace(error)
+    why = Message.of("detailed", what=type(error).__name__, why=error)
+    return DownloadFailed(Message.of("bug", why=why))
 
 
 def _disk_error(error: OSError) -> Message:
@@ -178,15 +117,184 @@ def _disk_error(error: OSError) -> Message:
     return Message.of("file-error", why=why, path=error.filename)
 
 
-def unsaved_problem(message: Message, *, expired: bool = False) -> Problem:
+class _Saving:
+    """The images of one answer on their way to the disk."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        downloader: Downloader,
+        entry: Entry,
+        stalled: Stalled = lambda: None,
+        *,
+        resuming: bool,
+    ) -> None:
+        self._ledger, self._downloader, self._entry = ledger, downloader, entry
+        self._stalled, self._resuming = stalled, resuming
+        self._reply: Reply | None = None
+        self._files: dict[int, SavedFile] = {}
+        self._warnings: list[str] = []
+        # The server has sent once more what was kept unverified before.
+        self._nothing_new = False
+
+    async def run(self) -> Outcome:
+        """The images that can be had; raises for the first one that cannot."""
+        if self._entry.answer is None:  # entries of lists come without: it may be large
+            self._entry = await self._ledger.call(self._whole, self._entry)
+        assert self._entry.answer is not None
+        reply = decode(self._entry.answer)
+        if isinstance(reply, ApiError):
+            return outcome_of(self._entry, Status.UNKNOWN, problem=_unreadable(reply))
+        self._reply = reply
+        self._files = {n: SavedFile(**record) for n, record in enumerate(self._entry.files)}
+        failure: DownloadFailed | None = None
+        for number, ref in enumerate(reply.images):
+            try:
+                await self._image(reply, ref, number)
+            except DownloadFailed as error:  # it does not stand in the others' way
+                failure = failure or error
+        if failure:
+            raise failure
+        await self._ledger.complete(self._ledger.saved, self._entry.id, self._records())
+        marks.drop(self._entry)
+        return self._outcome(Status.SAVED, None)
+
+    def _whole(self, entry: Entry) -> Entry:
+        return entry._replace(answer=self._ledger.get(entry.id).answer)
+
+    def _records(self) -> list[dict[str, Any]]:
+        """What the ledger takes: the images from the first one on, without a gap."""
+        count = next(n for n in range(len(self._files) + 1) if n not in self._files)
+        return [self._files[n]._asdict() for n in range(count)]
+
+    async def _note(self) -> None:
+        await self._ledger.call(self._ledger.files_so_far, self._entry.id, self._records())
+
+    async def _image(self, reply: Reply, ref: ImageRef, number: int) -> None:
+        known, began = self._files.get(number), time.monotonic()
+        unverified = known if known and known.format == UNVERIFIED else None
+        intact = known is not None and await asyncio.to_thread(is_intact, known)
+        if unverified or not intact:
+            await self._fetch(reply, ref, number)
+        if len(reply.images) > 1:  # a single one is noted as saved right after
+            await self._note()
+        await self._describe(reply, ref, number, time.monotonic() - began)
+        if unverified:
+            await asyncio.to_thread(discard_unverified, unverified, self._entry)
+
+    async def _describe(self, reply: Reply, ref: ImageRef, number: int, seconds: float) -> None:
+        """The sidecar, unless the target does without."""
+        if not Target.from_record(self._entry.target).destination.sidecar:
+            return
+        saved = self._files[number]
+        url = image_urls.unsigned(ref.url) if ref.url and not inline.is_data_url(ref.url) else None
+        content = sidecar.describe(self._entry, reply, saved, url, seconds)
+        path = await asyncio.to_thread(sidecar.write, Path(saved.file), content)
+        self._files[number] = saved._replace(sidecar=str(path))
+
+    async def _fetch(self, reply: Reply, ref: ImageRef, number: int) -> None:
+        place = self._place(reply)
+        # Named after the request, so that the next run replaces what a killed one left.
+        part = own_name(place.folder / f".cogview-{self._entry.id}-{number}.part")
+        try:
+            fetched = await self._bytes(ref, part)
+            saved, warnings = await asyncio.to_thread(place_image, place, part, fetched, number)
+            self._files[number] = saved
+            self._warnings += warnings
+        except DownloadFailed as failure:
+            if failure.arrived is None:
+                raise
+            raise await self._keep(reply, ref, place, part, number, failure) from failure
+        finally:
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
+
+    async def _keep(
+        self,
+        reply: Reply,
+        ref: ImageRef,
+        place: Place,
+        part: Path,
+        number: int,
+        failure: DownloadFailed,
+    ) -> DownloadFailed:
+        """Publishes what came beside the images; the failure, and where the bytes are."""
+        assert failure.arrived is not None
+        before = self._files.get(number)
+        if before and before.sha256 == failure.arrived.sha256:
+            self._nothing_new = True
+        kept = await asyncio.to_thread(place_unverified, place, part, failure.arrived, number)
+        self._files[number] = kept
+        await self._describe(reply, ref, number, 0.0)
+        await self._note()
+        told = Message.of("bytes-kept", why=failure.message, path=kept.file)
+        return DownloadFailed(told, final=failure.final, arrived=failure.arrived)
+
+    def _place(self, reply: Reply) -> Place:
+        target = Target.from_record(self._entry.target)
+        folder, stem = target.place({"created": reply.created or int(self._entry.asked)})
+        # A folder of the template is made on demand; an output folder that is gone is not.
+        if self._resuming or os.path.isdir(target.destination.root):
+            folder.mkdir(parents=True, exist_ok=True)
+        return Place(self._entry, target, folder, stem, self._resuming)
+
+    async def _bytes(self, ref: ImageRef, part: Path) -> Fetched:
+        """The image from the answer itself if it is in there, else from its link."""
+        if ref.b64:
+            try:
+                return await asyncio.to_thread(store_base64, ref.b64, part)
+            except DownloadFailed:
+                if not ref.url:
+                    raise
+        url = ref.url or ""
+        if inline.is_data_url(url):
+            return await asyncio.to_thread(store_base64, url, part)
+        return await self._downloader.fetch(url, part, self._stalled)
+
+    async def unsaved(self, failure: DownloadFailed, *, bug: bool) -> Outcome:
+        """Paid and not on disk: the answer stays, unless its link is dead.
+
+        It is when its server says so and its time is past by that server's clock; no other counts.
+        """
+        answer = self._entry.answer
+        expired = failure.gone and answer is not None and are_dead(answer, failure.date)
+        record = self._ledger.expired if expired else self._ledger.unsaved
+        mark = [UNVERIFIED] if self._nothing_new and not expired else []
+        with suppress(Exception):  # the answer is on record; only its reason is not
+            await self._ledger.keep(record, self._entry.id, failure.message, *mark)
+        if expired:
+            marks.drop(self._entry)
+        code = self._code(expired=expired, bug=bug)
+        # Of what did arrive another copy may come.
+        final = failure.final and not failure.arrived
+        problem = unsaved_problem(failure.message, code=code, final=final)
+        return self._outcome(Status.UNSAVED, problem)
+
+    def _code(self, *, expired: bool, bug: bool) -> str:
+        if expired:
+            return State.EXPIRED
+        if self._nothing_new:
+            return UNVERIFIED
+        return BUG if bug else Status.UNSAVED
+
+    def _outcome(self, status: Status, problem: Problem | None) -> Outcome:
+        files = [self._files[n] for n in sorted(self._files)]
+        found = outcome_of(self._entry, status, reply=self._reply, files=files, problem=problem)
+        return found._replace(warnings=tuple(self._warnings))
+
+
+def unsaved_problem(
+    message: Message, *, code: str = Status.UNSAVED, final: bool = False
+) -> Problem:
     """What to tell the user of a picture that is paid and not on disk."""
-    gone_for_good = _("the link has expired; it cannot be fetched any more")
+    hint = _("another try cannot help; the request: cogview history --json")
     return Problem(
-        code=State.EXPIRED if expired else Status.UNSAVED,
+        code=code,
         message=_("paid, not saved: {why}", why=message),
         exit_code=ExitCode.UNSAVED,
-        retryable=not expired,
-        hint=gone_for_good if expired else "cogview recover",
+        retryable=not final and code not in (State.EXPIRED, UNVERIFIED),
+        hint=HINTS.get(code) or (hint if final else "cogview recover"),
+        reason=str(message),
     )
 
 
@@ -218,36 +326,5 @@ def outcome_of(
         content_filter=reply.content_filter if reply else (),
         problem=problem,
         seconds=entry.generate_s,
+        row_id=(entry.source or {}).get("row_id"),
     )
-
-
-def _put(files: list[SavedFile], number: int, saved: SavedFile) -> None:
-    files[number:] = [saved, *files[number + 1 :]]
-
-
-def _free(path: Path, entry: Entry) -> bool:
-    """A name is free if neither an image nor somebody else's sidecar has it."""
-    beside = sidecar.sidecar_path(path)
-    return not beside.exists() or sidecar.belongs_to(beside, entry.id, entry.key)
-
-
-def _converted(part: Path, format: str) -> Fetched:
-    other = part.with_suffix(f".{format}.part")
-    try:
-        info = convert(part, other, format)
-        with other.open("rb+") as file:
-            os.fsync(file.fileno())
-        other.replace(part)
-    finally:
-        other.unlink(missing_ok=True)
-    return Fetched(bytes=part.stat().st_size, sha256=_sha256(part), info=info)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _intact(known: SavedFile) -> bool:
-    path = Path(known.file)
-    return path.is_file() and _sha256(path) == known.sha256

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 SUFFIX = ".json"
+# Behind the name of what came and could not be shown to be an image.
+UNVERIFIED_SUFFIX = ".unverified"
 LONGEST_BYTES = 16 * 2**20
 
 
@@ -74,6 +76,7 @@ def describe(
     """The sidecar's content; `url` comes without its signed query."""
     body = entry.body
     created = reply.created if reply.created is not None else int(entry.asked)
+    row_id = (entry.source or {}).get("row_id")
     return {
         "schema": SCHEMA,
         "prompt": body["prompt"],
@@ -89,12 +92,13 @@ def describe(
         "request_id": reply.request_id,
         "id": entry.id,
         "key": entry.key,
+        **({} if row_id is None else {"row_id": row_id}),
         "url": url,
         "image": {
             "file": os.path.basename(saved.file),
             "format": saved.format,
-            "width": saved.width,
-            "height": saved.height,
+            "width": saved.width or None,
+            "height": saved.height or None,
             "bytes": saved.bytes,
             "sha256": saved.sha256,
         },

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -137,6 +138,10 @@ BODIES: dict[str, Callable[[Fields], bytes]] = {
     "two-objects": lambda fields: b'{"created":1}\n' + encode(fields),
     "event-stream": _in_events,
     "multipart": _in_parts,
+    "b64-lines": encode,
+    "b64-and-url": encode,
+    "url-and-junk": encode,
+    "data-picture": encode,
 }
 URLS: dict[str, Callable[[str], str]] = {
     **dict.fromkeys(("expired-url", *LINK_TIMES), lambda url: url),
@@ -144,9 +149,36 @@ URLS: dict[str, Callable[[str], str]] = {
     "http-url": lambda url: "http://images.example.invalid/1_watermark.png",
     "file-url": lambda url: "file:///etc/passwd",
     "data-url": lambda url: "data:image/png;base64,iVBORw0KGgo=",
+    "host-url": lambda url: "https://images..example.invalid/1.png",
+    "label-url": lambda url: f"https://{'a' * 64}.invalid/1.png",
+    "punycode-url": lambda url: "https://xn--0.invalid/1.png",
+    "number-url": lambda url: "https://2852039166/latest",
+    "zone-url": lambda url: "https://[fe80::1%25eth0]/1.png",
+    "port-url": lambda url: "https://images.invalid:99999/1.png",
+    "zero-port-url": lambda url: "https://images.invalid:0/1.png",
+    "spaced-url": lambda url: f" \n{url}\t\n",
     "userinfo-url": lambda url: url.replace("://", "://user:secret@", 1),
     "control-url": lambda url: url + "\n\x1b[31m",
     "long-url": lambda url: url + "&pad=" + "a" * (10_000 - len(url) - 5),
+}
+
+
+def _base64(image: bytes) -> str:
+    return base64.b64encode(image).decode()
+
+
+def _in_lines(url: str, image: bytes) -> dict[str, str]:
+    packed = base64.urlsafe_b64encode(image).decode().rstrip("=")
+    return {"b64_json": "\r\n".join(packed[at : at + 76] for at in range(0, len(packed), 76))}
+
+
+# The picture in the answer itself, by its usual url and its bytes.
+INLINE: dict[str, Callable[[str, bytes], dict[str, str]]] = {
+    "b64": lambda url, image: {"b64_json": _base64(image)},
+    "b64-lines": _in_lines,
+    "b64-and-url": lambda url, image: {"url": "file:///1.png", "b64_json": _base64(image)},
+    "url-and-junk": lambda url, image: {"url": url, "b64_json": "not base64!"},
+    "data-picture": lambda url, image: {"url": f"data:image/png;base64,{_base64(image)}"},
 }
 
 

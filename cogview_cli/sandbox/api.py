@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 import random
 import time
@@ -13,7 +12,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from cogview_cli.api.error_codes import CODES
-from cogview_cli.sandbox.answers import BODIES, FREE, URLS, WIRES, HttpReply, Plain, encode, moved
+from cogview_cli.sandbox.answers import (
+    BODIES,
+    FREE,
+    INLINE,
+    URLS,
+    WIRES,
+    HttpReply,
+    Plain,
+    encode,
+    moved,
+)
 from cogview_cli.sandbox.books import Stats
 from cogview_cli.sandbox.faults import Chosen, FaultPlan, triggers, unknown
 from cogview_cli.sandbox.gallery import LINK_TIMES, PictureStore, sketch_of
@@ -123,9 +132,9 @@ class Api:
         return {"created": created, "data": data, "content_filter": filters}
 
     async def _data(self, order: GenerationRequest, chosen: Chosen) -> list[dict[str, str]]:
-        if chosen.answer == "b64":
+        if chosen.answer in INLINE:
             image = await asyncio.to_thread(render, sketch_of(order, chosen.downloads))
-            return [{"b64_json": base64.b64encode(image).decode()}]
+            return [INLINE[chosen.answer](self._url(order, chosen), image)]
         count = 2 if chosen.answer == "two-images" else 1
         return [{"url": self._url(order, chosen)} for _ in range(count)]
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
+import io
 import struct
 import zlib
 from collections.abc import Awaitable, Callable
@@ -15,6 +17,7 @@ PNG_TYPE = "image/png"
 XML = "application/xml"
 TEN_TB = 10 * 2**40
 _BLOCK = bytes(65536)
+_BINARY = bytes(range(256)) * 64
 _EXPIRED_PAGE = "<!doctype html><title>链接已过期</title><p>链接已过期</p>".encode()
 
 
@@ -121,9 +124,11 @@ def _body(make: Callable[[bytes], bytes], kind: str = PNG_TYPE, **more: str) -> 
     return act
 
 
-def _error(status: int, code: str) -> Act:
+def _error(status: int, code: str, **more: str) -> Act:
+    headers = {name.replace("_", "-"): value for name, value in more.items()}
+
     async def act(fetch: Fetch) -> None:
-        await fetch.peer.reply(status, xml_error(code, "sandbox"), XML)
+        await fetch.peer.reply(status, xml_error(code, "sandbox"), XML, headers)
 
     return act
 
@@ -133,6 +138,44 @@ def _redirect(location: Callable[[Fetch], str]) -> Act:
         await fetch.peer.reply(302, b"", HTML, {"Location": location(fetch)})
 
     return act
+
+
+async def _all_of_it(fetch: Fetch) -> None:
+    size = len(fetch.image)
+    headers = {"Content-Range": f"bytes 0-{size - 1}/{size}"}
+    await fetch.peer.reply(206, fetch.image, PNG_TYPE, headers)
+
+
+async def _half_of_it(fetch: Fetch) -> None:
+    size, half = len(fetch.image), fetch.image[: len(fetch.image) // 2]
+    headers = {"Content-Range": f"bytes 0-{len(half) - 1}/{size}"}
+    await fetch.peer.reply(206, half, PNG_TYPE, headers)
+
+
+def _with_texts(image: bytes) -> bytes:
+    """A PNG with a packed text and a packed profile, each of more than Pillow's limits."""
+    long = zlib.compress(b"prompt " * (2 * 2**20 // 7))
+    text = _chunk(b"zTXt", b"parameters\0\0" + long)
+    profile = _chunk(b"iCCP", b"icc\0\0" + long)
+    return image[:33] + profile + text + image[33:]
+
+
+def _as(format: str, **options: int) -> Callable[[bytes], bytes]:
+    """The picture in another format."""
+
+    def encode(image: bytes) -> bytes:
+        from PIL import Image
+
+        out = io.BytesIO()
+        with Image.open(io.BytesIO(image)) as picture:
+            picture.convert("RGB").save(out, format, **options)
+        return out.getvalue()
+
+    return encode
+
+
+def _without_end(image: bytes) -> bytes:
+    return _as("JPEG")(image)[:-2]
 
 
 def _same(fetch: Fetch) -> str:
@@ -150,12 +193,27 @@ ACTS: dict[str, Act] = {
     "403-download": _error(403, "AccessDenied"),
     "404-download": _error(404, "NoSuchKey"),
     "500-download": _error(500, "InternalError"),
+    "503-download": _error(503, "SlowDown", Retry_After="1"),
+    "503-day-download": _error(503, "SlowDown", Retry_After="86400"),
     "oversize-download": _endless,
     "huge-length": _huge_length,
     "bomb-download": _body(lambda image: bomb(50_000)),
     "bomb-warning": _body(lambda image: bomb(12_000)),
     "flip-download": _flip,
     "gzip-download": _gzip,
+    "packed-download": _body(gzip.compress, Content_Encoding="gzip"),
+    "packed-unsaid": _body(gzip.compress),
+    "packed-cut": _body(lambda image: gzip.compress(image)[:-12], Content_Encoding="gzip"),
+    "br-download": _body(lambda image: _BINARY, Content_Encoding="br"),
+    "binary-download": _body(lambda image: _BINARY),
+    "206-download": _all_of_it,
+    "206-part": _half_of_it,
+    "text-download": _body(_with_texts),
+    "noend-download": _body(_without_end),
+    "gif-download": _body(_as("GIF")),
+    "bmp-download": _body(_as("BMP")),
+    "tiff-download": _body(_as("TIFF")),
+    "avif-download": _body(_as("AVIF", speed=10)),
     "wrong-type": _body(lambda image: image, "image/gif"),
     "jpeg": whole,
     "webp": whole,
@@ -164,5 +222,8 @@ ACTS: dict[str, Act] = {
     "redirect-loop": _redirect(_same),
     "redirect-private": _redirect(lambda fetch: "http://169.254.169.254/latest/meta-data/"),
     "redirect-file": _redirect(lambda fetch: "file:///etc/passwd"),
+    "redirect-junk": _redirect(lambda fetch: "https://[::1/x"),
+    "redirect-port": _redirect(lambda fetch: "https://images.invalid:99999/1.png"),
+    "redirect-empty": _redirect(lambda fetch: ""),
     "lost-download": _lost,
 }

@@ -1,102 +1,74 @@
-"""Which column means what. Pure: names in, a plan out.
-
-Names are compared without case, blanks as underscores.
-"""
+"""Which column means what. Pure: names in, a plan out."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-_BY_LANGUAGE = {
-    "zh": ("prompt_zh", "prompt_cn"),
-    "cn": ("prompt_cn", "prompt_zh"),
-    "en": ("prompt_en",),
-}
-# First match wins; of a group of several at most one may be there.
-PROMPT_GROUPS: tuple[tuple[str, ...], ...] = (
-    ("prompt",),
-    ("prompts",),
-    ("prompt_zh", "prompt_cn", "prompt_en"),
-    ("提示词",),
-    ("提示语",),
-    ("描述",),
-    ("text_prompt",),
-    ("prompt_text",),
-    ("caption",),
-    ("description",),
-    ("long_description", "short_description"),
+from cogview_cli.sources.aliases import (
+    FOLDER_NAMES,
+    HEIGHTS,
+    IGNORED,
+    ROLES,
+    WIDTHS,
+    describes,
+    holds_prompt,
+    in_language,
+    looks_like_setting,
+    normal,
 )
-TEXT = "text"  # a prompt only where it is a string: some sets keep a list in it
-PROMPT_NAMES = frozenset(alias for group in PROMPT_GROUPS for alias in group) | {TEXT}
-FOLDER_NAMES = ("out", "output", "output_path")
-ROLES: dict[str, tuple[str, ...]] = {
-    "id": ("id", "prompt_id", "item_id", "custom_id", "pid", "uid", "index", "编号"),
-    "name": (*FOLDER_NAMES, "output_filename", "filename", "file_name", "name", "文件名"),
-    "size": ("size",),
-    "ratio": ("aspect_ratio", "ar", "ratio", "比例"),
-    "quality": ("quality",),
-    "model": ("model",),
-    "user_id": ("user_id",),
-    "watermark": ("watermark", "watermark_enabled"),
-    "count": ("n", "count", "num_images", "number_of_images", "n_iter"),
-}
-# What other generators take and CogView has no equivalent for.
-IGNORED = frozenset({
-    "seed", "seeds", "subseed", "subseed_strength", "negative_prompt", "negative", "no",
-    "steps", "num_inference_steps", "cfg_scale", "cfg", "guidance", "guidance_scale",
-    "style", "styles", "style_preset", "stylize", "chaos", "weird", "sref", "cref", "oref",
-    "sampler", "sampler_name", "sampler_index", "scheduler", "clip_skip", "eta", "sd_model",
-    "loras", "lora", "strength", "denoising_strength", "restore_faces", "tiling", "tile",
-    "seed_resize_from_h", "seed_resize_from_w", "outpath_samples", "outpath_grids",
-    "do_not_save_samples", "do_not_save_grid", "prompt_for_display", "q", "iw", "version",
-    "image", "images", "init_image", "input_image", "ref_images", "reference_images", "mask",
-    "background", "output_format", "output_compression", "output_dir", "response_format",
-    "moderation", "resolution", "反向提示词", "负面提示词", "种子", "风格",
-})  # fmt: skip
+
+_ALIASES = frozenset(alias for names in (*ROLES.values(), WIDTHS, HEIGHTS) for alias in names)
 
 
 class Ambiguous(Exception):
-    """Two columns that may each hold the prompt."""
+    """Several columns that may each hold the prompt."""
 
-    def __init__(self, first: str, second: str) -> None:
-        super().__init__(first, second)
-        self.first, self.second = first, second
+    def __init__(self, columns: Iterable[str]) -> None:
+        self.columns = tuple(columns)
+        super().__init__(*self.columns)
 
 
 class ColumnRoles(NamedTuple):
     """The columns of one row by what they mean, under the names the file gives them.
 
-    `prompt` is sure; `text` and `others` hold the prompt only if they are strings.
+    `prompts` are those that say they are the prompt, `weak` those that may be it where
+    none does, `sole` the only column of a list. `ignored` are pairs of the name as it is
+    compared and as it is written. `unclear` look like a setting that we cannot read.
     """
 
-    prompt: str | None
-    text: str | None
-    others: tuple[str, ...]
+    prompts: tuple[str, ...]
+    weak: tuple[str, ...]
+    sole: str | None
     roles: Mapping[str, str]
     pixels: tuple[str, str] | None
     folders: bool
     ignored: tuple[tuple[str, str], ...]
+    unclear: tuple[str, ...]
     extra: tuple[str, ...]
 
     def prompt_column(self, row: Mapping[str, Any]) -> str | None:
-        """The column that holds the prompt of this row."""
-        if self.prompt is not None:
-            return self.prompt
-        if self.text is not None and isinstance(row[self.text], str):
-            return self.text
-        strings = [name for name in self.others if isinstance(row[name], str)]
-        return strings[0] if len(strings) == 1 else None
+        """The column that holds the prompt of this row; raises Ambiguous for several."""
+        for columns in (self.prompts, self.weak):
+            texts = [name for name in columns if isinstance(row[name], str)]
+            if len(texts) > 1:
+                raise Ambiguous(texts)
+            if texts:
+                return texts[0]
+        if len(self.prompts) == 1:
+            return self.prompts[0]
+        return self.sole if self.sole is not None and isinstance(row[self.sole], str) else None
 
-
-def normal(name: str) -> str:
-    """A column name as it is compared."""
-    return "_".join(name.lower().split())
+    @property
+    def used(self) -> dict[str, str]:
+        """The columns that say something about a picture, and what."""
+        found = {column: role for role, column in self.roles.items()}
+        return found | dict(zip(self.pixels or (), ("width", "height"), strict=False))
 
 
 def find_column(wanted: str, names: Iterable[str]) -> str | None:
-    """The column a user means: the exact name first, then without case."""
-    names = list(names)
+    """The column a user means: the exact name first, then as names are compared."""
+    names = names if isinstance(names, dict) else list(names)
     if wanted in names:
         return wanted
     return next((name for name in names if normal(name) == normal(wanted)), None)
@@ -105,52 +77,68 @@ def find_column(wanted: str, names: Iterable[str]) -> str | None:
 def make_plan(
     names: Iterable[str], *, lang: str | None, prompt: str | None, guess: bool
 ) -> ColumnRoles:
-    """What each of `names` means; `guess` looks for the prompt where `prompt` is None.
-
-    Raises Ambiguous if two columns may be the prompt.
-    """
+    """What each of `names` means; `guess` looks for the prompt where `prompt` is None."""
     names = list(names)
-    own: dict[str, str] = {}
+    free: dict[str, str] = {}
     for name in names:
-        own.setdefault(normal(name), name)
-    if prompt is None and guess:
-        prompt = _prompt_by_name(own, lang)
-    free = {key: name for key, name in own.items() if name != prompt}
+        if name != prompt:
+            free.setdefault(normal(name), name)
     roles = {role: found for role, known in ROLES.items() if (found := _first(free, known))}
-    pixels = (free["width"], free["height"]) if {"width", "height"} <= free.keys() else None
-    used = {prompt, *roles.values(), *(pixels or ())}
-    rest = tuple(name for name in names if name not in used)
-    lone = ("width", "height") if pixels is None else ()
-    ignored = tuple((normal(name), name) for name in rest if _is_ignored(normal(name), lone))
+    pixels = _pixels(free)
+    settled = {prompt, *roles.values(), *(pixels or ())}
+    rest = tuple(name for name in names if name not in settled)
+    ignored = tuple((normal(name), name) for name in rest if _is_ignored(normal(name), pixels))
     useless = {name for _, name in ignored}
     unknown = tuple(name for name in rest if name not in useless)
+    prompts, weak = _candidates(unknown, lang) if guess and prompt is None else ((), ())
+    open_ = tuple(name for name in unknown if name not in {*prompts, *weak})
+    sole = guess and prompt is None and len(names) == 1 and open_ == tuple(names)
     return ColumnRoles(
-        prompt=prompt,
-        text=free.get(TEXT) if guess and prompt is None else None,
-        others=unknown if guess and prompt is None else (),
+        prompts=prompts if prompt is None else (prompt,),
+        weak=weak,
+        sole=names[0] if sole else None,
         roles=roles,
         pixels=pixels,
         folders=normal(roles.get("name", "")) in FOLDER_NAMES,
         ignored=ignored,
+        unclear=tuple(name for name in open_ if _is_unclear(normal(name))),
         extra=rest,
     )
 
 
-def _is_ignored(name: str, lone: tuple[str, ...]) -> bool:
-    return name in IGNORED or name in lone
+def _pixels(free: Mapping[str, str]) -> tuple[str, str] | None:
+    width, height = _first(free, WIDTHS), _first(free, HEIGHTS)
+    return (width, height) if width is not None and height is not None else None
+
+
+def _is_ignored(name: str, pixels: tuple[str, str] | None) -> bool:
+    return name in IGNORED or (pixels is None and name in (*WIDTHS, *HEIGHTS))
+
+
+def _is_unclear(name: str) -> bool:
+    """A second column of a role, or one that seems to have a role."""
+    return name not in (*ROLES["id"], *ROLES["name"]) and (
+        name in _ALIASES or looks_like_setting(name)
+    )
 
 
 def _first(own: Mapping[str, str], aliases: Iterable[str]) -> str | None:
     return next((own[alias] for alias in aliases if alias in own), None)
 
 
-def _prompt_by_name(own: Mapping[str, str], lang: str | None) -> str | None:
-    if lang is not None and (spoken := _first(own, _BY_LANGUAGE[lang])):
-        return spoken
-    for group in PROMPT_GROUPS:
-        found = [own[alias] for alias in group if alias in own]
-        if len(found) > 1:
-            raise Ambiguous(found[0], found[1])
-        if found:
-            return found[0]
-    return None
+def _candidates(
+    names: tuple[str, ...], lang: str | None
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The columns that say they are the prompt, and those that may be it."""
+    strong = [name for name in names if holds_prompt(normal(name))]
+    weak = [name for name in names if describes(normal(name))]
+    return _spoken(strong, lang), _spoken(weak, lang)
+
+
+def _spoken(names: list[str], lang: str | None) -> tuple[str, ...]:
+    """Those in the language asked for; else those that are in no other."""
+    if lang is None or len(names) < 2:
+        return tuple(names)
+    own = [name for name in names if in_language(normal(name), lang)]
+    other = "en" if lang in ("zh", "cn") else "zh"
+    return tuple(own or [name for name in names if not in_language(normal(name), other)])

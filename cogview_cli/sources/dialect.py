@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Sequence
 
-from cogview_cli.sources.columns import PROMPT_NAMES, normal
+from cogview_cli.sources.aliases import describes, holds_prompt, is_telling, normal
 
 DELIMITERS = ",;\t|"
+# Excel takes the delimiter from a first line such as `sep=;`.
+SEPARATOR_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
 _RECORDS = 50
 
 
-# `text` or `caption` may well be a tag in prose; these are column names and nothing else.
-_TELLING = frozenset(name for name in PROMPT_NAMES if "prompt" in name or name.startswith("提示"))
-
-
 def find_delimiter(head: Sequence[str]) -> str:
-    """The delimiter that cuts the first lines most evenly; a comma if none cuts."""
+    """The delimiter that a first line names, or that cuts the first lines most evenly.
+
+    A comma if none cuts.
+    """
+    if named := SEPARATOR_LINE.fullmatch(head[0]):
+        return named[1]
     best = max(DELIMITERS, key=lambda delimiter: _score(head, delimiter))
     return best if _score(head, best)[0] else ","
 
@@ -37,7 +41,8 @@ def looks_like_table(head: Sequence[str]) -> bool:
 def _is_header(cells: list[str]) -> bool:
     names = [normal(cell) for cell in cells]
     short = all(0 < len(name) <= 40 for name in names) and len(set(names)) == len(names)
-    return len(names) > 1 and short and not _TELLING.isdisjoint(names)
+    one_word = [normal(cell) for cell in cells if " " not in cell.strip()]
+    return len(names) > 1 and short and any(map(is_telling, one_word))
 
 
 def _score(head: Sequence[str], delimiter: str) -> tuple[bool, bool, float, int]:
@@ -46,7 +51,8 @@ def _score(head: Sequence[str], delimiter: str) -> tuple[bool, bool, float, int]
     if not records:
         return False, False, 0.0, 0
     width = len(records[0])
-    named = not PROMPT_NAMES.isdisjoint(map(normal, records[0]))
+    names = [normal(cell) for cell in records[0]]
+    named = any(map(holds_prompt, names)) or any(map(describes, names))
     even = sum(len(record) == width for record in records) / len(records)
     return width > 1, named, even, width
 

@@ -49,6 +49,10 @@ _INVOKE = {"n": "count", "W": "width", "H": "height", "S": "seed", "s": "steps",
            "C": "cfg_scale", "A": "sampler", "m": "sampler"}  # fmt: skip
 _INVOKE_LINE = re.compile(r'"((?:[^"\\]|\\.)*)"((?:\s+-[A-Za-z][\w.]*(?:\s+[\w.]+)?)+)\s*')
 _INVOKE_SWITCH = re.compile(r"-([A-Za-z])\s*([\w.]+)")
+_COMMAND = re.compile(r"\s*/imagine\s+(?:prompt\s*[:：]\s*)?", re.IGNORECASE)
+# Word processors make one long dash of two short ones.
+_DASHES = ("--", "—", "–")
+_FLAG = re.compile(r"(?<!\s)\s+(?=(?:--|[—–]{1,2})[a-z])")
 _CHECKS: dict[str, Callable[[Sequence[str]], bool]] = {
     _WORDS: bool,
     _NUMBER: lambda words: len(words) == 1 and words[0].lstrip("-").isdecimal(),
@@ -56,6 +60,17 @@ _CHECKS: dict[str, Callable[[Sequence[str]], bool]] = {
     _NOTHING: lambda words: not words,
     "word": lambda words: len(words) == 1,
 }
+
+
+def split_flags(prompt: str) -> tuple[str, dict[str, Any]]:
+    """The prompt without the flags and the command of another tool, and the flags."""
+    prompt = _COMMAND.sub("", prompt, count=1) if prompt.lstrip()[:1] == "/" else prompt
+    if not any(mark in prompt for mark in _DASHES) and prompt[:1] != '"':
+        return prompt, {}
+    row = parse_flags(prompt)
+    if row is None:
+        return prompt, {}
+    return row.pop("prompt"), row
 
 
 def parse_flags(line: str) -> dict[str, Any] | None:
@@ -81,8 +96,9 @@ def _a1111(line: str) -> dict[str, Any] | None:
 
 
 def _trailing(line: str) -> dict[str, Any] | None:
-    prompt, *rest = re.split(r"(?<!\s)\s+(?=--[a-z])", line)
-    flags = _grouped(" ".join(rest).split(), _TRAILING)
+    prompt, *rest = _FLAG.split(line)
+    words = (re.sub(r"^[—–]{1,2}(?=[a-z])", "--", word) for word in " ".join(rest).split())
+    flags = _grouped(list(words), _TRAILING)
     return None if flags is None else _row(prompt.strip(), flags)
 
 

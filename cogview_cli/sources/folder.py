@@ -10,7 +10,8 @@ from pathlib import Path
 from cogview_cli.disk.names import natural_key
 from cogview_cli.errors import UsageError
 from cogview_cli.i18n import _
-from cogview_cli.sources.encoding import EncodingError, detect_encoding
+from cogview_cli.sources.detect import has_front_matter
+from cogview_cli.sources.encoding import EncodingError, find_encoding
 from cogview_cli.sources.lines import LINE_LIMIT, TOO_LONG
 from cogview_cli.sources.record import Record, RejectedRow, RowError
 from cogview_cli.sources.rows import Rows
@@ -49,7 +50,7 @@ def read_prompt_file(path: str, rows: Rows) -> Record | RejectedRow:
         stem.encode("utf-8")
         with open(path, "rb") as stream:
             data = stream.read(LINE_LIMIT + 1)
-        return rows.text(1, _prompt(data), id=stem)
+        return rows.text(1, _prompt(data, rows.encoding), id=stem)
     except UnicodeEncodeError:
         return rows.bad(1, _("the name of the file is not UTF-8"))
     except RowError as fault:
@@ -58,14 +59,16 @@ def read_prompt_file(path: str, rows: Rows) -> Record | RejectedRow:
         return rows.bad(1, _("cannot be read: {reason}", reason=_(str(error.strerror))))
 
 
-def _prompt(data: bytes) -> str:
+def _prompt(data: bytes, encoding: str | None) -> str:
     if len(data) > LINE_LIMIT:
         raise RowError(_(TOO_LONG))
     try:
-        text = data.decode(detect_encoding(BytesIO(data), "").codec)
+        text = data.decode(find_encoding(BytesIO(data), "", encoding).codec)
     except EncodingError as error:
         raise RowError(error.why) from None
-    prompt = text.replace("\r\n", "\n").strip()
+    prompt = text.replace("\r\n", "\n").replace("\r", "\n").strip()
+    if has_front_matter(prompt.split("\n")):
+        raise RowError(_("begins with front matter"))
     if not prompt:
         raise RowError(_("the prompt is empty"))
     return prompt

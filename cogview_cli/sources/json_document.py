@@ -9,7 +9,7 @@ from typing import Any, TextIO
 
 from cogview_cli.errors import UsageError
 from cogview_cli.i18n import _
-from cogview_cli.sources.columns import normal
+from cogview_cli.sources.aliases import is_setting, normal
 from cogview_cli.sources.json_lines import element_record, unwrapped
 from cogview_cli.sources.record import Record, RejectedRow, RowError
 from cogview_cli.sources.rows import Rows
@@ -50,14 +50,45 @@ def document_records(value: Any, rows: Rows) -> Iterator[Record | RejectedRow]:
 
 
 def _prompts_in(value: dict[str, Any], rows: Rows) -> list[Any] | None:
-    """The array of prompts in an object, or the object itself if it is one prompt."""
-    own = {normal(name): item for name, item in value.items()}
-    for name in _ARRAY_NAMES:
-        if _holds_prompts(own.get(name)):
-            return list(own[name])
-    if rows.has_prompt(unwrapped(value)):
+    """The array of prompts in an object, or the object itself if it is one prompt.
+
+    Raises UsageError if several arrays may be it. What stands beside it is noted.
+    """
+    lists = {name: item for name, item in value.items() if _holds_prompts(item)}
+    named = {name: item for name, item in lists.items() if normal(name) in _ARRAY_NAMES}
+    if not named and rows.has_prompt(unwrapped(value)):
         return [value]
-    return next((item for item in value.values() if _holds_prompts(item)), None)
+    ranks = {name: _rank(item, name in named, rows) for name, item in lists.items()}
+    best = [name for name, rank in ranks.items() if rank == max(ranks.values())]
+    if len(best) > 1:
+        raise _several_lists(rows.file, best)
+    for name in best:
+        beside = (other for other in value if other != name)
+        rows.log.beside(other for other in beside if other in lists or is_setting(normal(other)))
+        return list(lists[name])
+    return None
+
+
+def _rank(elements: list[Any], named: bool, rows: Rows) -> int:
+    """How surely these are the prompts: 4 by their own names, least if nothing says so."""
+    ranks = [rows.prompt_rank(unwrapped(item)) for item in elements if isinstance(item, dict)]
+    if max(ranks, default=0) == 2:
+        return 4
+    if named:
+        return 3
+    return 1 + max(ranks) if ranks else 2
+
+
+def _several_lists(file: str, names: list[str]) -> UsageError:
+    path = clean(file)
+    return UsageError(
+        _("'{path}' holds several lists: {names}", path=path, names=clean(", ".join(names))),
+        hint=_(
+            "give one of them: jq '.{name}' '{path}' | cogview batch -",
+            name=clean(names[0]),
+            path=path,
+        ),
+    )
 
 
 def _holds_prompts(value: Any) -> bool:

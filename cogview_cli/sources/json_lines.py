@@ -20,7 +20,9 @@ def read_jsonl(stream: TextIO, rows: Rows, *, comments: bool) -> Iterator[Record
         text = line.strip()
         if why:
             yield rows.bad(number, why)
-        elif text and not (comments and text.startswith(COMMENTS)):
+        elif comments and text.startswith(COMMENTS):
+            rows.log.comments += 1
+        elif text:
             yield _record(number, text, rows, parser)
 
 
@@ -44,8 +46,21 @@ def element_record(line: int, value: Any, rows: Rows) -> Record | RejectedRow:
 
 
 def unwrapped(row: dict[str, Any]) -> dict[str, Any]:
-    """A line of a Batch API file with its request body in one row; other rows as they are."""
-    body = row.get("body")
-    if not isinstance(body, dict) or not row.keys() & {"custom_id", "method", "url"}:
-        return row
-    return {name: value for name, value in row.items() if name != "body"} | body
+    """A line of a Batch API file with its request in one row; other rows as they are."""
+    body, request = row.get("body"), row.get("request")
+    if isinstance(body, dict) and row.keys() & {"custom_id", "method", "url"}:
+        return {name: value for name, value in row.items() if name != "body"} | body
+    if isinstance(request, dict) and (prompt := _gemini_prompt(request.get("contents"))):
+        rest = {name: value for name, value in row.items() if name not in ("key", "request")}
+        return {"custom_id": row.get("key"), **rest, "prompt": prompt}
+    return row
+
+
+def _gemini_prompt(contents: Any) -> str:
+    """The text of a request with one turn of text alone; "" for any other."""
+    turn = contents[0] if isinstance(contents, list) and len(contents) == 1 else None
+    parts = turn.get("parts") if isinstance(turn, dict) else None
+    if not isinstance(parts, list):
+        return ""
+    texts = [part.get("text") if isinstance(part, dict) else None for part in parts]
+    return "\n".join(map(str, texts)) if all(isinstance(text, str) for text in texts) else ""

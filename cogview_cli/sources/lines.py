@@ -29,7 +29,7 @@ def numbered_lines(stream: TextIO) -> Iterator[tuple[int, str, str]]:
         elif "\x00" in line:
             yield number, "", _("holds a NUL character")
         else:
-            yield number, line.removesuffix("\n").removesuffix("\r"), ""
+            yield number, line.removesuffix("\n").rstrip("\r"), ""
 
 
 def _skip_line(stream: TextIO) -> None:

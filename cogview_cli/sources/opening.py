@@ -12,6 +12,7 @@ from typing import BinaryIO, NamedTuple
 
 from cogview_cli.errors import MachineError, UsageError
 from cogview_cli.i18n import N_, _
+from cogview_cli.sources.spreadsheet import is_workbook
 from cogview_cli.terminal.text import clean
 
 STDIN = "-"
@@ -22,7 +23,11 @@ _MAGIC = (
         N_("a Parquet file"),
         N_("convert it: duckdb -c \"copy '{file}' to 'prompts.csv'\""),
     ),
-    (b"PK\x03\x04", N_("an archive or a workbook"), N_("save the sheet as CSV (UTF-8)")),
+    (
+        b"PK\x03\x04",
+        N_("an archive"),
+        N_("unpack it; a sheet of another program: save it as CSV (UTF-8)"),
+    ),
     (b"\x1f\x8b", N_("compressed"), N_("unpack it: gunzip -k '{file}'")),
     (b"\x89PNG", N_("a picture"), N_("give a file of prompts")),
     (b"\xff\xd8\xff", N_("a picture"), N_("give a file of prompts")),
@@ -70,7 +75,7 @@ def _named(file: str) -> Source:
         with open(file, "rb") as stream:
             if not stat.S_ISREG(mode):
                 return _copied(file, stream)
-            _check_magic(file, stream.read(4))
+            _check_magic(file, stream)
     except (OSError, ValueError) as error:
         reason = _(str(error.strerror if isinstance(error, OSError) else error))
         raise UsageError(
@@ -88,8 +93,7 @@ def _copied(file: str, stream: BinaryIO) -> Source:
             raise UsageError(
                 _("'{path}' is empty", path=clean(file)), hint=_("give at least one prompt")
             )
-        copy.seek(0)
-        _check_magic(file, copy.read(4))
+        _check_magic(file, copy)
     except OSError as error:
         copy.close()
         raise MachineError(
@@ -102,7 +106,11 @@ def _copied(file: str, stream: BinaryIO) -> Source:
     return Source(file, copy=copy)
 
 
-def _check_magic(file: str, head: bytes) -> None:
+def _check_magic(file: str, stream: BinaryIO) -> None:
+    if is_workbook(stream):
+        return
+    stream.seek(0)
+    head = stream.read(4)
     for magic, what, hint in _MAGIC:
         if head.startswith(magic):
             raise UsageError(

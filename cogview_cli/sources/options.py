@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import codecs
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 from cogview_cli.errors import UsageError
 from cogview_cli.i18n import _
@@ -10,12 +12,15 @@ from cogview_cli.terminal.text import clean
 
 FORMATS = ("txt", "blocks", "jsonl", "json", "csv", "tsv", "yaml")
 LANGUAGES = ("zh", "cn", "en")
+_NO_TEXT = ("idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined")
 
 
 class ReadOptions(NamedTuple):
     """How to read; every None is found out from the file itself.
 
-    `comments`: lines starting with `#` or `//` are no prompts.
+    `comments`: lines starting with `#` or `//` are no prompts. `sheet` is the one of a
+    workbook. `ask` is given the columns that may be the prompt, with a cell of each, and
+    says which; without it several are an error.
     """
 
     format: str | None = None
@@ -23,6 +28,9 @@ class ReadOptions(NamedTuple):
     template: str | None = None
     comments: bool = True
     lang: str | None = None
+    encoding: str | None = None
+    sheet: str | None = None
+    ask: Callable[[str, Mapping[str, Any]], str] | None = None
 
 
 def check_options(options: ReadOptions) -> None:
@@ -35,10 +43,26 @@ def check_options(options: ReadOptions) -> None:
         raise UsageError(
             _("no language '{lang}'", lang=clean(options.lang)), hint=_one_of(LANGUAGES)
         )
+    if options.encoding is not None and not _is_codec(options.encoding):
+        raise UsageError(
+            _("no encoding '{encoding}'", encoding=clean(options.encoding)),
+            hint=_one_of(("utf-8", "gb18030", "big5", "utf-16", "shift_jis", "euc-kr", "cp1252")),
+        )
     if options.template is not None and options.prompt_field is not None:
         raise UsageError(
             _("--template and --prompt-field contradict"), hint=_("leave one of the two out")
         )
+
+
+def _is_codec(name: str) -> bool:
+    """Whether Python knows an encoding of text by this name."""
+    try:
+        b"text".decode(name)
+    except UnicodeError:
+        pass  # an encoding of text, though not of this one
+    except (LookupError, ValueError):
+        return False
+    return codecs.lookup(name).name not in _NO_TEXT
 
 
 def _one_of(known: tuple[str, ...]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -14,7 +15,8 @@ class Record:
     `line` is the physical line the record starts on, from 1; in a JSON or YAML
     document that is not an array the number of the element.
     `columns` are all columns of a row, `extra` those with no meaning to us, without any
-    that are named like secrets.
+    that are named like secrets; `roles` are the columns of the others by what they mean.
+    `table`: the row is one of a table or sheet.
     """
 
     file: str
@@ -30,6 +32,8 @@ class Record:
     count: int | None = None
     columns: dict[str, Any] = field(default_factory=dict)
     extra: dict[str, Any] = field(default_factory=dict)
+    roles: Mapping[str, str] = field(default_factory=dict)
+    table: bool = False
 
 
 class RejectedRow(NamedTuple):

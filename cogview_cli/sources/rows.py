@@ -2,39 +2,28 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import Any
 
 from cogview_cli.errors import UsageError
 from cogview_cli.i18n import _
+from cogview_cli.sources.aliases import describes, holds_prompt, normal
 from cogview_cli.sources.columns import (
-    PROMPT_NAMES,
     Ambiguous,
     ColumnRoles,
     find_column,
     make_plan,
-    normal,
 )
+from cogview_cli.sources.fields import has_unread_resolution, row_fields
+from cogview_cli.sources.flags import split_flags
 from cogview_cli.sources.options import ReadOptions
 from cogview_cli.sources.record import Record, RejectedRow, RowError
 from cogview_cli.sources.secrets import is_deep, secret_names, without_secrets
+from cogview_cli.sources.source_log import Seen, SourceLog
 from cogview_cli.sources.template import PromptTemplate
-from cogview_cli.sources.values import (
-    as_count,
-    as_flag,
-    as_label,
-    as_name,
-    as_pixels,
-    as_prompt,
-    as_text,
-    checked_text,
-    is_empty,
-)
+from cogview_cli.sources.values import as_prompt, checked_text, is_empty
 from cogview_cli.terminal.text import clean
 
-COLUMNS_KEPT = 50
 # What is written into sidecars and ledger must be read again, with room to spare.
 NESTED_LIMIT = 100
 _PLANS_KEPT = 256
@@ -42,98 +31,91 @@ _PLANS_KEPT = 256
 _HEADER_LENGTH = 16
 
 
-@dataclass(slots=True)
-class Seen:
-    """What reading has met so far: column names in order, fields without use, secrets."""
-
-    columns: list[str] = field(default_factory=list)
-    ignored: Counter[str] = field(default_factory=Counter)
-    secrets: Counter[str] = field(default_factory=Counter)
-
-    def note(self, names: Iterable[str]) -> None:
-        """Adds column names not seen before, up to a limit."""
-        for name in names:
-            if len(self.columns) < COLUMNS_KEPT and name not in self.columns:
-                self.columns.append(name)
-
-
 class Rows:
-    """Makes the rows of one file records."""
+    """Makes the rows of one file records, and notes how they were understood."""
 
     def __init__(self, file: str, options: ReadOptions, seen: Seen) -> None:
         self.file = file
+        self.log = SourceLog(file)
+        self.encoding = options.encoding
         self._options = options
         self._seen = seen
         self._plans: dict[tuple[str, ...], ColumnRoles] = {}
         self._template = PromptTemplate(options.template) if options.template else None
         self._names = Seen()
         self._any = False
+        self.log.template = self._template is not None
 
     def bad(self, line: int, why: object) -> RejectedRow:
         """A record of this file that cannot be used."""
         return RejectedRow(self.file, line, str(why))
 
-    def text(self, line: int, prompt: str, *, id: str | None = None) -> Record | RejectedRow:
-        """A bare prompt; in a template its one column is called `prompt`."""
+    def text(
+        self, line: int, prompt: str, *, id: str | None = None, flags: dict[str, Any] | None = None
+    ) -> Record | RejectedRow:
+        """A bare prompt, perhaps with flags; in a template its one column is called `prompt`."""
         try:
+            prompt, own = split_flags(prompt)
+            prompt = as_prompt("prompt", prompt)
             if self._template is not None:
                 prompt = self._filled(self._template, {"prompt": prompt})
-            return Record(file=self.file, line=line, prompt=checked_text(prompt), id=id)
+            fields, extra = self._flagged(own | (flags or {}))
+            fields = {"id": id, **fields}
+            return Record(
+                file=self.file, line=line, prompt=checked_text(prompt), extra=extra, **fields
+            )
         except RowError as fault:
             return self.bad(line, fault)
 
-    def row(self, line: int, row: dict[str, Any]) -> Record | RejectedRow:
+    def row(self, line: int, row: dict[str, Any], *, table: bool = False) -> Record | RejectedRow:
         """The record of a row with columns."""
         try:
-            return self._record(line, row)
-        except RowError as fault:
-            return self.bad(line, fault)
-
-    def flagged(self, line: int, flags: dict[str, Any]) -> Record | RejectedRow:
-        """A text line with flags: they count as columns only for their meaning."""
-        try:
-            plan = self._plan(flags, own=True)
-            prompt = as_prompt("prompt", flags["prompt"])
-            if self._template is not None:
-                prompt = self._filled(self._template, {"prompt": prompt})
-            extra = {name: flags[name] for name in plan.extra}
-            kept = self._without_secrets(extra)
-            self._seen.ignored.update(kept.keys())
-            return self._made(line, prompt, flags, plan, {}, kept)
+            return self._record(line, row, table)
         except RowError as fault:
             return self.bad(line, fault)
 
     def has_prompt(self, row: Mapping[str, Any]) -> bool:
         """Whether an object holds a prompt by its names alone, so that it is no mere wrapper."""
-        if self._template is not None:
-            return all(find_column(hole, row) is not None for hole in self._template.holes)
-        if self._options.prompt_field is not None:
-            return find_column(self._options.prompt_field, row) is not None
-        return any(normal(name) in PROMPT_NAMES and isinstance(row[name], str) for name in row)
+        return self.prompt_rank(row) > 0
 
-    def check_header(self, names: list[str]) -> None:
-        """Raises UsageError if a table's header has no prompt column, or two."""
-        self._seen.note(names)
+    def prompt_rank(self, row: Mapping[str, Any]) -> int:
+        """2 if a name of an object says that it is the prompt, 1 if one may be it, else 0."""
+        if self._template is not None:
+            return 2 * all(find_column(hole, row) is not None for hole in self._template.holes)
+        if self._options.prompt_field is not None:
+            return 2 * (find_column(self._options.prompt_field, row) is not None)
+        names = [normal(name) for name, value in row.items() if isinstance(value, str)]
+        return 2 if any(map(holds_prompt, names)) else int(any(map(describes, names)))
+
+    def names_prompt(self, names: list[str]) -> bool:
+        """Whether these may be the header of a table: one of them names the prompt."""
+        return self.prompt_rank(dict.fromkeys(names, "")) > 0
+
+    def check_header(self, names: list[str]) -> bool:
+        """Whether `names` are a header, rather than the first prompt of a list without one.
+
+        Raises UsageError if no column of a table holds the prompt.
+        """
         if self._template is not None:
             self._template.check_columns(self.file, names)
-            return
-        column = self._plan(dict.fromkeys(names, "")).prompt_column(dict.fromkeys(names, ""))
-        if column is None or (len(names) == 1 and self._is_prose(column)):
+        elif len(names) == 1 and self._options.prompt_field is None and _is_prose(names[0]):
+            return False
+        elif not self._may_prompt(names):
             raise self._no_prompt_column(names)
+        self._seen.note(names)
+        return True
 
     def finish(self) -> None:
         """Raises UsageError if the template names a column that no row had."""
         if self._template is not None and self._any:
             self._template.check_found(self.file, self._names.columns)
 
-    def _is_prose(self, header: str) -> bool:
-        """Whether the only header reads like a prompt rather than a name."""
-        plan = self._plan({header: ""})
-        return (
-            plan.prompt is None
-            and plan.text is None
-            and (len(header) > _HEADER_LENGTH or " " in header)
-        )
+    def _may_prompt(self, names: list[str]) -> bool:
+        try:
+            empty = dict.fromkeys(names, "")
+            return self._plan(empty).prompt_column(empty) is not None
+        except Ambiguous:
+            return True  # asked for with a row at hand
 
     def _no_prompt_column(self, names: list[str]) -> UsageError:
         wanted, path = self._options.prompt_field, clean(self.file)
@@ -142,6 +124,14 @@ class Rows:
         else:
             message = _("'{path}' has no column '{column}'", path=path, column=clean(wanted))
         columns = clean(", ".join(names))
+        if wanted is None and any(map(_is_prose, names)):
+            return UsageError(
+                message,
+                hint=_(
+                    "the first line must name the columns (prompt,size); it reads: {columns}",
+                    columns=columns,
+                ),
+            )
         return UsageError(
             message,
             hint=_("columns: {columns}; choose one: --prompt-field NAME", columns=columns),
@@ -160,32 +150,64 @@ class Rows:
     def _new_plan(self, names: tuple[str, ...], *, own: bool) -> ColumnRoles:
         wanted = None if own else self._options.prompt_field
         prompt = find_column(wanted, names) if wanted is not None else None
-        guess = wanted is None and (own or self._template is None)
-        try:
-            return make_plan(names, lang=self._options.lang, prompt=prompt, guess=guess)
-        except Ambiguous as error:
-            first, second = clean(error.first), clean(error.second)
-            message = _(
-                "'{path}' has two prompt columns: {first} and {second}",
-                path=clean(self.file),
-                first=first,
-                second=second,
-            )
-            hint = _("choose one: --prompt-field {column}", column=first)
-            raise UsageError(message, hint=hint) from None
+        guess = wanted is None and self._template is None and not own
+        plan = make_plan(names, lang=self._options.lang, prompt=prompt, guess=guess)
+        if not own:
+            self.log.plan(plan)
+        return plan
 
-    def _record(self, line: int, row: dict[str, Any]) -> Record:
+    def _record(self, line: int, row: dict[str, Any], table: bool) -> Record:
         plan = self._plans.get(tuple(row)) or self._noted_plan(row)
         self._count_ignored(plan, row)
+        prompt, column = self._prompt(plan, row)
+        prompt, flags = split_flags(prompt)
+        fields, extra = self._flagged(flags)
+        fields |= row_fields(row, plan)
+        kept = {name: row[name] for name in plan.extra if name != column}
+        roles = plan.roles if column is None else {**plan.roles, "prompt": column}
+        return Record(
+            file=self.file,
+            line=line,
+            prompt=as_prompt(column or "template", prompt),
+            columns=row,
+            extra=self._without_secrets(kept) | extra,
+            roles=roles,
+            table=table,
+            **fields,
+        )
+
+    def _prompt(self, plan: ColumnRoles, row: Mapping[str, Any]) -> tuple[str, str | None]:
+        """The prompt of a row and its column, None if a template made it."""
         if self._template is not None:
-            prompt, column = self._filled(self._template, row), None
+            return self._filled(self._template, row), None
+        column = self._prompt_column(plan, row)
+        if column is None:
+            raise RowError(self._no_prompt_field(row))
+        self.log.prompt(column)
+        return as_prompt(column, row[column]), column
+
+    def _prompt_column(self, plan: ColumnRoles, row: Mapping[str, Any]) -> str | None:
+        try:
+            return plan.prompt_column(row)
+        except Ambiguous as error:
+            columns = error.columns
+        if columns not in self._seen.choices:
+            if self._options.ask is None:
+                raise self._several(columns)
+            cells = {name: row[name] for name in columns}
+            self._seen.choices[columns] = self._options.ask(self.file, cells)
+        return self._seen.choices[columns]
+
+    def _several(self, columns: tuple[str, ...]) -> UsageError:
+        *first, last = map(clean, columns)
+        names = _("{first} and {second}", first=", ".join(first), second=last)
+        path = clean(self.file)
+        if len(columns) == 2:
+            message = _("'{path}' has two prompt columns: {columns}", path=path, columns=names)
         else:
-            column = plan.prompt_column(row)
-            if column is None:
-                raise RowError(self._no_prompt_field(row))
-            prompt = as_prompt(column, row[column])
-        extra = {name: row[name] for name in plan.extra if name != column}
-        return self._made(line, prompt, row, plan, row, self._without_secrets(extra))
+            message = _("'{path}' has several prompt columns: {columns}", path=path, columns=names)
+        hint = _("choose one: --prompt-field {column}", column=clean(columns[0]))
+        return UsageError(message, hint=hint)
 
     def _without_secrets(self, extra: dict[str, Any]) -> dict[str, Any]:
         """What of the columns may be kept; the names of the others are noted."""
@@ -216,48 +238,21 @@ class Rows:
         for key, name in plan.ignored:
             if not is_empty(row[name]):
                 self._seen.ignored[key] += 1
+        if has_unread_resolution(row, plan):
+            self._seen.ignored[plan.roles["resolution"]] += 1
 
-    def _made(
-        self,
-        line: int,
-        prompt: str,
-        row: Mapping[str, Any],
-        plan: ColumnRoles,
-        columns: dict[str, Any],
-        extra: dict[str, Any],
-    ) -> Record:
-        fields: dict[str, Any] = {}
-        for role, name in plan.roles.items():
-            value = row[name]
-            if not is_empty(value) and role not in ("size", "ratio"):
-                fields[role] = _converted(role, name, value, plan)
-        return Record(
-            file=self.file,
-            line=line,
-            prompt=prompt,
-            size=_size(row, plan),
-            columns=columns,
-            extra=extra,
-            **fields,
-        )
+    def _flagged(self, flags: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The fields that flags in a prompt set, and those with no meaning to us."""
+        if not flags:
+            return {}, {}
+        plan = self._plan(flags, own=True)
+        extra = {name: flags[name] for name in plan.extra}
+        self._seen.ignored.update(extra.keys())
+        return row_fields(flags, plan), extra
 
 
-def _converted(role: str, name: str, value: Any, plan: ColumnRoles) -> Any:
-    if role in ("id", "user_id"):
-        return as_label(name, value)
-    if role == "name":
-        return as_name(name, value, folders=plan.folders)
-    if role == "count":
-        return as_count(name, value)
-    return as_flag(name, value) if role == "watermark" else as_text(name, value)
-
-
-def _size(row: Mapping[str, Any], plan: ColumnRoles) -> str | None:
-    """The first that is given of size, width and height, ratio."""
-    roles = plan.roles
-    size = as_text(roles["size"], row[roles["size"]]) if "size" in roles else None
-    if size is None and plan.pixels is not None:
-        size = as_pixels(plan.pixels, (row[plan.pixels[0]], row[plan.pixels[1]]))
-    if size is None and "ratio" in roles:
-        size = as_text(roles["ratio"], row[roles["ratio"]])
-    return size
+def _is_prose(header: str) -> bool:
+    """Whether the only header reads like a prompt rather than a name."""
+    key = normal(header)
+    known = holds_prompt(key) or describes(key)
+    return not known and (len(header) > _HEADER_LENGTH or " " in header)

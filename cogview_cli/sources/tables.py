@@ -6,15 +6,13 @@ import csv
 from collections.abc import Iterator
 from typing import NamedTuple, TextIO
 
-from cogview_cli.errors import UsageError
 from cogview_cli.i18n import _
+from cogview_cli.sources.dialect import SEPARATOR_LINE
 from cogview_cli.sources.lines import LINE_LIMIT, numbered_lines
 from cogview_cli.sources.record import Record, RejectedRow
 from cogview_cli.sources.rows import Rows
+from cogview_cli.sources.table import Table
 from cogview_cli.terminal.text import clean
-
-# In this set of question tables many rows share one prompt.
-_ITEM, _QUESTION = "item_id", "proposition_id"
 
 
 class Dialect(NamedTuple):
@@ -86,7 +84,7 @@ class _Feed:
 
 
 def read_table(stream: TextIO, rows: Rows, dialect: Dialect) -> Iterator[Record | RejectedRow]:
-    """A record a row; the first row that is not blank is the header.
+    """A record a row, once the header is found.
 
     Raises UsageError for a header that cannot be used.
     """
@@ -97,7 +95,7 @@ def read_table(stream: TextIO, rows: Rows, dialect: Dialect) -> Iterator[Record 
         delimiter=dialect.delimiter,
         quoting=csv.QUOTE_MINIMAL if dialect.quoted else csv.QUOTE_NONE,
     )
-    table: _Table | None = None
+    table = Table(rows)
     while True:
         start = feed.line + 1
         try:
@@ -105,18 +103,21 @@ def read_table(stream: TextIO, rows: Rows, dialect: Dialect) -> Iterator[Record 
         except csv.Error as error:
             yield _bad_row(rows, feed, start, error)
             if _lost(error):
-                return
+                break
             continue
         if feed.bad:
             yield from (rows.bad(*bad) for bad in feed.bad)
             feed.bad.clear()
         elif cells is None:
-            return
-        elif any(map(str.strip, cells)):
-            if table is None:
-                table = _Table(cells, rows)
-            elif (record := table.record(start, cells)) is not None:
-                yield record
+            break
+        elif any(map(str.strip, cells)) and not (start == 1 and _is_separator(cells, dialect)):
+            yield from table.add(start, cells)
+    yield from table.end()
+
+
+def _is_separator(cells: list[str], dialect: Dialect) -> bool:
+    """Whether the first line only tells Excel the delimiter: `sep=;`."""
+    return bool(SEPARATOR_LINE.fullmatch(dialect.delimiter.join(cells)))
 
 
 def _lost(error: csv.Error) -> bool:
@@ -130,47 +131,3 @@ def _bad_row(rows: Rows, feed: _Feed, start: int, error: csv.Error) -> RejectedR
         return rows.bad(line, _("the quote opened here is not closed; nothing after it was read"))
     feed.new_record()
     return rows.bad(start, _("not valid CSV: {reason}", reason=clean(_(str(error)))))
-
-
-class _Table:
-    """The rows under one header."""
-
-    def __init__(self, header: list[str], rows: Rows) -> None:
-        self._rows = rows
-        self._names = _header_names(header, rows.file)
-        rows.check_header(self._names)
-        questions = {_ITEM, _QUESTION} <= set(self._names)
-        self._item = self._names.index(_ITEM) if questions else None
-        self._last_item: str | None = None
-
-    def record(self, line: int, cells: list[str]) -> Record | RejectedRow | None:
-        """The record of a row; None for one more question about the same prompt."""
-        width = len(self._names)
-        if len(cells) != width:
-            if any(cells[width:]):
-                return self._rows.bad(line, _too_wide(len(cells), width))
-            cells = [*cells[:width], *[""] * (width - len(cells))]
-        if self._item is not None:
-            if cells[self._item] == self._last_item:
-                return None
-            self._last_item = cells[self._item]
-        return self._rows.row(line, dict(zip(self._names, cells, strict=True)))
-
-
-def _too_wide(cells: int, columns: int) -> str:
-    return _(
-        "{cells} cells under {columns} columns; is a quote missing?", cells=cells, columns=columns
-    )
-
-
-def _header_names(header: list[str], file: str) -> list[str]:
-    """The column names; a nameless column is called by its number."""
-    names = [cell.strip() or f"column {number}" for number, cell in enumerate(header, 1)]
-    for name in names:
-        if names.count(name) > 1:
-            path, twice = clean(file), clean(name)
-            raise UsageError(
-                _("'{path}' has two columns named '{name}'", path=path, name=twice),
-                hint=_("rename one"),
-            )
-    return names

@@ -9,6 +9,7 @@ import json
 import re
 from typing import Any
 
+from cogview_cli.api.models import parse_ratio, parse_size
 from cogview_cli.i18n import _
 from cogview_cli.sources.record import RowError
 from cogview_cli.terminal.text import clean
@@ -18,6 +19,7 @@ _WHOLE = re.compile(r"([0-9]{1,9})(?:\.0*)?")
 _IMAGE_SUFFIX = re.compile(r"\.(?:png|jpe?g|webp)$", re.IGNORECASE)
 _TRUE = frozenset({"true", "yes", "on", "1", "是"})
 _FALSE = frozenset({"false", "no", "off", "0", "否"})
+_QUALITIES = {"高清": "hd", "高": "hd", "标准": "standard", "普通": "standard"}
 _SHOWN = 60
 
 
@@ -119,6 +121,21 @@ def as_count(field: str, value: Any) -> int | None:
     return count
 
 
+def as_quality(field: str, value: Any) -> str | None:
+    """The quality as it is sent, also in the words of a Chinese spreadsheet."""
+    text = as_text(field, value)
+    return None if text is None else _QUALITIES.get(text, text)
+
+
+def as_resolution(value: Any) -> str | None:
+    """A size or a ratio; None for anything else, such as `2K`."""
+    if not isinstance(value, str):
+        return None
+    text = value.strip()
+    is_ratio = re.fullmatch(r"[0-9.]+\s*[:：/]\s*[0-9.]+", text) and parse_ratio(text)
+    return text if parse_size(text) or is_ratio else None
+
+
 def as_flag(field: str, value: Any) -> bool | None:
     """true or false, also as the words and digits of spreadsheets."""
     if is_empty(value) or isinstance(value, bool):
@@ -138,8 +155,13 @@ def as_name(field: str, value: Any, *, folders: bool) -> str | None:
     text = as_label(field, value)
     if text is None:
         return None
-    stem = _IMAGE_SUFFIX.sub("", text)
+    stem = without_image_suffix(text)
     return (stem if folders else stem.replace("/", "_")) or None
+
+
+def without_image_suffix(text: str) -> str:
+    """A file name without `.png`, `.jpg`, `.jpeg` or `.webp`."""
+    return _IMAGE_SUFFIX.sub("", text)
 
 
 def as_pixels(fields: tuple[str, str], values: tuple[Any, Any]) -> str | None:

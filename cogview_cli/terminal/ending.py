@@ -50,6 +50,12 @@ def run(arguments: Sequence[str], command: Callable[[], int]) -> int:
         output.let_go_of_stdout()
 
 
+def trace(error: BaseException) -> None:
+    """Where an error that does not end the run came from, if --debug asks for it."""
+    if _asked.debug:
+        output.show_traceback(error)
+
+
 @contextmanager
 def counted(summary: Summary, begun: Callable[[], bool] | None = None) -> Iterator[None]:
     """An error in this block is told and counts in the summary's exit code.

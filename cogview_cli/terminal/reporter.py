@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from typing import Any
 
 from cogview_cli.errors import CogviewError
@@ -22,6 +23,7 @@ from cogview_cli.terminal.output import (
     on_terminal,
     say,
     show_error,
+    warn,
     write_json,
     write_path,
 )
@@ -88,6 +90,8 @@ class Reporter:
                 write_path(file.file, nul=self._style.print0)
 
     def _people(self, outcome: Outcome) -> None:
+        for text in outcome.warnings:
+            warn(text)
         problem = outcome.problem
         if problem and outcome.status == Status.NOT_SENT and problem.message in self._told:
             return  # one reason shared by many is told once; the summary counts them
@@ -165,13 +169,29 @@ COUNTED = {
 }
 
 
+def cost_words(summary: Summary) -> str:
+    """What is paid so far in CNY."""
+    return amount(summary.cost, unpriced=bool(summary.unpriced))
+
+
+def amount(known: Decimal, *, unpriced: bool) -> str:
+    """A sum: `?` stands for what has no known price, alone or beside the rest."""
+    if not unpriced:
+        return str(known)
+    return f"{known} + ?" if known else "?"
+
+
+def paid_words(summary: Summary) -> str:
+    """What a run has paid; one that finishes what was paid before pays nothing."""
+    if summary.earlier:
+        return _("nothing paid now")
+    return _("paid {cost} CNY", cost=cost_words(summary))
+
+
 def summary_line(summary: Summary, total: int) -> str:
     """What a run has saved and paid, and how the other requests ended."""
     saved = summary.counts[Status.SAVED]
-    parts = [
-        _("saved {count} of {total}", count=saved, total=total),
-        _("paid {cost} CNY", cost=summary.cost),
-    ]
+    parts = [_("saved {count} of {total}", count=saved, total=total), paid_words(summary)]
     if summary.unknown_cost:
         most = summary.cost + summary.unknown_cost
         parts.append(_("up to {cost} CNY with the unknown", cost=most))

@@ -34,7 +34,9 @@ def test_each_line_becomes_an_image_with_its_sidecar(batch: Batch, sandbox: Sand
     assert sorted(os.listdir("out")) == sorted(
         name for path in paths(ended) for name in (path[4:], f"{path[4:]}.json")
     )
-    assert ended.err == "saved 2 of 2; paid 0.12 CNY\n"
+    assert ended.err == (
+        "p.txt (txt): 1 comment line skipped: --no-comments reads it\nsaved 2 of 2; paid 0.12 CNY\n"
+    )
     assert batch("--quiet").err == ""
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from cogview_cli.batch.plan import CHUNK, Plan
 from cogview_cli.batch.resume import Action
 from cogview_cli.batch.selection import Selection
+from cogview_cli.engine.confirm import price_of
 from cogview_cli.outcome import Outcome, Status
 from tests.batch.support import FULL, contents, plan_of, row
 
@@ -92,11 +93,13 @@ def test_parameters_make_rows_different_to_dedupe() -> None:
 def test_the_price_is_exact(full: int, glm: int, unknown: int) -> None:
     models = [FULL] * full + ["glm-image"] * glm + ["cogview-3-flash", "other"] * unknown
     plan = plan_of([row(model=model, index=i) for i, model in enumerate(models, 1)])
-    assert plan.price_to_send() == Decimal("0.06") * full + Decimal("0.1") * glm
-    assert plan.models_to_send() == plan.models()
+    price = price_of(plan.models_to_send(), {}, retry=False)
+    assert price.known == Decimal("0.06") * full + Decimal("0.1") * glm
+    assert price.unpriced == unknown
+    assert plan.models_to_send() == plan.models_to_send(first=True) == plan.models()
     assert sum(plan.models().values()) == plan.counts().total == len(models)
     plan.decide((Action.DONE, "", item.number) for item in list(plan.items()))
-    assert (plan.price_to_send(), plan.models_to_send()) == (0, {})
+    assert plan.models_to_send() == {}
 
 
 def test_many_rows_come_back_whole_and_in_order() -> None:

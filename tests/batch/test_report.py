@@ -6,7 +6,9 @@ import csv
 import json
 import os
 from pathlib import Path
+from threading import Timer
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,6 +22,7 @@ from tests.batch.support import (
     rows,
 )
 from tests.conftest import Run
+from tests.processes import until
 
 # --- reports ---------------------------------------------------------------------
 
@@ -57,10 +60,23 @@ def test_report_json_has_every_item_and_the_summary(batch: Batch) -> None:
 
 def test_a_report_that_cannot_be_written_is_9_and_loses_nothing(batch: Batch) -> None:
     prompts("cat")
-    Path("r.csv").mkdir()
-    ended = batch("--report", "r.csv")
+    Path("p.txt").rename("reports.txt")
+    Path("reports").mkdir()
+    with SandboxThread(latency=(0.5, 0.5)) as box:
+        removal = Timer(0, lambda: (until(lambda: box.books.posts), Path("reports").rmdir()))
+        removal.start()
+        place = ("--report", "reports/r.csv", "--base-url", box.base_url)
+        ended = batch(*place, source="reports.txt")
+        removal.join()
     assert ended.code == 9 and len(pictures()) == 1, ended
-    assert "r.csv" in ended.err
+    assert "reports': No such file" in ended.err
+
+
+def test_a_report_that_is_a_folder_is_told_before_anything_is_paid(batch: Batch) -> None:
+    prompts("cat")
+    Path("r.csv").mkdir()
+    assert batch("--report", "r.csv").code == 2
+    assert not pictures()
 
 
 # --- failed rows -----------------------------------------------------------------
@@ -77,12 +93,43 @@ def test_failed_rows_are_taken_back_as_they_are(
     Path("p.csv").write_text("提示词,sku,ar\ncat sandbox:1301x1,A1,1:1\ndog,B2,1:1\n", "utf-8")
     ended = cogview("batch", "p.csv", "-q", "hd", "-o", "out", "--name", "{sku}")
     assert ended.code == 3
-    assert "failed.jsonl" in ended.err
-    assert len(failed_rows()) == 1
-    again = cogview("batch", "out/failed.jsonl", "-o", "out", "--name", "{sku}", "--retry-failed")
+    assert "failed.csv" in ended.err
+    text = Path("out/failed.csv").read_text("utf-8-sig")
+    assert text.splitlines()[0] == "提示词,sku,ar,model,quality,n"
+    again = cogview("batch", "out/failed.csv", "-o", "out", "--name", "{sku}", "--retry-failed")
     assert (again.code, paths(again)) == (0, ["out/A1.png"])
     asked = [body for body in sandbox.books.bodies if "1301" in str(body["prompt"])]
     assert asked[0] == asked[1]
+
+
+FAILING = "a cat sandbox:1301"
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "flags"),
+    [
+        ("p.csv", f"编号,绘画提示词,宽高比,质量\n007,{FAILING},16:9,高清\n", ()),
+        ("p.csv", f"prompt,note\n{FAILING} --ar 16:9,x\n", ("-q", "hd", "--no-watermark")),
+        ("p.csv", "name,slogan\ncat,now\n", ("--template", "{name} sandbox:1301 {slogan}")),
+        ("p.csv", f"prompt,width,height\n{FAILING},1024,768\n", ("-s", "512x512")),
+        ("p.tsv", f"prompt\tn\n{FAILING}\t2\n", ("-m", "cogview-3-flash")),
+        ("p.jsonl", f'{{"prompt": "x", "image_prompt": "{FAILING}"}}\n',
+         ("--prompt-field", "image_prompt")),
+        ("p.jsonl", f'{{"prompt_zh": "{FAILING}", "prompt_en": "x"}}\n', ("--lang", "zh")),
+        ("p.json", f'[{{"image_prompt": "{FAILING}", "numberOfImages": 2}}]', ("-q", "hd")),
+        ("p.txt", f"{FAILING} --ar 3:2 --no dogs\n", ("--watermark",)),
+    ],
+)  # fmt: skip
+def test_failed_rows_of_any_source_ask_for_the_same(
+    cogview: Run, sandbox: SandboxThread, file: str, text: str, flags: tuple[str, ...]
+) -> None:
+    Path(file).write_text(text, "utf-8")
+    assert cogview("batch", file, *flags, "-o", "out").code == 3
+    asked = list(sandbox.books.bodies)
+    (failed,) = Path("out").glob("failed.*")
+    assert failed.suffix == (".csv" if file.endswith(("csv", "tsv")) else ".jsonl")
+    assert cogview("batch", str(failed), "-o", "mended").code == 3
+    assert list(sandbox.books.bodies)[len(asked) :] == asked
 
 
 def test_failed_rows_of_other_content_get_a_number(batch: Batch) -> None:

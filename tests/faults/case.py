@@ -60,9 +60,9 @@ def unsaved(id: str, fault: str, *args: str, **more: object) -> Case:
     return Case(id=id, fault=fault, code=6, state="answer", charged=1, args=args, **kept)  # type: ignore[arg-type]
 
 
-def later(id: str, fault: str) -> Case:
+def later(id: str, fault: str, **more: object) -> Case:
     """Paid, not on disk; the fault has passed when `recover` runs."""
-    return unsaved(id, fault, recovered=0, finally_="saved")
+    return unsaved(id, fault, recovered=0, finally_="saved", **more)
 
 
 def run_case(case: Case, cogview: Run, sandbox: SandboxThread) -> None:

@@ -22,7 +22,6 @@ def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shorter waits; which waits there are stays as it is."""
     monkeypatch.setattr("cogview_cli.engine.retry.THROTTLE_BASE", 0.05)
     monkeypatch.setattr("cogview_cli.engine.retry.TRANSIENT_BASE", 0.02)
-    monkeypatch.setattr("cogview_cli.pictures.download.TRIES", 2)
 
 
 @pytest.fixture(params=["direct", "by proxy"])

@@ -1,8 +1,9 @@
-"""D1-D18: folders, space, sync errors, names, a damaged ledger."""
+"""D1-D21: folders, space, sync errors, names, a damaged ledger."""
 
 from __future__ import annotations
 
 import errno
+import json
 import os
 import shutil
 import sys
@@ -283,6 +284,81 @@ def test_d15_without_hard_links_a_picture_is_published_all_the_same(
     assert ended.code == 0, ended
     assert Path("cat.png").read_text() == "mine"
     check(Path("cat-2.png"))
+
+
+@pytest.mark.parametrize("name", ["EINVAL", "ENOTSUP", "ENOSYS", "EBADF", "EACCES"])
+def test_d21_a_folder_without_sync_saves_pictures_once(
+    name: str, cogview: Run, sandbox: SandboxThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As CIFS, vboxsf, WSL shares and FUSE have it."""
+    real = os.fsync
+
+    def of_files(descriptor: int) -> None:
+        if os.path.isdir(f"/proc/self/fd/{descriptor}"):
+            raise OSError(getattr(errno, name), os.strerror(getattr(errno, name)))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", of_files)
+    ended = cogview("gen", "cat", *SMALL)
+    assert (ended.code, states(), len(images())) == (0, ["saved"], 1), ended
+    assert cogview("recover").code == 0 and sandbox.books.downloads.total() == 1
+
+
+def config_check(cogview: Run) -> dict[str, tuple[str, str]]:
+    lines = map(json.loads, cogview("config", "check", "--json").out.splitlines())
+    points = [line for line in lines if "check" in line]
+    return {point["check"]: (point["status"], point["text"]) for point in points}
+
+
+def test_d21_config_check_tries_what_gen_needs(
+    cogview: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "ledger" not in config_check(cogview)
+    cogview("gen", "cat", *SMALL)
+    sound = config_check(cogview)
+    assert {sound[name][0] for name in ("output folder", "state folder", "ledger")} == {"ok"}
+    assert "1 request" in sound["ledger"][1]
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
+
+    with monkeypatch.context() as patched:
+        patched.setattr("fcntl.flock", refuse)
+        assert config_check(cogview)["state folder"][0] == "fail"
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "link", refuse)
+        patched.setattr("cogview_cli.disk.rename._exclusive", refuse)
+        assert config_check(cogview)["output folder"][0] == "warn"
+    with monkeypatch.context() as patched:
+        patched.setattr("cogview_cli.disk.probe.sync_folder", lambda _folder: False)
+        assert config_check(cogview)["output folder"][0] == "warn"
+    assert not temporaries()
+
+
+@pytest.mark.parametrize("harm", ["page", "head", "read-only"])
+def test_d21_config_check_looks_into_the_ledger(
+    harm: str, cogview: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cogview("gen", "cat", *SMALL)
+    ledger = state_folder() / "ledger.db"
+    data = bytearray(ledger.read_bytes())
+    if harm == "read-only":
+        monkeypatch.setattr(
+            "cogview_cli.ledger.file.LedgerFile.transaction", lambda *_: refused_by_ledger()
+        )
+    elif harm == "page":
+        data[4096:4200] = b"\xff" * 104
+    else:
+        data[:16] = b"not a database!!"
+    if harm != "read-only":
+        ledger.write_bytes(data)
+    before = ledger.read_bytes()
+    assert config_check(cogview)["ledger"][0] == "fail"
+    assert ledger.read_bytes() == before
+
+
+def refused_by_ledger() -> None:
+    raise MachineError("attempt to write a readonly database")
 
 
 def test_d12_a_sidecar_that_fails_is_made_later(

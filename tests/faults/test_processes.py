@@ -64,7 +64,7 @@ KILLED = {
     "P2 after the intent": ("cogview_cli.api.client:ApiClient:post", "unknown", 5, 0),
     "P4 before the answer is kept": (f"{LEDGER}:answer", "unknown", 5, 1),
     "P5 after the answer": ("cogview_cli.pictures.saver:ImageSaver:finish", "saved", 0, 1),
-    "P6 before the picture is published": ("cogview_cli.pictures.saver:publish", "saved", 0, 1),
+    "P6 before the picture is published": ("cogview_cli.pictures.placing:publish", "saved", 0, 1),
     "P6 after it is published": ("cogview_cli.pictures.sidecar:describe", "saved", 0, 1),
     "P6 before its sidecar": ("cogview_cli.pictures.sidecar:write", "saved", 0, 1),
     "P6 before the ledger says saved": (f"{LEDGER}:saved", "saved", 0, 1),

@@ -102,9 +102,80 @@ def test_a_mark_alone_holds_no_prompt() -> None:
     )
 )
 def test_chinese_lines_in_gb18030(lines: list[str]) -> None:
-    """Lines of Chinese that happen to be valid UTF-8 are beyond telling; they are rare."""
+    """Any characters are read in the encoding that the user names."""
     data = "\n".join(lines).encode("gb18030")
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        assert [r.prompt for r in from_stdin(data, format="txt")] == lines
+    assert [r.prompt for r in from_stdin(data, format="txt", encoding="GB18030")] == lines
+
+
+ZH_TW = "一隻可愛的小貓\n霓虹燈下的雨夜街道\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "codec"),
+    [
+        (ZH_TW, "big5"),
+        ("綠草\n", "big5"),
+        ("かわいい猫の絵\n雪の山\n", "shift_jis"),
+        ("かわいい猫の絵\n雪の山\n", "euc-jp"),
+        ("눈 덮인 산의 귀여운 고양이\n", "euc-kr"),
+        ("un café très élégant\n", "cp1252"),
+        ("кот на крыше\n", "cp1251"),
+    ],
+)
+def test_what_gb18030_would_turn_into_rubbish_is_refused_and_can_be_named(
+    text: str, codec: str
+) -> None:
+    data = text.encode(codec)
+    with pytest.raises(UsageError, match="neither UTF-8 nor") as caught:
+        read(data)
+    assert caught.value.hint
+    assert prompts(data, encoding=codec) == text.splitlines()
+
+
+def test_the_hint_for_an_unclear_encoding_names_the_option() -> None:
+    with pytest.raises(UsageError, match="nor clearly GB18030, in which it reads '") as caught:
+        read(ZH_TW.encode("big5"))
+    assert "--encoding big5" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "一只猫\n",
+        "海报，标题“春天”\n",
+        "a product shot of 马克杯 on a table\n",
+        "赛博朋克风格的上海外滩，雨夜，霓虹灯倒映在积水里，电影质感\n",
+        "龙凤呈祥，剪纸，喜庆\n",
+    ],
+)
+def test_everyday_chinese_needs_no_option(text: str) -> None:
+    assert prompts(text.encode("gb18030")) == text.splitlines()
+
+
+def test_an_encoding_that_does_not_fit_names_the_byte() -> None:
+    with pytest.raises(UsageError, match="is not ascii: byte 0xe4 at offset 0"):
+        read("一只\n", encoding="ascii")
+
+
+@pytest.mark.parametrize("name", ["nonsense", "rot13", "base64", "idna", ""])
+def test_an_unknown_encoding_is_refused(name: str) -> None:
+    with pytest.raises(UsageError, match="no encoding") as caught:
+        read("a\n", encoding=name)
+    assert "big5" in caught.value.hint
+
+
+def test_a_named_encoding_takes_its_mark() -> None:
+    assert prompts(codecs.BOM_UTF8 + "猫\n".encode(), encoding="utf8") == ["猫"]
+    assert prompts("猫\n".encode("utf-16"), encoding="utf-16") == ["猫"]
+
+
+@pytest.mark.parametrize("codec", ["utf-8", "utf-8-sig", "utf-16", "gb18030"])
+def test_lines_that_end_in_a_carriage_return_alone(codec: str) -> None:
+    assert prompts("一只猫\r一只狗\r一只鸟\r".encode(codec)) == ["一只猫", "一只狗", "一只鸟"]
+
+
+@pytest.mark.parametrize(
+    "text", ["кот и ёж\n", "un café très «élégant»\n", "חתול\n", "γάτα, ½ kg\n", "İstanbul\n"]
+)
+def test_utf8_of_one_script_is_not_taken_for_chinese(text: str) -> None:
+    assert prompts(text.encode()) == text.splitlines()

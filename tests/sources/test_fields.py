@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cogview_cli.sources import Record
-from cogview_cli.sources.columns import PROMPT_GROUPS, ROLES
+from cogview_cli.sources.aliases import ROLES
 from tests.sources.reading import bad, one, reading
 
 
@@ -19,7 +19,14 @@ def row(**columns: Any) -> Record:
     )
 
 
-@pytest.mark.parametrize("name", [alias for group in PROMPT_GROUPS for alias in group] + ["text"])
+PROMPT_NAMES = (
+    "prompt", "prompts", "prompt_zh", "prompt_cn", "prompt_en", "text_prompt", "prompt_text",
+    "image_prompt", "final_prompt", "提示词", "提示语", "绘画提示词", "描述", "画面描述", "caption",
+    "description", "image_description", "long_description", "short_description", "text",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PROMPT_NAMES)
 def test_every_prompt_column(name: str) -> None:
     for written in (name, name.upper(), f" {name.replace('_', ' ').title()} "):
         assert one(f"x,{written},y\n1,猫,2\n", "p.csv").prompt == "猫"
@@ -34,10 +41,11 @@ def test_every_alias_of_a_field(role: str, name: str) -> None:
         "count": ("4", 4),
         "watermark": ("no", False),
         "ratio": ("16:9", "16:9"),
+        "resolution": ("1024x768", "1024x768"),
     }.get(role, ("abc", "abc"))
     for written in (name, name.upper(), name.replace("_", " ")):
         got = row(**{written: value})
-        assert getattr(got, "size" if role == "ratio" else role) == want
+        assert getattr(got, "size" if role in ("ratio", "resolution") else role) == want
         assert got.columns == {"prompt": "a", written: value}
         assert got.extra == {}
 

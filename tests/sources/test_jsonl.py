@@ -36,7 +36,7 @@ def test_longtext_keeps_its_list_of_texts_out_of_the_prompt() -> None:
 
 def test_text_is_the_prompt_only_as_a_string() -> None:
     assert one('{"text": "a cat", "category": "x"}', "t.jsonl").prompt == "a cat"
-    assert one('{"text": ["a"], "idea": "a cat"}', "t.jsonl").prompt == "a cat"
+    assert one('{"text": ["a"], "caption": "a cat"}', "t.jsonl").prompt == "a cat"
     assert "no prompt" in bad('{"text": ["a"], "n": 1}', "t.jsonl").why
 
 
@@ -129,7 +129,7 @@ def test_numbers_as_ids_are_kept_as_they_are_written() -> None:
 
 def test_tiif_has_two_prompts_a_row_and_asks_which() -> None:
     text = '{"type": "action", "short_description": "a", "long_description": "b"}\n'
-    with pytest.raises(UsageError, match="long_description and short_description") as caught:
+    with pytest.raises(UsageError, match="short_description and long_description") as caught:
         read(text, "tiif.jsonl")
     assert "--prompt-field" in caught.value.hint
     assert prompts(text, "tiif.jsonl", prompt_field="short_description") == ["a"]

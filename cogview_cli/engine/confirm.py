@@ -1,0 +1,103 @@
+"""What a run will cost, and whether somebody agrees to it before anything is sent."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import NamedTuple
+
+from cogview_cli.api import models
+from cogview_cli.config.settings import Settings
+from cogview_cli.errors import UsageError
+from cogview_cli.i18n import _
+from cogview_cli.terminal import output
+
+# More pictures of a price that nobody here knows are not sent without a word.
+UNPRICED_UNASKED = 10
+
+
+class Price(NamedTuple):
+    """What `images` requests cost in CNY; `unpriced` of them have no known price.
+
+    `repeats`: what is added if every answer is lost and asked for once more.
+    """
+
+    images: int
+    known: Decimal
+    unpriced: int = 0
+    repeats: Decimal = Decimal(0)
+
+    @property
+    def most(self) -> Decimal | None:
+        """What they cost at most; None where that is not known."""
+        return None if self.unpriced else self.known + self.repeats
+
+    def __str__(self) -> str:
+        parts = [f"{self.known} CNY"] if self.known or not self.unpriced else []
+        if self.unpriced:
+            parts.append(_("? CNY for {count} of unknown price", count=self.unpriced))
+        if self.repeats:
+            most = self.known + self.repeats
+            parts.append(_("up to {most} CNY if lost answers are asked for again", most=most))
+        return _(", ").join(parts)
+
+
+def price_of(counts: Mapping[str, int], first: Mapping[str, int], *, retry: bool) -> Price:
+    """The price of so many images of each model.
+
+    `retry`: an answer that is lost is asked for once more; `first` counts the images for
+    which that has not been done in an earlier run.
+    """
+    unpriced = sum(many for name, many in counts.items() if models.price_of(name) is None)
+    repeats = _known(first) if retry else Decimal(0)
+    return Price(sum(counts.values()), _known(counts), unpriced, repeats)
+
+
+def _known(counts: Mapping[str, int]) -> Decimal:
+    prices = ((models.price_of(name) or Decimal(0)) * many for name, many in counts.items())
+    return sum(prices, Decimal(0))
+
+
+def confirm(price: Price, settings: Settings, *, yes: bool, hint: str) -> None:
+    """Asks before much is spent; UsageError where nobody agrees. `hint`: how to send less."""
+    limit, most = settings.max_cost, price.known + price.repeats
+    bounded = most if limit is None else min(most, limit)
+    dear = bounded > settings.confirm_above or price.unpriced > UNPRICED_UNASKED
+    if settings.sandbox or yes or not dear:
+        return
+    if not (sys.stdin and sys.stdin.isatty() and output.on_terminal()):
+        if limit is None:
+            raise _too_dear(price, settings.confirm_above)
+        return
+    question = _("{count} images cost {price}. Go on? [y/N]: ", count=price.images, price=price)
+    if not _agreed(question):
+        raise UsageError(_("nothing was sent"), hint=hint)
+
+
+def _too_dear(price: Price, limit: Decimal) -> UsageError:
+    if price.unpriced > UNPRICED_UNASKED:
+        message = _("nothing says what {count} images cost", count=price.unpriced)
+        return UsageError(message, hint=_("allow it with --yes"))
+    return UsageError(
+        _(
+            "{count} images cost {price}, more than confirm-above ({limit} CNY)",
+            count=price.images,
+            price=price,
+            limit=limit,
+        ),
+        hint=_("allow it with --yes, or set a limit: --max-cost"),
+    )
+
+
+def _agreed(question: str) -> bool:
+    """Whether the user says yes; the question goes to stderr, for stdout carries data only."""
+    # asyncio takes the first Ctrl-C for itself; here it must end the run.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        sys.stderr.write(question)
+        sys.stderr.flush()
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,92 @@
+"""What a `gen` command line asks for, and how its pictures are told from those of others."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from cogview_cli.api.protocol import ImageRequest
+from cogview_cli.config.settings import Settings
+from cogview_cli.disk.destination import Destination, Target
+from cogview_cli.engine.confirm import Price, price_of
+from cogview_cli.engine.validation import name_fields
+from cogview_cli.terminal import output
+
+if TYPE_CHECKING:
+    from cogview_cli.engine.job import Job
+
+SANDBOX_HOST = "sandbox"
+
+
+class GenPlan(NamedTuple):
+    """Everything `gen` was asked for, checked; `images` is the number of images."""
+
+    settings: Settings
+    request: ImageRequest
+    destination: Destination
+    images: int
+    source: dict[str, Any] | None
+    style: output.OutputOptions
+    dry_run: bool
+    relative: bool
+    preview: bool = False
+    open: bool = False
+    once: bool = False
+    yes: bool = False
+
+    @property
+    def content(self) -> str:
+        """The same for every `gen` of this request, at this API, into this place.
+
+        How many images are wanted makes no difference.
+        """
+        destination = self.destination
+        where = SANDBOX_HOST if self.settings.sandbox else self.settings.base_url
+        parts = [
+            where.rstrip("/"),
+            self.request.body(),
+            str(Path(destination.root).resolve()),
+            destination.template.removesuffix("-{n}"),
+            destination.format,
+        ]
+        text = json.dumps(parts, sort_keys=True)  # ASCII, also for bytes that are no text
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def price(self, images: int, again: int = 0) -> Price:
+        """What so many images cost; `again` of them repeat one whose outcome is unknown."""
+        model, retry = self.request.model, self.settings.on_unknown == "retry"
+        return price_of({model: images}, {model: max(0, images - again)}, retry=retry)
+
+
+def target_of(plan: GenPlan, n: int, now: float, key: str = "") -> Target:
+    """Where the `n`-th image goes."""
+    fields = name_fields(plan.request, index=1, n=n, id=key[:8], now=now)
+    return Target(destination=plan.destination, fields=fields)
+
+
+def namespace_of(plan: GenPlan) -> str:
+    """Where the keys of the plan's images are unique.
+
+    With --once it is the same in every run, so that of several at once a single one pays.
+    """
+    return f"once:{plan.content}" if plan.once else f"gen:{secrets.token_hex(16)}"
+
+
+def job_of(plan: GenPlan, n: int, *, now: float, namespace: str) -> Job:
+    """The `n`-th image as a job."""
+    from cogview_cli.engine.job import Job
+
+    key = hashlib.sha256(f"{namespace}\n{n}".encode()).hexdigest()
+    return Job(
+        row=1,
+        n=n,
+        request=plan.request,
+        target=target_of(plan, n, now, key),
+        key=key,
+        namespace=namespace,
+        source=plan.source,
+        content=plan.content,
+    )

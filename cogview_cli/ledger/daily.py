@@ -1,0 +1,50 @@
+"""What all runs of the user may spend in a day of local time together."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from decimal import Decimal
+
+from cogview_cli.errors import BudgetReached
+from cogview_cli.i18n import _
+from cogview_cli.ledger.entry import DOUBTFUL_STATES, PAID_STATES, SANDBOX_ACCOUNT
+
+_COUNTED = ", ".join(f"'{state}'" for state in (*PAID_STATES, *DOUBTFUL_STATES))
+# Paid, perhaps paid and in flight; groups, since prices are decimals in text.
+_SPENT = (
+    f"SELECT price, count(*) AS times FROM requests WHERE asked >= ? AND +state IN ({_COUNTED})"
+    " AND price IS NOT NULL AND currency = ? AND account != ? GROUP BY price"
+)
+
+
+def day_began(now: float) -> float:
+    """When the day of `now` began in local time, Unix seconds."""
+    date = time.localtime(now)
+    return time.mktime((date.tm_year, date.tm_mon, date.tm_mday, 0, 0, 0, 0, 0, -1))
+
+
+def spent_since(db: sqlite3.Connection, began: float, currency: str) -> Decimal:
+    """What was spent or perhaps spent since `began`; sandboxes cost nothing."""
+    found = db.execute(_SPENT, (began, currency, SANDBOX_ACCOUNT))
+    return sum((Decimal(row["price"]) * row["times"] for row in found), Decimal(0))
+
+
+def check_limit(
+    db: sqlite3.Connection, limit: Decimal, price: Decimal, currency: str, now: float
+) -> None:
+    """BudgetReached if `price` more would cross `limit` today.
+
+    Inside the transaction that writes the intent: two processes cannot both take the rest.
+    """
+    spent = spent_since(db, day_began(now), currency)
+    if spent + price > limit:
+        raise BudgetReached(
+            _(
+                "daily-limit {limit} CNY leaves no room for another image today"
+                " (spent or perhaps spent by all runs: {spent} CNY)",
+                limit=limit,
+                spent=spent,
+            ),
+            hint=_("go on tomorrow, or raise it: cogview config set daily-limit"),
+        )

@@ -1,0 +1,107 @@
+"""What arrived, judged: a whole picture, a page of words, or bytes to be kept all the same."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+from cogview_cli.disk.atomic import open_new
+from cogview_cli.i18n.stored_messages import Message
+from cogview_cli.net.readable import readable
+from cogview_cli.pictures import inline, unpack, verify
+from cogview_cli.pictures.failure import NOT_NOW, Arrived, DownloadFailed
+from cogview_cli.terminal.text import clean
+
+SIZE_LIMIT = 64 * 2**20
+_HEAD = 1024
+# What `unpack` takes off by itself, and what is none.
+_KNOWN_CODINGS = ("", "identity", "gzip", "x-gzip", "deflate")
+
+
+class Fetched(NamedTuple):
+    """A checked, synced file: size in bytes, SHA-256 in hex, picture facts."""
+
+    bytes: int
+    sha256: str
+    info: verify.ImageInfo
+
+
+def judged(part: Path, coding: str, seen: set[str] | None, *, last: bool = False) -> Fetched:
+    """Unpacks and syncs the file, and looks at it.
+
+    `seen`: hashes of the copies so far, to which this one is added; None if there can be no
+    other. A server that sends the same bytes again has no better ones. `last`: this run
+    fetches no other. Raises DownloadFailed, OSError for this disk.
+    """
+    _unpacked(part)
+    size, digest = _synced(part)
+    repeated = seen is None or digest in seen
+    if seen is not None:
+        seen.add(digest)
+    try:
+        info = verify.check(part)
+    except verify.TooLarge as error:
+        kept = Arrived(size, digest, damaged=False)
+        raise DownloadFailed(error.message, final=True, arrived=kept) from error
+    except verify.Damaged as error:
+        raise _damaged(error.message, size, digest, final=seen is None) from error
+    except verify.NotAnImage as error:
+        what = Message.of("no-picture", why=error.message)
+        raise _no_picture(part, what, coding, Arrived(size, digest, False), repeated) from error
+    if not (info.ended or repeated or last):
+        cut = Message.of("data-cut", format=info.format.upper())
+        raise _damaged(cut, size, digest, final=False)
+    return Fetched(bytes=size, sha256=digest, info=info)
+
+
+def _synced(part: Path) -> tuple[int, str]:
+    """Size and hash of a file that is on the disk now."""
+    with part.open("rb+") as file:
+        os.fsync(file.fileno())
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return file.tell(), digest
+
+
+def _damaged(why: Message, size: int, digest: str, *, final: bool) -> DownloadFailed:
+    kept = Arrived(size, digest, damaged=True)
+    return DownloadFailed(Message.of("no-picture", why=why), final=final, arrived=kept)
+
+
+def _unpacked(part: Path) -> None:
+    with part.open("rb") as file:
+        packed = unpack.is_packed(file.read(3))
+    try:
+        if packed:
+            unpack.unpack(part, SIZE_LIMIT)
+    except unpack.TooMuch as error:
+        raise DownloadFailed(error.message, retry_after=NOT_NOW) from error
+    except unpack.CutShort as error:
+        raise DownloadFailed(error.message) from error
+
+
+def _no_picture(
+    part: Path, what: Message, coding: str, arrived: Arrived, repeated: bool
+) -> DownloadFailed:
+    """Words of an error page are shown; other bytes that are no picture are kept."""
+    with part.open("rb") as file:
+        head = file.read(_HEAD)
+    if not head:
+        return DownloadFailed(what, gone=True)
+    if words := clean(readable(head), 200):
+        return DownloadFailed(Message.of("it-says", why=what, text=words), gone=True)
+    if coding.strip().lower() not in _KNOWN_CODINGS:
+        what = Message.of("packed-otherwise", coding=clean(coding, 40))
+    return DownloadFailed(what, final=repeated, arrived=arrived)
+
+
+def store_base64(data: str, part: Path) -> Fetched:
+    """Writes an image that came inside the answer to `part`; raises DownloadFailed, OSError."""
+    raw = inline.decoded(data)
+    if len(raw) > SIZE_LIMIT:
+        raise DownloadFailed(Message.of("too-many-bytes"), final=True)
+    part.unlink(missing_ok=True)
+    with open_new(part) as file:
+        file.write(raw)
+    return judged(part, "", None)

@@ -1,0 +1,71 @@
+"""Why an image is not here, and what to do about it. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+from cogview_cli.i18n.stored_messages import Message, StoredError
+
+# Growing waits between tries, in seconds, each cut by up to half so that many do not meet.
+FIRST_WAIT, LONGEST_WAIT = 0.2, 15.0
+
+
+# Seconds to wait for what another run may get, and this one will not.
+NOT_NOW = math.inf
+
+
+class Arrived(NamedTuple):
+    """Bytes that came whole and could not be shown to be a picture. They are in the part file.
+
+    `damaged`: a picture all the same, whose next copy may be whole.
+    """
+
+    bytes: int
+    sha256: str
+    damaged: bool
+
+
+class DownloadFailed(StoredError):
+    """Why the image is not here."""
+
+    def __init__(
+        self,
+        message: Message,
+        *,
+        final: bool = False,
+        gone: bool = False,
+        retry_after: float | None = None,
+        arrived: Arrived | None = None,
+        date: float | None = None,
+    ) -> None:
+        """`final`: no other try can ever help; `gone`: the server says it has no such image (now).
+
+        `retry_after`: seconds the server asks for; `arrived`: what came all the same; `date`:
+        the clock of the server that says `gone`, Unix seconds.
+        """
+        super().__init__(message)
+        self.final = final
+        self.gone = gone
+        self.retry_after = retry_after
+        self.arrived = arrived
+        self.date = date
+
+
+def next_wait(
+    failure: DownloadFailed,
+    tries: int,
+    left: float,
+    uniform: Callable[[float, float], float],
+) -> float | None:
+    """Seconds until the next try after so many; None to give up.
+
+    `left`: seconds of patience, counted from the first failure. The last try comes when
+    they end, unless the server asks for more.
+    """
+    asked = failure.retry_after or 0.0
+    if failure.final or left <= 0 or asked > left:
+        return None
+    longest = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(tries - 1, 16))
+    return max(asked, min(left, uniform(longest / 2, longest)))
