@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cogview_cli.api.image_urls import expiry, redact, unsigned
+from cogview_cli.api.image_urls import link_end, redact, unsigned
 
 SIGNED = (
     "https://cdn.example/a/1_watermark.png?UCloudPublicKey=K&Signature=s%2Bx%3D&Expires=1762327333"
@@ -93,4 +93,4 @@ def test_a_link_with_a_broken_host_still_loses_its_login() -> None:
     ],
 )
 def test_only_plain_unix_seconds_are_an_expiry(url: str, at: float | None) -> None:
-    assert expiry(url) == at
+    assert link_end(url, None) == at

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from decimal import Decimal
+from email.utils import formatdate
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from cogview_cli.api.image_urls import redact
+from cogview_cli.api.links import links_end
 from cogview_cli.api.protocol import Answer
 from cogview_cli.errors import MachineError
 from cogview_cli.i18n.stored_messages import Message
@@ -30,12 +31,21 @@ from cogview_cli.ledger import PAID_STATES, Claimed, Entry, Intent, Ledger
 from cogview_cli.ledger import file as ledger_file
 from tests.processes import child
 
-LINK = b'{"data":[{"url":"https://h/x.png?Signature=S3cr3t&Expires=1000"}]}'
+LINK = b'{"data":[{"url":"https://h/x.png?Signature=S3cr3t&Expires=1000000000"}]}'
 ANSWER = Answer(status=200, headers={"x-request-id": "r"}, raw=LINK)
+DAY = 86400
+END = 1e9
+
+
+def dated(now: float) -> Answer:
+    """The answer of a server whose clock stands at `now`."""
+    return ANSWER._replace(headers={"date": formatdate(now, usegmt=True)})
+
 
 CHILD = """
 import sys
 from decimal import Decimal
+from email.utils import formatdate
 from pathlib import Path
 from cogview_cli.ledger import Intent, Ledger
 from cogview_cli.api.protocol import Answer
@@ -161,8 +171,8 @@ def test_history_comes_in_the_order_asked_and_can_be_narrowed(ledger: Ledger, cl
         clock.now = now
         ids.append(ledger.intend(intent(f"k{now}")).id)
     ledger.not_sent(ids[2], Message.said("x"))
-    assert [entry.asked for entry in ledger.history()] == [100.0, 200.0, 300.0]
-    assert [entry.asked for entry in ledger.history(since=200.0)] == [200.0, 300.0]
+    assert [entry.asked for entry in ledger.history()] == [300.0, 100.0, 200.0]
+    assert [entry.asked for entry in ledger.history(since=200.0)] == [300.0, 200.0]
     assert [entry.id for entry in ledger.history(state="not_sent")] == [ids[2]]
 
 
@@ -357,27 +367,45 @@ def test_what_a_living_process_works_on_is_not_taken_over(tmp_path: Path) -> Non
         assert [entry.id for entry in later.unfinished()] == [ids[1]]
 
 
-def test_signed_links_are_purged_once_expired_and_not_before(ledger: Ledger, clock: Clock) -> None:
-    id = ledger.intend(intent()).id
-    ledger.answer(id, ANSWER, 1.0)
-    ledger.expires(id, 1000.0)
+def paid(ledger: Ledger, key: str, answer: Answer, **more: Any) -> str:
+    """A paid request with this answer; its id."""
+    id = ledger.intend(intent(key, **more)).id
+    ledger.answer(id, answer, 1.0, links_end(answer))
+    return id
+
+
+def test_a_signed_link_goes_a_day_after_its_end_by_its_servers_clock(
+    ledger: Ledger, clock: Clock
+) -> None:
+    id = paid(ledger, "old", dated(END - DAY))
     ledger.saved(id, [])
-    ledger.purge_expired_links(redact)
-    assert ledger.get(id).answer == ANSWER
-    clock.now = 1001.0
-    ledger.purge_expired_links(redact)
+    clock.now = END + 4000 * DAY  # this machine's clock says nothing
+    for other, now in (("h", END + 0.5 * DAY), ("elsewhere", END + 9 * DAY)):
+        paid(ledger, other, dated(now), base_url=f"https://{other}")
+        ledger.tidy()
+        assert ledger.get(id).answer == dated(END - DAY) and ledger.get(id).fetchable
+    paid(ledger, "newest", dated(END + 1.5 * DAY))
+    ledger.tidy()
     kept = ledger.get(id)
     assert kept.answer and kept.answer.raw == b'{"data":[{"url":"https://h/x.png"}]}'
-    assert kept.state == "saved"
+    assert (kept.state, kept.fetchable) == ("saved", False)
 
 
-def test_the_link_of_an_image_not_on_disk_is_never_purged(ledger: Ledger, clock: Clock) -> None:
-    id = ledger.intend(intent()).id
-    ledger.answer(id, ANSWER, 1.0)
-    ledger.expires(id, 1000.0)
-    clock.now = 9999.0
-    ledger.purge_expired_links(redact)
-    assert ledger.get(id).answer == ANSWER
+def test_an_end_that_was_past_when_the_link_came_purges_nothing(ledger: Ledger) -> None:
+    """As older versions noted it, too."""
+    id = paid(ledger, "old", dated(END + DAY))
+    ledger.saved(id, [])
+    ledger._set(id, expires=END)
+    paid(ledger, "newest", dated(END + 9 * DAY))
+    ledger.tidy()
+    assert ledger.get(id).fetchable and ledger.get(id).expires == END + 31 * DAY
+
+
+def test_the_link_of_an_image_not_on_disk_is_never_purged(ledger: Ledger) -> None:
+    id = paid(ledger, "old", dated(END - DAY))
+    paid(ledger, "newest", dated(END + 99 * DAY))
+    ledger.tidy()
+    assert ledger.get(id).answer == dated(END - DAY)
 
 
 class Requests(RuleBasedStateMachine):
@@ -444,7 +472,6 @@ class Requests(RuleBasedStateMachine):
                 ledger.unknown(id, Message.said("x"), None)
             else:
                 ledger.answer(id, ANSWER, 1.0)
-                ledger.expires(id, self.clock.now + 10)
             self.state[id] = end
 
     @rule(data=st.data())
@@ -470,7 +497,7 @@ class Requests(RuleBasedStateMachine):
     @rule(seconds=st.integers(1, 20))
     def time_passes(self, seconds: int) -> None:
         self.clock.now += seconds
-        self.runs[0].purge_expired_links(redact)
+        self.runs[0].tidy()
 
     @precondition(lambda self: len(self.runs) > 1)
     @rule()

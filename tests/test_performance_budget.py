@@ -18,7 +18,6 @@ from typing import Any
 
 import pytest
 
-from cogview_cli.api.image_urls import redact
 from cogview_cli.api.protocol import Answer
 from cogview_cli.ledger import Intent, Ledger
 from cogview_cli.sandbox.thread import SandboxThread
@@ -28,8 +27,8 @@ from tests.conftest import Run
 
 MODULES_AT_MOST = 215
 COMMITS_AN_IMAGE = 3
-# Image, its folder, sidecar, folder again; SQLite needs up to five a commit.
-SYNCS_AN_IMAGE = 4
+# The mark's name, image, its folder, sidecar, folder again; SQLite needs up to five a commit.
+SYNCS_AN_IMAGE = 5
 SYNCS_A_COMMIT = 5
 GROWTH_MIB = 12
 Connections = list[sqlite3.Connection]
@@ -198,7 +197,7 @@ def _start(ledger: Ledger) -> None:
     """What every run asks its ledger first."""
     assert len(ledger.settle_dead_runs()) == 1
     assert len(ledger.unfinished()) == 1
-    ledger.purge_expired_links(redact)
+    ledger.tidy()
     assert len(ledger.by_key("n", ["saved", "new"])) == 1
 
 
@@ -218,7 +217,9 @@ def test_every_question_at_the_start_uses_an_index(
             for row in connections[-1].execute(f"EXPLAIN QUERY PLAN {text}")
         ]
     assert len(questions) >= 5
-    assert [plan for plan in plans if plan.startswith("SCAN")] == []
+    # One row a server; and an index of large answers to be trimmed, which is soon empty.
+    small = {"SCAN servers", "SCAN requests USING INDEX by_size"}
+    assert {plan.split(":")[0] for plan in plans if plan.startswith("SCAN")} <= small
 
 
 def test_the_start_does_not_read_the_whole_ledger(tmp_path: Path, connections: Connections) -> None:
@@ -246,7 +247,7 @@ def test_the_start_does_not_read_the_whole_ledger(tmp_path: Path, connections: C
 # The disk.
 
 
-def test_an_image_costs_four_syncs_of_our_own(
+def test_an_image_costs_five_syncs_of_our_own(
     cogview: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     synced: list[int] = []

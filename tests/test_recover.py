@@ -10,6 +10,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -295,20 +296,24 @@ def test_an_image_published_before_the_kill_is_taken_as_ours(
 
 
 def test_a_rescue_folder_of_somebody_else_is_not_used(
-    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """The temp folder is everybody's: a planted link or an open folder gets no answer."""
-    from cogview_cli.api.protocol import Answer
     from cogview_cli.ledger.fallback import fallback_folder, write_fallback
+    from tests.batch.support import entry
 
-    answer = Answer(status=200, headers={}, raw=b"{}")
+    paid = entry("answer")
+    assert paid.answer is not None
+    write = partial(write_fallback, Path("state"), paid, paid.answer)
     Path("theirs").mkdir()
     fallback_folder().symlink_to(Path("theirs").absolute())
-    assert "stderr only" in write_fallback("20260101-000000-ffffff", answer)
+    assert "stderr only" in write()
+    assert json.loads(capsys.readouterr().err)["id"] == paid.id
     fallback_folder().unlink()
     fallback_folder().mkdir()
     fallback_folder().chmod(0o777)
-    assert "stderr only" in write_fallback("20260101-000000-ffffff", answer)
+    assert "stderr only" in write()
+    assert json.loads(capsys.readouterr().err)["id"] == paid.id
     assert list(Path("theirs").iterdir()) == list(fallback_folder().iterdir()) == []
 
 
@@ -319,7 +324,7 @@ def test_a_rescued_answer_is_taken_back(cogview: Run, sandbox: SandboxThread) ->
     cogview("gen", "cat", *GEN, "-o", "cat.png")
     (entry,) = history()
     assert entry.answer is not None
-    write_fallback(entry.id, entry.answer)
+    write_fallback(Path(os.environ["COGVIEW_STATE_DIR"]), entry, entry.answer)
     (kept,) = fallback_folder().iterdir()
     assert kept.stat().st_mode & 0o777 == 0o600
     with Ledger(Path(os.environ["COGVIEW_STATE_DIR"])) as ledger:

@@ -23,8 +23,10 @@ def show(options: BatchOptions, plan: Plan, summary: ReadSummary) -> int:
     """Prints the requests and the price; sends nothing, creates nothing."""
     with existing_ledger() as ledger:
         previous = options.previous_run(ledger)
-        previous.decide(plan)
+        findings = previous.decide(plan)
         edited = edited_rows(plan, previous.sidecars) if options.selection.is_whole else []
+    for line in findings.warnings():
+        output.warn(clean(line, 600))
     gone = {row.image for row in edited} if options.replace_edited else set()
     names = _write_requests(options, plan, gone)
     if options.style.json:

@@ -15,6 +15,7 @@ from cogview_cli.api import models
 from cogview_cli.batch import report
 from cogview_cli.batch.display import Display
 from cogview_cli.batch.edited import Edited, edited_line, edited_rows, set_aside
+from cogview_cli.batch.findings import Findings
 from cogview_cli.batch.grid import Grids
 from cogview_cli.batch.item import Group, Item
 from cogview_cli.batch.options import BatchOptions
@@ -26,6 +27,7 @@ from cogview_cli.engine.confirm import confirm
 from cogview_cli.engine.job_runner import JobRunner
 from cogview_cli.errors import CogviewError, ExitCode, MachineError
 from cogview_cli.i18n import _
+from cogview_cli.ledger import marks
 from cogview_cli.outcome import (
     LOSSES,
     WITH_IMAGE,
@@ -62,6 +64,7 @@ class BatchRun:
         """Runs it; the exit code."""
         with ending.counted(self._summary, lambda: self._display is not None):
             asyncio.run(self._run())
+        marks.remove_folder(self._options.folder)
         if self._display is not None:
             self._close()
         return int(self._summary.exit_code)
@@ -70,7 +73,7 @@ class BatchRun:
         settings = self._options.settings
         async with session.open_session(settings) as opened:
             previous = self._options.previous_run(opened.ledger)
-            previous.decide(self._plan)
+            self._prepare(previous.decide(self._plan))
             if self._grids:
                 self._grids.check()
             edited = self._edited(previous)
@@ -102,6 +105,12 @@ class BatchRun:
             self._display.note(text, urgent=urgent)
 
     # Before the first request.
+
+    def _prepare(self, findings: Findings) -> None:
+        for line in findings.warnings():
+            output.warn(clean(line, 600))
+        for mark in findings.stale:
+            marks.discard(mark)
 
     def _ask(self) -> None:
         """Asks before much is spent; UsageError where there is nobody to ask."""

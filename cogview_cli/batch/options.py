@@ -16,6 +16,7 @@ from cogview_cli.config.settings import Settings
 from cogview_cli.disk.destination import Destination, without_suffix
 from cogview_cli.engine.confirm import Price, price_of
 from cogview_cli.ledger import Ledger
+from cogview_cli.ledger.marks import Marks
 from cogview_cli.sources import Reading
 from cogview_cli.terminal.output import OutputOptions
 
@@ -40,6 +41,7 @@ class BatchOptions(NamedTuple):
     retry_failed: bool
     yes: bool
     wait: bool
+    verify: bool = False
     replace_edited: bool = False
 
     @property
@@ -77,7 +79,9 @@ class BatchOptions(NamedTuple):
         )
         return PreviousRun(
             ledger=ledger,
-            sidecars=Sidecars(self.folder),
+            sidecars=Sidecars(self.folder, verify=self.verify),
+            marks=Marks(self.folder),
             destination=self.destination,
             rules=rules,
+            verify=self.verify,
         )

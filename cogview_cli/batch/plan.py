@@ -21,6 +21,8 @@ from cogview_cli.sources.secrets import without_secrets
 
 CHUNK = 400
 EXAMPLES = 5
+# More than a run takes, and sums of it still fit into a number of SQLite.
+MOST_COUNT = 2**36
 _SCHEMA = f"""
 CREATE TABLE rows (
     r INTEGER PRIMARY KEY, file TEXT, line INTEGER, body TEXT, template TEXT, fields TEXT,
@@ -72,7 +74,8 @@ class Plan:
             (
                 row.index, _storable(record.file), record.line, _json(row.request.body()),
                 row.template, _json(row.fields), _json(row.source), columns,
-                _json(record.roles), record.table, row.content, row.count,
+                _json(record.roles), record.table, row.content,
+                min(row.count, MOST_COUNT),
             )
         )  # fmt: skip
         if len(self._waiting) >= CHUNK:
@@ -178,6 +181,13 @@ class Plan:
     def row_count(self) -> int:
         """How many rows the sources have."""
         return int(self._db.execute("SELECT count(*) FROM rows").fetchone()[0])
+
+    def image_count(self, selection: Selection) -> int:
+        """How many images the rows from `start` within `limit` make; shards are not counted."""
+        self._flush()
+        last = selection.start + (self.row_count() if selection.limit is None else selection.limit)
+        query = "SELECT coalesce(sum(count), 0) FROM rows WHERE r >= ? AND r < ?"
+        return int(self._db.execute(query, (selection.start, last)).fetchone()[0])
 
     def has_key(self, key: str) -> bool:
         """Whether an item of the plan has this key."""

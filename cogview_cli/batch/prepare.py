@@ -20,6 +20,8 @@ from cogview_cli.terminal.text import clean
 
 BAD_SHOWN = 50
 SOURCES_SHOWN = 10
+# Years of work at the highest tier; each takes its place in the plan.
+MOST_IMAGES = 10_000_000
 
 
 @dataclass(slots=True, kw_only=True)
@@ -124,7 +126,12 @@ def parse_grid(text: str | None) -> tuple[int, int] | None:
 
 
 def choose(plan: Plan, host: str, selection: Selection) -> None:
-    """Makes the plan's items; UsageError if nothing is selected."""
+    """Makes the plan's items; UsageError if nothing is selected, or more than a run can do."""
+    if (count := plan.image_count(selection)) > MOST_IMAGES:
+        raise UsageError(
+            _("{count} images are more than one run takes ({most})", count=count, most=MOST_IMAGES),
+            hint=_("a part at a time: --count, or --start and --limit"),
+        )
     plan.arrange(host, selection)
     if not plan.counts().total and selection.shard == (1, 1):
         raise UsageError(

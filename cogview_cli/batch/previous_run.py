@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -11,9 +11,10 @@ from typing import NamedTuple
 
 from cogview_cli.api.dialects import kind_of
 from cogview_cli.api.error_codes import ErrorClass
+from cogview_cli.batch.findings import Findings
 from cogview_cli.batch.item import Item
 from cogview_cli.batch.plan import Plan
-from cogview_cli.batch.resume import Action, Decision, Rules, Sidecars, decide
+from cogview_cli.batch.resume import Action, Decision, Rules, Sidecars, decide, marked
 from cogview_cli.disk.destination import Destination
 from cogview_cli.disk.locks import is_alive
 from cogview_cli.engine.failure import unknown_before
@@ -21,8 +22,10 @@ from cogview_cli.errors import ExitCode, UsageError
 from cogview_cli.i18n import _
 from cogview_cli.i18n.stored_messages import Message
 from cogview_cli.ledger import UNVERIFIED, Entry, Ledger, State
+from cogview_cli.ledger.marks import Mark, Marks
 from cogview_cli.outcome import Outcome, Problem, SavedFile, Status
 from cogview_cli.pictures.existing import image_in_the_way
+from cogview_cli.pictures.seen import look
 from cogview_cli.pictures.sidecar import UNVERIFIED_SUFFIX, found_file
 
 
@@ -31,8 +34,10 @@ class PreviousRun(NamedTuple):
 
     ledger: Ledger | None
     sidecars: Sidecars
+    marks: Marks
     destination: Destination
     rules: Rules
+    verify: bool = False
 
     @property
     def namespace(self) -> str:
@@ -40,13 +45,16 @@ class PreviousRun(NamedTuple):
         folder = str(Path(self.destination.root).resolve())
         return folder.encode("utf-8", "backslashreplace").decode()  # bytes that are no text
 
-    def decide(self, plan: Plan) -> None:
-        """Stores in the plan what to do with each item.
+    def decide(self, plan: Plan) -> Findings:
+        """Stores in the plan what to do with each item; tells what is out of the ordinary.
 
         MachineError under --on-exists fail, UsageError under overwrite, for a name taken.
         """
+        findings = Findings()
         for chunk in plan.key_chunks():
-            found = self._decisions(key for _, key in chunk)
+            found = self._decisions((key for _, key in chunk), verify=self.verify)
+            for key, decision in found.items():
+                findings.note(decision, self.marks.of(key))
             plan.decide(
                 (found[key].action, _passed_over(found[key]), number) for number, key in chunk
             )
@@ -55,6 +63,7 @@ class PreviousRun(NamedTuple):
             plan.decide([(Action.DONE, "", number) for number in taken])
         elif self.destination.on_exists == "overwrite":
             self._check_overwrites(plan)
+        return findings
 
     def outcomes(self, plan: Plan) -> Iterator[Outcome]:
         """The outcomes of items that need nothing more."""
@@ -64,20 +73,22 @@ class PreviousRun(NamedTuple):
     def entry(self, item: Item) -> Entry:
         """The request whose image is to be fetched."""
         assert self.ledger is not None
-        return self.ledger.get(next(iter(item.known)))
+        entry = self.ledger.get(next(iter(item.known)))
+        return _beside_what_is_there(entry) if entry.state == State.SAVED else entry
 
-    def _decisions(self, keys: Iterable[str]) -> dict[str, Decision]:
-        """What ledger and sidecars say of each key."""
+    def _decisions(self, keys: Iterable[str], *, verify: bool = False) -> dict[str, Decision]:
+        """What ledger, sidecars and marks say of each key."""
         keys = list(keys)
         found = self.ledger.by_key(self.namespace, keys) if self.ledger else {}
-        return {
-            key: decide(
-                list(self._settled(found.get(key, ()))),
-                partial(self.sidecars.image, key),
-                self.rules,
-            )
-            for key in keys
-        }
+        return {key: self._decision(key, found.get(key, ()), verify) for key in keys}
+
+    def _decision(self, key: str, entries: Sequence[Entry], verify: bool) -> Decision:
+        seen = partial(self.sidecars.image, key)
+        found = decide(
+            list(self._settled(entries)), seen, self.rules, look=partial(look, verify=verify)
+        )
+        mark = self.marks.of(key)
+        return marked(found, mark, entries, self.rules) if mark else found
 
     def _explained(self, chunks: Iterable[list[Item]]) -> Iterator[tuple[Item, Decision]]:
         """Each item with why it is not to be sent."""
@@ -116,6 +127,12 @@ class PreviousRun(NamedTuple):
             return None
         there = image_in_the_way(item.job(self.destination, "").target)
         return Decision(action=Action.DONE, image=str(there)) if there else None
+
+
+def _beside_what_is_there(entry: Entry) -> Entry:
+    """A saved request to be fetched again: what has its name now may be the user's own work."""
+    destination = {**entry.target["destination"], "on_exists": "rename"}
+    return entry._replace(target={**entry.target, "destination": destination})
 
 
 def _lost(entry: Entry) -> Entry:
@@ -162,7 +179,7 @@ def settled_outcome(item: Item, found: Decision) -> Outcome:
         prompt=item.body["prompt"],
         model=item.body["model"],
         size=item.body.get("size"),
-        id=entry.id if entry else None,
+        id=entry.id if entry else found.mark.id or None if found.mark else None,
         cost=Decimal(0),
         files=_files(found),
         problem=_problem(found),
@@ -197,6 +214,8 @@ def _files(found: Decision) -> tuple[SavedFile, ...]:
 
 
 def _problem(found: Decision) -> Problem | None:
+    if found.mark:
+        return _marked(found.mark)
     why = found.entry.message or "" if found.entry else None
     if found.action == Action.UNKNOWN:
         return unknown_before(str(why or ""))
@@ -211,3 +230,19 @@ def _problem(found: Decision) -> Problem | None:
     if _is_unverified(found):
         return _unverified(str(found.image))
     return None
+
+
+def _marked(mark: Mark) -> Problem:
+    return Problem(
+        code=Status.UNKNOWN,
+        message=_(
+            "a request of another machine or ledger ({host}) may have been paid",
+            host=mark.host or "?",
+        ),
+        exit_code=ExitCode.UNKNOWN,
+        hint=_(
+            "finish it there: cogview recover; else, perhaps paying twice, --on-unknown retry,"
+            " or delete its mark: {path}",
+            path=mark.path.parent / f"*{mark.path.suffix}",
+        ),
+    )

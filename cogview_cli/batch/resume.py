@@ -7,16 +7,17 @@ for a ledger that was lost or belongs to another machine.
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
-from functools import cached_property
-from itertools import takewhile
+from functools import cached_property, partial
+from itertools import chain, takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from cogview_cli.ledger import Entry, Resolution, State
+from cogview_cli.ledger.marks import Mark
 from cogview_cli.pictures import sidecar
+from cogview_cli.pictures.seen import Seen, look
 
 
 class Action(StrEnum):
@@ -33,14 +34,17 @@ class Action(StrEnum):
 class Decision(NamedTuple):
     """What to do with an item, and why.
 
-    `entry` is the request that says so, `image` the file that is there. `known` are ids
-    of requests that a new one passes over.
+    `entry` is the request that says so, `image` the file that is there, `mark` that of another
+    machine's request. `known` are ids of requests that a new one passes over, `spoilt` files
+    that are not as they were saved.
     """
 
     action: Action
     entry: Entry | None = None
     image: str | None = None
     known: frozenset[str] = frozenset()
+    mark: Mark | None = None
+    spoilt: tuple[str, ...] = ()
 
 
 class Rules(NamedTuple):
@@ -52,28 +56,37 @@ class Rules(NamedTuple):
 
 def decide(
     entries: Sequence[Entry],
-    seen: Callable[[], str | None],
+    seen: Callable[[Seen], str | None],
     rules: Rules,
     *,
-    exists: Callable[[str], bool] = os.path.isfile,
-    now: float | None = None,
+    look: Callable[[Mapping[str, Any]], Seen] = look,
 ) -> Decision:
     """What to do with an item that has these requests in the ledger, oldest first.
 
-    `seen()` asks the sidecars for an image of the same key.
+    `seen` asks the sidecars for an image of the same key, as it was saved or edited. No clock
+    is asked: only its server says that a link is dead, so an image that was paid for is fetched
+    as long as that can be tried.
     """
     ours = [entry for entry in entries if entry.state not in (State.NOT_SENT, State.INTENT)]
-    newest, when = ours[::-1], time.time() if now is None else now
+    newest = ours[::-1]
+    looks = {entry.id: [look(file) for file in entry.files] for entry in newest}
     for entry in newest:
-        if entry.state == State.SAVED and _all_there(entry, exists):
+        if entry.state == State.SAVED and entry.files and _all(looks[entry.id], Seen.WHOLE):
             return Decision(action=Action.DONE, entry=entry, image=entry.files[0]["file"])
-    if waiting := _fetchable(newest, State.ANSWER, when):
+    spoilt = tuple(_spoilt(newest, looks))
+    if waiting := _fetchable(newest, State.ANSWER):
         return Decision(action=Action.FETCH, entry=waiting)
-    if image := seen():
+    if image := seen(Seen.WHOLE):
         return Decision(action=Action.DONE, image=image)
-    if deleted := _fetchable(newest, State.SAVED, when):
-        return Decision(action=Action.FETCH, entry=deleted)
-    return _without_image(newest, rules)
+    if deleted := _fetchable(newest, State.SAVED):
+        return Decision(action=Action.FETCH, entry=deleted, spoilt=spoilt)
+    for entry in newest:  # edited, and nothing else can be had: nobody pays for that
+        if entry.state in (State.SAVED, State.EXPIRED) and _edited(looks[entry.id]):
+            image = entry.files[0]["file"]
+            return Decision(action=Action.DONE, entry=entry, image=image, spoilt=spoilt)
+    if image := seen(Seen.CHANGED):
+        return Decision(action=Action.DONE, image=image, spoilt=(image,))
+    return _without_image(newest, rules)._replace(spoilt=spoilt)
 
 
 def _without_image(newest: Sequence[Entry], rules: Rules) -> Decision:
@@ -91,13 +104,37 @@ def _without_image(newest: Sequence[Entry], rules: Rules) -> Decision:
     return send
 
 
-def _all_there(entry: Entry, exists: Callable[[str], bool]) -> bool:
-    return bool(entry.files) and all(exists(file["file"]) for file in entry.files)
+def marked(decision: Decision, mark: Mark, entries: Sequence[Entry], rules: Rules) -> Decision:
+    """The same for an item with a mark: who left it may have paid, unless `entries` tell more."""
+    if decision.action != Action.SEND or mark.id in {entry.id for entry in entries}:
+        return decision
+    if rules.retry_unknown:
+        return decision
+    return Decision(action=Action.UNKNOWN, mark=mark)
 
 
-def _fetchable(newest: Sequence[Entry], state: State, now: float) -> Entry | None:
-    """The newest request in `state` whose image can still be had without paying again."""
-    return next((e for e in newest if e.state == state and e.good_until > now), None)
+def _all(looks: Sequence[Seen], wanted: Seen) -> bool:
+    return all(found is wanted for found in looks)
+
+
+def _edited(looks: Sequence[Seen]) -> bool:
+    return Seen.CHANGED in looks and set(looks) <= {Seen.CHANGED, Seen.WHOLE}
+
+
+def _spoilt(newest: Sequence[Entry], looks: Mapping[str, Sequence[Seen]]) -> Iterator[str]:
+    for entry in newest:
+        for file, found in zip(entry.files, looks[entry.id], strict=True):
+            if found in (Seen.CHANGED, Seen.BROKEN):
+                yield file["file"]
+
+
+def _fetchable(newest: Sequence[Entry], state: State) -> Entry | None:
+    """The newest request in `state` whose image may still be had without paying again.
+
+    The pictures of an in-process sandbox go with it.
+    """
+    found = (entry for entry in newest if entry.state == state and not entry.in_sandbox)
+    return next((entry for entry in found if entry.fetchable), None)
 
 
 class Made(NamedTuple):
@@ -115,21 +152,34 @@ class Made(NamedTuple):
 class Sidecars:
     """The images of a folder by the key in their sidecars; read at the first question."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, verify: bool = False) -> None:
+        """`verify`: an image counts only with the hash that its sidecar has."""
         self.folder = folder
+        self._look = partial(look, verify=verify)
 
-    def image(self, key: str) -> str | None:
-        """The image whose sidecar carries `key`."""
-        found = self._images.get(key)
-        return found and found.image
+    def image(self, key: str, wanted: Seen = Seen.WHOLE) -> str | None:
+        """The first image whose sidecar carries `key` and that is still so."""
+        images = (made.image for made in self._images.get(key, ()))
+        return next((image for image in images if self._seen(image) is wanted), None)
 
     def made(self) -> Iterable[Made]:
         """Every image that has a key, in no order."""
-        return self._images.values()
+        return chain.from_iterable(self._images.values())
+
+    def _seen(self, image: str) -> Seen:
+        try:
+            saved = sidecar.read(Path(image + sidecar.SUFFIX)).get("image")
+        except (OSError, ValueError):
+            return Seen.MISSING
+        return self._look({**(saved if isinstance(saved, dict) else {}), "file": image})
 
     @cached_property
-    def _images(self) -> dict[str, Made]:
-        return {made.key: made for made in map(_made, _sidecars(self.folder)) if made.key}
+    def _images(self) -> dict[str, list[Made]]:
+        found: dict[str, list[Made]] = {}
+        for made in map(_made, _sidecars(self.folder)):
+            if made.key:
+                found.setdefault(made.key, []).append(made)
+        return found
 
 
 def _sidecars(folder: Path) -> Iterator[str]:

@@ -177,7 +177,7 @@ def _requests(choose: Callable[[type[State]], State]) -> list[Offer]:
     from cogview_cli.ledger import Ledger, State
 
     with Ledger(store.state_dir()) as ledger:
-        entries = ledger.history(state=choose(State))
+        entries = ledger.history(state=choose(State), longest=0)
     newest = entries[: -NEWEST - 1 : -1]
     return [(entry.id, _plain(str(entry.body.get("prompt", "")))) for entry in newest]
 

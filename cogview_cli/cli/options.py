@@ -212,6 +212,14 @@ Tier = Annotated[
         autocompletion=completion.tier,
     ),
 ]
+Verify = Annotated[
+    bool,
+    typer.Option(
+        "--verify",
+        help=_("Compare the pictures that are there by hash, not by size alone."),
+        rich_help_panel=FILES,
+    ),
+]
 Jobs = Annotated[
     int | None,
     typer.Option(

@@ -198,6 +198,7 @@ def batch(
             help=_("Wait for another run on the folder, not exit 75."),
         ),
     ] = False,
+    verify: options.Verify = False,
     user_id: options.UserId = None,
     watermark: options.Watermark = None,
     format: options.Format = None,
@@ -267,6 +268,7 @@ def batch(
         retry_failed=retry_failed,
         yes=yes,
         wait=wait,
+        verify=verify,
         replace_edited=replace_edited,
     )  # fmt: skip
     raise typer.Exit(_run(asked))

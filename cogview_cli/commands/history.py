@@ -46,7 +46,8 @@ def history(
 
     with open_ledger() as ledger:
         ledger.settle_dead_runs()
-        entries = ledger.history(since=_since(since), state=State.UNKNOWN if unknown else None)
+        state = State.UNKNOWN if unknown else None
+        entries = ledger.history(since=_since(since), state=state, longest=0)
     for entry in entries:
         if json:
             output.write_json(_record(entry))

@@ -77,9 +77,7 @@ class _Recovery:
 
 
 async def _recover(ids: set[str], out: str | None, summary: Summary, reporter: Reporter) -> None:
-    from cogview_cli.api.image_urls import redact
     from cogview_cli.engine import pool
-    from cogview_cli.ledger.fallback import import_fallbacks
     from cogview_cli.ledger.open import open_ledger
 
     def report(outcome: Outcome) -> None:
@@ -87,7 +85,6 @@ async def _recover(ids: set[str], out: str | None, summary: Summary, reporter: R
         reporter.outcome(outcome)
 
     with open_ledger() as ledger:
-        import_fallbacks(ledger)
         lost = ledger.settle_dead_runs()
         check_ids(ledger, ids)
         for outcome in lost_outcomes(lost):
@@ -102,7 +99,6 @@ async def _recover(ids: set[str], out: str | None, summary: Summary, reporter: R
             )
             lane = pool.Lane(work, AT_ONCE)
             await pool.run_all(_Recovery(summary), [lane], report)
-        ledger.purge_expired_links(redact)
 
 
 def check_ids(ledger: Any, ids: Iterable[str]) -> None:

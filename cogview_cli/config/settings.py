@@ -27,6 +27,8 @@ PROFILES: dict[str, dict[str, Any]] = {
     "zai": {"base_url": "https://api.z.ai/api/paas/v4"},
 }
 _FLAG = "flag"
+# Fifty times the highest tier; each takes tasks, lock files and connections.
+MOST_JOBS = 1000
 _KEY_NAMES = ("api_key", "api_key_command")
 _MORE_KEY_VARIABLES = ("ZAI_API_KEY", "ZHIPUAI_API_KEY", "ZHIPU_API_KEY")
 
@@ -107,7 +109,7 @@ _DECLARED = (
     Setting("daily_limit", vt.MONEY, "never spend more CNY in a day, all runs together"),
     Setting("confirm_above", vt.MONEY, "ask before a run spends more CNY than this"),
     Setting("tier", vt.choice(*models.TIER_SLOTS), "the account's tier: requests in flight"),
-    Setting("jobs", vt.whole(1), "requests in flight, instead of the tier's"),
+    Setting("jobs", vt.whole(1, MOST_JOBS), "requests in flight, instead of the tier's"),
     Setting("base_url", vt.URL, "where the API is"),
     Setting("timeout", vt.TIMEOUT, "seconds to wait for one image"),
     Setting("max_wait", vt.WAIT, "seconds to wait while throttled"),

@@ -165,14 +165,17 @@ def _user_id(text: str) -> str:
     return user_id
 
 
-def whole(least: int) -> ValueType:
-    """A whole number from `least`."""
+def whole(least: int, most: int | None = None) -> ValueType:
+    """A whole number from `least`, to `most` where there is such a bound."""
     rule = _("a whole number from {least}", least=least)
+    if most is not None:
+        rule = _("a whole number from {least} to {most}", least=least, most=most)
 
     def parse(text: str) -> int:
-        if not _WHOLE.fullmatch(text.strip()) or int(text) < least:
+        number = int(text) if _WHOLE.fullmatch(text.strip()) else -1
+        if number < least or (most is not None and number > most):
             raise _takes(rule)
-        return int(text)
+        return number
 
     return ValueType(parse, (int,), rule)
 

@@ -12,6 +12,7 @@ from typing import Protocol
 from cogview_cli.api.error_codes import ErrorClass
 from cogview_cli.engine.breaker import CircuitBreaker
 from cogview_cli.engine.budget import Budget
+from cogview_cli.engine.clock import ClockWatch
 from cogview_cli.engine.failure import (
     Failure,
     all_rejected,
@@ -88,6 +89,7 @@ class JobRunner:
         self._breaker = CircuitBreaker()
         self._gate = SendGate(switch, lambda text: self.notify(text, urgent=True))
         self._probe = asyncio.Lock()
+        self._clock = ClockWatch()
         self.in_flight = 0
 
     @property
@@ -228,7 +230,8 @@ class JobRunner:
     def _learn(self, result: Result, slots: Slots, epoch: int, attempts: Attempts) -> None:
         """What this answer says about the next requests."""
         match result:
-            case Answered():
+            case Answered(entry):
+                self._watch_clock(entry)
                 slots.share.answered()
                 self._breaker.answered(attempts.transient + attempts.unsent)
             case Failed(failure):
@@ -239,6 +242,10 @@ class JobRunner:
                     self.stop(worn_out(failure))
                 elif self._breaker.all_alike:
                     self.stop(all_rejected(failure))
+
+    def _watch_clock(self, entry: Entry) -> None:
+        if warning := self._clock.warning(entry.answer):
+            self.notify(warning, urgent=True)
 
     def _next(self, failure: Failure, attempts: Attempts) -> Wait | GiveUp:
         if self.stopping:

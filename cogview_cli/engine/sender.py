@@ -11,9 +11,10 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from cogview_cli.api import dialects, image_urls, models
+from cogview_cli.api import dialects, models
 from cogview_cli.api.client import AnswerLost, ApiClient, NotSent
 from cogview_cli.api.error_codes import ErrorClass
+from cogview_cli.api.links import links_end
 from cogview_cli.api.protocol import Answer, ApiError, Reply, decode
 from cogview_cli.engine.budget import Budget
 from cogview_cli.engine.failure import Failure
@@ -23,7 +24,7 @@ from cogview_cli.engine.stop import StopSwitch
 from cogview_cli.errors import ExitCode, Locked, MachineError
 from cogview_cli.i18n import _
 from cogview_cli.i18n.stored_messages import Message
-from cogview_cli.ledger import Entry, Intent, Ledger
+from cogview_cli.ledger import Entry, Intent, Ledger, marks
 from cogview_cli.ledger.fallback import write_fallback
 from cogview_cli.outcome import Outcome, Status, problem_of
 from cogview_cli.pictures.saver import outcome_of, unsaved_problem
@@ -84,6 +85,11 @@ class Sender:
         Raises MachineError, BudgetReached for the day's limit, or Claimed if the ledger has a
         request for the same image.
         """
+        entry = await self._record_intent(job, entry)
+        await self._mark(entry)
+        return entry
+
+    async def _record_intent(self, job: Job, entry: Entry | None) -> Entry:
         if entry is not None:
             await self._ledger.complete(self._ledger.intend_again, entry.id, job.known)
             return entry
@@ -100,6 +106,20 @@ class Sender:
             content=job.content,
         )
         return await self._ledger.complete(self._ledger.intend, intent, job.known)
+
+    async def _mark(self, entry: Entry) -> None:
+        """Leaves word of the request beside its picture; MachineError if there is no way to."""
+        if not marks.wanted(entry):
+            return
+        try:
+            await asyncio.to_thread(marks.put, entry)
+        except BaseException as error:
+            why = Message.of("stopped-before-sending")
+            await self._record(self._ledger.not_sent, entry.id, why)
+            marks.drop(entry)
+            if isinstance(error, OSError):
+                raise _unmarked(error) from error
+            raise
 
     async def take_over(self, entry: Entry) -> bool:
         """Whether this process is the one to save the images of `entry`."""
@@ -143,13 +163,14 @@ class Sender:
             return Failed(Failure(reply.kind, reply.code, reply.message, reply), entry)
         self._budget.charge(job.price)
         try:
-            expires = _expiry(reply)
+            expires = links_end(answer)
             keep = self._ledger.answer
             # The next holder of the slot writes its intent behind this, often in the same commit.
             slot.hand_over()
             return Answered(await self._ledger.call(keep, entry.id, answer, seconds, expires))
         except MachineError as error:
-            return Ended(self._rescued(job, entry, answer, error))
+            rescued = entry._replace(generate_s=seconds, expires=expires)
+            return Ended(self._rescued(job, rescued, answer, error))
         except asyncio.CancelledError:  # it is kept all the same, for `recover`
             problem = unsaved_problem(Message.of("stopped-before-saving"))
             return Ended(outcome_of(entry, Status.UNSAVED, reply=reply, problem=problem))
@@ -167,12 +188,15 @@ class Sender:
         if error.kind in (ErrorClass.REFUSED, ErrorClass.BAD_REQUEST):
             record = self._ledger.rejected
             await self._record(record, entry.id, answer, error.code, error.message)
-            return
-        await self._record(self._ledger.not_sent, entry.id, error.message, error.code)
+        else:
+            await self._record(self._ledger.not_sent, entry.id, error.message, error.code)
+        if error.code or error.kind is not ErrorClass.REFUSED:
+            marks.drop(entry)
 
     async def _not_sent(self, job: Job, entry: Entry, why: Message) -> None:
         self._budget.release(job.price)
         await self._record(self._ledger.not_sent, entry.id, why)
+        marks.drop(entry)
 
     async def _record(self, method: Callable[..., None], *args: object) -> None:
         """Notes how a try ended; a ledger that cannot take it ends the run, not the outcome.
@@ -187,7 +211,7 @@ class Sender:
     def _rescued(self, job: Job, entry: Entry, answer: Answer, error: MachineError) -> Outcome:
         """The ledger could not take a paid answer: keep it wherever there is room."""
         self.answer_lost = True
-        path = write_fallback(entry.id, answer)
+        path = write_fallback(self._ledger.folder, entry, answer)
         problem = problem_of(error)._replace(
             code=Status.UNSAVED,
             message=_(
@@ -204,7 +228,12 @@ class Sender:
         return outcome_of(entry, Status.UNSAVED, problem=problem)._replace(cost=job.price)
 
 
-def _expiry(reply: Reply) -> float | None:
-    """When the first of the answer's links dies, Unix seconds."""
-    known = (image_urls.expiry(ref.url) for ref in reply.images if ref.url)
-    return min((at for at in known if at is not None), default=None)
+def _unmarked(error: OSError) -> MachineError:
+    return MachineError(
+        _(
+            "nothing can be noted beside the pictures: {why}: '{path}'",
+            why=error.strerror or error,
+            path=error.filename,
+        ),
+        hint=_("free some space, or choose a folder that can be written: -o DIR"),
+    )

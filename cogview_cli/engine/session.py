@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 from cogview_cli.api import models
 from cogview_cli.api.client import ApiClient, Key
-from cogview_cli.api.image_urls import redact
 from cogview_cli.config.keys import resolve_key
 from cogview_cli.config.secret import Secret
 from cogview_cli.config.settings import Settings
@@ -169,4 +168,3 @@ def _look_back(ledger: Ledger) -> None:
                 count=waiting,
             )
         )
-    ledger.purge_expired_links(redact)

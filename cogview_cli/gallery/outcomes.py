@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from cogview_cli.api.dialects import kind_of
@@ -11,9 +11,11 @@ from cogview_cli.api.error_codes import CODES, ErrorClass
 from cogview_cli.gallery.items import Cost, GalleryItem, ItemStatus, Level
 from cogview_cli.gallery.scan import levels
 from cogview_cli.i18n import _
-from cogview_cli.ledger import PAID_STATES, Entry, State
+from cogview_cli.ledger import PAID_STATES, Entry, Ledger, State
 from cogview_cli.ledger.open import existing_ledger
 
+# Answers up to this size are looked at for content filters; larger ones hold a picture.
+LONGEST_BYTES = 65536
 # None of them has a picture. A rejection is told by its code.
 _STATUS = {
     State.REJECTED: None,
@@ -31,8 +33,13 @@ def without_picture(folder: Path, saved_keys: set[str]) -> list[GalleryItem]:
     for one that cannot be read.
     """
     with existing_ledger() as ledger:
-        rows = [row for state in _STATUS for row in ledger.history(state=state)] if ledger else []
+        rows = list(_rows(ledger)) if ledger else []
     return select(rows, roots_of(folder), saved_keys)
+
+
+def _rows(ledger: Ledger) -> Iterator[Entry]:
+    for state in _STATUS:
+        yield from ledger.history(state=state, longest=LONGEST_BYTES)
 
 
 def roots_of(folder: Path) -> set[str]:
@@ -43,7 +50,7 @@ def roots_of(folder: Path) -> set[str]:
 def select(rows: Iterable[Entry], roots: set[str], saved_keys: set[str]) -> list[GalleryItem]:
     """The newest row of each key that belongs to one of `roots` and has no picture."""
     newest: dict[str, Entry] = {}
-    for row in sorted(rows, key=lambda row: row.asked):
+    for row in sorted(rows, key=lambda row: row.seq):
         if row.key not in saved_keys and _below(row.namespace, roots):
             newest[row.key] = row
     return [item_of(row) for row in newest.values()]

@@ -86,8 +86,8 @@ def _is_waiting(entry: Entry) -> bool:
 
 
 def _has_link(entry: Entry) -> bool:
-    """Whether the picture may be had a second time: its link was not purged."""
-    return entry.answer is not None and entry.expires != 0 and not entry.in_sandbox
+    """Whether the picture may be had a second time."""
+    return entry.fetchable and not entry.in_sandbox
 
 
 def on_disk(entry: Entry) -> bool:

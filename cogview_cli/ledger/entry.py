@@ -39,12 +39,17 @@ PAID_STATES = (State.ANSWER, State.SAVED, State.EXPIRED)
 # Nobody can say whether money was spent; a decision about it does not make it unpaid.
 DOUBTFUL_STATES = (State.INTENT, State.UNKNOWN, State.RESOLVED)
 
+# All columns but the raw answer, which may be large.
+COLUMNS = (
+    "id, key, run, state, attempt, asked, price, currency, base_url, account, namespace, body,"
+    " target, source, answered, generate_s, status, headers, whole, expires, code, message, files,"
+    " seq, content, fetchable"
+)
+
 # The code of an answer whose image came whole and could not be shown to be a picture.
 UNVERIFIED = "unverified"
 # The account of requests to an in-process sandbox: they cost nothing.
 SANDBOX_ACCOUNT = "sandbox"
-# What the vendor promises where a link does not say (cogview_cli/api/README.md#links).
-LINK_DAYS = 30
 
 
 class Intent(NamedTuple):
@@ -87,23 +92,16 @@ class Entry(NamedTuple):
     code: str | None
     message: Message | None
     files: list[dict[str, Any]]
+    # The order of asking; clocks jump.
+    seq: int = 0
     content: str | None = None
+    # The answer still holds the picture, or a link to it that may work.
+    fetchable: bool = True
 
     @property
     def in_sandbox(self) -> bool:
         """Whether an in-process sandbox was asked: no money was spent."""
         return self.account == SANDBOX_ACCOUNT
-
-    @property
-    def good_until(self) -> float:
-        """When the image can no longer be fetched; without an answer it never could.
-
-        The pictures of an in-process sandbox go with it.
-        """
-        if self.answer is None or self.in_sandbox:
-            return 0.0
-        came = self.answered or self.asked
-        return came + LINK_DAYS * 86400 if self.expires is None else self.expires
 
 
 def entry_of(row: sqlite3.Row) -> Entry:
@@ -120,6 +118,7 @@ def entry_of(row: sqlite3.Row) -> Entry:
         fields["message"] = Message.from_stored(fields["message"])
     price = fields.pop("price")
     fields["files"] = fields["files"] or []
+    fields["fetchable"] = bool(fields["fetchable"])
     fields["state"] = State(fields["state"])
     return Entry(**fields, price=Decimal(price) if price is not None else None, answer=answer)
 
@@ -148,6 +147,13 @@ def columns_of(intent: Intent, run: str, now: float) -> dict[str, Any]:
         "source": to_json(intent.source) if intent.source else None,
         "content": intent.content,
     }
+
+
+def rescued_columns(entry: Entry) -> dict[str, Any]:
+    """The first values of the row of a request that the ledger has lost."""
+    intent = Intent(**{name: getattr(entry, name) for name in Intent._fields})
+    first = columns_of(intent, entry.run, entry.asked)
+    return {**first, "id": entry.id, "attempt": entry.attempt}
 
 
 def answer_columns(answer: Answer) -> dict[str, Any]:

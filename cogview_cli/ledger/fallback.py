@@ -1,19 +1,35 @@
-"""Paid answers that the ledger had no room for: kept wherever there is room, taken back later."""
+"""Paid answers that the ledger had no room for: kept wherever there is room, taken back later.
+
+A rescue file holds the whole request, so that a ledger that was moved aside or emptied meanwhile
+gets the row back. Every command that opens the ledger takes it back before it decides anything.
+"""
 
 from __future__ import annotations
 
+import base64
 import errno
 import json
 import os
 import stat
 import sys
 import tempfile
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
-from cogview_cli.api import image_urls
 from cogview_cli.api.protocol import Answer
+from cogview_cli.config.store import LEDGER_NAME
 from cogview_cli.i18n import _
-from cogview_cli.ledger import Ledger
+from cogview_cli.ledger.entry import Entry, Intent, State
+from cogview_cli.ledger.ledger import Ledger
+from cogview_cli.terminal import output
+
+_ASKED = ("id", "run", "attempt", "asked", *Intent._fields)
+_ANSWERED = ("generate_s", "expires")
+# What no rescued request has.
+_NOTHING: dict[str, Any] = {
+    "state": State.ANSWER, "answered": None, "code": None, "message": None, "files": [],
+}  # fmt: skip
 
 
 def fallback_folder() -> Path:
@@ -33,48 +49,95 @@ def is_private(folder: Path) -> bool:
     return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077
 
 
-def write_fallback(id: str, answer: Answer) -> str:
-    """Keeps a paid answer in a 0600 file, and on stderr; returns where."""
-    text = json.dumps(
-        {
-            "id": id,
-            "status": answer.status,
-            "headers": answer.headers,
-            "raw": answer.raw.decode("utf-8", "backslashreplace"),
-        }
-    )
+def fallbacks() -> list[Path]:
+    """The rescue files that wait."""
+    folder = fallback_folder()
+    return sorted(folder.glob("*.json")) if is_private(folder) else []
+
+
+def write_fallback(state: Path, entry: Entry, answer: Answer) -> str:
+    """Keeps a paid answer of the ledger in `state` in a 0600 file, else on stderr; says where."""
+    text = json.dumps(_record(state, entry, answer))
     try:
         folder = fallback_folder()
         folder.mkdir(mode=0o700, exist_ok=True)
         if not is_private(folder):
             why = _("'{path}' is not this user's alone", path=folder)
             raise PermissionError(errno.EACCES, why)
-        path = folder / f"{id}.json"
-        with os.fdopen(
-            os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="utf-8"
-        ) as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
+        path = folder / f"{entry.id}.json"
+        _write_whole(path, text.encode())
     except OSError as error:
         # The last place left: whole, or the picture could never be fetched.
         sys.stderr.write(f"{text}\n")
         return _("stderr only ({why})", why=error.strerror)
-    sys.stderr.write(f"{image_urls.redact(text.encode()).decode('utf-8', 'replace')[:4000]}\n")
     return f"'{path}'"
 
 
+def _write_whole(path: Path, data: bytes) -> None:
+    """Writes a file that is not taken for a rescued answer before it is one."""
+    temporary = path.with_suffix(".part")
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+
+
+def _record(state: Path, entry: Entry, answer: Answer) -> dict[str, Any]:
+    """All that is needed to match the answer, its bytes as they are."""
+    asked = {name: getattr(entry, name) for name in (*_ASKED, *_ANSWERED)}
+    return {
+        **asked,
+        "price": None if entry.price is None else str(entry.price),
+        "ledger": str(state.resolve()),
+        "status": answer.status,
+        "headers": answer.headers,
+        "whole": answer.whole,
+        "raw_b64": base64.b64encode(answer.raw).decode(),
+    }
+
+
 def import_fallbacks(ledger: Ledger) -> None:
-    """Puts the answers that were rescued into the ledger."""
-    folder = fallback_folder()
-    for path in sorted(folder.glob("*.json")) if is_private(folder) else ():
+    """Takes the rescued answers back into the ledger they belong to. MachineError if it can't."""
+    for path in fallbacks():
         try:
             kept = json.loads(path.read_text("utf-8"))
-            ledger.get(kept["id"])
-        except (OSError, ValueError, KeyError):
+            if not _belongs(kept, ledger):
+                continue
+            entry = _entry(kept, ledger)
+        except FileNotFoundError:  # another process was first
             continue
-        answer = Answer(
-            status=kept["status"], headers=kept["headers"], raw=kept["raw"].encode("utf-8")
-        )
-        ledger.answer(kept["id"], answer, 0.0)
-        path.unlink()
+        except (OSError, ValueError, TypeError, KeyError, ArithmeticError, RecursionError):
+            _tell(path)
+            continue
+        ledger.take_back(entry)
+        path.unlink(missing_ok=True)
+
+
+def _tell(path: Path) -> None:
+    output.warn(_("'{path}' is no answer that the ledger can take back; left there", path=path))
+
+
+def _belongs(kept: dict[str, Any], ledger: Ledger) -> bool:
+    """Whether an answer is of this ledger, or of one that is gone."""
+    if "ledger" not in kept or ledger.has(kept["id"]):
+        return True
+    there = Path(kept["ledger"])
+    return there == ledger.folder.resolve() or not (there / LEDGER_NAME).exists()
+
+
+def _entry(kept: dict[str, Any], ledger: Ledger) -> Entry:
+    """The request with its answer; KeyError and others for what holds none."""
+    if "raw_b64" not in kept:  # up to 0.3.0: its row is all there is of the request
+        raw = kept["raw"].encode("utf-8")
+        answer = Answer(status=int(kept["status"]), headers=dict(kept["headers"]), raw=raw)
+        return ledger.get(kept["id"])._replace(answer=answer, generate_s=0.0)
+    answer = Answer(
+        status=int(kept["status"]),
+        headers=dict(kept["headers"]),
+        raw=base64.b64decode(kept["raw_b64"], validate=True),
+        whole=bool(kept["whole"]),
+    )
+    fields = {name: kept[name] for name in (*_ASKED, *_ANSWERED)}
+    fields["price"] = None if kept["price"] is None else Decimal(kept["price"])
+    return Entry(**{**_NOTHING, **fields}, answer=answer)

@@ -11,15 +11,23 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cogview_cli.config.store import LEDGER_NAME
 from cogview_cli.errors import Locked, MachineError
 from cogview_cli.i18n import _
 from cogview_cli.i18n.stored_messages import Message
+from cogview_cli.ledger.entry import State
 
 BUSY_SECONDS = 60.0
+# Less free room than this is kept for the next answers.
+FREE_BYTES_KEPT = 2 * 2**20
+SHRINK_BUSY_MS = 500
+# The conditions of partial indexes, which a query must repeat word for word.
+PURGEABLE = "fetchable = 1 AND expires IS NOT NULL"
+LARGE_BYTES = 16384
+TRIMMABLE = f"state = '{State.SAVED}' AND trimmed = 0 AND length(answer) > {LARGE_BYTES}"
 
 _SCHEMA = """
 CREATE TABLE requests (
@@ -32,12 +40,24 @@ CREATE TABLE requests (
 ) STRICT;
 CREATE INDEX by_key ON requests (key);
 CREATE INDEX by_state ON requests (state);
-CREATE INDEX by_expiry ON requests (expires) WHERE expires IS NOT NULL;
 """
-_SECOND = """
+# `seq`: the order in which requests were asked, whatever the clock said.
+# `content`: what was asked and where it goes, as one hash; for `gen`.
+# `fetchable`: the answer still holds the picture, or a link to it with its signature.
+# `servers`: the time by each server's own clock, as of its newest answer.
+_SECOND = f"""
+ALTER TABLE requests ADD COLUMN seq INTEGER;
 ALTER TABLE requests ADD COLUMN content TEXT;
+ALTER TABLE requests ADD COLUMN fetchable INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE requests ADD COLUMN trimmed INTEGER NOT NULL DEFAULT 0;
+UPDATE requests SET seq = rowid, fetchable = expires IS NOT 0;
+CREATE TABLE servers (base_url TEXT PRIMARY KEY, date REAL NOT NULL) STRICT;
+DROP INDEX IF EXISTS by_expiry;
+CREATE UNIQUE INDEX by_seq ON requests (seq);
 CREATE INDEX by_content ON requests (content);
 CREATE INDEX by_asked ON requests (asked);
+CREATE INDEX by_expiry ON requests (base_url, expires) WHERE {PURGEABLE};
+CREATE INDEX by_size ON requests (seq) WHERE {TRIMMABLE};
 """
 # What makes each version of the schema out of the one before.
 _STEPS = (_SCHEMA, _SECOND)
@@ -66,6 +86,8 @@ class LedgerFile:
         )
         db.row_factory = sqlite3.Row
         try:
+            # Only for a new file, or with a VACUUM; pages freed later can then be given back.
+            db.execute("PRAGMA auto_vacuum=INCREMENTAL")
             db.execute("PRAGMA journal_mode=TRUNCATE")
             db.execute("PRAGMA synchronous=EXTRA")
             # What is purged, such as the signed part of a link, leaves no trace in the file.
@@ -159,8 +181,31 @@ class LedgerFile:
         with self._lock, self.explained():
             return self._db.execute(query, tuple(values)).fetchall()
 
+    def shrink(self) -> None:
+        """Gives freed room back to the disk, where it is much; what fails is left for next time."""
+        with self._lock, suppress(sqlite3.Error):
+            free = self._pragma("freelist_count") * self._pragma("page_size")
+            if free < FREE_BYTES_KEPT:
+                return
+            self._db.execute(f"PRAGMA busy_timeout = {SHRINK_BUSY_MS}")
+            try:
+                self._give_back(free)
+            finally:
+                self._db.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000:.0f}")
+
+    def _give_back(self, free: int) -> None:
+        if self._pragma("auto_vacuum"):
+            # A script: `execute` takes one step of it, which frees a single page.
+            self._db.executescript("PRAGMA incremental_vacuum")
+        elif free * 2 > self._pragma("page_count") * self._pragma("page_size"):
+            self._db.execute("VACUUM")  # of an older version; from now on in pieces
+
+    def _pragma(self, name: str) -> int:
+        return int(self._db.execute(f"PRAGMA {name}").fetchone()[0])
+
     def close(self) -> None:
-        """Lets go of the file."""
+        """Gives room back, then lets go of the file."""
+        self.shrink()
         self._db.close()
 
 

@@ -14,37 +14,43 @@ from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from decimal import Decimal
 from functools import partial
-from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeVar
 
+from cogview_cli.api import image_urls
 from cogview_cli.api.protocol import Answer
 from cogview_cli.disk.locks import ProcessLock, is_alive
 from cogview_cli.i18n.stored_messages import Message
 from cogview_cli.ledger.daily import check_limit
 from cogview_cli.ledger.entry import (
+    PAID_STATES,
     SANDBOX_ACCOUNT,
-    UNVERIFIED,
     Entry,
     Intent,
     Resolution,
     State,
     answer_columns,
     columns_of,
-    entry_of,
+    rescued_columns,
     to_json,
 )
 from cogview_cli.ledger.file import LedgerFile
+from cogview_cli.ledger.upkeep import purge_some, to_purge, to_trim, trim, trim_some
 from cogview_cli.ledger.worker import Worker
 
 T = TypeVar("T")
+_NEXT = "(SELECT coalesce(max(seq), 0) + 1 FROM requests)"
+_SERVER_CLOCK = (
+    "INSERT INTO servers (date, base_url) SELECT ?, base_url FROM requests WHERE id = ?"
+    " ON CONFLICT (base_url) DO UPDATE SET date = excluded.date"
+)
 
 
 class Claimed(Exception):
     """Another request for the same image is in the ledger already."""
 
 
-class Ledger:
+class Ledger(LedgerReader):
     """The open ledger. Methods block; `call` runs one off the event loop, in order."""
 
     def __init__(
@@ -58,8 +64,7 @@ class Ledger:
 
         `patience`: seconds to wait for another process that writes to it.
         """
-        self._file = LedgerFile(folder, patience=patience)
-        self.folder = folder
+        super().__init__(LedgerFile(folder, patience=patience))
         self.path = self._file.path
         self._clock = clock
         self._worker = Worker(self._file)
@@ -130,7 +135,7 @@ class Ledger:
         with self._file.transaction() as db:
             _claim(db, intent.key, intent.namespace, known)
             self._check_day(db, intent)
-            db.execute(f"INSERT INTO requests ({names}) VALUES ({marks})", values)
+            db.execute(f"INSERT INTO requests ({names}, seq) VALUES ({marks}, {_NEXT})", values)
         return self.get(str(values["id"]))
 
     def intend_again(self, id: str, known: Collection[str] = ()) -> None:
@@ -138,7 +143,7 @@ class Ledger:
 
         Raises Claimed and BudgetReached as `intend` does.
         """
-        again = "state = ?, run = ?, asked = ?, attempt = attempt + 1"
+        again = f"state = ?, run = ?, asked = ?, seq = {_NEXT}, attempt = attempt + 1"
         values = State.INTENT, self.run, self._clock(), id
         entry = self.get(id)
         with self._file.transaction() as db:
@@ -169,24 +174,47 @@ class Ledger:
     def answer(
         self, id: str, answer: Answer, generate_s: float, expires: float | None = None
     ) -> Entry:
-        """The raw answer, before anything happens with it; when its link dies, Unix seconds."""
-        self._set(
-            id,
-            state=State.ANSWER,
-            answered=self._clock(),
-            generate_s=generate_s,
-            expires=expires,
-            **answer_columns(answer),
-        )
+        """The raw answer, before anything happens with it.
+
+        `expires`: when its links have died, Unix seconds by its server's clock.
+        """
+        with self._file.transaction() as db:
+            self._set(
+                id,
+                state=State.ANSWER,
+                answered=self._clock(),
+                generate_s=generate_s,
+                expires=expires,
+                **answer_columns(answer),
+            )
+            if (date := image_urls.server_date(answer.headers)) is not None:
+                db.execute(_SERVER_CLOCK, (date, id))
         return self.get(id)
 
-    def expires(self, id: str, at: float | None) -> None:
-        """When the image's link dies, Unix seconds."""
-        self._set(id, expires=at)
+    def take_back(self, entry: Entry) -> bool:
+        """Puts a rescued answer into the ledger, with its request if that is gone.
+
+        False if it was known already: nothing is written over what came of it since.
+        """
+        assert entry.answer is not None
+        columns = rescued_columns(entry)
+        names, marks = ", ".join(columns), ", ".join(f":{name}" for name in columns)
+        with self._file.transaction() as db:
+            found = db.execute("SELECT state FROM requests WHERE id = ?", (entry.id,)).fetchone()
+            if found and found["state"] in PAID_STATES:
+                return False
+            if not found:
+                insert = f"INSERT INTO requests ({names}, seq) VALUES ({marks}, {_NEXT})"
+                db.execute(insert, columns)
+            answered = entry.generate_s or 0.0, entry.expires
+            self.answer(entry.id, entry.answer, *answered)
+        return True
 
     def saved(self, id: str, files: list[dict[str, Any]]) -> None:
-        """All images of the answer are on disk and checked."""
-        self._set(id, state=State.SAVED, files=to_json(files), message=None, code="")
+        """All images of the answer are on disk and checked: what was inline is taken out."""
+        with self._file.transaction() as db:
+            self._set(id, state=State.SAVED, files=to_json(files), message=None, code="")
+            trim(db, id)
 
     def files_so_far(self, id: str, files: list[dict[str, Any]]) -> None:
         """Some images of the answer are on disk."""
@@ -214,17 +242,17 @@ class Ledger:
                 f"UPDATE requests SET {', '.join(parts)} WHERE id = :id", {**columns, "id": id}
             )
 
-    # Start of a run, and reading.
+    # Start of a run.
 
     def settle_dead_runs(self) -> list[Entry]:
         """Turns the intents of processes that died into `unknown`; returns those.
 
         What a sandbox had made for them is gone with it.
         """
-        for entry in self._abandoned(State.ANSWER):
+        for entry in self.abandoned(State.ANSWER):
             if entry.in_sandbox:
                 self.expired(entry.id, Message.of("sandbox-ended"))
-        found = self._abandoned(State.INTENT)
+        found = self.abandoned(State.INTENT)
         for entry in found:
             self._settle(entry.id)
         return found
@@ -243,14 +271,6 @@ class Ledger:
                     taken.add(id)
         return taken
 
-    def _abandoned(self, state: State) -> list[Entry]:
-        """The entries in `state` whose process has ended."""
-        owners = self._file.rows("SELECT DISTINCT run FROM requests WHERE state = ?", (state,))
-        with self._file.explained():
-            dead = [row["run"] for row in owners if not is_alive(self.folder / "runs", row["run"])]
-        marks = ", ".join("?" * len(dead))
-        return self._select(f"state = ? AND run IN ({marks})", state, *dead) if dead else []
-
     def _settle(self, id: str) -> None:
         message = Message.of("process-ended").stored()
         with self._file.transaction() as db:
@@ -259,62 +279,17 @@ class Ledger:
                 (State.UNKNOWN, message, id, State.INTENT),
             )
 
-    def purge_expired_links(self, redact: Callable[[bytes], bytes]) -> None:
-        """Takes the signed part out of answers whose link has expired; they then expire at 0."""
-        with self._file.transaction() as db:
-            rows = db.execute(
-                "SELECT id, answer FROM requests"
-                " WHERE expires > 0 AND expires < ? AND answer IS NOT NULL"
-                " AND +state IN (?, ?) LIMIT 1000",
-                (self._clock(), State.SAVED, State.EXPIRED),
-            ).fetchall()
-            for row in rows:
-                db.execute(
-                    "UPDATE requests SET answer = ?, expires = 0 WHERE id = ?",
-                    (redact(row["answer"]), row["id"]),
-                )
+    def tidy(self) -> None:
+        """Takes out of settled answers what nobody needs any more, and gives the room back.
 
-    def get(self, id: str) -> Entry:
-        """The entry with this id; KeyError if there is none."""
-        # Bytes of the command line that are no text are no id either; SQLite takes text only.
-        found = self._select("id = ?", id.encode("utf-8", "replace").decode())
-        if not found:
-            raise KeyError(id)
-        return found[0]
-
-    def by_key(self, namespace: str, keys: Iterable[str]) -> dict[str, list[Entry]]:
-        """All requests for these keys in `namespace`, oldest first, by key."""
-        wanted = tuple(keys)
-        marks = ", ".join("?" * len(wanted))
-        found = self._select(f"key IN ({marks}) AND namespace = ?", *wanted, namespace)
-        found.sort(key=lambda entry: entry.key)
-        return {key: list(entries) for key, entries in groupby(found, lambda entry: entry.key)}
-
-    def by_content(self, content: str, state: State | None = None) -> list[Entry]:
-        """All requests for this content, oldest first, but for those of living processes."""
-        found = self._select("content = ? AND (? IS NULL OR +state = ?)", content, state, state)
-        open_states = (State.INTENT, State.ANSWER)
-        return [
-            entry
-            for entry in found
-            if entry.state not in open_states or not is_alive(self.folder / "runs", entry.run)
-        ]
-
-    def unfinished(self, *, unverified: bool = False) -> list[Entry]:
-        """Paid images that are not on disk and that no living process works on.
-
-        `unverified`: also those of which all that can be had is kept beside.
+        Links go once they have died by their server's own clock, with a day to spare.
         """
-        found = self._abandoned(State.ANSWER)
-        return [entry for entry in found if unverified or entry.code != UNVERIFIED]
-
-    def history(self, *, since: float | None = None, state: State | None = None) -> list[Entry]:
-        """All requests in the order they were asked."""
-        return self._select("asked >= ? AND (? IS NULL OR state = ?)", since or 0.0, state, state)
-
-    def _select(self, where: str, *values: object) -> list[Entry]:
-        query = f"SELECT * FROM requests WHERE {where} ORDER BY asked, rowid"
-        return [entry_of(row) for row in self._file.rows(query, values)]
+        # Asked first without the lock that a write takes: mostly there is nothing to do.
+        for found, work in ((to_trim, trim_some), (to_purge, purge_some)):
+            while ids := found(self._file.rows):
+                with self._file.transaction() as db:
+                    work(db, ids)
+        self._file.shrink()
 
 
 def _claim(db: sqlite3.Connection, key: str, namespace: str, known: Collection[str]) -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import httpx
 
+from cogview_cli.api.image_urls import server_date
 from cogview_cli.api.protocol import retry_after
 from cogview_cli.disk.atomic import open_new
 from cogview_cli.i18n.stored_messages import Message
@@ -211,8 +212,9 @@ def _check_head(response: httpx.Response) -> None:
     status, headers = response.status_code, response.headers
     if status not in (200, 203, 206):
         message = Message.of("host-status", status=status)
-        wait = retry_after(headers)
-        raise DownloadFailed(message, gone=status in _GONE, retry_after=wait)
+        wait, gone = retry_after(headers), status in _GONE
+        date = server_date(headers) if gone else None
+        raise DownloadFailed(message, gone=gone, retry_after=wait, date=date)
     if status == 206 and not _is_all(headers.get("content-range")):
         raise DownloadFailed(Message.of("host-part"))
     length = headers.get("content-length", "0")

@@ -38,16 +38,19 @@ class DownloadFailed(StoredError):
         gone: bool = False,
         retry_after: float | None = None,
         arrived: Arrived | None = None,
+        date: float | None = None,
     ) -> None:
         """`final`: no other try can ever help; `gone`: the server says it has no such image (now).
 
-        `retry_after`: seconds the server asks for; `arrived`: what came all the same.
+        `retry_after`: seconds the server asks for; `arrived`: what came all the same; `date`:
+        the clock of the server that says `gone`, Unix seconds.
         """
         super().__init__(message)
         self.final = final
         self.gone = gone
         self.retry_after = retry_after
         self.arrived = arrived
+        self.date = date
 
 
 def next_wait(

@@ -14,6 +14,7 @@ from typing import Any
 
 from cogview_cli.api import image_urls
 from cogview_cli.api.image_refs import ImageRef
+from cogview_cli.api.links import are_dead
 from cogview_cli.api.protocol import ApiError, Reply, decode
 from cogview_cli.disk.atomic import own_name
 from cogview_cli.disk.destination import Target
@@ -21,7 +22,7 @@ from cogview_cli.disk.trouble import meets_every_file
 from cogview_cli.errors import ExitCode, MachineError
 from cogview_cli.i18n import _
 from cogview_cli.i18n.stored_messages import Message
-from cogview_cli.ledger import UNVERIFIED, Entry, Ledger, State
+from cogview_cli.ledger import UNVERIFIED, Entry, Ledger, State, marks
 from cogview_cli.outcome import Outcome, Problem, SavedFile, Status
 from cogview_cli.pictures import inline, sidecar
 from cogview_cli.pictures.arrival import Fetched, store_base64
@@ -138,6 +139,8 @@ class _Saving:
 
     async def run(self) -> Outcome:
         """The images that can be had; raises for the first one that cannot."""
+        if self._entry.answer is None:  # entries of lists come without: it may be large
+            self._entry = await self._ledger.call(self._whole, self._entry)
         assert self._entry.answer is not None
         reply = decode(self._entry.answer)
         if isinstance(reply, ApiError):
@@ -153,7 +156,11 @@ class _Saving:
         if failure:
             raise failure
         await self._ledger.complete(self._ledger.saved, self._entry.id, self._records())
+        marks.drop(self._entry)
         return self._outcome(Status.SAVED, None)
+
+    def _whole(self, entry: Entry) -> Entry:
+        return entry._replace(answer=self._ledger.get(entry.id).answer)
 
     def _records(self) -> list[dict[str, Any]]:
         """What the ledger takes: the images from the first one on, without a gap."""
@@ -245,12 +252,18 @@ class _Saving:
         return await self._downloader.fetch(url, part, self._stalled)
 
     async def unsaved(self, failure: DownloadFailed, *, bug: bool) -> Outcome:
-        """Paid and not on disk: the answer stays, unless its link is past its time."""
-        expired = failure.gone and self._entry.good_until < time.time()
+        """Paid and not on disk: the answer stays, unless its link is dead.
+
+        It is when its server says so and its time is past by that server's clock; no other counts.
+        """
+        answer = self._entry.answer
+        expired = failure.gone and answer is not None and are_dead(answer, failure.date)
         record = self._ledger.expired if expired else self._ledger.unsaved
         mark = [UNVERIFIED] if self._nothing_new and not expired else []
         with suppress(Exception):  # the answer is on record; only its reason is not
             await self._ledger.keep(record, self._entry.id, failure.message, *mark)
+        if expired:
+            marks.drop(self._entry)
         code = self._code(expired=expired, bug=bug)
         # Of what did arrive another copy may come.
         final = failure.final and not failure.arrived

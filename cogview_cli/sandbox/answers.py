@@ -8,6 +8,7 @@ import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from cogview_cli.sandbox.gallery import LINK_TIMES
 from cogview_cli.sandbox.gateway import LOSSES, REFUSALS
 from cogview_cli.sandbox.messages import CHINESE, error_body
 from cogview_cli.sandbox.wire import HTML, JSON, Peer, head
@@ -143,7 +144,7 @@ BODIES: dict[str, Callable[[Fields], bytes]] = {
     "data-picture": encode,
 }
 URLS: dict[str, Callable[[str], str]] = {
-    "expired-url": lambda url: url,
+    **dict.fromkeys(("expired-url", *LINK_TIMES), lambda url: url),
     "private-url": lambda url: "http://169.254.169.254/latest/meta-data/iam",
     "http-url": lambda url: "http://images.example.invalid/1_watermark.png",
     "file-url": lambda url: "file:///etc/passwd",

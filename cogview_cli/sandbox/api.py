@@ -25,7 +25,7 @@ from cogview_cli.sandbox.answers import (
 )
 from cogview_cli.sandbox.books import Stats
 from cogview_cli.sandbox.faults import Chosen, FaultPlan, triggers, unknown
-from cogview_cli.sandbox.gallery import PictureStore, sketch_of
+from cogview_cli.sandbox.gallery import LINK_TIMES, PictureStore, sketch_of
 from cogview_cli.sandbox.messages import error_body, wants_english
 from cogview_cli.sandbox.picture import render
 from cogview_cli.sandbox.rules import GenerationRequest, Refusal, check_key, parse_body, read_order
@@ -140,7 +140,8 @@ class Api:
 
     def _url(self, order: GenerationRequest, chosen: Chosen) -> str:
         expired = chosen.answer == "expired-url"
-        url = self._gallery.add(order, chosen.downloads, expired=expired)
+        says = LINK_TIMES[chosen.answer](time.time()) if chosen.answer in LINK_TIMES else ""
+        url = self._gallery.add(order, chosen.downloads, expired=expired, expires=says)
         return URLS[chosen.answer](url) if chosen.answer in URLS else url
 
     async def _deliver(self, peer: Peer, chosen: Chosen, made: Plain | dict[str, object]) -> None:

@@ -91,7 +91,11 @@ BODY_FAULTS = {
     "data-picture": "200 whose url is a data: url that holds the picture",
 }
 URL_FAULTS = {
-    "expired-url": "the url has expired; 403 on download",
+    "expired-url": "the url has expired by the image host's clock; 403 on download",
+    "past-url": "the url's Expires is a minute past, but it works",
+    "millis-url": "the url's Expires is in milliseconds",
+    "amz-url": "the url says X-Amz-Date and X-Amz-Expires",
+    "timeless-url": "the url does not say when it ends",
     "private-url": "the url points to 169.254.169.254",
     "http-url": "the url is plain http to a host on the network",
     "file-url": "the url is file:///etc/passwd",

@@ -8,6 +8,7 @@ import hmac
 import random
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from urllib.parse import quote
 
@@ -18,6 +19,13 @@ from cogview_cli.sandbox.rules import GenerationRequest
 KEPT = 10_000
 LIFETIME_S = 7 * 24 * 3600
 _BEIJING_S = 8 * 3600
+# What a link may say of its end instead of the truth, by the fault and the time.
+LINK_TIMES: dict[str, Callable[[float], str]] = {
+    "past-url": lambda now: f"Expires={now - 60:.0f}",
+    "millis-url": lambda now: f"Expires={(now + LIFETIME_S) * 1000:.0f}",
+    "amz-url": lambda now: f"X-Amz-Date={time.strftime('%Y%m%dT%H%M%SZ')}&X-Amz-Expires=604800",
+    "timeless-url": lambda now: "Policy=none",
+}
 _FORMATS = {"jpeg": "JPEG", "webp": "WEBP"}
 
 
@@ -28,6 +36,7 @@ class StoredPicture:
     sketch: Sketch
     query: str
     expires: int
+    expired: bool = False
     faults: tuple[Trigger, ...] = ()
     gets: int = field(default=0)
 
@@ -41,15 +50,20 @@ class PictureStore:
         self._hung: OrderedDict[str, StoredPicture] = OrderedDict()
 
     def add(
-        self, order: GenerationRequest, faults: tuple[Trigger, ...] = (), *, expired: bool = False
+        self,
+        order: GenerationRequest,
+        faults: tuple[Trigger, ...] = (),
+        *,
+        expired: bool = False,
+        expires: str = "",
     ) -> str:
-        """Hang a picture and return its url."""
+        """Hang a picture and return its url; `expires` is what it says instead of the truth."""
         now = int(time.time())
         stamp = time.strftime("%Y%m%d%H%M%S", time.gmtime(now + _BEIJING_S))
         path = f"/{stamp}{self._rng.getrandbits(64):016x}_watermark.png"
-        expires = now - 60 if expired else now + LIFETIME_S
-        query = self._sign(path, expires)
-        self._hung[path] = StoredPicture(sketch_of(order, faults), query, expires, faults)
+        end = now + LIFETIME_S
+        query = self._sign(path, expires or f"Expires={end}")
+        self._hung[path] = StoredPicture(sketch_of(order, faults), query, end, expired, faults)
         if len(self._hung) > KEPT:
             self._hung.popitem(last=False)
         return f"{self.origin}{path}?{query}"
@@ -57,12 +71,12 @@ class PictureStore:
     def find(self, path: str) -> StoredPicture | None:
         return self._hung.get(path)
 
-    def _sign(self, path: str, expires: int) -> str:
+    def _sign(self, path: str, expires: str) -> str:
         """A query whose signature always holds %2B and %3D, as base64 in a URL may."""
         key = self._rng.getrandbits(64).to_bytes(8, "big")
         mac = hmac.new(key, f"{path}{expires}".encode(), hashlib.sha1).digest()
         signature = quote("+" + base64.b64encode(mac).decode()[1:], safe="")
-        return f"UCloudPublicKey=TOKEN_sandbox&Signature={signature}&Expires={expires}"
+        return f"UCloudPublicKey=TOKEN_sandbox&Signature={signature}&{expires}"
 
 
 def sketch_of(order: GenerationRequest, faults: tuple[Trigger, ...] = ()) -> Sketch:

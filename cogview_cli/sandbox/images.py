@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
+from email.utils import formatdate
 
 from cogview_cli.sandbox.books import Stats
 from cogview_cli.sandbox.downloads import ACTS, XML, Fetch, whole, xml_error
@@ -47,7 +47,7 @@ class ImageHost:
         if hung is None or request.method != "GET":
             await peer.reply(404, xml_error("NoSuchKey", "no such picture"), XML)
         elif fault := _refusal(hung, request.query):
-            await peer.reply(403, xml_error(*fault), XML)
+            await peer.reply(403, xml_error(*fault), XML, {"Date": _date(hung)})
         else:
             await self._serve(peer, request, hung, mirrored=mirrored)
 
@@ -72,6 +72,11 @@ def _refusal(hung: StoredPicture, query: str) -> tuple[str, str] | None:
     """Why a request may not have the picture. The query counts byte for byte."""
     if query != hung.query:
         return "SignatureDoesNotMatch", "the signature does not match"
-    if time.time() > hung.expires:
+    if hung.expired:
         return "AccessDenied", "the link has expired"
     return None
+
+
+def _date(hung: StoredPicture) -> str:
+    """The host's clock; behind an expired link it stands a day later than the link's end."""
+    return formatdate(hung.expires + 86400 if hung.expired else None, usegmt=True)

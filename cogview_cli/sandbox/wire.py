@@ -10,6 +10,7 @@ import socket
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from email.utils import formatdate
 from http import HTTPStatus
 
 import h11
@@ -45,7 +46,8 @@ def _request(head: h11.Request, body: bytes) -> Request:
 def head(status: int, headers: Mapping[str, str | int]) -> bytes:
     """Status line and headers. Names and values are not checked."""
     lines = [f"HTTP/1.1 {status} {_phrase(status)}"]
-    ours = {"Server": f"{SANDBOX_SERVER}/{__version__}"} if status >= 200 else {}
+    now, name = formatdate(usegmt=True), f"{SANDBOX_SERVER}/{__version__}"
+    ours = {"Server": name, "Date": now} if status >= 200 else {}
     named = {**ours, **headers}
     lines += [f"{name}: {value}" for name, value in named.items()]
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")

@@ -4,26 +4,32 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cogview_cli.batch.resume import Action, Decision, Rules, Sidecars, decide
 from cogview_cli.ledger import Entry
-from tests.batch.support import NOW, entry
+from cogview_cli.pictures.seen import Seen
+from tests.batch.support import entry
 
 STRICT, FAILED, UNKNOWN = Rules(), Rules(retry_failed=True), Rules(retry_unknown=True)
-THERE, GONE = "there.png", "gone.png"
-PAST = {"expires": NOW - 1}
+THERE, GONE, EDITED, EMPTIED = "there.png", "gone.png", "edited.png", "emptied.png"
+SPENT = {"fetchable": False}
+
+
+def looked(file: Mapping[str, Any]) -> Seen:
+    looks = {THERE: Seen.WHOLE, EDITED: Seen.CHANGED, EMPTIED: Seen.BROKEN}
+    return looks.get(file["file"], Seen.MISSING)
 
 
 def decided(
     *entries: Entry, rules: Rules = STRICT, seen: str | None = None
 ) -> tuple[Action, str | None, set[str]]:
     """What to do, the request that says so, and the requests passed over."""
-    found: Decision = decide(
-        entries, lambda: seen, rules, exists=lambda path: path == THERE, now=NOW
-    )
+    found: Decision = decide(entries, {Seen.WHOLE: seen}.get, rules, look=looked)
     return found.action, found.entry.id if found.entry else None, set(found.known)
 
 
@@ -32,10 +38,21 @@ TABLE = [
     ([], "send", None),
     ([("saved", THERE)], "done", "1"),
     ([("saved", GONE)], "fetch", "1"),
-    ([("saved", GONE, PAST)], "send", None),
+    ([("saved", GONE, SPENT)], "send", None),
     ([("answer", None)], "fetch", "1"),
-    ([("answer", None, PAST)], "send", None),
-    ([("expired", None, PAST)], "send", None),
+    # However long ago: its server has not said that the link is dead.
+    ([("answer", None, {"expires": 1.0, "answered": 1.0})], "fetch", "1"),
+    ([("saved", GONE, {"expires": 1.0, "answered": 1.0})], "fetch", "1"),
+    ([("saved", GONE, {"account": "sandbox"})], "send", None),
+    ([("answer", None, {"account": "sandbox"})], "send", None),
+    ([("expired", None)], "send", None),
+    ([("saved", EMPTIED)], "fetch", "1"),
+    ([("saved", EDITED)], "fetch", "1"),
+    ([("saved", EMPTIED, SPENT)], "send", None),
+    # Somebody's own work is not paid for again.
+    ([("saved", EDITED, SPENT)], "done", "1"),
+    ([("expired", EDITED, SPENT)], "done", "1"),
+    ([("saved", EMPTIED), ("saved", THERE)], "done", "2"),
     ([("not_sent", None)], "send", None),
     ([("unknown", None)], "unknown", "1"),
     ([("rejected", None)], "refused", "1"),
@@ -47,8 +64,8 @@ TABLE = [
     ([("rejected", None), ("saved", THERE)], "done", "2"),
     ([("unknown", None), ("answer", None)], "fetch", "2"),
     ([("saved", GONE), ("saved", THERE)], "done", "2"),
-    ([("saved", GONE, PAST), ("saved", GONE)], "fetch", "2"),
-    ([("saved", GONE), ("saved", GONE, PAST)], "fetch", "1"),
+    ([("saved", GONE, SPENT), ("saved", GONE)], "fetch", "2"),
+    ([("saved", GONE), ("saved", GONE, SPENT)], "fetch", "1"),
     ([("saved", THERE), ("answer", None)], "done", "1"),
     ([("saved", GONE), ("rejected", None)], "fetch", "1"),
     # The newest decision holds; money that may be spent is never forgotten.
@@ -60,11 +77,11 @@ TABLE = [
     ([("rejected", None), ("not_sent", None)], "refused", "1"),
     ([("resolved", None, {"code": "drop"}), ("not_sent", None)], "dropped", "1"),
     ([("rejected", None), ("resolved", None, {"code": "retry"})], "send", None),
-    ([("saved", GONE, PAST), ("rejected", None)], "refused", "2"),
-    ([("rejected", None), ("saved", GONE, PAST)], "send", None),
+    ([("saved", GONE, SPENT), ("rejected", None)], "refused", "2"),
+    ([("rejected", None), ("saved", GONE, SPENT)], "send", None),
     # An image that once was there settles what was unknown before it.
-    ([("unknown", None), ("saved", GONE, PAST)], "send", None),
-    ([("saved", GONE, PAST), ("unknown", None)], "unknown", "2"),
+    ([("unknown", None), ("saved", GONE, SPENT)], "send", None),
+    ([("saved", GONE, SPENT), ("unknown", None)], "unknown", "2"),
 ]
 
 
@@ -116,7 +133,7 @@ def test_all_images_of_an_answer_must_be_there() -> None:
     [
         ([], "done"),
         ([entry("saved", file=GONE)], "done"),
-        ([entry("saved", file=GONE, **PAST)], "done"),
+        ([entry("saved", file=GONE, **SPENT)], "done"),
         ([entry("unknown")], "done"),
         ([entry("rejected")], "done"),
         ([entry("answer")], "fetch"),
@@ -128,10 +145,10 @@ def test_a_sidecar_of_the_same_key_is_a_witness(entries: list[Entry], action: st
 
 
 def test_sidecars_are_not_read_when_the_ledger_knows() -> None:
-    def never() -> str:
+    def never(_: Seen) -> str:
         raise AssertionError
 
-    found = decide([entry("saved", file=THERE)], never, STRICT, exists=lambda _: True, now=NOW)
+    found = decide([entry("saved", file=THERE)], never, STRICT, look=lambda _: Seen.WHOLE)
     assert found.action == "done"
 
 

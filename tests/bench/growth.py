@@ -76,7 +76,10 @@ def lengthen(path: Path, rows: int) -> None:
     """Copies the rows of a ledger under new ids and keys until there are so many."""
     with closing(sqlite3.connect(path)) as db, db:
         names = [row[1] for row in db.execute("PRAGMA table_info(requests)")]
+        names.remove("seq")
         values = [f"hex(randomblob(16)) AS {n}" if n in ("id", "key") else n for n in names]
         copy = f"INSERT INTO requests ({', '.join(names)}) SELECT {', '.join(values)} FROM requests"
         while (there := db.execute("SELECT count(*) FROM requests").fetchone()[0]) < rows:
             db.execute(f"{copy} LIMIT ?", (rows - there,))
+        db.execute("UPDATE requests SET seq = NULL")
+        db.execute("UPDATE requests SET seq = rowid")

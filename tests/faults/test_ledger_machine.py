@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from decimal import Decimal
+from email.utils import formatdate
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from hypothesis.stateful import (
     rule,
 )
 
-from cogview_cli.api.image_urls import redact
+from cogview_cli.api.links import links_end
 from cogview_cli.api.protocol import Answer
 from cogview_cli.commands.history import totals
 from cogview_cli.engine.budget import Budget
@@ -27,7 +28,15 @@ from cogview_cli.ledger import Entry, Intent, Ledger
 pytestmark = pytest.mark.faults
 PRICE = Decimal("0.06")
 SIGNED = b'{"data":[{"url":"https://h/x.png?Signature=secret"}]}'
-ANSWER = Answer(status=200, headers={}, raw=SIGNED)
+DAY = 86400
+
+
+def answer(now: float) -> Answer:
+    """An answer whose server's clock stands at `now`; its link lives 30 days from there."""
+    return Answer(status=200, headers={"date": formatdate(now, usegmt=True)}, raw=SIGNED)
+
+
+ANSWER = answer(1e9)
 # The arrows of the ledger's documentation.
 ARROWS = {
     "intent": {"not_sent", "rejected", "unknown", "answer"},
@@ -40,7 +49,6 @@ STEPS: dict[str, Step] = {
     "not_sent": lambda ledger, key: ledger.not_sent(key, Message.said("no connection")),
     "rejected": lambda ledger, key: ledger.rejected(key, ANSWER, "1210", Message.said("no")),
     "unknown": lambda ledger, key: ledger.unknown(key, Message.said("lost"), None),
-    "answer": lambda ledger, key: ledger.answer(key, ANSWER, 1.0),
     "intent": lambda ledger, key: ledger.intend_again(key),
     "saved": lambda ledger, key: ledger.saved(key, [{"file": "x.png"}]),
     "expired": lambda ledger, key: ledger.expired(key, Message.said("gone")),
@@ -70,6 +78,9 @@ class Promises(RuleBasedStateMachine):
         self.orphans: set[str] = set()
         self.charged = Decimal(0)  # what the server books
         self.keys = 0
+        self.server_clock = 1e9
+        self.seen_clock = 0.0  # as of the server's last answer
+        self.paid: dict[str, Answer] = {}
 
     def _open(self) -> Ledger:
         return Ledger(Path(self.temporary.name), clock=self.clock)
@@ -80,8 +91,16 @@ class Promises(RuleBasedStateMachine):
 
     def _move(self, id: str, to: str) -> None:
         assert to in ARROWS[self.state[id]]
-        STEPS[to](self.ledger, id)
+        if to == "answer":
+            self._answer(id)
+        else:
+            STEPS[to](self.ledger, id)
         self.state[id] = to
+
+    def _answer(self, id: str) -> None:
+        self.seen_clock = self.server_clock
+        self.paid[id] = answer(self.server_clock)
+        self.ledger.answer(id, self.paid[id], 1.0, links_end(self.paid[id]))
 
     @rule(target=requests)
     def intend(self) -> str:
@@ -107,8 +126,6 @@ class Promises(RuleBasedStateMachine):
         money = {"answer": self.budget.charge, "unknown": self.budget.mark_unknown}
         money.get(end, self.budget.release)(PRICE)
         self._move(id, end)
-        if end == "answer":
-            self.ledger.expires(id, self.clock.now + 10)
 
     @rule(id=requests)
     def it_is_sent_again(self, id: str) -> None:
@@ -151,23 +168,31 @@ class Promises(RuleBasedStateMachine):
         waiting = {entry.id for entry in self.ledger.unfinished()}
         assert waiting <= {id for id, state in self.state.items() if state == "answer"}
 
-    @rule(seconds=st.integers(1, 30))
-    def time_passes(self, seconds: int) -> None:
-        """Signed links go once they are of no use, and not before."""
-        self.clock.now += seconds
-        self.ledger.purge_expired_links(redact)
+    @rule(days=st.integers(-4000, 4000))
+    def this_clock_jumps(self, days: int) -> None:
+        """It decides nothing."""
+        self.clock.now = max(0.0, self.clock.now + days * DAY)
+
+    @rule(days=st.integers(1, 20))
+    def time_passes(self, days: int) -> None:
+        """Signed links go once their server says that they are past, and not before."""
+        self.server_clock += days * DAY
+        purged = {entry.id for entry in self.ledger.history() if not entry.fetchable}
+        self.ledger.tidy()
         for entry in self.ledger.history():
             if entry.state in ("saved", "expired"):
                 assert entry.answer is not None
-                expired = entry.expires is None or entry.expires < self.clock.now
-                assert (b"Signature" not in entry.answer.raw) == expired
+                past = self.seen_clock - DAY > (links_end(self.paid[entry.id]) or 0)
+                assert (b"Signature" not in entry.answer.raw) == (past or entry.id in purged)
 
     @invariant()
     def promises_hold(self) -> None:
         """No record disappears or changes by itself; what was paid for is kept; no sum too low."""
         entries = self.ledger.history()
         assert {entry.id: entry.state for entry in entries} == self.state
-        assert all(entry.answer == ANSWER for entry in entries if entry.state == "answer")
+        assert all(
+            entry.answer == self.paid[entry.id] for entry in entries if entry.state == "answer"
+        )
         assert _most(entries) >= self.charged
 
 

@@ -6,12 +6,12 @@ import os
 import subprocess
 import sys
 import time
+from email.utils import formatdate
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from cogview_cli.ledger import Ledger
 from cogview_cli.sandbox.thread import SandboxThread
 from tests.conftest import Run
 from tests.faults.peers import Scripted, http
@@ -137,8 +137,9 @@ def test_i17_an_expired_link_leaves_the_ledger_with_the_next_run(
         assert cogview("gen", f"cat {number}", *SMALL).code == 0
     signatures = [_signature(entry.answer.raw) for entry in history() if entry.answer]
     assert len(set(signatures)) == 6 and all(one in path.read_bytes() for one in signatures)
-    later = time.time() + 8 * 86400
-    monkeypatch.setitem(Ledger.__init__.__kwdefaults__, "clock", lambda: later)
+    later = formatdate(time.time() + 9 * 86400, usegmt=True)
+    monkeypatch.setattr("cogview_cli.sandbox.wire.formatdate", lambda **_: later)
+    assert cogview("gen", "what the server's clock says", *SMALL).code == 0
     assert cogview(*(("gen", "dog", *SMALL) if then == "gen" else ("recover",))).code == 0
     left = path.read_bytes()
     assert not [one for one in signatures if one in left]
