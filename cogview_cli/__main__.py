@@ -6,6 +6,13 @@ import sys
 
 def main() -> int:
     """The exit code of this process's command line."""
+    try:
+        return _main()
+    except KeyboardInterrupt:  # before the program could say what that means
+        return 130
+
+
+def _main() -> int:
     if os.environ.get("_COGVIEW_COMPLETE"):
         return _complete()
     if sys.argv[1:] == ["--version"]:

@@ -671,3 +671,11 @@ def test_several_images_end_with_a_sum_unless_quiet(cogview: Run) -> None:
     said = cogview("gen", "cat", *SMALL, "-n", "2").err
     assert said == "saved 2 of 2; paid 0.12 CNY\n"
     assert cogview("gen", "cat", *SMALL, "-n", "2", "--quiet").err == ""
+
+
+@pytest.mark.parametrize("options", [("--user-id", "abcdef\udcff"), ("--model", "m\udcff")])
+def test_bytes_that_are_not_text_are_refused_before_anything_is_recorded(
+    cogview: Run, sandbox: SandboxThread, options: tuple[str, ...]
+) -> None:
+    """No body could carry them; an intent would stand as perhaps paid."""
+    refused(cogview("gen", "cat", *SMALL, *options), sandbox, 2, "not UTF-8")

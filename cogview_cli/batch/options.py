@@ -17,10 +17,13 @@ from cogview_cli.disk.destination import Destination, without_suffix
 from cogview_cli.engine.confirm import Price, price_of
 from cogview_cli.ledger import Ledger
 from cogview_cli.ledger.marks import Marks
+from cogview_cli.net.addresses import is_loopback
 from cogview_cli.sources import Reading
 from cogview_cli.terminal.output import OutputOptions
 
 SANDBOX_HOST = "sandbox"
+# One machine under all its names: another spelling must not pay again.
+LOOPBACK = "127.0.0.1"
 
 
 class BatchOptions(NamedTuple):
@@ -49,7 +52,8 @@ class BatchOptions(NamedTuple):
         """The host that makes the images; those of the sandbox are never taken for real ones."""
         if self.settings.sandbox:
             return SANDBOX_HOST
-        return urlsplit(self.settings.base_url).hostname or ""
+        host = urlsplit(self.settings.base_url).hostname or ""
+        return LOOPBACK if is_loopback(host) else host
 
     def shown_path(self, path: Path) -> str:
         """A path below the current folder relative to it, unless the user gave it whole."""

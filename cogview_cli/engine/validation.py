@@ -17,6 +17,7 @@ from cogview_cli.terminal import output
 
 def validate_request(request: ImageRequest, *, validate: bool) -> ImageRequest:
     """The request with its size resolved; UsageError for what the model refuses."""
+    _check_text(request)
     model = request.model
     size = request.size and models.resolve_size(model, request.size, validate=validate)
     if validate:
@@ -26,6 +27,16 @@ def validate_request(request: ImageRequest, *, validate: bool) -> ImageRequest:
         if request.user_id:
             models.check_user_id(request.user_id)
     return request._replace(size=size, model=models.wire_name(model))
+
+
+def _check_text(request: ImageRequest) -> None:
+    """UsageError for bytes of the command line that are not UTF-8: no body can carry them."""
+    for name, value in request._asdict().items():
+        if isinstance(value, str) and any("\ud800" <= char <= "\udfff" for char in value):
+            raise UsageError(
+                _("{name} is not UTF-8", name=name.replace("_", " ")),
+                hint=_("check the terminal's encoding"),
+            )
 
 
 def model_warning(model: str) -> str | None:

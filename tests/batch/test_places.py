@@ -42,6 +42,27 @@ def test_an_output_that_cannot_be_is_found_before_sending(
     assert os.listdir() == ["p.txt"]
 
 
+@pytest.mark.parametrize("source", ["...txt", "..txt", ". .txt"])
+def test_a_source_named_after_dots_leads_nowhere_else(
+    cogview: Run, sandbox: SandboxThread, source: str
+) -> None:
+    Path("here").mkdir()
+    os.chdir("here")
+    Path(source).write_text("cat\n", "utf-8")
+    assert paths(cogview("batch", f"./{source}", *SMALL)) == ["batch/0001-cat.png"]
+    assert os.listdir("..") == ["here"]
+
+
+def test_the_same_server_under_another_name_pays_nothing_again(
+    cogview: Run, sandbox: SandboxThread
+) -> None:
+    prompts("cat", "dog")
+    assert cogview("batch", "p.txt", *SMALL).code == 0
+    other = sandbox.base_url.replace("127.0.0.1", "localhost")
+    assert cogview("batch", "p.txt", *SMALL, "--base-url", other).code == 0
+    assert sum(sandbox.books.posts.values()) == 2
+
+
 def test_count_numbers_the_names(batch: Batch, sandbox: SandboxThread) -> None:
     prompts("cat", "dog")
     found = paths(batch("-n", "4"))
