@@ -180,3 +180,22 @@ def test_resolve_touches_nothing_that_is_not_unknown(cogview: Run) -> None:
     assert ended.code == 2, ended
     assert "saved" in ended.err
     assert entries()[0].state == "saved"
+
+
+def test_a_paid_picture_that_cannot_be_fetched_is_ended_by_drop(
+    cogview: Run, sandbox: SandboxThread
+) -> None:
+    """It stays paid, is fetched and asked for no more, and its link is shown without signature."""
+    Path("p.txt").write_text("cat sandbox:port-url\n", "utf-8")
+    ended = cogview("batch", "p.txt", *GEN)
+    (entry,) = entries()
+    assert ended.code == 6
+    assert f"cogview history resolve {entry.id} --drop" in ended.err
+    assert cogview("history", "resolve", entry.id, "--retry").code == 2
+    dropped = cogview("history", "resolve", entry.id, "--drop")
+    assert (dropped.code, dropped.out) == (0, "")
+    assert "https://images.invalid:99999/1.png" in dropped.err and "?" not in dropped.err
+    assert "nothing to recover" in cogview("recover").err
+    assert cogview("batch", "p.txt", *GEN).code == 0
+    assert "paid 0.06 CNY" in cogview("history").err
+    assert sum(sandbox.books.posts.values()) == 1

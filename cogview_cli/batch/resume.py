@@ -91,6 +91,8 @@ def decide(
 
 def _without_image(newest: Sequence[Entry], rules: Rules) -> Decision:
     send = Decision(action=Action.SEND, known=frozenset(entry.id for entry in newest))
+    if newest and newest[0].given_up:
+        return Decision(action=Action.DROPPED, entry=newest[0])
     # What came before an image that once was there is settled.
     since = list(takewhile(lambda entry: entry.state not in (State.SAVED, State.EXPIRED), newest))
     states = [entry.state for entry in since]

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cogview_cli.cli import completion
-from cogview_cli.errors import UsageError
+from cogview_cli.errors import Temporary, UsageError
 from cogview_cli.i18n import _
 from cogview_cli.terminal import output
 from cogview_cli.terminal.reporter import amount
 from cogview_cli.terminal.text import clean, cut_cells
 
 if TYPE_CHECKING:
-    from cogview_cli.ledger import Entry
+    from cogview_cli.ledger import Entry, Ledger, Resolution
 
 app = typer.Typer(
     rich_markup_mode=None, pretty_exceptions_enable=False, invoke_without_command=True
@@ -71,8 +71,8 @@ def resolve(
     ] = False,
     drop: Annotated[bool, typer.Option("--drop", help=_("Leave it; never ask again."))] = False,
 ) -> None:
-    """Decide about a request whose outcome is unknown."""
-    from cogview_cli.ledger import Resolution, State
+    """Decide about a request whose outcome is unknown, or give up a paid picture."""
+    from cogview_cli.ledger import Resolution
     from cogview_cli.ledger.open import open_ledger
 
     if retry == drop:
@@ -87,13 +87,45 @@ def resolve(
             raise UsageError(
                 _("there is no request '{id}'", id=id), hint="cogview history --unknown"
             ) from None
-        if entry.state != State.UNKNOWN:
-            raise UsageError(
-                _("request '{id}' is {state}, not unknown", id=id, state=entry.state),
-                hint="cogview history --unknown",
-            )
-        ledger.resolved(id, Resolution.RETRY if retry else Resolution.DROP)
+        _decide(ledger, entry, Resolution.RETRY if retry else Resolution.DROP)
     output.say(_("{id}: may be sent again", id=id) if retry else _("{id}: dropped", id=id))
+
+
+def _decide(ledger: Ledger, entry: Entry, decision: Resolution) -> None:
+    """Carries the decision out; UsageError where there is nothing to decide."""
+    from cogview_cli.ledger import Resolution, State
+
+    if entry.state == State.UNKNOWN:
+        ledger.resolved(entry.id, decision)
+    elif entry.state == State.ANSWER and decision == Resolution.DROP:
+        if not ledger.take_over([entry.id]):
+            raise Temporary(
+                _("a running cogview is saving '{id}'", id=clean(entry.id)),
+                hint=_("run it again later"),
+            )
+        ledger.given_up(entry.id)
+        for link in _links(ledger.get(entry.id)):
+            output.say(_("its link, without the signature: {url}", url=clean(link)))
+    elif entry.state == State.ANSWER:
+        raise UsageError(
+            _("request '{id}' is paid, and its picture can be fetched", id=clean(entry.id)),
+            hint=f"cogview recover {clean(entry.id)}",
+        )
+    else:
+        raise UsageError(
+            _("request '{id}' is {state}, not unknown", id=entry.id, state=entry.state),
+            hint="cogview history --unknown",
+        )
+
+
+def _links(entry: Entry) -> list[str]:
+    """Where the pictures of an answer are, without the signed part of the links."""
+    from cogview_cli.api.image_urls import unsigned
+    from cogview_cli.api.protocol import Reply, decode
+
+    reply = decode(entry.answer) if entry.answer else None
+    refs = reply.images if isinstance(reply, Reply) else ()
+    return [unsigned(ref.url) for ref in refs if ref.url]
 
 
 def _since(text: str | None) -> float | None:

@@ -99,6 +99,11 @@ class Entry(NamedTuple):
     fetchable: bool = True
 
     @property
+    def given_up(self) -> bool:
+        """Whether the user wants the paid image of this request no more."""
+        return self.state == State.EXPIRED and self.code == Resolution.DROP
+
+    @property
     def in_sandbox(self) -> bool:
         """Whether an in-process sandbox was asked: no money was spent."""
         return self.account == SANDBOX_ACCOUNT

@@ -236,6 +236,10 @@ class Ledger(LedgerReader):
         """The user's decision about an unknown outcome."""
         self._set(id, state=State.RESOLVED, code=decision)
 
+    def given_up(self, id: str) -> None:
+        """The user's decision that a paid image is not to be fetched any more; it stays paid."""
+        self._set(id, state=State.EXPIRED, code=Resolution.DROP)
+
     def _set(self, id: str, **columns: Any) -> None:
         parts = [f"{name} = :{name}" for name in columns]
         with self._file.transaction() as db:

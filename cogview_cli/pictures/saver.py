@@ -267,7 +267,7 @@ class _Saving:
         code = self._code(expired=expired, bug=bug)
         # Of what did arrive another copy may come.
         final = failure.final and not failure.arrived
-        problem = unsaved_problem(failure.message, code=code, final=final)
+        problem = unsaved_problem(failure.message, code=code, final=final, id=self._entry.id)
         return self._outcome(Status.UNSAVED, problem)
 
     def _code(self, *, expired: bool, bug: bool) -> str:
@@ -284,10 +284,10 @@ class _Saving:
 
 
 def unsaved_problem(
-    message: Message, *, code: str = Status.UNSAVED, final: bool = False
+    message: Message, *, code: str = Status.UNSAVED, final: bool = False, id: str = "ID"
 ) -> Problem:
-    """What to tell the user of a picture that is paid and not on disk."""
-    hint = _("another try cannot help; the request: cogview history --json")
+    """What to tell the user of a picture that is paid and not on disk; `id` of its request."""
+    hint = _("trying again cannot help; to end it: cogview history resolve {id} --drop", id=id)
     return Problem(
         code=code,
         message=_("paid, not saved: {why}", why=message),
