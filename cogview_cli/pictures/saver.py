@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from cogview_cli.api import image_urls
+from cogview_cli.api.dialects import server_of
 from cogview_cli.api.image_refs import ImageRef
 from cogview_cli.api.protocol import ApiError, Reply, decode
 from cogview_cli.disk.atomic import own_name
@@ -139,7 +140,7 @@ class _Saving:
     async def run(self) -> Outcome:
         """The images that can be had; raises for the first one that cannot."""
         assert self._entry.answer is not None
-        reply = decode(self._entry.answer)
+        reply = decode(self._entry.answer, server_of(self._entry.base_url))
         if isinstance(reply, ApiError):
             return outcome_of(self._entry, Status.UNKNOWN, problem=_unreadable(reply))
         self._reply = reply
