@@ -121,10 +121,70 @@ def test_the_sandbox_is_believed_on_this_machine_only() -> None:
     assert kind(own("500"), 500, LOOPBACK, {"server": "uvicorn"}) is ErrorClass.UNKNOWN
 
 
-@pytest.mark.parametrize("code", sorted(code for code in CODES if len(code) == 4))
+FOUR_DIGITS = sorted(code for code in CODES if len(code) == 4)
+BUSY = (ErrorClass.THROTTLE, ErrorClass.OVERLOAD)
+REPEATED = (*BUSY, ErrorClass.TRANSIENT)
+ANY_STATUS = (200, 400, 408, 409, 429, 500, 502, 503, 504)
+
+
+def not_the_vendors(code: str) -> list[object]:
+    """A vendor's code in envelopes that the vendor does not use, or not for pictures."""
+    return [
+        openai("m", "zhipu_image_error", code), {"error": {"code": code, "message": "m", "type": None}},
+        {"error": {"code": code, "message": "m", "param": "size"}},
+        {"code": code, "msg": "m"}, {"code": int(code), "msg": "m", "success": False},
+        {"success": False, "code": code}, {"error": "m", "code": code},
+        {"message": "m", "code": code}, {"detail": own(code)},
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("code", FOUR_DIGITS)
 def test_four_digits_of_the_vendor_decide_from_any_host(code: str) -> None:
-    for body in (own(code), openai("m", "zhipu_image_error", code), {"code": code, "msg": "m"}):
-        assert kind(body, CODES[code].status) is CODES[code].kind
+    assert kind(own(code), CODES[code].status) is CODES[code].kind
+
+
+@pytest.mark.parametrize("code", FOUR_DIGITS)
+def test_in_another_envelope_they_decide_where_the_gateway_itself_refused(code: str) -> None:
+    for body in not_the_vendors(code):
+        wanted = CODES[code].kind
+        assert kind(body, 429) is (ErrorClass.THROTTLE if code in TRANSIENT else wanted), body
+        if wanted not in REPEATED:
+            assert kind(body, 400) is wanted, body
+
+
+TRANSIENT = [code for code in FOUR_DIGITS if CODES[code].kind is ErrorClass.TRANSIENT]
+
+
+@pytest.mark.parametrize("code", FOUR_DIGITS)
+@pytest.mark.parametrize("status", [0, 200, *UNSURE, 503])
+def test_in_another_envelope_they_do_not_where_a_picture_may_have_been_made(
+    code: str, status: int
+) -> None:
+    for body in not_the_vendors(code):
+        assert kind(body, status) is ErrorClass.UNKNOWN, body
+
+
+@pytest.mark.parametrize("code", [code for code in FOUR_DIGITS if CODES[code].kind in BUSY])
+@pytest.mark.parametrize("status", ANY_STATUS)
+def test_busy_means_429_but_for_the_vendor_itself(code: str, status: int) -> None:
+    assert kind(own(code), status, VENDOR) is CODES[code].kind
+    assert kind(own(code), status, LOOPBACK, {"server": SANDBOX_SERVER}) is CODES[code].kind
+    for server in (OTHER, LOOPBACK):
+        for body in (own(code), *not_the_vendors(code)):
+            assert (kind(body, status, server) in REPEATED) is (status == 429), body
+
+
+def test_a_type_or_param_is_no_word_of_the_vendors_even_from_its_host() -> None:
+    for code in FOUR_DIGITS:
+        for body in not_the_vendors(code)[:3]:
+            assert kind(body, 500, VENDOR) is ErrorClass.UNKNOWN, body
+
+
+def test_the_envelope_of_its_other_services_counts_from_its_host_only() -> None:
+    for body in ({"code": 1113, "msg": "m", "success": False}, {"code": "1234", "msg": "m"}):
+        code = str(body["code"])
+        assert kind(body, 200, VENDOR) is CODES[code].kind
+        assert kind(body, 200, OTHER) is kind(body, 500, OTHER) is ErrorClass.UNKNOWN
 
 
 @pytest.mark.parametrize("word", sorted(WORDS))
@@ -215,6 +275,13 @@ def test_other_numbers_say_what_they_are(body: object, status: int, wanted: Erro
 def test_a_503_may_be_waited_out_only_when_it_says_so() -> None:
     assert kind(detail("loading"), 503, OTHER, {"retry-after": "30"}) is ErrorClass.TRANSIENT
     assert kind(detail("loading"), 503) is ErrorClass.UNKNOWN
+    assert kind(openai("m", None, "503"), 503, OTHER, {"retry-after": "30"}) is ErrorClass.TRANSIENT
+
+
+@pytest.mark.parametrize("code", ["500", "502", "504", "408", "409", "425"])
+def test_a_503_of_somebody_elses_failure_may_not(code: str) -> None:
+    for body in (own(code), openai("m", None, code), {"code": code, "msg": "m"}):
+        assert kind(body, 503, OTHER, {"retry-after": "30"}) is ErrorClass.UNKNOWN
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,8 @@ SENTENCES = {
 _UNSURE = {408, 409, 425}
 _UNSURE_CODES = {"408", "409", "425", "500", "502", "503", "504"}
 # A repeat costs nothing only if these were said of our own request, not of a gateway's last try.
-_REPEATED = {ErrorClass.THROTTLE, ErrorClass.OVERLOAD, ErrorClass.TRANSIENT}
+_BUSY = {ErrorClass.THROTTLE, ErrorClass.OVERLOAD}
+_REPEATED = {*_BUSY, ErrorClass.TRANSIENT}
 _CODE_IN_MESSAGE = re.compile(
     r"""(?:\bcode\\?['"]?\s*[:=：]\s*\\?['"]?|\[)([0-9]{4})(?![0-9])|^\s*([0-9]{4})\s*[:：,]"""
 )
@@ -119,12 +120,16 @@ def is_sandbox(headers: Mapping[str, str], server: Server) -> bool:
 
 
 class ErrorBody(NamedTuple):
-    """An error as a JSON body tells it. `enveloped`: in the vendor's own envelope."""
+    """An error as a JSON body tells it.
+
+    `enveloped`: in the vendor's own envelope; `flat`: as its other services send it.
+    """
 
     code: str
     message: str
     words: tuple[str, ...] = ()
     enveloped: bool = False
+    flat: bool = False
 
 
 def read_error(parsed: Any, status: int) -> ErrorBody | None:
@@ -137,7 +142,7 @@ def read_error(parsed: Any, status: int) -> ErrorBody | None:
     if error and isinstance(error, str):
         return ErrorBody(_text(parsed.get("code")), _text(error))
     if parsed.get("success") is False or (parsed.get("code") and "msg" in parsed):
-        return ErrorBody(_text(parsed.get("code")), _text(parsed.get("msg")))
+        return ErrorBody(_text(parsed.get("code")), _text(parsed.get("msg")), flat=True)
     if parsed.get("detail"):
         return _of_detail(parsed["detail"], status)
     if status >= 400 and isinstance(parsed.get("message"), str):
@@ -164,7 +169,7 @@ def _of_detail(detail: Any, status: int) -> ErrorBody:
     """FastAPI's `detail`: a text, the list of a validation, or an object put there by hand."""
     if isinstance(detail, dict):
         found = read_error(detail, status) or _of_object(detail)
-        return found._replace(enveloped=False)
+        return found._replace(enveloped=False, flat=False)
     entries = detail if isinstance(detail, list) else [detail]
     told = "; ".join(_validation(entry) for entry in entries[:5])
     return ErrorBody("", f"HTTP {status}: {told}")
@@ -198,7 +203,7 @@ def judge(
     own = server.vendor or is_sandbox(headers, server)
     # What a message quotes is more than a general "slow down" around it.
     verdict = (
-        _by_code(error, own)
+        _by_code(error, status, own)
         or _by_words(error, repeated=False)
         or (_by_message(error, status) if _settled(error, status) else None)
         or (_by_words(error, repeated=True) if _settled(error, status) else None)
@@ -211,13 +216,23 @@ def judge(
     return found
 
 
-def _by_code(error: ErrorBody | None, own: bool) -> Verdict | None:
-    """The vendor's four digits decide whoever hands them on, its "500" only from itself."""
+def _by_code(error: ErrorBody | None, status: int, own: bool) -> Verdict | None:
+    """What a code of the vendor's decides, by who hands it on and how."""
     if error is None or error.code not in CODES:
         return None
-    if len(error.code) == 4 or (own and error.enveloped):
-        return Verdict(CODES[error.code].kind, error.code)
-    return None
+    kind, four_digits = CODES[error.code].kind, len(error.code) == 4
+    if own and (error.enveloped or (error.flat and four_digits)):
+        return Verdict(kind, error.code)
+    if error.enveloped:
+        believed = kind not in _BUSY or status == 429
+    else:
+        believed = _settled(error, status) and _quotable(kind, status)
+    return Verdict(kind, error.code) if four_digits and believed else None
+
+
+def _quotable(kind: ErrorClass, status: int) -> bool:
+    """Whether a gateway's word for this is enough: to repeat a request, only a 429 is."""
+    return kind is not ErrorClass.TRANSIENT and (kind not in _REPEATED or status == 429)
 
 
 def _settled(error: ErrorBody | None, status: int) -> bool:
@@ -237,7 +252,7 @@ def _by_message(error: ErrorBody | None, status: int) -> Verdict | None:
     """The vendor's code or another word that a gateway quotes in its message."""
     for code in _quoted(error.message) if error else ():
         kind = CODES[code].kind if code in CODES else WORDS[code]
-        if kind is not ErrorClass.TRANSIENT and (kind not in _REPEATED or status == 429):
+        if _quotable(kind, status):
             return Verdict(kind, code)
     return None
 
@@ -258,7 +273,7 @@ def _words_pattern() -> re.Pattern[str]:
 def _by_status(error: ErrorBody | None, status: int, waitable: bool, own: bool) -> Verdict:
     code = error.code if error else ""
     enveloped = own and error is not None and error.enveloped
-    if status == 503 and waitable:
+    if status == 503 and waitable and code not in _UNSURE_CODES - {"503"}:
         return Verdict(ErrorClass.TRANSIENT, code)
     if status == 408 and enveloped:
         return Verdict(ErrorClass.TRANSIENT, code)

@@ -20,6 +20,7 @@ class ErrorClass(Enum):
     BAD_REQUEST = "bad request"  # this request will never pass
     ACCOUNT = "account"  # no request of this key will pass
     QUOTA = "quota"  # a cap of the vendor; later
+    LATER = "later"  # nothing was made; the next run may ask again
     UNKNOWN = "unknown"  # perhaps paid
     NOT_THE_API = "not the API"  # something else answered at that URL
 
@@ -45,7 +46,7 @@ CODES: dict[str, Code] = {
     "1111": Code(429, ErrorClass.ACCOUNT, "the account does not exist"),
     "1112": Code(429, ErrorClass.ACCOUNT, "the account is locked"),
     "1113": Code(429, ErrorClass.ACCOUNT, "the balance or resource pack is used up"),
-    "1120": Code(429, ErrorClass.TRANSIENT, "the account is not accessible for the moment"),
+    "1120": Code(429, ErrorClass.LATER, "the account is not accessible for the moment"),
     "1121": Code(429, ErrorClass.ACCOUNT, "the account is blocked"),
     "1200": Code(500, ErrorClass.TRANSIENT, "the call failed"),
     "1210": Code(400, ErrorClass.BAD_REQUEST, "wrong parameters"),

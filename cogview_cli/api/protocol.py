@@ -117,6 +117,7 @@ _UNDECIDED = (
     ErrorClass.TRANSIENT,
     ErrorClass.THROTTLE,
     ErrorClass.OVERLOAD,
+    ErrorClass.LATER,
 )
 
 

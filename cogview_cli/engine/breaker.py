@@ -15,8 +15,8 @@ ALLOWANCE = 100
 COST_OF_FAILURE = 5
 UNSENT_IN_A_ROW = 5
 SAME_REFUSALS = 3
-# Failures that say something about the network or the platform, not about one request.
-_DRAWING = (None, ErrorClass.TRANSIENT)
+# Failures that say something about network, platform or account, not about one request.
+_DRAWING = (None, ErrorClass.TRANSIENT, ErrorClass.LATER)
 
 
 class CircuitBreaker:

@@ -22,6 +22,7 @@ EXIT_OF_CLASS = {
     ErrorClass.BAD_REQUEST: ExitCode.REJECTED,
     ErrorClass.ACCOUNT: ExitCode.ACCOUNT,
     ErrorClass.QUOTA: ExitCode.BUDGET,
+    ErrorClass.LATER: ExitCode.TEMPORARY,
     ErrorClass.UNKNOWN: ExitCode.UNKNOWN,
     ErrorClass.NOT_THE_API: ExitCode.MACHINE,
 }

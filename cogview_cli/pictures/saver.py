@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from cogview_cli.api import image_urls
+from cogview_cli.api.dialects import server_of
 from cogview_cli.api.image_refs import ImageRef
 from cogview_cli.api.links import are_dead
 from cogview_cli.api.protocol import ApiError, Reply, decode
@@ -142,7 +143,7 @@ class _Saving:
         if self._entry.answer is None:  # entries of lists come without: it may be large
             self._entry = await self._ledger.call(self._whole, self._entry)
         assert self._entry.answer is not None
-        reply = decode(self._entry.answer)
+        reply = decode(self._entry.answer, server_of(self._entry.base_url))
         if isinstance(reply, ApiError):
             return outcome_of(self._entry, Status.UNKNOWN, problem=_unreadable(reply))
         self._reply = reply

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 
@@ -43,13 +44,49 @@ def test_s31_the_vendors_envelope_from_elsewhere_is_not_the_vendors_word(
         assert api.count(b"POST") == 1
 
 
-@pytest.mark.parametrize(("status", "code"), [(500, b"1234"), (429, b"1302"), (200, b"1302")])
+@pytest.mark.parametrize(("status", "code"), [(500, b"1234"), (429, b"1302"), (429, b"1312")])
 def test_s31_its_four_digits_are_whoever_hands_them_on(
     status: int, code: bytes, cogview: Run
 ) -> None:
     with Scripted([said(status, OWN % code), inline()]) as api:
         assert cogview("gen", "cat", "--base-url", api.base_url).code == 0
         assert api.count(b"POST") == 2
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (200, OWN % b"1302"),
+        (500, OWN % b"1305"),
+        (500, openai("m", "zhipu_error", "1234")),
+        (502, openai("m", None, "1302")),
+        (500, b'{"code":1200,"msg":"m","success":false}'),
+        (200, b'{"code":1302,"msg":"m"}'),
+        (503, OWN % b"500"),
+    ],
+)
+def test_s31_a_code_that_the_vendor_did_not_say_itself_repeats_nothing(
+    status: int, body: bytes, cogview: Run
+) -> None:
+    with Scripted(
+        [said(status, body, "Retry-After: 0" if status == 503 else "X: y"), inline()]
+    ) as api:
+        assert cogview("gen", "cat", "--base-url", api.base_url).code == 5
+        assert api.count(b"POST") == 1
+    assert states() == ["unknown"]
+
+
+@pytest.mark.parametrize(
+    "error", [{"code": 1301, "msg": "m"}, {"error": {"code": "1301", "message": "m", "type": "x"}}]
+)
+def test_s31_a_picture_beside_what_a_gateway_says_is_saved(
+    error: dict[str, object], cogview: Run
+) -> None:
+    """It is read by the same rules when it is kept and when it is saved."""
+    found = {**error, "data": [{"b64_json": base64.b64encode(picture()).decode()}]}
+    with Scripted([said(500, json.dumps(found).encode())]) as api:
+        ended = cogview("gen", "cat", "--base-url", api.base_url)
+        assert (ended.code, api.count(b"POST"), len(images())) == (0, 1, 1), ended
 
 
 def test_s31_new_api_that_lost_its_download_was_paid(cogview: Run) -> None:
