@@ -152,10 +152,7 @@ def _cost(entry: Entry) -> Decimal | None:
 
 
 def _perhaps(entry: Entry) -> Decimal:
-    from cogview_cli.ledger import DOUBTFUL_STATES
-
-    doubtful = entry.state in DOUBTFUL_STATES and not entry.in_sandbox
-    return (entry.price or Decimal(0)) if doubtful else Decimal(0)
+    return (entry.price or Decimal(0)) if entry.perhaps_paid else Decimal(0)
 
 
 def _record(entry: Entry) -> dict[str, Any]:

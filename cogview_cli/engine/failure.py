@@ -41,6 +41,11 @@ class Failure(NamedTuple):
     error: ApiError | None = None
 
     @property
+    def perhaps_paid(self) -> bool:
+        """A 200 that was blocked outright: no picture, and nobody says that it was free."""
+        return self.kind is ErrorClass.REFUSED and not self.code
+
+    @property
     def words(self) -> str:
         """The failure in one line: the code's meaning and the server's own words."""
         code = _("code {code}", code=self.code) if self.code else ""

@@ -113,7 +113,7 @@ class JobRunner:
         if lost and outcome.status not in _PAID:
             outcome = self._give_up(lost[0].entry, lost[0].failure, GiveUp())
             return outcome._replace(lost=len(lost) - 1)
-        return outcome._replace(lost=len(lost))
+        return outcome._replace(lost=outcome.lost + len(lost))
 
     async def _run(self, job: Job, lost: list[Failed]) -> Outcome:
         """As `run`, and the tries of unknown outcome that were followed by another."""
@@ -274,7 +274,7 @@ class JobRunner:
         status = _STATUSES.get(failure.kind, Status.FAILED)
         outcome = outcome_of(entry, status, problem=problem)
         filters = failure.error.content_filter if failure.error else ()
-        return outcome._replace(content_filter=filters)
+        return outcome._replace(content_filter=filters, lost=int(failure.perhaps_paid))
 
     def never_sent(self, job: Job, entry: Entry | None = None) -> Outcome:
         """The outcome of a job that the end of the run came before."""

@@ -8,12 +8,19 @@ from decimal import Decimal
 
 from cogview_cli.errors import BudgetReached
 from cogview_cli.i18n import _
-from cogview_cli.ledger.entry import DOUBTFUL_STATES, PAID_STATES, SANDBOX_ACCOUNT
+from cogview_cli.ledger.entry import (
+    BLOCKED,
+    DOUBTFUL_STATES,
+    PAID_STATES,
+    SANDBOX_ACCOUNT,
+    State,
+)
 
 _COUNTED = ", ".join(f"'{state}'" for state in (*PAID_STATES, *DOUBTFUL_STATES))
 # Paid, perhaps paid and in flight; groups, since prices are decimals in text.
 _SPENT = (
-    f"SELECT price, count(*) AS times FROM requests WHERE asked >= ? AND +state IN ({_COUNTED})"
+    "SELECT price, count(*) AS times FROM requests WHERE asked >= ?"
+    f" AND (+state IN ({_COUNTED}) OR (+state = '{State.REJECTED}' AND {BLOCKED}))"
     " AND price IS NOT NULL AND currency = ? AND account != ? GROUP BY price"
 )
 

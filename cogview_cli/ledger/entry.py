@@ -38,6 +38,8 @@ class Resolution(StrEnum):
 PAID_STATES = (State.ANSWER, State.SAVED, State.EXPIRED)
 # Nobody can say whether money was spent; a decision about it does not make it unpaid.
 DOUBTFUL_STATES = (State.INTENT, State.UNKNOWN, State.RESOLVED)
+# Rejected with a 200 and no code: blocked outright, and perhaps charged all the same.
+BLOCKED = "status BETWEEN 200 AND 299 AND coalesce(code, '') = ''"
 
 # All columns but the raw answer, which may be large.
 COLUMNS = (
@@ -97,6 +99,17 @@ class Entry(NamedTuple):
     content: str | None = None
     # The answer still holds the picture, or a link to it that may work.
     fetchable: bool = True
+    # The HTTP status of the answer, also where its raw bytes are left out.
+    status: int | None = None
+
+    @property
+    def perhaps_paid(self) -> bool:
+        """Whether it may have cost its price although no picture came of it."""
+        if self.in_sandbox:
+            return False
+        answered = self.status is not None and self.status // 100 == 2
+        blocked = self.state == State.REJECTED and answered and not self.code
+        return self.state in DOUBTFUL_STATES or blocked
 
     @property
     def given_up(self) -> bool:
@@ -112,7 +125,7 @@ class Entry(NamedTuple):
 def entry_of(row: sqlite3.Row) -> Entry:
     """The entry that a row of the table holds."""
     fields = {name: row[name] for name in row.keys()}  # noqa: SIM118 - a Row iterates values
-    status, headers = fields.pop("status"), fields.pop("headers")
+    status, headers = fields["status"], fields.pop("headers")
     raw, whole = fields.pop("answer"), fields.pop("whole")
     answer = None
     if raw is not None:
