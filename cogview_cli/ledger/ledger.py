@@ -35,6 +35,7 @@ from cogview_cli.ledger.entry import (
     to_json,
 )
 from cogview_cli.ledger.file import LedgerFile
+from cogview_cli.ledger.reader import LedgerReader
 from cogview_cli.ledger.upkeep import purge_some, to_purge, to_trim, trim, trim_some
 from cogview_cli.ledger.worker import Worker
 
