@@ -55,7 +55,7 @@ OTHER_WORDS = {
     ("batch.report", "failed"): "the name of a file",
     ("engine.retry", "unknown"): "a counter of Attempts",
     ("ledger.entry", "answer"): "a column",
-    ("ledger.ledger", "answer"): "a column",
+    ("ledger.reader", "answer"): "a column",
 }
 MODULES = sorted(ROOT.rglob("*.py"))
 

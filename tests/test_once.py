@@ -199,7 +199,7 @@ def test_once_checks_the_size(gen: Gen, sandbox: SandboxThread, left: bytes) -> 
 def test_once_makes_it_again_where_its_link_is_dead(gen: Gen, sandbox: SandboxThread) -> None:
     gen("cat", "--once", "-o", "cat.png")
     Path("cat.png").unlink()
-    edit_ledger("update requests set expires = 0, answer = null")
+    edit_ledger("update requests set fetchable = 0")
     assert gen("cat", "--once", "-o", "cat.png").code == 0
     assert posts(sandbox) == 2 and Path("cat.png").is_file()
 

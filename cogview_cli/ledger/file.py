@@ -23,7 +23,8 @@ from cogview_cli.ledger.entry import State
 BUSY_SECONDS = 60.0
 # Less free room than this is kept for the next answers.
 FREE_BYTES_KEPT = 2 * 2**20
-SHRINK_BUSY_MS = 500
+# None: a cache that is full would wait again for every page while a reader is at work.
+SHRINK_BUSY_MS = 0
 # The conditions of partial indexes, which a query must repeat word for word.
 PURGEABLE = "fetchable = 1 AND expires IS NOT NULL"
 LARGE_BYTES = 16384
@@ -191,14 +192,27 @@ class LedgerFile:
             try:
                 self._give_back(free)
             finally:
-                self._db.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000:.0f}")
+                self._db.execute(f"PRAGMA busy_timeout = {self._patience * 1000:.0f}")
 
     def _give_back(self, free: int) -> None:
         if self._pragma("auto_vacuum"):
-            # A script: `execute` takes one step of it, which frees a single page.
-            self._db.executescript("PRAGMA incremental_vacuum")
+            self._give_back_pages(free // self._pragma("page_size"))
         elif free * 2 > self._pragma("page_count") * self._pragma("page_size"):
             self._db.execute("VACUUM")  # of an older version; from now on in pieces
+
+    def _give_back_pages(self, count: int) -> None:
+        """One by one, for `execute` takes a single step of the pragma; in one commit.
+
+        As a script it would wait again for every page while a reader is at work.
+        """
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            for _ in range(count):
+                self._db.execute("PRAGMA incremental_vacuum(1)")
+            self._db.execute("COMMIT")
+        finally:
+            if self._db.in_transaction:
+                self._db.rollback()
 
     def _pragma(self, name: str) -> int:
         return int(self._db.execute(f"PRAGMA {name}").fetchone()[0])
