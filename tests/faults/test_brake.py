@@ -124,10 +124,10 @@ def test_b5_refusals_are_no_reason_to_stop(
 def test_b6_trouble_that_passes_is_waited_for(cogview: Run, sandbox: SandboxThread) -> None:
     """All that are in flight at once lose their answers; the next one finds it well again."""
     prompts("", 40)
-    sandbox.script(None, ["ok"] * 5 + ["lost-answer"] * 6 + ["ok"] * 29)
+    sandbox.script(None, ["ok"] * 5 + ["lost-answer"] * 8 + ["ok"] * 27)
     ended = batch(cogview)
     assert ended.code == 5
-    assert (summary(ended)["saved"], summary(ended)["unknown"]) == (34, 6), ended
+    assert (summary(ended)["saved"], summary(ended)["unknown"]) == (32, 8), ended
     assert "sending waits for one" in ended.err
 
 
