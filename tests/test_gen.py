@@ -114,6 +114,35 @@ def test_output_dash_refuses_json_in_json(cogview: Run, sandbox: SandboxThread) 
     assert "--output -" in error["message"] and not sandbox.books.posts
 
 
+@pytest.mark.skipif(os.name == "nt", reason="links need a right of their own there")
+@pytest.mark.parametrize("policy", ["fail", "skip"])
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp"])
+@pytest.mark.parametrize("target", ["nowhere", "cat.png"])
+def test_a_link_to_nothing_is_in_the_way(
+    cogview: Run, sandbox: SandboxThread, policy: str, suffix: str, target: str
+) -> None:
+    """A link to itself is one, too."""
+    Path(f"cat{suffix}").symlink_to(target if target != "cat.png" else f"cat{suffix}")
+    ended = cogview("gen", "cat", "-o", "cat.png", "--on-exists", policy)
+    refused(ended, sandbox, 9, f"cat{suffix}", "nothing was sent")
+    assert Path(f"cat{suffix}").is_symlink()
+
+
+@pytest.mark.parametrize("policy", ["fail", "skip"])
+def test_a_sidecar_alone_is_in_the_way(cogview: Run, sandbox: SandboxThread, policy: str) -> None:
+    Path("cat.png.json").write_text("{}")
+    ended = cogview("gen", "cat", "-o", "cat.png", "--on-exists", policy)
+    refused(ended, sandbox, 9, "cat.png.json", "nothing was sent")
+    assert os.listdir() == ["cat.png.json"]
+
+
+def test_skip_looks_for_a_picture_before_it_looks_for_links(cogview: Run) -> None:
+    Image.new("RGB", (8, 8)).save("cat.jpg")
+    Path("cat.webp.json").write_text("{}")
+    ended = cogview("gen", "cat", "-o", "cat.png", "--on-exists", "skip")
+    assert (ended.code, ended.out) == (0, "cat.jpg\n"), ended
+
+
 def test_count_numbers_the_names(cogview: Run, sandbox: SandboxThread) -> None:
     paths = saved(cogview("gen", "cat", *SMALL, "-n", "3", "-o", "cat.png"))
     assert sorted(map(str, paths)) == ["cat-1.png", "cat-2.png", "cat-3.png"]

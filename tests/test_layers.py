@@ -27,14 +27,14 @@ ORDER: tuple[tuple[str, ...], ...] = (
     ("sandbox", "config", "sources"),
     ("api", "terminal"),
     ("net", "disk", "outcome"),
-    ("errors", "i18n", "loading"),
+    ("errors", "i18n", "loading", "pillow"),
     ("__init__",),
 )
 LEVEL = {name: level for level, line in enumerate(ORDER) for name in line}
 HOMES = {
     "httpx": {"net", "api", "pictures"},
     "h11": {"net", "sandbox"},
-    "PIL": {"pictures", "sandbox", "batch", "gallery", "terminal"},
+    "PIL": {"pillow", "pictures", "sandbox", "batch", "gallery", "terminal"},
     "typer": {"commands", "cli", "app"},
     "rich": {"terminal", "batch"},
     "sqlite3": {"ledger", "batch"},

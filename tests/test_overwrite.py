@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -141,6 +142,79 @@ def test_a_name_that_the_answer_makes_replaces_nothing(tmp_path: Path) -> None:
     place = Destination(root=str(tmp_path), template="{created}", on_exists="overwrite")
     (tmp_path / "1.png").write_bytes(b"one")
     assert not Target(place, {}).asked_now().may_replace(tmp_path / "1.png")
+
+
+# --- further pictures, and what is kept unverified -----------------------------------
+
+
+@pytest.mark.parametrize("name", ["cat-2.png", "cat-2.png.json"])
+def test_a_second_picture_replaces_nothing(gen: Callable[..., Ended], name: str) -> None:
+    """Its name was not asked for."""
+    Path(name).write_bytes(b"mine")
+    assert gen("cat sandbox:two-images").code == 0
+    assert Path(name).read_bytes() == b"mine"
+    assert {path.name for path in Path().glob("*.png")} >= {"cat.png", "cat-2-2.png"}
+
+
+def test_a_second_picture_and_a_row_of_its_name_are_both_there(batch: Batch) -> None:
+    Path("p.jsonl").write_text(
+        '{"prompt": "cat sandbox:two-images", "name": "x"}\n{"prompt": "dog", "name": "x-2"}\n'
+    )
+    for _ in range(2):
+        assert batch("--on-exists", "overwrite", source="p.jsonl").code == 0
+        found = sorted(prompt_of(path) for path in Path("out").glob("*.png"))
+        assert found == ["cat sandbox:two-images", "cat sandbox:two-images", "dog"]
+
+
+def test_what_came_after_the_name_was_found_free_stays(
+    gen: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The moment between the look and the move."""
+    from cogview_cli.pictures import placing
+
+    publish = placing.publish
+
+    def meanwhile(*arguments: Any, **options: Any) -> Path:
+        Path("cat.png").write_bytes(b"another row's")
+        return publish(*arguments, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(placing, "publish", meanwhile)
+        assert gen("cat").code == 0
+    assert Path("cat.png").read_bytes() == b"another row's"
+    assert prompt_of(Path("cat-2.png")) == "cat"
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_only_a_sidecar_that_was_there_is_replaced(
+    gen: Callable[..., Ended], cogview: Run, when: str
+) -> None:
+    if when == "before":
+        Path("cat.png.json").write_text("{}")
+    assert gen(f"cat {LATER}").code == 6
+    if when == "after":
+        Path("cat.png.json").write_text("{}")
+    assert cogview("recover").code == 0
+    name = {"before": "cat.png", "after": "cat-2.png"}[when]
+    assert pictures() == {name: f"cat {LATER}"}
+
+
+@pytest.mark.parametrize("name", ["cat.unverified", "cat.unverified.json"])
+@pytest.mark.parametrize("fault", ["binary-download", "html-download"])
+def test_what_is_kept_replaces_nothing_of_the_users(
+    gen: Callable[..., Ended], name: str, fault: str
+) -> None:
+    Path(name).write_bytes(b"mine")
+    assert gen(f"cat sandbox:{fault}").code == 6
+    assert Path(name).read_bytes() == b"mine"
+    assert Path("cat-2.unverified").is_file() and Path("cat-2.unverified.json").is_file()
+
+
+def test_what_an_earlier_request_has_kept_stays(gen: Callable[..., Ended]) -> None:
+    assert gen("cat sandbox:binary-download").code == 6
+    assert gen("dog sandbox:bomb-download").code == 6
+    assert prompt_of(Path("cat.unverified")) == "cat sandbox:binary-download"
+    assert prompt_of(Path("cat-2.unverified")) == "dog sandbox:bomb-download"
 
 
 # --- reports ----------------------------------------------------------------------

@@ -134,6 +134,88 @@ def test_a_full_stdout_is_9_and_the_image_is_kept(sandbox: SandboxThread) -> Non
     assert Path("cat.png").is_file()
 
 
+TO_STDOUT = (*COMMAND, "gen", "cat", *SMALL, "-o", "-")
+
+
+def redirected(sandbox: SandboxThread, where: str, prompt: str = "cat") -> tuple[int, str]:
+    """`gen -o -` with a stdout of the shell's; exit code and stderr."""
+    line = [prompt if part == "cat" else part for part in TO_STDOUT]
+    done = subprocess.run(
+        ["bash", "-c", f'"$@" {where}', "sh", *line],
+        env=environment(sandbox),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=30,
+        check=False,
+    )
+    err = done.stderr.decode()
+    assert "Traceback" not in err and "Exception ignored" not in err
+    return done.returncode, err
+
+
+def in_spool() -> list[Path]:
+    return sorted(Path(os.environ["COGVIEW_STATE_DIR"], "spool").glob("*.png"))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize("prompt", ["cat", "cat sandbox:two-images"])
+def test_bytes_that_stdout_does_not_take_are_told_and_free(
+    sandbox: SandboxThread, prompt: str
+) -> None:
+    code, err = redirected(sandbox, "> /dev/full", prompt)
+    assert code == 6 and "cogview recover" in err, err
+    assert in_spool() and all(f"'{path}'" in err for path in in_spool())
+    code, err = redirected(sandbox, "> cat.png", prompt)
+    assert code == 0 and Path("cat.png").read_bytes().startswith(b"\x89PNG"), err
+    assert sandbox.books.posts.total() == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_recover_takes_what_stdout_did_not(sandbox: SandboxThread) -> None:
+    redirected(sandbox, "> /dev/full")
+    gets = sandbox.books.downloads.total()
+    done = subprocess.run(
+        [*COMMAND, "recover"],
+        env=environment(sandbox),
+        capture_output=True,
+        timeout=30,
+        check=False,
+    )
+    (path,) = Path().glob("*.png")
+    assert (done.returncode, done.stdout.decode().strip()) == (0, str(path.absolute())), done
+    assert in_spool() == [] and sandbox.books.downloads.total() == gets
+    assert sandbox.books.posts.total() == 1
+
+
+def test_bytes_for_a_reader_that_is_gone_are_told(sandbox: SandboxThread) -> None:
+    end, start = os.pipe()
+    os.close(end)
+    with os.fdopen(start, "wb") as pipe:
+        done = subprocess.run(
+            TO_STDOUT,
+            env=environment(sandbox),
+            stdin=subprocess.DEVNULL,
+            stdout=pipe,
+            stderr=subprocess.PIPE,
+            timeout=30,
+            check=False,
+        )
+    (path,) = in_spool()
+    assert done.returncode == 141 and f"'{path}'" in done.stderr.decode(), done
+    assert redirected(sandbox, "> cat.png")[0] == 0 and sandbox.books.posts.total() == 1
+
+
+def test_bytes_for_no_stdout_at_all_cost_nothing(sandbox: SandboxThread) -> None:
+    code, err = redirected(sandbox, ">&-")
+    assert code == 9 and "stdout is closed" in err and not sandbox.books.posts
+
+
+def test_the_second_picture_of_an_answer_for_stdout_is_told(sandbox: SandboxThread) -> None:
+    code, err = redirected(sandbox, "> cat.png", "cat sandbox:two-images")
+    (second,) = in_spool()
+    assert code == 0 and f"'{second}'" in err, err
+
+
 @pytest.mark.parametrize("closed", [">&-", ">&- 2>&-"])
 def test_no_stdout_at_all_is_9(sandbox: SandboxThread, closed: str) -> None:
     done = subprocess.run(

@@ -57,15 +57,17 @@ def compose(images: Sequence[str], path: Path, columns: int) -> None:
     from PIL import Image
     from PIL.PngImagePlugin import PngInfo
 
+    from cogview_cli.pillow import open_image
+
     mark = PngInfo()
     mark.add_text("Software", _SOFTWARE)
 
-    with Image.open(images[0], formats=READABLE) as first:
+    with open_image(images[0], READABLE) as first:
         width, height = first.size
     rows = -(-len(images) // columns)
     with Image.new("RGB", (width * columns, height * rows)) as sheet:
         for number, image in enumerate(images):
-            with Image.open(image, formats=READABLE) as tile:
+            with open_image(image, READABLE) as tile:
                 fitted = tile.convert("RGB")
                 if fitted.size != (width, height):
                     fitted = fitted.resize((width, height))

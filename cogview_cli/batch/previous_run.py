@@ -125,7 +125,7 @@ class PreviousRun(NamedTuple):
         """The file that makes an item needless under --on-exists skip."""
         if self.destination.on_exists not in ("skip", "fail"):
             return None
-        there = image_in_the_way(item.job(self.destination, "").target)
+        there = image_in_the_way(item.job(self.destination, "").target, item.key)
         return Decision(action=Action.DONE, image=str(there)) if there else None
 
 

@@ -16,7 +16,7 @@ from cogview_cli.config.store import state_dir
 from cogview_cli.disk.destination import STDOUT, Destination, from_output
 from cogview_cli.disk.home import expand_home
 from cogview_cli.engine.validation import check_models, validate_request
-from cogview_cli.errors import BudgetReached, UsageError
+from cogview_cli.errors import BudgetReached, MachineError, UsageError
 from cogview_cli.gen.plan import GenPlan, target_of
 from cogview_cli.gen.prompt import prompt_from
 from cogview_cli.gen.run import run, show
@@ -217,7 +217,11 @@ def _check_stdout(plan: GenPlan) -> None:
         raise UsageError(
             _("--output - leaves no room for --json or --print0"), hint=_("give a file: -o cat.png")
         )
-    if not plan.dry_run and sys.stdout is not None and sys.stdout.isatty():
+    if not plan.dry_run and sys.stdout is None:
+        raise MachineError(
+            _("stdout is closed; nothing was sent"), hint=_("redirect: -o - > cat.png")
+        )
+    if not plan.dry_run and sys.stdout.isatty():
         raise UsageError(
             _("image bytes would go to the terminal"), hint=_("redirect: -o - > cat.png")
         )

@@ -151,13 +151,17 @@ def _moved(entry: Any, out: str | None) -> Any:
 
     What was meant for stdout goes to the current folder.
     """
+    from cogview_cli.pictures.placing import kept_unverified
+
     destination = entry.target["destination"]
     if out is None and not destination["stdout"]:
         return entry
+    # What stdout did not take is on this disk, and is moved.
+    files = entry.files if destination["stdout"] else kept_unverified(entry.files)
     destination = {**destination, "root": str(Path(out or ".").absolute()), "stdout": False}
     # What was noted of files to be overwritten holds for the other folder.
     target = {**entry.target, "destination": destination, "there": None}
-    return entry._replace(target=target, files=[])
+    return entry._replace(target=target, files=files)
 
 
 def lost_outcomes(entries: Iterable[Any]) -> list[Outcome]:

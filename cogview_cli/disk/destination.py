@@ -134,22 +134,26 @@ class Target(NamedTuple):
         """Raises UsageError if the template uses a field that does not exist."""
         check_template(self.destination.template, {**self.fields, "created": "", "ext": ""})
 
-    def existing(self) -> Path | None:
-        """An image that already has this name, as far as the name is known yet."""
+    def names(self) -> list[Path]:
+        """The paths an image may get, one a format; none where the answer makes the name."""
         if self._named_late:
-            return None
+            return []
         folder, stem = self.place()
-        found = (folder / f"{stem}{suffix}" for suffix in KNOWN_SUFFIXES)
-        return next((path for path in found if os.path.exists(path)), None)
+        return [folder / f"{stem}{suffix}" for suffix in KNOWN_SUFFIXES]
+
+    def existing(self) -> Path | None:
+        """An image that already has this name; else a link under it that leads nowhere."""
+        names = self.names()
+        found = [*filter(os.path.exists, names), *filter(os.path.islink, names)]
+        return next(iter(found), None)
 
     def asked_now(self) -> Target:
         """This target with what has its names now, as far as they are known yet."""
         if self.destination.on_exists != "overwrite" or self._named_late:
             return self
         folder, stem = self.place()
-        found = {
-            f"{stem}{suffix}": _identity(folder / f"{stem}{suffix}") for suffix in KNOWN_SUFFIXES
-        }
+        names = [f"{stem}{suffix}{more}" for suffix in KNOWN_SUFFIXES for more in ("", ".json")]
+        found = {name: _identity(folder / name) for name in names}
         return self._replace(there={name: seen for name, seen in found.items() if seen})
 
     def may_replace(self, path: Path) -> bool:

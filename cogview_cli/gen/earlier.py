@@ -119,6 +119,7 @@ def same_picture(plan: GenPlan, target: Target) -> Path | None:
         content = sidecar.read(sidecar.sidecar_path(there))
         size = content["image"]["bytes"]
         found = sidecar.read_request(sidecar.sidecar_path(there))
+        same = found == plan.request and there.stat().st_size == size
     except (OSError, ValueError, KeyError, TypeError, UsageError):
         return None
-    return there if found == plan.request and there.stat().st_size == size else None
+    return there if same else None

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 from cogview_cli.api import models
 from cogview_cli.config.store import state_dir
-from cogview_cli.disk.destination import Target
 from cogview_cli.disk.names import template_fields
 from cogview_cli.engine.confirm import confirm
 from cogview_cli.errors import MachineError
 from cogview_cli.gen.plan import GenPlan, job_of, namespace_of
+from cogview_cli.gen.stdout import StdoutDelivery
 from cogview_cli.i18n import _
 from cogview_cli.loading import no_garbage_collection
-from cogview_cli.outcome import WITH_IMAGE, Outcome, SavedFile, Summary
+from cogview_cli.outcome import WITH_IMAGE, Outcome, Summary
 from cogview_cli.terminal import ending, output
 from cogview_cli.terminal.reporter import Reporter
 
@@ -92,8 +92,16 @@ async def _run(plan: GenPlan, summary: Summary, reporter: Reporter, files: list[
         from cogview_cli.engine import session
         from cogview_cli.gen.work import Work
 
+    stdout = StdoutDelivery(paid=not plan.settings.sandbox)
+
     def report(outcome: Outcome) -> None:
-        _report(plan, outcome, summary, reporter, files)
+        summary.add(outcome)
+        shown = outcome.files if outcome.status in WITH_IMAGE else ()
+        if plan.destination.stdout and shown:
+            stdout.deliver(outcome)
+        else:
+            files.extend(file.file for file in shown)
+        reporter.outcome(outcome)
 
     job = partial(job_of, plan, now=time.time(), namespace=namespace_of(plan))
     numbers = _wanted(plan, job, report)
@@ -108,7 +116,10 @@ async def _run(plan: GenPlan, summary: Summary, reporter: Reporter, files: list[
         confirm(price, plan.settings, yes=plan.yes, hint=_("fewer: --count"))
         if work.any:
             _make_folders(plan, numbers, job)
-            summary.stopped = await work.run(opened, reporter)
+            try:
+                summary.stopped = await work.run(opened, reporter)
+            finally:
+                stdout.note(opened.ledger)
 
 
 def _wanted(
@@ -123,23 +134,11 @@ def _wanted(
         return numbers
     left = []
     for number in numbers:
-        if there := _existing(plan, job(number).target):
+        if there := _existing(job(number)):
             report(skipped(plan, number, (found_file(there),)))
         else:
             left.append(number)
     return left
-
-
-def _report(
-    plan: GenPlan, outcome: Outcome, summary: Summary, reporter: Reporter, files: list[str]
-) -> None:
-    summary.add(outcome)
-    shown = outcome.files if outcome.status in WITH_IMAGE else ()
-    if plan.destination.stdout and shown:
-        _to_stdout(shown[0])
-    else:
-        files.extend(file.file for file in shown)
-    reporter.outcome(outcome)
 
 
 def _make_folders(plan: GenPlan, numbers: Sequence[int], job: Callable[[int], Job]) -> None:
@@ -163,15 +162,8 @@ def _make_state_folder() -> None:
         ) from None
 
 
-def _existing(plan: GenPlan, target: Target) -> Path | None:
+def _existing(job: Job) -> Path | None:
     """The image that makes this one needless under --on-exists skip."""
     from cogview_cli.pictures.existing import image_in_the_way
 
-    return image_in_the_way(target)
-
-
-def _to_stdout(file: SavedFile) -> None:
-    """Hands the checked bytes over, then removes the file; on failure it stays."""
-    path = Path(file.file)
-    output.write_data(path.read_bytes())
-    path.unlink()
+    return image_in_the_way(job.target, job.key)

@@ -19,6 +19,7 @@ from cogview_cli.gen.progress import GenProgress
 from cogview_cli.i18n import _
 from cogview_cli.ledger import Entry, Ledger, State
 from cogview_cli.outcome import Outcome, SavedFile, Status
+from cogview_cli.pictures.placing import kept_unverified
 from cogview_cli.pictures.sidecar import found_file
 from cogview_cli.terminal import output
 from cogview_cli.terminal.reporter import Reporter
@@ -162,7 +163,8 @@ class Work:
         """The request where it belongs: to overwrite is what this command asks for."""
         if self._plan.destination.on_exists != "overwrite":
             return entry
-        return entry._replace(target=self._job(n).target.asked_now().record(), files=[])
+        target = self._job(n).target.asked_now().record()
+        return entry._replace(target=target, files=kept_unverified(entry.files))
 
     def _hint(self, ended: ExitCode | None) -> None:
         """What is left, where the same command again would pay for more than that."""

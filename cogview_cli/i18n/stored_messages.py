@@ -80,6 +80,7 @@ TEMPLATES = {
     "no-picture": "what arrived is no picture: {why}",
     "it-says": "{why}; it says: {text}",
     "bytes-kept": "{why}; the bytes are in '{path}'",
+    "not-delivered": "stdout did not take the picture; it is in {paths}",
     "kept-unverified": "what an earlier run got could not be verified: '{path}'",
     "unknown-format": "not a PNG, JPEG or WebP picture",
     "data-cut": "the {format} data is cut short",

@@ -228,6 +228,10 @@ class Ledger(LedgerReader):
         """
         self._set(id, message=message.stored(), code=code)
 
+    def undelivered(self, id: str, message: Message) -> None:
+        """The images are on disk, but not where they were meant to go."""
+        self._set(id, state=State.ANSWER, message=message.stored(), code="")
+
     def expired(self, id: str, message: Message) -> None:
         """The paid image can no longer be fetched."""
         self._set(id, state=State.EXPIRED, message=message.stored())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,13 +44,15 @@ def judged(part: Path, coding: str, seen: set[str] | None, *, last: bool = False
     try:
         info = verify.check(part)
     except verify.TooLarge as error:
-        kept = Arrived(size, digest, damaged=False)
+        kept = Arrived(size, digest)
         raise DownloadFailed(error.message, final=True, arrived=kept) from error
     except verify.Damaged as error:
         raise _damaged(error.message, size, digest, final=seen is None) from error
     except verify.NotAnImage as error:
         what = Message.of("no-picture", why=error.message)
-        raise _no_picture(part, what, coding, Arrived(size, digest, False), repeated) from error
+        # What the answer itself holds cannot change.
+        arrived = Arrived(size, digest, foreign=seen is not None)
+        raise _no_picture(part, what, coding, arrived, repeated) from error
     if not (info.ended or repeated or last):
         cut = Message.of("data-cut", format=info.format.upper())
         raise _damaged(cut, size, digest, final=False)
@@ -65,8 +68,8 @@ def _synced(part: Path) -> tuple[int, str]:
 
 
 def _damaged(why: Message, size: int, digest: str, *, final: bool) -> DownloadFailed:
-    kept = Arrived(size, digest, damaged=True)
-    return DownloadFailed(Message.of("no-picture", why=why), final=final, arrived=kept)
+    what = Message.of("no-picture", why=why)
+    return DownloadFailed(what, final=final, arrived=Arrived(size, digest))
 
 
 def _unpacked(part: Path) -> None:
@@ -84,16 +87,24 @@ def _unpacked(part: Path) -> None:
 def _no_picture(
     part: Path, what: Message, coding: str, arrived: Arrived, repeated: bool
 ) -> DownloadFailed:
-    """Words of an error page are shown; other bytes that are no picture are kept."""
+    """What is no picture, to be kept: the beginning of an error page is shown as well."""
     with part.open("rb") as file:
         head = file.read(_HEAD)
     if not head:
         return DownloadFailed(what, gone=True)
     if words := clean(readable(head), 200):
-        return DownloadFailed(Message.of("it-says", why=what, text=words), gone=True)
+        what = Message.of("it-says", why=what, text=words)
+        return DownloadFailed(what, final=not arrived.foreign, gone=True, arrived=arrived)
     if coding.strip().lower() not in _KNOWN_CODINGS:
         what = Message.of("packed-otherwise", coding=clean(coding, 40))
     return DownloadFailed(what, final=repeated, arrived=arrived)
+
+
+def copied(source: Path, part: Path) -> Fetched:
+    """Copies an image that is on this disk already; raises DownloadFailed, OSError."""
+    with source.open("rb") as whole, open_new(part) as file:
+        shutil.copyfileobj(whole, file)
+    return judged(part, "", None)
 
 
 def store_base64(data: str, part: Path) -> Fetched:

@@ -19,12 +19,13 @@ NOT_NOW = math.inf
 class Arrived(NamedTuple):
     """Bytes that came whole and could not be shown to be a picture. They are in the part file.
 
-    `damaged`: a picture all the same, whose next copy may be whole.
+    `foreign`: nothing in them is of a picture. They say nothing about its link: a captive
+    portal sends its page as often as it is asked.
     """
 
     bytes: int
     sha256: str
-    damaged: bool
+    foreign: bool = False
 
 
 class DownloadFailed(StoredError):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import itertools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from cogview_cli.disk.atomic import open_new, own_name, publish
 from cogview_cli.disk.destination import Target
@@ -20,7 +20,7 @@ from cogview_cli.pictures.arrival import Fetched
 from cogview_cli.pictures.convert import convert
 from cogview_cli.pictures.failure import Arrived
 from cogview_cli.pictures.sidecar import UNVERIFIED_SUFFIX
-from cogview_cli.pictures.verify import READABLE, SUFFIXES
+from cogview_cli.pictures.verify import READABLE, SUFFIXES, sniff
 
 
 class Place(NamedTuple):
@@ -46,7 +46,8 @@ def place_image(
     """Publishes a checked image in the wanted format; what people should be warned of."""
     fetched, warnings = _as_wanted(part, place.target.destination.format, fetched)
     info = fetched.info
-    path = _published(place, part, place.name(number), SUFFIXES[info.format], fetched.sha256)
+    suffix = SUFFIXES[info.format]
+    path = _published(place, part, place.name(number), suffix, fetched.sha256, asked=number == 0)
     saved = SavedFile(
         file=str(path),
         sidecar=None,
@@ -74,8 +75,39 @@ def _newer_kept(target: Target, wanted: str, path: Path) -> list[str]:
     ]
 
 
-def place_unverified(place: Place, part: Path, arrived: Arrived, number: int) -> SavedFile:
-    """Publishes what came, whatever it is."""
+def keep_unverified(
+    place: Place, part: Path, arrived: Arrived, number: int, before: SavedFile | None
+) -> SavedFile:
+    """Keeps what came, whatever it is; where it is, or what is kept instead.
+
+    `before`: what was kept of this image. A page of words neither takes its place nor lies
+    beside it; bytes of a picture take the place of a page.
+    """
+    if before is None or before.format != UNVERIFIED or not is_intact(before):
+        return _place_unverified(place, part, arrived, number)
+    if arrived.foreign:
+        return before
+    page = _is_foreign(Path(before.file))
+    kept = _place_unverified(place, part, arrived, number)
+    if kept.file != before.file and (page or kept.sha256 == before.sha256):
+        discard_unverified(before, place.entry)
+    return kept
+
+
+def kept_unverified(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The ledger's records of files, for images that go elsewhere: what will be in the way.
+
+    They are counted from the first image on, so those behind one that is saved are left out.
+    """
+    return list(itertools.takewhile(lambda record: record["format"] == UNVERIFIED, records))
+
+
+def _is_foreign(path: Path) -> bool:
+    with path.open("rb") as file:
+        return sniff(file.read(32)) is None
+
+
+def _place_unverified(place: Place, part: Path, arrived: Arrived, number: int) -> SavedFile:
     path = _published(place, part, place.name(number), UNVERIFIED_SUFFIX, arrived.sha256)
     return SavedFile(
         file=str(path),
@@ -163,19 +195,26 @@ def _converted(part: Path, wanted: str, found: str) -> Fetched:
     return Fetched(bytes=part.stat().st_size, sha256=sha256(part), info=info)
 
 
-def _published(place: Place, part: Path, stem: str, suffix: str, digest: str) -> Path:
+def _published(
+    place: Place, part: Path, stem: str, suffix: str, digest: str, *, asked: bool = False
+) -> Path:
+    """`asked`: the name is the one that was asked for, which may replace what had it then.
+
+    Further images of an answer, and what is kept unverified, always take a free one.
+    """
     if place.resuming and (ours := _ours(part.parent, stem, suffix, digest)):
         return ours
-    destination = place.target.destination
     first = part.parent / f"{stem}{suffix}"
+    replaceable = asked and _may_replace(place.target, first)
     return publish(
         part,
         part.parent,
         stem,
         suffix,
-        overwrite=_may_replace(place.target, first),
-        free=lambda path: _is_free(path, place.entry),
-        sync=not destination.sidecar,  # the sidecar's name is synced with it
+        # Where nothing is now, what comes in the next moment is somebody else's.
+        overwrite=replaceable and os.path.lexists(first),
+        free=lambda path: (replaceable and path == first) or _is_free(path, place.entry),
+        sync=not place.target.destination.sidecar,  # the sidecar's name is synced with it
     )
 
 
@@ -195,10 +234,11 @@ def _may_replace(target: Target, image: Path) -> bool:
 
     Not from a folder, FIFO or device.
     """
-    if target.destination.on_exists != "overwrite" or not target.may_replace(image):
+    if target.destination.on_exists != "overwrite":
         return False
     return all(
-        not os.path.lexists(path) or os.path.isfile(path) or os.path.islink(path)
+        target.may_replace(path)
+        and (not os.path.lexists(path) or os.path.isfile(path) or os.path.islink(path))
         for path in (image, sidecar.sidecar_path(image))
     )
 

@@ -26,15 +26,15 @@ from cogview_cli.i18n.stored_messages import Message
 from cogview_cli.ledger import UNVERIFIED, Entry, Ledger, State, marks
 from cogview_cli.outcome import Outcome, Problem, SavedFile, Status
 from cogview_cli.pictures import inline, sidecar
-from cogview_cli.pictures.arrival import Fetched, store_base64
+from cogview_cli.pictures.arrival import Fetched, copied, store_base64
 from cogview_cli.pictures.download import Downloader, Stalled
 from cogview_cli.pictures.failure import DownloadFailed
 from cogview_cli.pictures.placing import (
     Place,
     discard_unverified,
     is_intact,
+    keep_unverified,
     place_image,
-    place_unverified,
 )
 from cogview_cli.terminal import ending
 
@@ -175,13 +175,19 @@ class _Saving:
         known, began = self._files.get(number), time.monotonic()
         unverified = known if known and known.format == UNVERIFIED else None
         intact = known is not None and await asyncio.to_thread(is_intact, known)
-        if unverified or not intact:
-            await self._fetch(reply, ref, number)
+        place = self._place(reply)
+        elsewhere = None
+        if known and intact and not unverified and Path(known.file).parent != place.folder:
+            elsewhere = Path(known.file)
+        if unverified or elsewhere or not intact:
+            await self._fetch(reply, ref, place, number, elsewhere)
         if len(reply.images) > 1:  # a single one is noted as saved right after
             await self._note()
         await self._describe(reply, ref, number, time.monotonic() - began)
         if unverified:
             await asyncio.to_thread(discard_unverified, unverified, self._entry)
+        if elsewhere:
+            await asyncio.to_thread(elsewhere.unlink, missing_ok=True)
 
     async def _describe(self, reply: Reply, ref: ImageRef, number: int, seconds: float) -> None:
         """The sidecar, unless the target does without."""
@@ -193,12 +199,17 @@ class _Saving:
         path = await asyncio.to_thread(sidecar.write, Path(saved.file), content)
         self._files[number] = saved._replace(sidecar=str(path))
 
-    async def _fetch(self, reply: Reply, ref: ImageRef, number: int) -> None:
-        place = self._place(reply)
+    async def _fetch(
+        self, reply: Reply, ref: ImageRef, place: Place, number: int, here: Path | None
+    ) -> None:
+        """Saves one image; `here`: its file, where only its place is not the wanted one."""
         # Named after the request, so that the next run replaces what a killed one left.
         part = own_name(place.folder / f".cogview-{self._entry.id}-{number}.part")
         try:
-            fetched = await self._bytes(ref, part)
+            if here:
+                fetched = await asyncio.to_thread(copied, here, part)
+            else:
+                fetched = await self._bytes(ref, part)
             saved, warnings = await asyncio.to_thread(place_image, place, part, fetched, number)
             self._files[number] = saved
             self._warnings += warnings
@@ -220,16 +231,17 @@ class _Saving:
         failure: DownloadFailed,
     ) -> DownloadFailed:
         """Publishes what came beside the images; the failure, and where the bytes are."""
-        assert failure.arrived is not None
-        before = self._files.get(number)
-        if before and before.sha256 == failure.arrived.sha256:
+        arrived, before = failure.arrived, self._files.get(number)
+        assert arrived is not None
+        if before and before.sha256 == arrived.sha256 and not arrived.foreign:
             self._nothing_new = True
-        kept = await asyncio.to_thread(place_unverified, place, part, failure.arrived, number)
-        self._files[number] = kept
-        await self._describe(reply, ref, number, 0.0)
-        await self._note()
+        kept = await asyncio.to_thread(keep_unverified, place, part, arrived, number, before)
+        if kept != before:
+            self._files[number] = kept
+            await self._describe(reply, ref, number, 0.0)
+            await self._note()
         told = Message.of("bytes-kept", why=failure.message, path=kept.file)
-        return DownloadFailed(told, final=failure.final, arrived=failure.arrived)
+        return DownloadFailed(told, final=failure.final, gone=failure.gone, arrived=arrived)
 
     def _place(self, reply: Reply) -> Place:
         target = Target.from_record(self._entry.target)

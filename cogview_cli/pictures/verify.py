@@ -118,10 +118,12 @@ def open_picture(source: Path | io.BytesIO, formats: tuple[str, ...]) -> Image.I
     """Opens a picture. Pillow is loaded here: a request need not wait for it to be sent."""
     from PIL import Image, PngImagePlugin
 
+    from cogview_cli.pillow import open_image
+
     # The size is checked against PIXEL_LIMIT before any decoding, as an error, in every thread.
     Image.MAX_IMAGE_PIXELS = None
     PngImagePlugin.MAX_TEXT_CHUNK = TEXT_LIMIT
-    return Image.open(source, formats=formats)
+    return open_image(source, formats)
 
 
 def _decodes(found: str) -> bool:

@@ -57,9 +57,9 @@ def _draw_as_the_terminal_can(path: str, stream: TextIO) -> None:
 
 
 def _draw_half_blocks(path: str, stream: TextIO) -> None:
-    from PIL import Image
+    from cogview_cli.pillow import open_image
 
-    with Image.open(path) as image:
+    with open_image(path) as image:
         text = half_blocks(image, *_room(), true_colour=_true_colour())
     stream.write(text)
     stream.flush()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 import socket
 import time
@@ -92,13 +93,13 @@ UNVERIFIED = {
     "G21 br": ("br-download", 2),
     "G19 data: of eight bytes": ("data-url", 0),
 }
-# Half a picture is better than none, if no more comes.
-DAMAGED_ON_THE_WAY = ("short-download", "trim-download", "flip-download")
+# Half a picture is better than none, if no more comes; so are words, to look at.
+KEPT_ON_THE_WAY = ("short-download", "trim-download", "flip-download", "html-download")
 
 
 def kept_of(fault: str) -> tuple[str, ...]:
     """What is left beside the pictures after so long a fault, until it has passed."""
-    return (".json", ".unverified") if fault in DAMAGED_ON_THE_WAY else ()
+    return (".json", ".unverified") if fault in KEPT_ON_THE_WAY else ()
 
 
 CASES = [
@@ -383,6 +384,79 @@ def test_g11_what_came_instead_is_told(cogview: Run) -> None:
     (entry,) = history()
     assert (ended.code, entry.state) == (6, "answer")
     assert entry.message and "no picture" in str(entry.message)
+
+
+PAGES = {
+    "G11 HTML": "<html>Log in to the hotel's network: 登录</html>".encode(),
+    "G11 HTML in GB18030": "<html>请先登录</html>".encode("gb18030"),
+    "G11 words": b"please log in",
+    "G11 JSON": b'{"error": "expired"}',
+    "G23 bytes of no format": bytes(range(256)),
+}
+
+
+@pytest.mark.parametrize("how", PAGES)
+def test_what_is_no_picture_is_kept_and_recover_goes_on(how: str, cogview: Run) -> None:
+    """A captive portal says the same however often it is asked."""
+    page = whole(PAGES[how])
+    with Scripted([in_answer(url="%ORIGIN%/1.png")], [page]) as api:
+        ended = cogview("gen", "cat", "--base-url", api.base_url, "-o", "cat.png")
+        check_streams(ended)
+        assert ended.code == 6 and "cat.unverified'" in ended.err, ended
+        for _ in range(3):
+            gets = api.count(b"GET")
+            assert cogview("recover").code == 6
+            assert api.count(b"GET") > gets and history()[0].state == "answer"
+        assert {path.name for path in Path.cwd().iterdir()} == {
+            "cat.unverified",
+            "cat.unverified.json",
+        }
+        assert Path("cat.unverified").read_bytes() == PAGES[how]
+        api._steps[b"GET"] = [whole(PNG)]
+        assert cogview("recover").code == 0
+    assert {path.name for path in Path.cwd().iterdir()} == {"cat.png", "cat.png.json"}
+    assert api.count(b"POST") == 1
+
+
+def test_g11_pages_that_differ_do_not_pile_up(cogview: Run) -> None:
+    pages: list[Step] = [whole(b"<html>%d</html>" % number) for number in range(20)]
+    with Scripted([in_answer(url="%ORIGIN%/1.png")], pages) as api:
+        cogview("gen", "cat", "--base-url", api.base_url, "-o", "cat.png")
+        for _ in range(3):
+            assert cogview("recover").code == 6
+    assert len(list(Path.cwd().glob("*.unverified"))) == 1
+
+
+def test_g11_a_page_does_not_take_the_place_of_half_a_picture(cogview: Run) -> None:
+    with Scripted([in_answer(url="%ORIGIN%/1.png")], [whole(PNG[:-12])]) as api:
+        cogview("gen", "cat", "--base-url", api.base_url, "-o", "cat.png")
+        api._steps[b"GET"] = [whole(b"<html>")]
+        assert cogview("recover").code == 6
+        assert Path("cat.unverified").read_bytes() == PNG[:-12]
+        # Half a picture does take the place of a page.
+    with Scripted([in_answer(url="%ORIGIN%/1.png")], [whole(b"<html>")]) as api:
+        cogview("gen", "dog", "--base-url", api.base_url, "-o", "dog.png")
+        api._steps[b"GET"] = [whole(PNG[:-12])]
+        assert cogview("recover").code == 6
+    (kept,) = Path.cwd().glob("dog*.unverified")
+    assert kept.read_bytes() == PNG[:-12]
+
+
+def test_g11_a_page_in_another_folder_goes_too(cogview: Run) -> None:
+    """What `recover -o` saves elsewhere leaves nothing behind."""
+    assert cogview("gen", "cat sandbox:html-downloadx2", *SMALL, "-o", "cat.png").code == 6
+    Path("other").mkdir()
+    assert cogview("recover", "-o", "other").code == 0
+    assert {path.name for path in Path.cwd().iterdir()} == {"other"}
+
+
+def test_g11_words_in_the_answer_itself_are_kept_and_that_is_all(cogview: Run) -> None:
+    """No other copy can come."""
+    with Scripted([in_answer(b64_json=base64.b64encode(b"<html>").decode())]) as api:
+        ended = cogview("gen", "cat", "--base-url", api.base_url, "-o", "cat.png")
+        assert ended.code == 6 and Path("cat.unverified").read_bytes() == b"<html>", ended
+        assert cogview("recover").code == 6
+        assert cogview("recover").code == 0
 
 
 def test_only_pictures_are_ever_decoded() -> None:
