@@ -12,16 +12,17 @@ from cogview_cli.ledger.entry import (
     BLOCKED,
     DOUBTFUL_STATES,
     PAID_STATES,
-    SANDBOX_ACCOUNT,
     State,
+    is_sandbox,
 )
+from cogview_cli.outcome import money
 
 _COUNTED = ", ".join(f"'{state}'" for state in (*PAID_STATES, *DOUBTFUL_STATES))
 # Paid, perhaps paid and in flight; groups, since prices are decimals in text.
 _SPENT = (
-    "SELECT price, count(*) AS times FROM requests WHERE asked >= ?"
+    "SELECT price, account, base_url, count(*) AS times FROM requests WHERE asked >= ?"
     f" AND (+state IN ({_COUNTED}) OR (+state = '{State.REJECTED}' AND {BLOCKED}))"
-    " AND price IS NOT NULL AND currency = ? AND account != ? GROUP BY price"
+    " AND price IS NOT NULL AND currency = ? GROUP BY price, account, base_url"
 )
 
 
@@ -33,8 +34,9 @@ def day_began(now: float) -> float:
 
 def spent_since(db: sqlite3.Connection, began: float, currency: str) -> Decimal:
     """What was spent or perhaps spent since `began`; sandboxes cost nothing."""
-    found = db.execute(_SPENT, (began, currency, SANDBOX_ACCOUNT))
-    return sum((Decimal(row["price"]) * row["times"] for row in found), Decimal(0))
+    found = db.execute(_SPENT, (began, currency))
+    real = (row for row in found if not is_sandbox(row["account"], row["base_url"]))
+    return sum((Decimal(row["price"]) * row["times"] for row in real), Decimal(0))
 
 
 def check_limit(
@@ -48,10 +50,10 @@ def check_limit(
     if spent + price > limit:
         raise BudgetReached(
             _(
-                "daily-limit {limit} CNY leaves no room for another image today"
-                " (spent or perhaps spent by all runs: {spent} CNY)",
-                limit=limit,
-                spent=spent,
+                "daily-limit {limit} leaves no room for another image today"
+                " (spent or perhaps spent by all runs: {spent})",
+                limit=money(limit, currency),
+                spent=money(spent, currency),
             ),
             hint=_("go on tomorrow, or raise it: cogview config set daily-limit"),
         )
