@@ -14,9 +14,7 @@ ResponseFormat = Annotated[
     typer.Option(
         "--response-format",
         metavar="FORM",
-        help=options.about(
-            "response_format", _("b64_json or url, for servers that need to be told.")
-        ),
+        help=options.about("response_format", _("b64_json or url, for servers that ask.")),
         rich_help_panel=options.SENDING,
         autocompletion=completion.choice("response_format"),
     ),

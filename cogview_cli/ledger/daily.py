@@ -12,6 +12,8 @@ from cogview_cli.ledger.entry import (
     BLOCKED,
     DOUBTFUL_STATES,
     PAID_STATES,
+    Entry,
+    Intent,
     State,
     is_sandbox,
 )
@@ -32,28 +34,35 @@ def day_began(now: float) -> float:
     return time.mktime((date.tm_year, date.tm_mon, date.tm_mday, 0, 0, 0, 0, 0, -1))
 
 
-def spent_since(db: sqlite3.Connection, began: float, currency: str) -> Decimal:
-    """What was spent or perhaps spent since `began`; sandboxes cost nothing."""
-    found = db.execute(_SPENT, (began, currency))
-    real = (row for row in found if not is_sandbox(row["account"], row["base_url"]))
-    return sum((Decimal(row["price"]) * row["times"] for row in real), Decimal(0))
+def spent_since(db: sqlite3.Connection, began: float, asked: Intent | Entry) -> Decimal:
+    """What was spent or perhaps spent since `began`, in the currency of `asked`.
+
+    A sandbox costs nothing; but one by its URL is a rehearsal, and limits itself.
+    """
+    found = db.execute(_SPENT, (began, asked.currency)).fetchall()
+    counted = (
+        row
+        for row in found
+        if row["base_url"] == asked.base_url or not is_sandbox(row["account"], row["base_url"])
+    )
+    return sum((Decimal(row["price"]) * row["times"] for row in counted), Decimal(0))
 
 
 def check_limit(
-    db: sqlite3.Connection, limit: Decimal, price: Decimal, currency: str, now: float
+    db: sqlite3.Connection, limit: Decimal, price: Decimal, asked: Intent | Entry, now: float
 ) -> None:
     """BudgetReached if `price` more would cross `limit` today.
 
     Inside the transaction that writes the intent: two processes cannot both take the rest.
     """
-    spent = spent_since(db, day_began(now), currency)
+    spent = spent_since(db, day_began(now), asked)
     if spent + price > limit:
         raise BudgetReached(
             _(
                 "daily-limit {limit} leaves no room for another image today"
                 " (spent or perhaps spent by all runs: {spent})",
-                limit=money(limit, currency),
-                spent=money(spent, currency),
+                limit=money(limit, asked.currency),
+                spent=money(spent, asked.currency),
             ),
             hint=_("go on tomorrow, or raise it: cogview config set daily-limit"),
         )

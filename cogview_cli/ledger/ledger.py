@@ -157,7 +157,7 @@ class Ledger(LedgerReader):
     def _check_day(self, db: sqlite3.Connection, asked: Intent | Entry) -> None:
         if self.daily_limit is not None and asked.account != SANDBOX_ACCOUNT:
             price = asked.price or Decimal(0)
-            check_limit(db, self.daily_limit, price, asked.currency, self._clock())
+            check_limit(db, self.daily_limit, price, asked, self._clock())
 
     def not_sent(self, id: str, message: Message, code: str = "") -> None:
         """The try provably cost nothing."""

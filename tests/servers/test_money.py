@@ -9,6 +9,7 @@ import pytest
 
 from cogview_cli.sandbox.thread import SandboxThread
 from tests.conftest import Run
+from tests.faults.peers import Scripted, inline
 from tests.faults.world import history
 from tests.servers import own
 from tests.servers.own import OwnServer
@@ -124,3 +125,16 @@ def test_nobody_else_is_taken_for_it(bare: Run) -> None:
     said = entry._replace(account="sandbox-server")
     assert not entry.by_sandbox and said.by_sandbox
     assert not said._replace(base_url="https://h.example/v1").by_sandbox
+
+
+def test_a_rehearsal_takes_nothing_from_the_day(
+    cogview: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is limited by itself, and the real run after it has the whole limit."""
+    monkeypatch.setenv("COGVIEW_DAILY_LIMIT", "0.12")
+    assert cogview("gen", "猫", "-n", "2", *SMALL).code == 0
+    assert cogview("gen", "狗", *SMALL).code == 7
+    with Scripted([inline()]) as api:
+        real = ("gen", "鸟", "-n", "2", *SMALL, "--base-url", api.base_url)
+        assert cogview(*real).code == 0
+        assert cogview(*real).code == 7
