@@ -12,6 +12,7 @@ from cogview_cli.ledger.entry import (
     BLOCKED,
     DOUBTFUL_STATES,
     PAID_STATES,
+    SANDBOX_SERVER_ACCOUNT,
     Entry,
     Intent,
     State,
@@ -40,12 +41,13 @@ def spent_since(db: sqlite3.Connection, began: float, asked: Intent | Entry) -> 
     A sandbox costs nothing; but one by its URL is a rehearsal, and limits itself.
     """
     found = db.execute(_SPENT, (began, asked.currency)).fetchall()
-    counted = (
-        row
-        for row in found
-        if row["base_url"] == asked.base_url or not is_sandbox(row["account"], row["base_url"])
-    )
+    counted = (row for row in found if _counts(row["account"], row["base_url"], asked))
     return sum((Decimal(row["price"]) * row["times"] for row in counted), Decimal(0))
+
+
+def _counts(account: str, base_url: str, asked: Intent | Entry) -> bool:
+    rehearsed = account == SANDBOX_SERVER_ACCOUNT and base_url == asked.base_url
+    return rehearsed or not is_sandbox(account, base_url)
 
 
 def check_limit(
