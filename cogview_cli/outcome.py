@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 from cogview_cli.errors import CogviewError, ExitCode, worst
 
+CURRENCY = "CNY"  # where nothing else is said
+
 
 class Status(StrEnum):
     """How a request ended, as `--json` and the report name it."""
@@ -95,6 +97,7 @@ class Outcome(NamedTuple):
     row_id: str | None = None
     warnings: tuple[str, ...] = ()
     lost: int = 0
+    currency: str = CURRENCY
 
     @property
     def paid_unpriced(self) -> bool:
@@ -107,6 +110,16 @@ class Outcome(NamedTuple):
         if self.problem is not None:
             return self.problem.exit_code
         return ExitCode.OK
+
+
+def money(amount: Decimal | None, currency: str) -> str:
+    """`0.06 CNY`, or `? CNY` for what nobody here can say."""
+    return f"{'?' if amount is None else amount} {currency}"
+
+
+def currency_field(currency: str) -> dict[str, str]:
+    """The currency as `--json` tells it: only where it is not CNY."""
+    return {} if currency == CURRENCY else {"currency": currency}
 
 
 def ended_by_run(outcome: Outcome, reason: Problem | None) -> bool:
@@ -139,6 +152,7 @@ def _record(outcome: Outcome, file: SavedFile | None, cost: Decimal | None) -> d
         "model": outcome.model,
         "size": outcome.size,
         "cost": None if cost is None else str(cost),
+        **(currency_field(outcome.currency) if cost is not None else {}),
         "content_filter": list(outcome.content_filter) if filtered else None,
         "warnings": list(outcome.warnings) or None,
         "error": _error_record(problem) if problem else None,
@@ -161,15 +175,16 @@ class Summary:
     """Counts, money and exit code of a run; `add` each outcome as it ends."""
 
     __slots__ = (
-        "codes", "cost", "counts", "earlier", "single", "stopped", "unknown_cost", "unpriced",
+        "codes", "cost", "counts", "currency", "earlier", "single", "stopped", "unknown_cost",
+        "unpriced",
     )  # fmt: skip
 
-    def __init__(self, *, single: bool, earlier: bool = False) -> None:
+    def __init__(self, *, single: bool, earlier: bool = False, currency: str = CURRENCY) -> None:
         """`single`: one prompt; its refusal has an exit code of its own.
 
         `earlier`: all was paid by earlier runs, nothing by this one.
         """
-        self.single, self.earlier = single, earlier
+        self.single, self.earlier, self.currency = single, earlier, currency
         self.unpriced = 0
         self.counts: Counter[Status] = Counter()
         self.codes: set[ExitCode] = set()
@@ -206,5 +221,6 @@ class Summary:
             **{status: self.counts[status] for status in STATUSES},
             "cost": None if self.unpriced else str(self.cost),
             "cost_max": None if self.unpriced else str(self.cost + self.unknown_cost),
+            **currency_field(self.currency),
             "exit_code": int(self.exit_code),
         }

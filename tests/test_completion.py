@@ -103,7 +103,7 @@ GLM_PRESETS = [str(size) for size in models.MODELS["glm-image"].presets]
         ("config set max-cost ", []),
         ("config get model --profile z", ["zai"]),
         ("config unset ", []),
-        ("help ", ["exit-codes", "names", "prompts"]),
+        ("help ", ["exit-codes", "names", "prompts", "servers"]),
         ("sandbox --tier V", ["V0", "V1", "V2", "V3"]),
         ("recover ", []),
         ("history resolve ", []),
@@ -303,6 +303,7 @@ def test_every_setting_of_a_few_words_is_offered_them() -> None:
     few = {name: setting.kind for name, setting in SETTINGS.items() if setting.kind.values}
     assert few.keys() == {
         "quality", "format", "on_exists", "on_unknown", "tier", "watermark", "sidecar", "sandbox",
+        "response_format", "auth", "size_rules", "allow_http", "content_auth",
     }  # fmt: skip
     for kind in few.values():
         assert [to_text(kind.parse(value)) for value in kind.values] == list(kind.values)

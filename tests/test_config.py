@@ -757,10 +757,11 @@ def server(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
         thread.join()
 
 
-def test_check_sends_one_get_and_reports_each_point(server: Server) -> None:
+def test_check_sends_only_gets_and_reports_each_point(server: Server) -> None:
     result = run("check")
     assert result.exit_code == 0, result.exception
-    assert server.seen == [("GET", "/v4/async-result/cogview-check", f"Bearer {KEY}")]
+    paths = ["/v4/models", "/v4/async-result/cogview-check"]  # it has no list of models
+    assert server.seen == [("GET", path, f"Bearer {KEY}") for path in paths]
     points = [line[6:].split(":")[0] for line in result.stdout.splitlines()]
     wanted = ["config file", "output folder", "state folder", "key", "network", "API", "clock"]
     assert points == wanted
@@ -788,7 +789,7 @@ def test_check_tells_a_refused_key_from_a_wrong_server(
     result = run("check")
     assert type(failure(result)) is error
     assert "\nfail  API: " in result.stdout
-    assert len(server.seen) == 1
+    assert {method for method, _path, _key in server.seen} == {"GET"}
 
 
 @pytest.mark.parametrize(
@@ -871,14 +872,14 @@ def test_config_set_refuses_what_the_model_refuses(
 
 
 def test_every_setting_but_those_of_the_key_and_the_question_has_a_flag() -> None:
+    """And those of a profile, which say what a server is like."""
     flags = set(SettingFlags.__annotations__)
-    assert flags == set(SETTINGS) - {
-        "api_key",
-        "api_key_command",
-        "confirm_above",
-        "daily_limit",
-        "download_patience",
-    }
+    of_a_profile = {
+        "headers", "auth", "price", "currency", "size_rules", "allow_http", "content_auth",
+    }  # fmt: skip
+    of_the_key = {"api_key", "api_key_command"}
+    others = {"confirm_above", "daily_limit", "download_patience"}
+    assert flags == set(SETTINGS) - of_the_key - others - of_a_profile
 
 
 def test_a_flag_is_told_from_all_other_origins(home: Home) -> None:

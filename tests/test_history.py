@@ -16,6 +16,7 @@ from cogview_cli.i18n.stored_messages import Message
 from cogview_cli.ledger import Entry, Ledger
 from cogview_cli.sandbox.thread import SandboxThread
 from tests.conftest import Run
+from tests.faults.peers import Scripted, http, inline, reset
 
 GEN = ("--size", "512x512")
 
@@ -44,9 +45,11 @@ def asked_at(prompt: str, when: float) -> None:
 
 
 def three(cogview: Run) -> list[Entry]:
-    """One saved, one unknown, one refused."""
-    for prompt in ("cat", "dog sandbox:lost-answer", "hen sandbox:1301"):
-        cogview("gen", prompt, *GEN)
+    """One saved, one unknown, one refused; by a server that is no sandbox."""
+    refusal = http("400 Bad Request", b'{"error":{"code":"1301","message":"no"}}')
+    with Scripted([inline(), reset, refusal]) as api:
+        for prompt in ("cat", "dog sandbox:lost-answer", "hen sandbox:1301"):
+            cogview("gen", prompt, *GEN, "--base-url", api.base_url)
     return entries()
 
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from cogview_cli.api.error_codes import CODES, ErrorClass
 from cogview_cli.api.protocol import Answer, ApiError, ImageRequest, Reply, decode, retry_after
+from cogview_cli.engine.validation import validate_request
 
 URL = "https://cdn.example/1_watermark.png?Signature=a%2Bb%3D&Expires=1762327333"
 HTML = b'<html><a href="https://cdn.example/help">502</a></html>'
@@ -385,10 +386,9 @@ def test_no_header_no_wait() -> None:
 
 
 def test_a_body_holds_only_what_was_asked_for() -> None:
-    assert ImageRequest(model="cogView-4", prompt="猫").body() == {
-        "model": "cogview-4",
-        "prompt": "猫",
-    }
+    """In the spelling that the request came with: `validate_request` knows the vendor's."""
+    asked = validate_request(ImageRequest(model="cogView-4", prompt="猫"), validate=True)
+    assert asked.body() == {"model": "cogview-4", "prompt": "猫"}
 
 
 def test_a_watermark_switched_off_is_sent() -> None:

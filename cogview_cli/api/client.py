@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import zlib
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from types import MappingProxyType
 from typing import Protocol
 
 import httpx
@@ -19,6 +21,7 @@ from cogview_cli.net.request_body import RequestBody
 
 ANSWER_LIMIT = 48 * 2**20
 KEPT_OF_TOO_LONG = 2**20
+BEARER = "Bearer "
 KEY_LENGTH = 12  # characters; a real key has about 49
 # After SIGCONT, an answer that already waits in the socket is still read.
 GRACE_SECONDS = 0.5
@@ -50,16 +53,19 @@ class AnswerLost(StoredError):
 class _Exchange:
     """One request under way: what was sent and what has arrived, `secret` blotted out."""
 
-    def __init__(self, secret: str, body: RequestBody | None, limit: int = ANSWER_LIMIT) -> None:
+    def __init__(
+        self, secrets: Iterable[str], body: RequestBody | None, limit: int = ANSWER_LIMIT
+    ) -> None:
         """`body` None for a GET; of more than `limit` bytes of an answer only a part is kept."""
         # A short key, such as a test's, may be part of any word.
-        self._secret = secret if len(secret) >= KEY_LENGTH else ""
+        self._secrets = [secret for secret in secrets if len(secret) >= KEY_LENGTH]
         self._limit = limit
         self.body = body
         self.status = 0
         self.headers: dict[str, str] = {}
         self.raw = bytearray()
         self.whole = False
+        self.began: float | None = None
 
     @property
     def sent(self) -> bool:
@@ -91,7 +97,14 @@ class _Exchange:
 
     def _blotted(self, data: bytes) -> bytes:
         """Some servers repeat a key they refuse; it must reach neither screen nor disk."""
-        return data.replace(self._secret.encode(), b"***") if self._secret else data
+        for secret in self._secrets:
+            data = data.replace(secret.encode(), b"***")
+        return data
+
+    def now_in_hand(self) -> None:
+        """The server has begun with the request (102): the time counts from the first such word."""
+        if self.began is None:
+            self.began = asyncio.get_running_loop().time()
 
     @property
     def partial(self) -> Answer | None:
@@ -111,13 +124,21 @@ def _unpacked(raw: bytes, headers: dict[str, str]) -> bytes:
 class ApiClient:
     """Sends requests to one base URL, the key to its host only."""
 
-    def __init__(self, base_url: str, key: Key | None, *, timeout: float) -> None:
-        """`timeout`: seconds for a whole answer, from the first try to connect.
+    def __init__(
+        self,
+        base_url: str,
+        key: Key | None,
+        *,
+        timeout: float,
+        headers: Mapping[str, Key] = MappingProxyType({}),
+    ) -> None:
+        """`timeout`: seconds for a whole answer, from the first try to connect, or from when
+        the server says that it has begun. `headers`: more of them, secrets like the key.
 
         Raises MachineError for a URL, a proxy or CAs that can't be used.
         """
         self._base_url = base_url.rstrip("/")
-        self._key = key
+        self._secrets = authorization(key, headers)
         self._timeout = timeout
         self._client = new_client(_url(self._base_url), read_seconds=None)
 
@@ -130,7 +151,7 @@ class ApiClient:
 
         Raises NotSent, AnswerLost, or MachineError for TLS and proxy settings.
         """
-        exchange = _Exchange(self._reveal(), RequestBody(request.encode()))
+        exchange = self._new_exchange(RequestBody(request.encode()))
         await self._within_time("POST", ENDPOINT, exchange)
         return exchange.answer()
 
@@ -139,17 +160,14 @@ class ApiClient:
 
         Raises NotSent where no answer began, AnswerLost where it did not end, MachineError.
         """
-        exchange = _Exchange(self._reveal(), None, limit)
+        exchange = self._new_exchange(None, limit)
         await self._within_time("GET", path, exchange)
         return exchange.answer()
 
     async def _within_time(self, method: str, path: str, exchange: _Exchange) -> None:
         task = asyncio.create_task(self._exchange(method, path, exchange))
         try:
-            done, _waiting = await asyncio.wait({task}, timeout=self._timeout)
-            if not done:
-                done, _waiting = await asyncio.wait({task}, timeout=GRACE_SECONDS)
-            if not done:
+            if not await self._done(task, exchange):
                 raise TimeoutError(Message.of("no-answer", seconds=f"{self._timeout:g}"))
             task.result()
         except asyncio.CancelledError as error:
@@ -167,12 +185,29 @@ class ApiClient:
             with suppress(asyncio.CancelledError, Exception):
                 await task
 
+    async def _done(self, task: asyncio.Task[None], exchange: _Exchange) -> bool:
+        """Whether `task` ends in time."""
+        clock = asyncio.get_running_loop().time
+        start = clock()
+        while not task.done():
+            left = (exchange.began or start) + self._timeout - clock()
+            if left <= 0:
+                await asyncio.wait({task}, timeout=GRACE_SECONDS)
+                break
+            await asyncio.wait({task}, timeout=left)
+        return task.done()
+
+    def _new_exchange(self, body: RequestBody | None, limit: int = ANSWER_LIMIT) -> _Exchange:
+        sent = self._secrets.values()
+        return _Exchange([*sent, *(value.removeprefix(BEARER) for value in sent)], body, limit)
+
     async def _exchange(self, method: str, path: str, exchange: _Exchange) -> None:
         async with self._client.stream(
             method,
             self._base_url + path,
             content=exchange.body,
             headers=self._headers(exchange.body),
+            extensions={"in_hand": exchange.now_in_hand},
         ) as response:
             exchange.begin(response)
             async for chunk in response.aiter_raw():
@@ -182,16 +217,19 @@ class ApiClient:
         exchange.whole = True
 
     def _headers(self, body: RequestBody | None) -> dict[str, str]:
-        headers = {"Accept": "application/json"}
-        if self._key:
-            headers["Authorization"] = f"Bearer {self._reveal()}"
+        headers = {"Accept": "application/json", **self._secrets}
         if body is not None:
             headers["Content-Type"] = "application/json"
             headers["Content-Length"] = str(len(body))
         return headers
 
-    def _reveal(self) -> str:
-        return self._key.reveal() if self._key else ""
+
+def authorization(key: Key | None, headers: Mapping[str, Key]) -> dict[str, str]:
+    """The headers that tell a server whose request it is. One's own go before the key."""
+    own = {name: value.reveal() for name, value in headers.items()}
+    if key is None or "authorization" in own:
+        return own
+    return {"Authorization": BEARER + key.reveal(), **own}
 
 
 def _url(text: str) -> httpx.URL:

@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 from cogview_cli.errors import UsageError
 from cogview_cli.i18n import _
+from cogview_cli.outcome import CURRENCY as CURRENCY
 
 PRICES_AS_OF = "2026-09-25"
-CURRENCY = "CNY"
 DEFAULT_MODEL = "cogview-4-250304"
 TIER_SLOTS = {"V0": 5, "V1": 10, "V2": 15, "V3": 20}
 USER_ID_LENGTH = range(6, 129)
@@ -220,11 +220,16 @@ def size_for_ratio(rules: ModelRules, ratio: tuple[float, float]) -> Size:
 
 
 def resolve_size(model: str, text: str, *, validate: bool = True) -> str:
+    """As `size_by_rules`, by the rules of a model."""
+    return size_by_rules(rules_for(model), text, validate=validate)
+
+
+def size_by_rules(rules: ModelRules | None, text: str, *, validate: bool = True) -> str:
     """The size to send for what the user typed: a size, a ratio or a preset name.
 
     Raises UsageError naming the broken rule and the nearest legal size.
     """
-    rules, size = rules_for(model), parse_size(text)
+    size = parse_size(text)
     if size:
         if rules and validate and (fault := size_fault(rules, size)):
             raise UsageError(

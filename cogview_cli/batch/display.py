@@ -52,12 +52,12 @@ def plain_line(progress: BatchProgress) -> str:
     }
     if progress.failed:
         return _(
-            "{done} of {total}: saved {saved}, failed {failed}, in flight {in_flight}, {cost} CNY,"
+            "{done} of {total}: saved {saved}, failed {failed}, in flight {in_flight}, {cost},"
             " {elapsed} so far, about {left} left",
             **values,
         )
     return _(
-        "{done} of {total}: saved {saved}, in flight {in_flight}, {cost} CNY,"
+        "{done} of {total}: saved {saved}, in flight {in_flight}, {cost},"
         " {elapsed} so far, about {left} left",
         **values,
     )
@@ -76,7 +76,7 @@ def lines(progress: BatchProgress, width: int, *, fancy: bool = True) -> tuple[s
         _("saved {count}", count=progress.saved),
         _("in flight {count}", count=progress.in_flight),
         *([_("failed {count}", count=progress.failed)] if progress.failed else []),
-        f"{progress.cost} CNY",
+        progress.cost,
         clock(progress.elapsed),
     ]
     cut = [cut_cells(text, width) for text in (bar + tail, dot.join(parts))]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container
 from typing import Any
 
-from cogview_cli.api import models
+from cogview_cli.api.tariffs import Tariff
 from cogview_cli.batch.edited import edited_line, edited_rows
 from cogview_cli.batch.item import Item
 from cogview_cli.batch.options import BatchOptions
@@ -13,6 +13,7 @@ from cogview_cli.batch.plan import Plan
 from cogview_cli.batch.prepare import ReadSummary
 from cogview_cli.i18n import _
 from cogview_cli.ledger.open import existing_ledger
+from cogview_cli.outcome import currency_field
 from cogview_cli.terminal import output
 from cogview_cli.terminal.text import clean
 
@@ -53,7 +54,7 @@ def _write_requests(options: BatchOptions, plan: Plan, gone: Container[str]) -> 
     for item in plan.to_send():
         name = options.shown_path(item.expected_path(options.destination, gone))
         if options.style.json:
-            output.write_json(_record(item, name))
+            output.write_json(_record(item, name, options.settings.tariff))
         else:
             output.write_bare_json(item.body)
         if len(names) < NAMES_SHOWN:
@@ -69,14 +70,14 @@ def _say_names(names: list[str], count: int) -> None:
         output.say(_("… and {count} more", count=count - len(names)))
 
 
-def _record(item: Item, name: str) -> dict[str, Any]:
+def _record(item: Item, name: str, tariff: Tariff) -> dict[str, Any]:
     """The `--json` object of one request, with its file and its price if that is known."""
-    price = models.price_of(item.body["model"])
-    cost = {} if price is None else {"cost": str(price)}
+    price = tariff.price_of(item.body["model"])
+    cost = {} if price is None else {"cost": str(price), **currency_field(tariff.currency)}
     row_id = item.source.get("row_id")
     own = {} if row_id is None else {"row_id": row_id}
     place = {"index": item.index, "n": item.n, **own, "file": name}
-    return {"type": "request", **place, **item.body, **cost}
+    return {**item.body, "type": "request", **place, **cost}
 
 
 def _summary_record(options: BatchOptions, plan: Plan, summary: ReadSummary) -> dict[str, Any]:
@@ -89,6 +90,7 @@ def _summary_record(options: BatchOptions, plan: Plan, summary: ReadSummary) -> 
         "cost": "0",
         "cost_max": None if most is None else str(most),
         "exit_code": 0,
+        **currency_field(options.settings.tariff.currency),
     }
 
 

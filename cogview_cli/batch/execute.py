@@ -52,7 +52,8 @@ class BatchRun:
 
     def __init__(self, options: BatchOptions, plan: Plan) -> None:
         self._options, self._plan = options, plan
-        self._summary = Summary(single=False)
+        self._tariff = options.settings.tariff
+        self._summary = Summary(single=False, currency=self._tariff.currency)
         base = str(Path.cwd()) if options.relative else None
         self._reporter = Reporter(options.style, relative_to=base)
         columns = options.grid[0] if options.grid else 0

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from cogview_cli.api.protocol import ImageRequest
+from cogview_cli.api.protocol import ImageRequest, extra_fields
 from cogview_cli.batch.row import target_of
 from cogview_cli.disk.destination import KNOWN_SUFFIXES, Destination
 from cogview_cli.disk.names import with_number
@@ -57,7 +57,7 @@ class Item:
         return Job(
             row=self.index,
             n=self.n,
-            request=ImageRequest.from_body(self.body),
+            request=ImageRequest.from_body(self.body, extra_fields(self.body)),
             target=target_of(destination, self.template, self.fields, self.n, self.key, self.copy),
             key=self.key,
             namespace=namespace,

@@ -74,7 +74,8 @@ class BatchOptions(NamedTuple):
     def price(self, plan: Plan) -> Price:
         """What the items to send cost."""
         retry = self.settings.on_unknown == "retry"
-        return price_of(plan.models_to_send(), plan.models_to_send(first=True), retry=retry)
+        counts, first = plan.models_to_send(), plan.models_to_send(first=True)
+        return price_of(counts, first, retry=retry, tariff=self.settings.tariff)
 
     def previous_run(self, ledger: Ledger | None) -> PreviousRun:
         """What earlier runs on the folder have left."""

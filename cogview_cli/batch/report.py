@@ -12,6 +12,7 @@ from typing import TextIO
 
 from cogview_cli.batch.item import FailedRow, Group
 from cogview_cli.batch.plan import Plan
+from cogview_cli.batch.row import ROW_FIELDS
 from cogview_cli.disk.atomic import move_new, whole_text
 from cogview_cli.disk.names import with_number
 from cogview_cli.errors import UsageError
@@ -175,7 +176,8 @@ def _failed_table(rows: list[FailedRow]) -> str:
 
 def _failed_line(row: FailedRow) -> str:
     """The request under our names, with the row's columns of no meaning, its id and name."""
-    asked = {**row.body, "n": row.missing}
+    own = {name: row.body[name] for name in ROW_FIELDS if name in row.body}
+    asked = {**own, "n": row.missing}
     told = {column for role, column in row.roles.items() if role not in ("id", "name")}
     settled = {*asked, "watermark", "watermark_enabled"}
     kept = {

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from cogview_cli.api.protocol import ImageRequest
+from cogview_cli.api.protocol import FIELDS, ImageRequest
 from cogview_cli.batch.naming import NameUse, row_name
 from cogview_cli.config.settings import Settings
 from cogview_cli.disk.destination import Destination, Target
@@ -17,6 +17,8 @@ from cogview_cli.engine.validation import validate_request
 from cogview_cli.sources import Record
 
 _ROW_SETTINGS = ("model", "size", "quality", "user_id", "watermark")
+# What a row can say. The other fields of a body come from the settings.
+ROW_FIELDS = tuple(name for name in FIELDS if name != "response_format")
 T = TypeVar("T")
 
 
@@ -51,7 +53,11 @@ class RowRequest:
     def content(self) -> bytes:
         """What makes two rows ask for the same image: prompt and parameters, not the line."""
         request = self.request
-        parts = [request.model, request.prompt, request.size, request.quality, request.watermark]
+        parts: list[Any] = [
+            request.model, request.prompt, request.size, request.quality, request.watermark,
+        ]  # fmt: skip
+        if request.extra:
+            parts.append(sorted(request.extra.items()))
         return hashlib.sha256(json.dumps(parts).encode()).digest()[:16]
 
     @property
@@ -72,7 +78,8 @@ class RowRequest:
         record, columns = self.record, dict(self.record.columns)
         if not columns:
             return {}
-        for name, value in self.request.body().items():
+        body = self.request.body()
+        for name, value in ((name, body[name]) for name in ROW_FIELDS if name in body):
             role = "watermark" if name == "watermark_enabled" else name
             if role == "prompt":
                 said = role in record.roles
@@ -96,7 +103,10 @@ def row_request(record: Record, index: int, defaults: RowDefaults) -> RowRequest
 
     Raises UsageError for what the model refuses.
     """
-    request = validate_request(_request(record, defaults.settings), validate=defaults.validate)
+    settings = defaults.settings
+    request = validate_request(
+        _request(record, settings), validate=defaults.validate, size_rules=settings.size_rules
+    )
     count = defaults.count or record.count or 1
     template, fields = row_name(
         record, request, index, asked=defaults.name, now=defaults.now, use=defaults.use
@@ -123,6 +133,8 @@ def _request(record: Record, settings: Settings) -> ImageRequest:
         quality=_first(record.quality, settings.quality, typed=typed("quality")),
         user_id=_first(record.user_id, settings.user_id, typed=typed("user_id")),
         watermark=_first(record.watermark, settings.watermark, typed=typed("watermark")),
+        response_format=settings.response_format,
+        extra=settings.extra or {},
     )
 
 

@@ -102,6 +102,14 @@ def profile(ctx: typer.Context, incomplete: str) -> Iterable[Offer]:
 
 
 @_quiet
+def server(ctx: typer.Context, incomplete: str) -> Iterable[Offer]:
+    """The servers that `config init` knows."""
+    from cogview_cli.config.profile_templates import SERVERS
+
+    return [(name, each.base_url) for name, each in SERVERS.items()]
+
+
+@_quiet
 def setting(ctx: typer.Context, incomplete: str) -> Iterable[Offer]:
     """The names of all settings."""
     return [(item.option, _(item.doc)) for item in SETTINGS.values()]
@@ -112,7 +120,8 @@ def setting_kept(ctx: typer.Context, incomplete: str) -> Iterable[Offer]:
     """The settings that are in the config file, or in the profile's table of it."""
     config, name = store.read(), ctx.params.get("profile")
     table = config.data if name is None else config.profiles[name]
-    return [(item.option, _(item.doc)) for key, item in SETTINGS.items() if key in table]
+    kept = {store.plain_name(key) for key in table}
+    return [(item.option, _(item.doc)) for key, item in SETTINGS.items() if key in kept]
 
 
 @_quiet

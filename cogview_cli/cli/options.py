@@ -45,6 +45,8 @@ class SettingFlags(TypedDict):
     max_wait: str | None
     retries: int | None
     sandbox: bool | None
+    response_format: str | None
+    extra: list[str] | None
 
 
 def about(name: str, text: str, default: str = "") -> str:
@@ -171,7 +173,7 @@ MaxCost = Annotated[
     typer.Option(
         "--max-cost",
         metavar="CNY",
-        help=about("max_cost", _("Never spend more CNY than this.")),
+        help=about("max_cost", _("Never spend more than this.")),
         rich_help_panel=MONEY,
     ),
 ]

@@ -45,4 +45,23 @@ Example: cogview batch products.csv --template '{name}海报，标题“{slogan}
     )
 
 
-TOPICS = {"exit-codes": _exit_codes, "names": _names, "prompts": _prompts}
+def _servers() -> str:
+    return _(
+        """Servers of one's own and gateways: a profile says what they need.
+  cogview config init NAME --for xinference|sglang|vllm-omni|litellm|hf-serve
+Its settings, in [profiles.NAME] of the config file:
+  base-url, model       where it is, and the model by the name it serves it by
+  auth = "none"         a server without keys
+  response-format       "b64_json": the picture inside the answer, not a link
+  extra                 fields of the body: { seed = "random" }; also --extra KEY=VALUE
+  headers               more headers: { "x-team" = "art" }; masked where they are shown
+  size-rules            whose sizes to check: a model's name, or "none"
+  price, currency       what a picture costs: 0 for your own machine, in CNY or another currency
+  jobs                  requests in flight; 2 for a model that is unknown here
+  allow-http = true     plain http to this host, in a private network
+  content-auth = true   the key also for picture links on the same origin
+Then: cogview config check --profile NAME"""
+    )
+
+
+TOPICS = {"exit-codes": _exit_codes, "names": _names, "prompts": _prompts, "servers": _servers}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cogview_cli.cli import completion, options
+from cogview_cli.cli import completion, options, server_options
 from cogview_cli.config.settings import Settings, load
 from cogview_cli.disk.home import expand_home
 from cogview_cli.errors import UsageError
@@ -216,6 +216,8 @@ def batch(
     timeout: options.Timeout = None,
     max_wait: options.MaxWait = None,
     retries: options.Retries = None,
+    response_format: server_options.ResponseFormat = None,
+    extra: server_options.Extra = None,
     no_validate: options.NoValidate = False,
     sandbox: options.Sandbox = None,
     quiet: options.Quiet = False,
@@ -236,7 +238,7 @@ def batch(
             watermark=watermark, format=format, sidecar=sidecar, on_exists=on_exists,
             on_unknown=on_unknown, max_cost=max_cost, tier=tier, jobs=jobs, profile=profile,
             base_url=base_url, timeout=timeout, max_wait=max_wait, retries=retries,
-            sandbox=sandbox,
+            sandbox=sandbox, response_format=response_format, extra=extra,
         )
     )  # fmt: skip
     sources = _sources(sources)

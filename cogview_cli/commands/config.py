@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import getpass
+import json
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cogview_cli.api import models
+from cogview_cli.api.models import size_by_rules
+from cogview_cli.api.open_weights import rules_in_force
 from cogview_cli.cli import completion
-from cogview_cli.config import settings, store, value_types
+from cogview_cli.config import editing, settings, store, value_types
 from cogview_cli.config.secret import Secret, clean_key
 from cogview_cli.config.settings import Setting, Settings
 from cogview_cli.errors import CogviewError, ExitCode, MachineError, UsageError, worst
@@ -96,12 +99,24 @@ def display(value: object) -> str:
     """A value as text; the key masked, and a password in a URL hidden."""
     if isinstance(value, Secret):
         return value.masked()
+    if isinstance(value, Mapping):
+        return json.dumps(_shown(value), ensure_ascii=False)
     if isinstance(value, float):
         return str(value_types.to_toml(value))
     return re.sub(r"^(https?://)[^/]*@", r"\1***@", value_types.to_text(value))
 
 
+def _shown(table: Mapping[str, Any]) -> dict[str, Any]:
+    """A table whose secrets are masked."""
+    return {
+        name: value.masked() if isinstance(value, Secret) else value
+        for name, value in table.items()
+    }
+
+
 def _json_value(value: object) -> object:
+    if isinstance(value, Mapping):
+        return _shown(value)
     if value is None or isinstance(value, bool | int | float):
         return value
     return display(value)
@@ -120,6 +135,8 @@ def get_command(name: NameArgument, profile: ProfileOption = None) -> None:
 def _set_hint(setting: Setting) -> str:
     if setting.name == "api_key":
         return _("run: cogview config set api-key")
+    if setting.name == "headers":
+        return _('run: cogview config set headers < FILE, with { "x-team": "art" } in it')
     return _("run: cogview config set {name} VALUE", name=setting.option)
 
 
@@ -142,7 +159,8 @@ def set_command(
     kept = _key(value) if setting.name == "api_key" else _checked(setting, value, profile)
 
     def change(document: Any) -> None:
-        _table(document, profile)[setting.name] = kept
+        table = editing.table(document, profile)
+        table[editing.spelled(table, setting.name)] = editing.inline(kept)
 
     store.edit(change)
 
@@ -150,14 +168,7 @@ def set_command(
 def _check_profile(setting: Setting, profile: str | None) -> None:
     if profile is None:
         return
-    if not _PROFILE_NAME.fullmatch(profile):
-        raise UsageError(
-            _(
-                "profile '{name}': a name takes letters, digits, - and _",
-                name=clean(profile, 80),
-            ),
-            hint=_("use a name such as --profile work"),
-        )
+    _check_profile_name(profile)
     if setting.name == "profile":
         raise UsageError(
             _("a profile cannot select a profile"),
@@ -165,7 +176,19 @@ def _check_profile(setting: Setting, profile: str | None) -> None:
         )
 
 
-def _checked(setting: Setting, value: str | None, profile: str | None) -> str | int | float | bool:
+def _check_profile_name(name: str) -> None:
+    if not _PROFILE_NAME.fullmatch(name):
+        raise UsageError(
+            _("profile '{name}': a name takes letters, digits, - and _", name=clean(name, 80)),
+            hint=_("use a name such as --profile work"),
+        )
+
+
+def _checked(
+    setting: Setting, value: str | None, profile: str | None
+) -> str | int | float | bool | dict[str, Any]:
+    if setting.name == "headers":
+        value = _from_stdin(value)
     if value is None:
         raise UsageError(
             _("{name}: the value is missing", name=setting.option), hint=_set_hint(setting)
@@ -181,12 +204,14 @@ def _checked(setting: Setting, value: str | None, profile: str | None) -> str | 
 def _check_meaning(setting: Setting, value: str, profile: str | None) -> None:
     """Refuses now what every later command would refuse."""
     if setting.name in ("size", "quality"):
-        model = settings.load({"profile": _existing_profile(profile)}).model
-        check = models.resolve_size if setting.name == "size" else models.check_quality
-        check(model, value)
+        current = settings.load({"profile": _existing_profile(profile)})
+        if setting.name == "quality":
+            models.check_quality(current.model, value)
+        else:
+            size_by_rules(rules_in_force(current.model, current.size_rules), value)
     if setting.name == "base_url":
         try:
-            settings.check_base_url(value)
+            settings.check_base_url(value, allow_http=editing.may_use_http(profile))
         except MachineError as error:
             raise UsageError(error.message, hint=error.hint) from None
     if setting.name == "profile":
@@ -196,6 +221,18 @@ def _check_meaning(setting: Setting, value: str, profile: str | None) -> None:
                 _("there is no profile '{name}'", name=value),
                 hint=_("known: {names}", names=", ".join(known)),
             )
+
+
+def _from_stdin(value: str | None) -> str | None:
+    """What holds secrets and is not asked for. UsageError if it was typed as an argument."""
+    if value is not None:
+        raise UsageError(
+            _("headers are not taken as an argument: other users could see them"),
+            hint=_set_hint(settings.SETTINGS["headers"]),
+        )
+    if sys.stdin is None or sys.stdin.isatty():
+        return None
+    return sys.stdin.buffer.read(1 << 16).decode("utf-8-sig", "replace")
 
 
 def _existing_profile(profile: str | None) -> str | None:
@@ -223,27 +260,14 @@ def _ask() -> str:
         return ""
 
 
-def _table(document: Any, profile: str | None) -> Any:
-    """The document's top level, or a profile's table, made if it is missing."""
-    if profile is None:
-        return document
-    import tomlkit
-
-    if "profiles" not in document:
-        document["profiles"] = tomlkit.table(is_super_table=True)
-    profiles = document["profiles"]
-    if profile not in profiles:
-        profiles[profile] = tomlkit.table()
-    return profiles[profile]
-
-
 @app.command("unset")
 def unset_command(name: KeptArgument, profile: ProfileOption = None) -> None:
     """Take a setting out of the config file."""
     config = store.read()
     table = config.data if profile is None else config.profiles.get(profile, {})
     # A name that is in the file can go, even one that is no setting.
-    key = name if name in table and name != "profiles" else settings.find_setting(name).name
+    known = name in table and name != "profiles"
+    key = name if known else editing.spelled(table, settings.find_setting(name).name)
     if key not in table:
         raise UsageError(
             _("{name} is not set in {path}", name=name, path=config.path),
@@ -251,9 +275,43 @@ def unset_command(name: KeptArgument, profile: ProfileOption = None) -> None:
         )
 
     def change(document: Any) -> None:
-        del _table(document, profile)[key]
+        del editing.table(document, profile)[key]
 
     store.edit(change)
+
+
+@app.command("init")
+def init_command(
+    name: Annotated[str, typer.Argument(metavar="NAME", help=_("The profile's name, e.g. gpu."))],
+    server: Annotated[
+        str,
+        typer.Option(
+            "--for",
+            metavar="SERVER",
+            help=_("xinference, sglang, vllm-omni, litellm or hf-serve."),
+            autocompletion=completion.server,
+        ),
+    ],
+    base_url: Annotated[
+        str | None,
+        typer.Option("--base-url", metavar="URL", help=_("Where it is, if not on this machine.")),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", "-m", metavar="NAME", help=_("The model it serves."))
+    ] = None,
+) -> None:
+    """Write a profile for a server of one's own, with comments. Nothing is overwritten."""
+    from cogview_cli.config import profile_templates
+
+    _check_profile_name(name)
+    text = profile_templates.table(name, server, base_url, model)
+    if name in settings.known_profiles(store.read()):
+        raise UsageError(
+            _("there is a profile '{name}' already", name=name),
+            hint=_("choose another name, or edit {path}", path=store.config_path()),
+        )
+    output.write_line(str(store.append(text)))
+    output.say(_("profile {name} written; next: cogview config check --profile {name}", name=name))
 
 
 @app.command("check")

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from cogview_cli.api import models
 from cogview_cli.api.protocol import ImageRequest
-from cogview_cli.cli import options
+from cogview_cli.cli import options, server_options
 from cogview_cli.config.settings import Settings, load
 from cogview_cli.config.store import state_dir
+from cogview_cli.config.tables import EXTRA
 from cogview_cli.disk.destination import STDOUT, Destination, from_output
 from cogview_cli.disk.home import expand_home
 from cogview_cli.engine.validation import check_models, validate_request
@@ -21,6 +21,7 @@ from cogview_cli.gen.plan import GenPlan, target_of
 from cogview_cli.gen.prompt import prompt_from
 from cogview_cli.gen.run import run, show
 from cogview_cli.i18n import _
+from cogview_cli.outcome import money
 from cogview_cli.terminal import output
 
 EPILOG = "\b\n" + _("""\
@@ -116,6 +117,8 @@ def gen(
     timeout: options.Timeout = None,
     max_wait: options.MaxWait = None,
     retries: options.Retries = None,
+    response_format: server_options.ResponseFormat = None,
+    extra: server_options.Extra = None,
     no_validate: options.NoValidate = False,
     sandbox: options.Sandbox = None,
     quiet: options.Quiet = False,
@@ -129,7 +132,7 @@ def gen(
             watermark=watermark, format=format, sidecar=sidecar, on_exists=on_exists,
             on_unknown=on_unknown, max_cost=max_cost, tier=tier, jobs=jobs, profile=profile,
             base_url=base_url, timeout=timeout, max_wait=max_wait, retries=retries,
-            sandbox=sandbox,
+            sandbox=sandbox, response_format=response_format, extra=extra,
         )
     )  # fmt: skip
     style = output.OutputOptions(
@@ -141,9 +144,12 @@ def gen(
     )
     text, source = prompt_from(prompt, prompt_file, repeat=from_ is not None)
     request = _request(text, from_, settings)
+    if from_ is not None and extra:
+        typed: Any = EXTRA.read(extra)
+        request = request._replace(extra={**request.extra, **typed})
     plan = GenPlan(
         settings=settings,
-        request=validate_request(request, validate=not no_validate),
+        request=validate_request(request, validate=not no_validate, size_rules=settings.size_rules),
         destination=_destination(settings, count),
         images=count,
         source=source,
@@ -170,6 +176,8 @@ def _request(text: str | None, repeat: str | None, settings: Settings) -> ImageR
             quality=settings.quality,
             user_id=settings.user_id,
             watermark=settings.watermark,
+            response_format=settings.response_format,
+            extra=settings.extra or {},
         )
     from cogview_cli.pictures.sidecar import read_request
 
@@ -182,6 +190,8 @@ def _request(text: str | None, repeat: str | None, settings: Settings) -> ImageR
         quality=settings.quality if flag("quality") else past.quality,
         user_id=settings.user_id if flag("user_id") else past.user_id,
         watermark=settings.watermark if flag("watermark") else past.watermark,
+        response_format=settings.response_format,
+        extra=past.extra,
     )
 
 
@@ -228,9 +238,14 @@ def _check_stdout(plan: GenPlan) -> None:
 
 
 def _check_budget(plan: GenPlan) -> None:
-    price, limit = models.price_of(plan.request.model), plan.settings.max_cost
+    tariff, limit = plan.settings.tariff, plan.settings.max_cost
+    price = tariff.price_of(plan.request.model)
     if limit is not None and price is not None and price > limit:
         raise BudgetReached(
-            _("one image costs {price} CNY, --max-cost is {limit}", price=price, limit=limit),
+            _(
+                "one image costs {price}, --max-cost is {limit}",
+                price=money(price, tariff.currency),
+                limit=limit,
+            ),
             hint=f"--max-cost {price}",
         )

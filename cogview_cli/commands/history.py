@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,6 +14,7 @@ import typer
 from cogview_cli.cli import completion
 from cogview_cli.errors import Temporary, UsageError
 from cogview_cli.i18n import _
+from cogview_cli.outcome import CURRENCY, currency_field, money
 from cogview_cli.terminal import output
 from cogview_cli.terminal.reporter import amount
 from cogview_cli.terminal.text import clean, cut_cells
@@ -146,13 +148,14 @@ def _since(text: str | None) -> float | None:
 def _cost(entry: Entry) -> Decimal | None:
     from cogview_cli.ledger import PAID_STATES
 
-    if entry.in_sandbox or entry.state not in PAID_STATES:
+    if entry.by_sandbox or entry.state not in PAID_STATES:
         return Decimal(0)
     return entry.price
 
 
 def _perhaps(entry: Entry) -> Decimal:
-    return (entry.price or Decimal(0)) if entry.perhaps_paid else Decimal(0)
+    perhaps = entry.perhaps_paid and not entry.by_sandbox
+    return (entry.price or Decimal(0)) if perhaps else Decimal(0)
 
 
 def _record(entry: Entry) -> dict[str, Any]:
@@ -164,6 +167,7 @@ def _record(entry: Entry) -> dict[str, Any]:
         "status": entry.state,
         "cost": None if cost is None else str(cost),
         "cost_max": None if cost is None else str(cost + _perhaps(entry)),
+        **({} if cost is None else currency_field(entry.currency)),
         "model": entry.body.get("model"),
         "size": entry.body.get("size"),
         "prompt": entry.body.get("prompt"),
@@ -171,7 +175,7 @@ def _record(entry: Entry) -> dict[str, Any]:
         "files": [file["file"] for file in entry.files],
         "code": entry.code or None,
         "message": str(entry.message) if entry.message else None,
-        "sandbox": entry.in_sandbox or None,
+        "sandbox": entry.by_sandbox or None,
     }
     return {name: value for name, value in record.items() if value is not None}
 
@@ -182,8 +186,10 @@ def _line(entry: Entry) -> str:
     when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry.asked))
     known = None if entry.state in (State.UNKNOWN, State.INTENT) else _cost(entry)
     cost = "?" if known is None else str(known)
+    if known and entry.currency != CURRENCY:
+        cost = money(known, entry.currency)
     where = clean(entry.files[0]["file"]) if entry.files else _short(str(entry.body.get("prompt")))
-    status = entry.state + (" (sandbox)" if entry.in_sandbox else "")
+    status = entry.state + (" (sandbox)" if entry.by_sandbox else "")
     return f"{entry.id}  {when}  {status:<8}  {cost:>5}  {where}"
 
 
@@ -192,16 +198,31 @@ def _short(prompt: str) -> str:
 
 
 def totals(entries: list[Entry]) -> str:
-    """The closing line: how many, how much, how much at most."""
-    known = sum((_cost(entry) or Decimal(0) for entry in entries), Decimal(0))
-    paid = amount(known, unpriced=any(_cost(entry) is None for entry in entries))
-    perhaps = sum((_perhaps(entry) for entry in entries), Decimal(0))
-    count = len(entries)
-    if not perhaps:
-        return _("{count} request(s), paid {paid} CNY", count=count, paid=paid)
+    """The closing line: how many, how much in each currency, how much at most."""
+    paid = _sums((entry.currency, _cost(entry)) for entry in entries)
+    perhaps = _sums((entry.currency, _perhaps(entry)) for entry in entries)
+    unpriced = {entry.currency for entry in entries if _cost(entry) is None}
+    values = {"count": len(entries), "paid": _told(paid, unpriced)}
+    if not any(perhaps.values()):
+        return _("{count} request(s), paid {paid}", **values)
+    most = {name: paid[name] + perhaps[name] for name in paid}
     return _(
-        "{count} request(s), paid {paid} CNY, up to {most} CNY with the unknown",
-        count=count,
-        paid=paid,
-        most=known + perhaps,
+        "{count} request(s), paid {paid}, up to {most} with the unknown",
+        **values,
+        most=_told(most, set()),
     )
+
+
+def _sums(parts: Iterable[tuple[str, Decimal | None]]) -> dict[str, Decimal]:
+    """One sum for each currency, in the order in which they come; amounts are never mixed."""
+    sums: dict[str, Decimal] = {}
+    for currency, part in parts:
+        sums[currency] = sums.get(currency, Decimal(0)) + (part or 0)
+    return sums
+
+
+def _told(sums: dict[str, Decimal], unpriced: set[str]) -> str:
+    """The sums that are not nothing, or whose rest is unknown; one of them in any case."""
+    names = [name for name in sums if sums[name] or name in unpriced] or [*sums][:1] or [CURRENCY]
+    parts = ((sums.get(name, Decimal(0)), name) for name in names)
+    return " + ".join(f"{amount(known, unpriced=name in unpriced)} {name}" for known, name in parts)

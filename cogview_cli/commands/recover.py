@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from cogview_cli.cli import completion, options
-from cogview_cli.errors import UsageError
+from cogview_cli.errors import CogviewError, UsageError
 from cogview_cli.i18n import _
 from cogview_cli.outcome import Outcome, Problem, Status, Summary
 from cogview_cli.terminal import ending, output
@@ -140,10 +140,28 @@ async def _finishers(ledger: Any, base_urls: Iterable[str]) -> AsyncIterator[dic
     async with AsyncExitStack() as stack:
         found: dict[str, ImageSaver] = {}
         for base_url in base_urls:
-            downloader = Downloader(base_url, width=AT_ONCE, patience=patience)
+            downloader = Downloader(
+                base_url, width=AT_ONCE, patience=patience, headers=_content_headers(base_url)
+            )
             stack.push_async_callback(downloader.close)
             found[base_url] = ImageSaver(ledger, downloader, resuming=True)
         yield found
+
+
+def _content_headers(base_url: str) -> dict[str, str]:
+    """What goes with links on the API's own origin, where a profile of it says so."""
+    from cogview_cli.api.client import authorization
+    from cogview_cli.config.keys import key_if_any
+    from cogview_cli.config.settings import for_base_url
+
+    settings = for_base_url(base_url)
+    if settings is None or not settings.content_auth:
+        return {}
+    try:
+        return authorization(key_if_any(settings), settings.headers or {})
+    except CogviewError as error:  # other pictures need no key
+        output.warn(error.message)
+        return {}
 
 
 def _moved(entry: Any, out: str | None) -> Any:

@@ -1,8 +1,7 @@
-"""What `config check` looks at. It sends one GET, never a POST, so it cannot cost anything."""
+"""What `config check` looks at. It sends GETs, never a POST, so it cannot cost anything."""
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -12,21 +11,27 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from cogview_cli.api import models
 from cogview_cli.api.dialects import server_of
 from cogview_cli.api.protocol import Answer, ApiError, decode
 from cogview_cli.config import store
-from cogview_cli.config.keys import resolve_key
+from cogview_cli.config.declarations import NO_AUTH
+from cogview_cli.config.keys import key_if_any
 from cogview_cli.config.secret import Secret
+from cogview_cli.config.served import json_in, models_in
 from cogview_cli.config.settings import Settings, check_base_url, shown_origin
 from cogview_cli.disk.home import expand_home
 from cogview_cli.disk.probe import Abilities, try_folder, try_lock
-from cogview_cli.errors import AccountError, CogviewError, MachineError, Temporary
+from cogview_cli.errors import AccountError, CogviewError, MachineError, Temporary, UsageError
 from cogview_cli.i18n import _
 from cogview_cli.terminal.text import clean
 
+MODELS = "/models"
+MODELS_SHOWN = 8
 NO_RESULT = "/async-result/cogview-check"
 PROBE_SECONDS = 10.0
 MAX_ANSWER_BYTES = 1 << 16
+MAX_MODELS_BYTES = 1 << 20  # a gateway may have thousands
 LOW_SPACE = 200 * 2**20
 CLOCK_SECONDS = 300
 _REFUSED_CODES = {"1000", "1001", "1002", "1003", "1004", "1005", "1220"}
@@ -42,6 +47,7 @@ SUBJECTS = {
     "key": _("key"),
     "network": _("network"),
     "API": "API",
+    "model": _("model"),
     "clock": _("clock"),
 }
 
@@ -85,7 +91,7 @@ def run_checks(
     except MachineError as error:
         yield _fail("state folder", error)
     try:
-        check_base_url(settings.base_url)
+        check_base_url(settings.base_url, allow_http=settings.allow_http)
     except MachineError as error:
         yield _fail("base URL", error)
         return
@@ -175,18 +181,45 @@ def _space_finding(subject: str, folder: Path, free: int) -> Finding:
 def _key_and_network(settings: Settings) -> Iterator[Finding]:
     key = None
     try:
-        key = resolve_key(settings)
-        yield _ok("key", _("{key} from {source}", key=key.masked(), source=key_source(settings)))
+        key = key_if_any(settings)
+        yield _key_finding(settings, key)
     except CogviewError as error:
         yield _fail("key", error)
     try:
-        answer = probe(settings.base_url, key)
+        answer, served = probe(settings, key)
     except CogviewError as error:
         yield _fail("network", error)
         return
     yield _ok("network", _("{host} answers", host=urlsplit(settings.base_url).netloc))
-    yield judge(settings.base_url, answer, key is not None)
+    if served is None:
+        judged = _without_key if settings.auth == NO_AUTH else judge
+        yield judged(settings.base_url, answer, key is not None)
+    else:
+        yield _ok("API", _("answers, and names its models"))
+        yield model_finding(settings, served)
     yield _clock_finding(answer.headers.get("date", ""))
+
+
+def _key_finding(settings: Settings, key: Secret | None) -> Finding:
+    if key is None:
+        return _ok("key", _('none: auth = "none"'))
+    return _ok("key", _("{key} from {source}", key=key.masked(), source=key_source(settings)))
+
+
+def model_finding(settings: Settings, served: list[str]) -> Finding:
+    """Whether the server has the model, by the name that a request would say."""
+    wanted = settings.model if settings.size_rules else models.wire_name(settings.model)
+    if wanted in served or any("*" in name for name in served):
+        return _ok("model", _("{model} is served", model=wanted))
+    names = clean(", ".join(served[:MODELS_SHOWN]), 400) or _("none")
+    more = "…" if len(served) > MODELS_SHOWN else ""
+    return _fail(
+        "model",
+        UsageError(
+            _("{model} is not served there; it has: {names}", model=wanted, names=names + more),
+            hint=_("run: cogview config set model NAME, with --profile if it is a profile's"),
+        ),
+    )
 
 
 def key_source(settings: Settings) -> str:
@@ -196,18 +229,19 @@ def key_source(settings: Settings) -> str:
     return source if name == "api_key" else f"{name} ({source})"
 
 
-def probe(base_url: str, key: Secret | None) -> Answer:
-    """Asks for a result that does not exist; the answer tells about key and server.
+def probe(settings: Settings, key: Secret | None) -> tuple[Answer, list[str] | None]:
+    """Asks for the models, or for a result that does not exist; what tells about key and server.
 
-    On the way that a request for an image takes. Raises Temporary, MachineError.
+    With the names of the models, if the server lists them: the vendor's does not. On the way
+    that a request for an image takes. Raises Temporary, MachineError.
     """
     import asyncio
 
     from cogview_cli.api.client import AnswerLost, NotSent
 
-    host = urlsplit(base_url).netloc
+    host = urlsplit(settings.base_url).netloc
     try:
-        return asyncio.run(_asked(base_url, key))
+        return asyncio.run(_asked(settings, key))
     except (NotSent, AnswerLost) as error:
         raise Temporary(
             _("{host}: no answer: {why}", host=host, why=clean(error)),
@@ -215,19 +249,35 @@ def probe(base_url: str, key: Secret | None) -> Answer:
         ) from None
 
 
-async def _asked(base_url: str, key: Secret | None) -> Answer:
+async def _asked(settings: Settings, key: Secret | None) -> tuple[Answer, list[str] | None]:
     from cogview_cli.api.client import ApiClient
 
-    client = ApiClient(base_url, key, timeout=PROBE_SECONDS)
+    base_url, headers = settings.base_url, settings.headers or {}
+    client = ApiClient(base_url, key, timeout=PROBE_SECONDS, headers=headers)
     try:
-        return await client.get(NO_RESULT, limit=MAX_ANSWER_BYTES)
+        if not server_of(base_url).vendor:
+            listed = await client.get(MODELS, limit=MAX_MODELS_BYTES)
+            served = models_in(listed)
+            if served is not None or listed.status in (401, 403):
+                return listed, served
+        return await client.get(NO_RESULT, limit=MAX_ANSWER_BYTES), None
     finally:
         await client.close()
 
 
+def _without_key(base_url: str, answer: Answer, _with_key: bool) -> Finding:
+    """As `judge`, for a server that is said to have no keys."""
+    if answer.status in (401, 403):
+        hint = _('take auth = "none" out of the profile, then: cogview config set api-key')
+        return _fail("API", AccountError(_("the server asks for a key"), hint=hint))
+    if json_in(answer.raw) is None or 300 <= answer.status < 400:
+        return _fail("API", _not_the_api(base_url, answer))
+    return _ok("API", _("answers"))
+
+
 def judge(base_url: str, answer: Answer, with_key: bool) -> Finding:
     """What the answer says about the key, or that it does not come from the API."""
-    body = _json(answer.raw)
+    body = json_in(answer.raw)
     decoded = decode(answer, server_of(base_url)) if body is not None else None
     code = decoded.code if isinstance(decoded, ApiError) else ""
     if answer.status in (401, 403) or code in _REFUSED_CODES:
@@ -269,14 +319,6 @@ def _not_the_api(base_url: str, answer: Answer) -> CogviewError:
         _("{url}: this is not the API (it answers {status})", url=base_url, status=answer.status),
         hint=_("run: cogview config set base-url https://open.bigmodel.cn/api/paas/v4"),
     )
-
-
-def _json(raw: bytes) -> Any:
-    try:
-        found = json.loads(raw)
-    except (ValueError, RecursionError):
-        return None
-    return found if isinstance(found, dict | list) else None
 
 
 def _clock_finding(date: str) -> Finding:

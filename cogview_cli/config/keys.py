@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 
+from cogview_cli.config.declarations import NO_AUTH
 from cogview_cli.config.secret import Secret, clean_key
 from cogview_cli.config.settings import Settings, check_base_url, shown_origin
 from cogview_cli.errors import AccountError
@@ -12,9 +13,17 @@ from cogview_cli.i18n import _
 COMMAND_SECONDS = 30
 
 
+def key_if_any(settings: Settings) -> Secret | None:
+    """As `resolve_key`; None for a server without keys."""
+    if settings.auth == NO_AUTH:
+        check_base_url(settings.base_url, allow_http=settings.allow_http)
+        return None
+    return resolve_key(settings)
+
+
 def resolve_key(settings: Settings) -> Secret:
     """The key, valid in a header. Raises unless the base URL is one it may be sent to."""
-    check_base_url(settings.base_url)
+    check_base_url(settings.base_url, allow_http=settings.allow_http)
     if settings.api_key is not None:
         source = settings.origins.get("api_key")
         where = shown_origin(source) if source else _("a flag")
@@ -25,7 +34,8 @@ def resolve_key(settings: Settings) -> Secret:
     raise AccountError(
         _("there is no API key"),
         hint=_(
-            "run: cogview config set api-key; or set COGVIEW_API_KEY; or try without one: --sandbox"
+            "run: cogview config set api-key; or set COGVIEW_API_KEY; or try without one:"
+            ' --sandbox; for a server without keys: auth = "none" in the profile'
         ),
     )
 

@@ -1,4 +1,4 @@
-"""Every setting, declared once, and the loader that decides where its value comes from.
+"""The loader that decides where the value of each setting comes from.
 
 Order: flag > environment > selected profile > config file > default. (A row of a
 batch goes between flag and environment; the batch command applies it.)
@@ -8,120 +8,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from decimal import Decimal
-from types import MappingProxyType
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from cogview_cli.api import models
 from cogview_cli.config import store
 from cogview_cli.config import value_types as vt
-from cogview_cli.config.secret import Secret
-from cogview_cli.config.value_types import ValueType
+from cogview_cli.config.declarations import FLAG, FREE_TIMEOUT
+from cogview_cli.config.declarations import PROFILES as PROFILES
+from cogview_cli.config.declarations import SETTINGS as SETTINGS
+from cogview_cli.config.declarations import Setting as Setting
+from cogview_cli.config.declarations import Settings as Settings
 from cogview_cli.errors import CogviewError, MachineError, UsageError
 from cogview_cli.i18n import _
 from cogview_cli.net.addresses import is_loopback
 
-PROFILES: dict[str, dict[str, Any]] = {
-    "bigmodel": {"base_url": "https://open.bigmodel.cn/api/paas/v4"},
-    "zai": {"base_url": "https://api.z.ai/api/paas/v4"},
-}
-_FLAG = "flag"
-# Fifty times the highest tier; each takes tasks, lock files and connections.
-MOST_JOBS = 1000
 _KEY_NAMES = ("api_key", "api_key_command")
-_MORE_KEY_VARIABLES = ("ZAI_API_KEY", "ZHIPUAI_API_KEY", "ZHIPU_API_KEY")
-
-
-class Settings(NamedTuple):
-    """The value of every setting, and in `origins` where each one came from."""
-
-    model: str = models.DEFAULT_MODEL
-    size: str | None = None
-    quality: str | None = None
-    user_id: str | None = None
-    watermark: bool | None = None
-    format: str = "original"
-    sidecar: bool = True
-    on_exists: str = "rename"
-    on_unknown: str = "skip"
-    max_cost: Decimal | None = None
-    daily_limit: Decimal | None = None
-    confirm_above: Decimal = Decimal(10)
-    tier: str = "V0"
-    jobs: int | None = None
-    base_url: str = PROFILES["bigmodel"]["base_url"]
-    timeout: float = 300.0
-    max_wait: float | None = None
-    download_patience: float = 60.0
-    retries: int = 3
-    output: str | None = None
-    api_key: Secret | None = None
-    api_key_command: str | None = None
-    profile: str | None = None
-    sandbox: bool = False
-    origins: Mapping[str, str] = MappingProxyType({})
-
-    def is_flag(self, name: str) -> bool:
-        """Whether the value was typed on the command line."""
-        return self.origins[name].startswith(f"{_FLAG} ")
-
-
-class Setting(NamedTuple):
-    """One declaration: its kind, meaning and variables (first one wins)."""
-
-    name: str
-    kind: ValueType
-    doc: str
-    more_env: tuple[str, ...] = ()
-    # A rule of the API rather than ours: --no-validate may waive it for a flag.
-    vendor_rule: bool = False
-
-    @property
-    def default(self) -> object:
-        return Settings._field_defaults[self.name]
-
-    @property
-    def env(self) -> tuple[str, ...]:
-        return (f"COGVIEW_{self.name.upper()}", *self.more_env)
-
-    @property
-    def option(self) -> str:
-        """The name as typed in `config set` and, with --, as a flag."""
-        return self.name.replace("_", "-")
-
-
-_DECLARED = (
-    Setting("model", vt.TEXT, "the model that makes the image"),
-    Setting("size", vt.SIZE, "WIDTHxHEIGHT, a ratio or a preset name", vendor_rule=True),
-    Setting("quality", vt.choice("hd", "standard"), "hd or standard", vendor_rule=True),
-    Setting("user_id", vt.USER_ID, "your end user's id, 6 to 128 characters", vendor_rule=True),
-    Setting("watermark", vt.BOOL, "ask for the vendor's visible watermark"),
-    Setting("format", vt.choice("original", "png", "jpeg", "webp"), "the image file's format"),
-    Setting("sidecar", vt.BOOL, "write a JSON file beside each image"),
-    Setting("on_exists", vt.choice("rename", "skip", "fail", "overwrite"), "if the file exists"),
-    Setting(
-        "on_unknown",
-        vt.choice("skip", "retry"),
-        "if a request's outcome is unknown (may be paid)",
-    ),
-    Setting("max_cost", vt.MONEY, "never spend more CNY in one run"),
-    Setting("daily_limit", vt.MONEY, "never spend more CNY in a day, all runs together"),
-    Setting("confirm_above", vt.MONEY, "ask before a run spends more CNY than this"),
-    Setting("tier", vt.choice(*models.TIER_SLOTS), "the account's tier: requests in flight"),
-    Setting("jobs", vt.whole(1, MOST_JOBS), "requests in flight, instead of the tier's"),
-    Setting("base_url", vt.URL, "where the API is"),
-    Setting("timeout", vt.TIMEOUT, "seconds to wait for one image"),
-    Setting("max_wait", vt.WAIT, "seconds to wait while throttled"),
-    Setting("download_patience", vt.WAIT, "seconds to try again for a paid image"),
-    Setting("retries", vt.whole(0), "repeats of a request that cost nothing"),
-    Setting("output", vt.TEXT, "file, folder or name template"),
-    Setting("api_key", vt.SECRET, "the key; kept by `config set api-key`", _MORE_KEY_VARIABLES),
-    Setting("api_key_command", vt.TEXT, "a command that prints the key"),
-    Setting("profile", vt.TEXT, "bigmodel, zai or a table of your own"),
-    Setting("sandbox", vt.BOOL, "use the stand-in: no key, no network, no cost"),
-)
-SETTINGS: dict[str, Setting] = {setting.name: setting for setting in _DECLARED}
 
 
 class _Given(NamedTuple):
@@ -168,7 +69,7 @@ def find_setting(name: str) -> Setting:
 def shown_origin(origin: str) -> str:
     """An entry of `Settings.origins` in the user's language; a path as it is."""
     kind, _space, name = origin.partition(" ")
-    if kind == _FLAG:
+    if kind == FLAG:
         return _("flag {name}", name=name)
     if kind == "environment":
         return _("environment {name}", name=name)
@@ -187,16 +88,40 @@ def load(flags: Mapping[str, object | None], environ: Mapping[str, str] | None =
     return _settle(layers)
 
 
+def for_base_url(base_url: str, environ: Mapping[str, str] | None = None) -> Settings | None:
+    """The settings, as they are or with one of the profiles, that lead to `base_url`."""
+    names = known_profiles(store.read(os.environ if environ is None else environ))
+    choices = ({}, *({"profile": name} for name in names))
+    found = (load(chosen, environ) for chosen in choices)
+    return next((each for each in found if each.base_url == base_url), None)
+
+
 def _settle(layers: list[Layer]) -> Settings:
     values: dict[str, Any] = {}
     origins = dict.fromkeys(SETTINGS, "default")
     for setting in SETTINGS.values():
-        for layer in _layers_for(setting.name, layers):
-            if given := layer.get(setting.name):
-                values[setting.name] = given.read(setting)
-                origins[setting.name] = given.origin
-                break
+        found = [layer for layer in _layers_for(setting.name, layers) if setting.name in layer]
+        for layer in found[: None if setting.merged else 1]:
+            read: Any = layer[setting.name].read(setting)
+            values[setting.name] = (
+                {**read, **values.get(setting.name, {})} if setting.merged else read
+            )
+        if found:
+            origins[setting.name] = found[0][setting.name].origin
+    if values.get("price") == 0:
+        values.setdefault("timeout", FREE_TIMEOUT)
+    if values.get("allow_http"):
+        values["allow_http"] = _meant_for_this_host(values, layers)
     return Settings(**values, origins=origins)
+
+
+def _meant_for_this_host(values: Mapping[str, Any], layers: list[Layer]) -> bool:
+    """Whether `allow-http` holds for the base URL in force: a table means the host beside it."""
+    layer = next(layer for layer in layers if "allow_http" in layer)
+    if "base_url" not in layer:
+        return True
+    own = str(layer["base_url"].read(SETTINGS["base_url"]))
+    return urlsplit(own).hostname == urlsplit(str(values["base_url"])).hostname
 
 
 def _layers_for(name: str, layers: list[Layer]) -> list[Layer]:
@@ -209,11 +134,11 @@ def _layers_for(name: str, layers: list[Layer]) -> list[Layer]:
 def _flag_layer(flags: Mapping[str, object | None]) -> Layer:
     layer: Layer = {}
     for name, value in flags.items():
-        if value is not None:
+        if value is not None and value != []:
             no = "no-" if value is False else ""
             flag = f"--{no}{SETTINGS[name].option}"
             hint = _("cogview gen --help, under {flag}", flag=flag)
-            layer[name] = _Given(value, f"{_FLAG} {flag}", flag, UsageError, hint)
+            layer[name] = _Given(value, f"{FLAG} {flag}", flag, UsageError, hint)
     return layer
 
 
@@ -253,10 +178,13 @@ def _profile_table(config: store.ConfigFile, name: str) -> Layer:
 def _table_layer(config: store.ConfigFile, table: Mapping[str, Any], profile: str | None) -> Layer:
     origin = str(config.path) if profile is None else f"profile {profile}"
     layer: Layer = {}
-    for name, value in table.items():
-        where = config.where(name, *(() if profile is None else ("profiles", profile)))
+    for spelled, value in table.items():
+        where = config.where(spelled, *(() if profile is None else ("profiles", profile)))
+        name = store.plain_name(spelled)
         if name not in SETTINGS:
-            raise _file_error(where, _("unknown setting '{name}'", name=name))
+            raise _file_error(where, _("unknown setting '{name}'", name=spelled))
+        if name in layer:
+            raise _file_error(where, _("'{name}' is there twice", name=spelled))
         hint = _("edit {where}", where=where)
         layer[name] = _Given(value, origin, where, hint=hint, typed=True)
         layer[name].read(SETTINGS[name])
@@ -291,8 +219,11 @@ def known_profiles(config: store.ConfigFile) -> list[str]:
     return list(dict.fromkeys([*PROFILES, *config.profiles]))
 
 
-def check_base_url(url: str) -> None:
-    """MachineError unless the key may go there: https, or http to this machine."""
+def check_base_url(url: str, *, allow_http: bool = False) -> None:
+    """MachineError unless the key may go there: https, or http to this machine.
+
+    `allow_http`: the user says that plain http is safe on the way to this host.
+    """
     parts = urlsplit(url)
     if parts.username is not None or parts.password is not None:
         raise MachineError(
@@ -301,8 +232,11 @@ def check_base_url(url: str) -> None:
         )
     if parts.scheme == "https" and parts.hostname:
         return
-    if parts.scheme != "http" or not is_loopback(parts.hostname or ""):
+    if parts.scheme != "http" or not (allow_http or is_loopback(parts.hostname or "")):
         raise MachineError(
             _("the key is not sent to {url}: it goes to https, or to this machine, only", url=url),
-            hint=_("use --base-url {url}", url=f"https://{parts.netloc or 'HOST'}{parts.path}"),
+            hint=_(
+                "use --base-url {url}; or, in a private network, allow-http = true in the profile",
+                url=f"https://{parts.netloc or 'HOST'}{parts.path}",
+            ),
         )

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 CONFIG_NAME = "config.toml"
 LEDGER_NAME = "ledger.db"
 MAX_CONFIG_BYTES = 1 << 20
+# What others must not read.
+SECRETS = ("api_key", "headers")
 _HEADER = re.compile(r"\s*\[+\s*(.+?)\s*\]+\s*(#.*)?")
 
 
@@ -119,7 +121,7 @@ def read(environ: Mapping[str, str] | None = None) -> ConfigFile:
         ) from error
     config = _parse(path, content)
     if config.data:
-        ownership.check_file(path, status, key=_holds(config.data, "api_key"))
+        ownership.check_file(path, status, key=_holds(config.data, *SECRETS))
     return config
 
 
@@ -162,8 +164,13 @@ def _tables(data: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [data, *(table for table in named if isinstance(table, Mapping))]
 
 
-def _holds(data: Mapping[str, Any], name: str) -> bool:
-    return any(name in table for table in _tables(data))
+def plain_name(name: str) -> str:
+    """A setting's name as the program knows it: files may spell it with `-` or `_`."""
+    return name.replace("-", "_")
+
+
+def _holds(data: Mapping[str, Any], *names: str) -> bool:
+    return any(plain_name(name) in names for table in _tables(data) for name in table)
 
 
 def edit(change: Callable[[TOMLDocument], None], environ: Mapping[str, str] | None = None) -> Path:
@@ -173,16 +180,33 @@ def edit(change: Callable[[TOMLDocument], None], environ: Mapping[str, str] | No
     config = read(environ)
     document = tomlkit.parse(config.text)
     change(document)
-    if _holds(document, "api_key") and config.path.is_symlink():
+    if _holds(document, *SECRETS) and config.path.is_symlink():
         raise ownership.linked(config.path)
     try:
         _replace(config.path, tomlkit.dumps(document))
     except OSError as error:
-        raise MachineError(
-            _("{path}: cannot be written: {why}", path=config.path, why=error.strerror),
-            hint=_("check the folder: ls -ld {folder}", folder=config.path.parent),
-        ) from error
+        raise _unwritten(config.path, error) from error
     return config.path
+
+
+def append(text: str, environ: Mapping[str, str] | None = None) -> Path:
+    """Adds `text`, whole tables, at the end of the config file; the rest stays as it is."""
+    config = read(environ)
+    before = config.text if not config.text or config.text.endswith("\n") else config.text + "\n"
+    whole = f"{before}\n{text}" if before else text
+    _parse(config.path, whole.encode("utf-8"))
+    try:
+        _replace(config.path, whole)
+    except OSError as error:
+        raise _unwritten(config.path, error) from error
+    return config.path
+
+
+def _unwritten(path: Path, error: OSError) -> MachineError:
+    return MachineError(
+        _("{path}: cannot be written: {why}", path=path, why=error.strerror),
+        hint=_("check the folder: ls -ld {folder}", folder=path.parent),
+    )
 
 
 def _replace(path: Path, text: str) -> None:

@@ -7,10 +7,11 @@ may hold a secret.
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from cogview_cli.api import models
@@ -22,6 +23,7 @@ GENERATIONS_PATH = "/images/generations"
 _TRUE = ("1", "true", "yes", "on")
 _FALSE = ("0", "false", "no", "off")
 _WHOLE = re.compile(r"[0-9]{1,6}")
+_CURRENCY = re.compile(r"[A-Z]{3}")
 _NUMBER = re.compile(r"[0-9]{1,12}(\.[0-9]{1,12})?")
 # Brackets hold an IPv6 address and nothing stands beside them: readers of `[::1]x` differ.
 _AUTHORITY = re.compile(r"(?:[^@]*@)?(?:\[[0-9A-Fa-f:.]+(?:%[^\[\]]*)?\]|[^\[\]:]+)(?::[0-9]*)?")
@@ -59,7 +61,20 @@ def to_text(value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, Decimal | float):
         return _digits(Decimal(str(value)))
+    if isinstance(value, Mapping | list):
+        return json.dumps(value, default=_plain)
     return value.reveal() if isinstance(value, Secret) else str(value)
+
+
+def _plain(value: object) -> object:
+    """What JSON does not know, inside a table. ValueError for what a body cannot hold."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, Secret):
+        return value.reveal()
+    raise ValueError(_("takes text, numbers, true, false, lists and tables"))
 
 
 def _digits(number: Decimal) -> str:
@@ -68,8 +83,14 @@ def _digits(number: Decimal) -> str:
     return format(number, "f") if small else str(number)
 
 
-def to_toml(value: object) -> str | int | float | bool:
-    """A parsed value as the config file keeps it; money as text, so it stays exact."""
+def to_toml(value: object) -> str | int | float | bool | dict[str, Any]:
+    """A parsed value as the config file keeps it; money as text, so it stays exact.
+
+    A table is kept as JSON where it holds a null, which TOML does not have.
+    """
+    if isinstance(value, Mapping):
+        text = to_text(value)
+        return text if "null" in text else dict(json.loads(text))
     if isinstance(value, float):
         return int(value) if value.is_integer() else value
     return value if isinstance(value, bool | int) else to_text(value)
@@ -98,7 +119,7 @@ def _number(text: str, rule: str) -> Decimal:
 
 
 def _money(text: str) -> Decimal:
-    return _number(text, _("takes an amount in CNY, 0 or more, such as 5 or 0.60"))
+    return _number(text, _("takes an amount of money, 0 or more, such as 5 or 0.60"))
 
 
 def _wait(text: str) -> float:
@@ -165,6 +186,13 @@ def _user_id(text: str) -> str:
     return user_id
 
 
+def _currency(text: str) -> str:
+    name = text.strip().upper()
+    if not _CURRENCY.fullmatch(name):
+        raise ValueError(_("takes a currency of three letters, such as CNY, USD or EUR"))
+    return name
+
+
 def whole(least: int, most: int | None = None) -> ValueType:
     """A whole number from `least`, to `most` where there is such a bound."""
     rule = _("a whole number from {least}", least=least)
@@ -195,7 +223,8 @@ def choice(*names: str) -> ValueType:
 
 TEXT = ValueType(_text, (str,), _("text in quotes"))
 BOOL = ValueType(_bool, (bool,), _("true or false, without quotes"), ("true", "false"))
-MONEY = ValueType(_money, (int, float, Decimal, str), _("an amount in CNY"))
+MONEY = ValueType(_money, (int, float, Decimal, str), _("an amount of money"))
+CURRENCY = ValueType(_currency, (str,), _('text in quotes, such as "USD"'))
 TIMEOUT = ValueType(_timeout, (int, float, Decimal), _("a number of seconds, without quotes"))
 WAIT = ValueType(_wait, (int, float, Decimal), _("a number of seconds, without quotes"))
 URL = ValueType(_base_url, (str,), _("a URL in quotes"))

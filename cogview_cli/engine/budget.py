@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from cogview_cli.api.models import CURRENCY
+
 
 class Budget:
-    """Never lets spent + unknown + in flight cross `limit` (CNY; None for no limit)."""
+    """Never lets spent + unknown + in flight cross `limit`, in `currency`; None for no limit."""
 
-    def __init__(self, limit: Decimal | None = None) -> None:
-        self.limit = limit
+    def __init__(self, limit: Decimal | None = None, currency: str = CURRENCY) -> None:
+        self.limit, self.currency = limit, currency
         self.spent = Decimal(0)
         self.unknown = Decimal(0)
         self.in_flight = Decimal(0)

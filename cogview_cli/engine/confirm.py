@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
-from cogview_cli.api import models
+from cogview_cli.api.tariffs import BIGMODEL, Tariff
 from cogview_cli.config.settings import Settings
 from cogview_cli.errors import UsageError
 from cogview_cli.i18n import _
+from cogview_cli.outcome import CURRENCY, money
 from cogview_cli.terminal import output
 
 # More pictures of a price that nobody here knows are not sent without a word.
@@ -19,7 +20,7 @@ UNPRICED_UNASKED = 10
 
 
 class Price(NamedTuple):
-    """What `images` requests cost in CNY; `unpriced` of them have no known price.
+    """What `images` requests cost in `currency`; `unpriced` of them have no known price.
 
     `repeats`: what is added if every answer is lost and asked for once more.
     """
@@ -28,6 +29,7 @@ class Price(NamedTuple):
     known: Decimal
     unpriced: int = 0
     repeats: Decimal = Decimal(0)
+    currency: str = CURRENCY
 
     @property
     def most(self) -> Decimal | None:
@@ -35,28 +37,38 @@ class Price(NamedTuple):
         return None if self.unpriced else self.known + self.repeats
 
     def __str__(self) -> str:
-        parts = [f"{self.known} CNY"] if self.known or not self.unpriced else []
+        parts = [money(self.known, self.currency)] if self.known or not self.unpriced else []
         if self.unpriced:
-            parts.append(_("? CNY for {count} of unknown price", count=self.unpriced))
+            unknown = money(None, self.currency)
+            parts.append(
+                _("{money} for {count} of unknown price", money=unknown, count=self.unpriced)
+            )
         if self.repeats:
-            most = self.known + self.repeats
-            parts.append(_("up to {most} CNY if lost answers are asked for again", most=most))
+            most = money(self.known + self.repeats, self.currency)
+            parts.append(_("up to {most} if lost answers are asked for again", most=most))
         return _(", ").join(parts)
 
 
-def price_of(counts: Mapping[str, int], first: Mapping[str, int], *, retry: bool) -> Price:
+def price_of(
+    counts: Mapping[str, int],
+    first: Mapping[str, int],
+    *,
+    retry: bool,
+    tariff: Tariff = BIGMODEL,
+) -> Price:
     """The price of so many images of each model.
 
     `retry`: an answer that is lost is asked for once more; `first` counts the images for
     which that has not been done in an earlier run.
     """
-    unpriced = sum(many for name, many in counts.items() if models.price_of(name) is None)
-    repeats = _known(first) if retry else Decimal(0)
-    return Price(sum(counts.values()), _known(counts), unpriced, repeats)
+    unpriced = sum(many for name, many in counts.items() if tariff.price_of(name) is None)
+    repeats = _known(first, tariff) if retry else Decimal(0)
+    known = _known(counts, tariff)
+    return Price(sum(counts.values()), known, unpriced, repeats, tariff.currency)
 
 
-def _known(counts: Mapping[str, int]) -> Decimal:
-    prices = ((models.price_of(name) or Decimal(0)) * many for name, many in counts.items())
+def _known(counts: Mapping[str, int], tariff: Tariff) -> Decimal:
+    prices = ((tariff.price_of(name) or Decimal(0)) * many for name, many in counts.items())
     return sum(prices, Decimal(0))
 
 
@@ -82,10 +94,10 @@ def _too_dear(price: Price, limit: Decimal) -> UsageError:
         return UsageError(message, hint=_("allow it with --yes"))
     return UsageError(
         _(
-            "{count} images cost {price}, more than confirm-above ({limit} CNY)",
+            "{count} images cost {price}, more than confirm-above ({limit})",
             count=price.images,
             price=price,
-            limit=limit,
+            limit=money(limit, price.currency),
         ),
         hint=_("allow it with --yes, or set a limit: --max-cost"),
     )

@@ -12,7 +12,7 @@ from cogview_cli.engine.retry import GiveUp
 from cogview_cli.errors import ExitCode
 from cogview_cli.i18n import _
 from cogview_cli.i18n.stored_messages import Message
-from cogview_cli.outcome import Problem, Status
+from cogview_cli.outcome import Problem, Status, money
 
 EXIT_OF_CLASS = {
     ErrorClass.THROTTLE: ExitCode.TEMPORARY,
@@ -44,6 +44,12 @@ class Failure(NamedTuple):
     def perhaps_paid(self) -> bool:
         """A 200 that was blocked outright: no picture, and nobody says that it was free."""
         return self.kind is ErrorClass.REFUSED and not self.code
+
+    @property
+    def timed_out(self) -> bool:
+        """Whether it waited too long: the server may have more in hand than it can make."""
+        late = self.kind is ErrorClass.UNKNOWN and self.message.name == "no-answer"
+        return late or (self.error is not None and self.error.status in (408, 504))
 
     @property
     def words(self) -> str:
@@ -178,10 +184,9 @@ def over_budget(budget: Budget) -> Problem:
     return Problem(
         code="budget",
         message=_(
-            "--max-cost {limit} CNY leaves no room for another image"
-            " (spent or perhaps spent: {spent} CNY)",
-            limit=budget.limit,
-            spent=budget.committed + budget.in_flight,
+            "--max-cost {limit} leaves no room for another image (spent or perhaps spent: {spent})",
+            limit=money(budget.limit, budget.currency),
+            spent=money(budget.committed + budget.in_flight, budget.currency),
         ),
         exit_code=ExitCode.BUDGET,
         hint=_("raise --max-cost to go on"),

@@ -5,8 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from cogview_cli.api import models
+from cogview_cli.api import tariffs
 from cogview_cli.api.protocol import ImageRequest
+from cogview_cli.api.tariffs import Tariff
 from cogview_cli.disk.destination import Target
 
 
@@ -26,8 +27,9 @@ class Job(NamedTuple):
     # Earlier requests for the same image that this one passes over.
     known: frozenset[str] = frozenset()
     content: str | None = None
+    tariff: Tariff = tariffs.BIGMODEL
 
     @property
     def price(self) -> Decimal:
-        """CNY; 0 where the price is not known."""
-        return models.price_of(self.request.model) or Decimal(0)
+        """In the tariff's currency; 0 where the price is not known."""
+        return self.tariff.price_of(self.request.model) or Decimal(0)

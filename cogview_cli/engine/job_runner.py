@@ -10,9 +10,11 @@ from functools import partial
 from typing import Protocol
 
 from cogview_cli.api.error_codes import ErrorClass
+from cogview_cli.api.tariffs import BIGMODEL, Tariff
 from cogview_cli.engine.breaker import CircuitBreaker
 from cogview_cli.engine.budget import Budget
 from cogview_cli.engine.clock import ClockWatch
+from cogview_cli.engine.equal_pictures import EqualPictures
 from cogview_cli.engine.failure import (
     Failure,
     all_rejected,
@@ -75,6 +77,7 @@ class JobRunner:
         policy: Policy,
         switch: StopSwitch,
         notify: Notify = _silent,
+        tariff: Tariff = BIGMODEL,
         uniform: Callable[[float, float], float] = random.uniform,
     ) -> None:
         """`sender` shares `budget` and `switch`; `slots` are those of a model."""
@@ -85,7 +88,9 @@ class JobRunner:
         self._policy = policy
         self._switch = switch
         self.notify = notify
+        self._tariff = tariff
         self._uniform = uniform
+        self._equal = EqualPictures()
         self._breaker = CircuitBreaker()
         self._gate = SendGate(switch, lambda text: self.notify(text, urgent=True))
         self._probe = asyncio.Lock()
@@ -109,11 +114,17 @@ class JobRunner:
     async def run(self, job: Job) -> Outcome:
         """The outcome of one job. Raises only for bugs."""
         lost: list[Failed] = []
-        outcome = await self._run(job, lost)
+        outcome = await self._run(self._ready(job), lost)
         if lost and outcome.status not in _PAID:
             outcome = self._give_up(lost[0].entry, lost[0].failure, GiveUp())
             return outcome._replace(lost=len(lost) - 1)
-        return outcome._replace(lost=outcome.lost + len(lost))
+        warnings = (*outcome.warnings, *self._equal.seen(outcome))
+        return outcome._replace(lost=outcome.lost + len(lost), warnings=warnings)
+
+    def _ready(self, job: Job) -> Job:
+        """The job with its price, and a seed of its own if it is to have one."""
+        seeded = job.request.with_seed(random.SystemRandom().randrange)
+        return job._replace(request=seeded, tariff=self._tariff)
 
     async def _run(self, job: Job, lost: list[Failed]) -> Outcome:
         """As `run`, and the tries of unknown outcome that were followed by another."""
@@ -235,7 +246,7 @@ class JobRunner:
                 slots.share.answered()
                 self._breaker.answered(attempts.transient + attempts.unsent)
             case Failed(failure):
-                if failure.kind is ErrorClass.THROTTLE:
+                if failure.kind is ErrorClass.THROTTLE or failure.timed_out:
                     slots.share.throttled(epoch)
                 self._breaker.failed(failure.kind, failure.sameness)
                 if self._breaker.exhausted:
@@ -293,6 +304,7 @@ class JobRunner:
             model=job.request.model,
             size=job.request.size,
             price=job.price,
+            currency=job.tariff.currency,
             problem=problem,
             row_id=(job.source or {}).get("row_id"),
         )

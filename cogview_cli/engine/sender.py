@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from cogview_cli.api import dialects, models
+from cogview_cli.api import dialects
 from cogview_cli.api.client import AnswerLost, ApiClient, NotSent
 from cogview_cli.api.error_codes import ErrorClass
 from cogview_cli.api.links import links_end
@@ -97,8 +97,8 @@ class Sender:
             key=job.key,
             body=job.request.body(),
             target=job.target.asked_now().record(),
-            price=models.price_of(job.request.model),
-            currency=models.CURRENCY,
+            price=job.tariff.price_of(job.request.model),
+            currency=job.tariff.currency,
             base_url=self._base_url,
             account=self._account,
             namespace=job.namespace,

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from cogview_cli.api import models
-from cogview_cli.api.client import ApiClient, Key
-from cogview_cli.config.keys import resolve_key
+from cogview_cli.api.client import ApiClient, Key, authorization
+from cogview_cli.config.keys import key_if_any
 from cogview_cli.config.secret import Secret
 from cogview_cli.config.settings import Settings
 from cogview_cli.engine.budget import Budget
@@ -23,33 +25,44 @@ from cogview_cli.engine.stop import StopSwitch
 from cogview_cli.i18n import _
 from cogview_cli.ledger import SANDBOX_ACCOUNT, Ledger
 from cogview_cli.ledger.open import open_ledger
+from cogview_cli.net.addresses import is_loopback
 from cogview_cli.net.clients import preload_trust
 from cogview_cli.pictures.download import Downloader
 from cogview_cli.pictures.saver import ImageSaver
 from cogview_cli.terminal.output import warn
 
+# Most servers of open weights make one picture at a time; the next one can wait there.
+OTHER_SLOTS = 2
+
 
 class Endpoint(NamedTuple):
-    """Where requests go, the key for it, and the account's name in the ledger."""
+    """Where requests go, the key and headers for it, and the account's name in the ledger."""
 
     base_url: str
-    key: Key
+    key: Key | None
     account: str
+    headers: Mapping[str, Key] = MappingProxyType({})
 
 
 @asynccontextmanager
 async def endpoint(settings: Settings) -> AsyncIterator[Endpoint]:
     """The API of the settings, or an in-process sandbox. AccountError without a key."""
     if not settings.sandbox:
-        key = resolve_key(settings)
-        account = hashlib.sha256(key.reveal().encode()).hexdigest()[:16]
-        yield Endpoint(base_url=settings.base_url, key=key, account=account)
+        key = key_if_any(settings)
+        account = hashlib.sha256((key.reveal() if key else "").encode()).hexdigest()[:16]
+        _tell_of_plain_http(settings.base_url)
+        yield Endpoint(settings.base_url, key, account, settings.headers or {})
         return
     from cogview_cli.sandbox.server import Sandbox
 
     async with Sandbox(tier=settings.tier) as sandbox:
-        key = Secret("sandbox-key")
-        yield Endpoint(base_url=sandbox.base_url, key=key, account=SANDBOX_ACCOUNT)
+        yield Endpoint(sandbox.base_url, Secret("sandbox-key"), SANDBOX_ACCOUNT)
+
+
+def _tell_of_plain_http(base_url: str) -> None:
+    parts = urlsplit(base_url)
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+        warn(_("key and prompts go to {host} unencrypted (allow-http)", host=parts.netloc))
 
 
 def policy_of(settings: Settings) -> Policy:
@@ -62,11 +75,16 @@ def policy_of(settings: Settings) -> Policy:
 
 
 def slots_width(settings: Settings, model: str) -> int:
-    """Generations in flight: `jobs`, else the model's own limit, else the tier's."""
+    """Generations in flight: `jobs`, else the model's own limit, else the tier's.
+
+    A model of another server has nothing to do with the account's tier.
+    """
     rules = models.rules_for(model)
     if settings.jobs:
         return settings.jobs
-    return (rules.slots if rules else None) or models.TIER_SLOTS[settings.tier]
+    if rules is None:
+        return OTHER_SLOTS
+    return rules.slots or models.TIER_SLOTS[settings.tier]
 
 
 class _SlotTable:
@@ -120,18 +138,23 @@ async def open_job_runner(
     """A runner ready for jobs; `width`: downloads at once."""
     target, ledger = run.endpoint, run.ledger
     async with AsyncExitStack() as stack:
-        client = ApiClient(target.base_url, target.key, timeout=settings.timeout)
+        client = ApiClient(
+            target.base_url, target.key, timeout=settings.timeout, headers=target.headers
+        )
         stack.push_async_callback(client.close)
+        content = authorization(target.key, target.headers) if settings.content_auth else {}
         downloader = Downloader(
             target.base_url,
             width=max(width, 4),
             total=settings.timeout,
             patience=settings.download_patience,
+            headers=content,
         )
         stack.push_async_callback(downloader.close)
         slots = _SlotTable(settings, target, ledger.folder)
         stack.callback(slots.forget)
-        budget, switch = Budget(settings.max_cost), StopSwitch()
+        tariff = settings.tariff
+        budget, switch = Budget(settings.max_cost, tariff.currency), StopSwitch()
         sender = Sender(
             ledger=ledger,
             client=client,
@@ -139,6 +162,7 @@ async def open_job_runner(
             base_url=target.base_url,
             account=target.account,
             switch=switch,
+            free=tariff.free,
         )
         yield JobRunner(
             sender=sender,
@@ -148,6 +172,7 @@ async def open_job_runner(
             policy=policy_of(settings),
             switch=switch,
             notify=notify,
+            tariff=tariff,
         )
 
 

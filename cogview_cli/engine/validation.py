@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from cogview_cli.api import models
+from cogview_cli.api.open_weights import rules_in_force
 from cogview_cli.api.protocol import ImageRequest
 from cogview_cli.config.settings import Settings
 from cogview_cli.disk.names import slug
@@ -15,18 +16,25 @@ from cogview_cli.i18n import _
 from cogview_cli.terminal import output
 
 
-def validate_request(request: ImageRequest, *, validate: bool) -> ImageRequest:
-    """The request with its size resolved; UsageError for what the model refuses."""
+def validate_request(
+    request: ImageRequest, *, validate: bool, size_rules: str | None = None
+) -> ImageRequest:
+    """The request with its size resolved; UsageError for what the model refuses.
+
+    `size_rules`: the profile's own. A profile that has them serves a model under a name of its
+    own, which is sent as given.
+    """
     _check_text(request)
     model = request.model
-    size = request.size and models.resolve_size(model, request.size, validate=validate)
+    rules = rules_in_force(model, size_rules)
+    size = request.size and models.size_by_rules(rules, request.size, validate=validate)
     if validate:
         models.check_prompt(model, request.prompt)
         if request.quality:
             models.check_quality(model, request.quality)
         if request.user_id:
             models.check_user_id(request.user_id)
-    return request._replace(size=size, model=models.wire_name(model))
+    return request._replace(size=size, model=model if size_rules else models.wire_name(model))
 
 
 def _check_text(request: ImageRequest) -> None:
@@ -39,11 +47,17 @@ def _check_text(request: ImageRequest) -> None:
             )
 
 
-def model_warning(model: str) -> str | None:
+def model_warning(model: str, settings: Settings) -> str | None:
     """What a user should hear about this model before anything is sent; None if nothing."""
     rules = models.rules_for(model)
+    if settings.tariff.price_of(model) is None:
+        if rules is None and settings.size_rules is None:
+            return _("model '{model}' is unknown here: sent as given, price unknown", model=model)
+        return _("the price of model '{model}' is unknown", model=model)
+    if rules is None and settings.size_rules is None:
+        return _("model '{model}' is unknown here: sent as given", model=model)
     if rules is None:
-        return _("model '{model}' is unknown here: sent as given, price unknown", model=model)
+        return None
     if rules.retired:
         return _(
             "{model} is retired by the vendor; {successor} replaces it",
@@ -56,21 +70,20 @@ def model_warning(model: str) -> str | None:
 def check_models(names: Iterable[str], settings: Settings) -> None:
     """Warns about doubtful models; UsageError if a price is needed and not known."""
     for name in names:
-        if warning := model_warning(name):
+        if warning := model_warning(name, settings):
             output.warn(warning)
         for limit, flag in (
             (settings.max_cost, "--max-cost"),
             (settings.daily_limit, "daily-limit"),
         ):
-            if limit is not None and models.price_of(name) is None:
+            if limit is not None and settings.tariff.price_of(name) is None:
                 raise _unpriced(flag)
 
 
 def _unpriced(limit: str) -> UsageError:
-    names = ", ".join(models.MODELS)
     return UsageError(
         _("{limit} needs a model whose price is known", limit=limit),
-        hint=_("leave {limit} out, or use one of: {names}", limit=limit, names=names),
+        hint=_("say what a picture costs: price = 0.06 in the profile, or config set price"),
     )
 
 

@@ -84,7 +84,7 @@ def _rejection(code: str) -> ItemStatus:
 
 
 def _cost(row: Entry) -> Cost | None:
-    if row.state not in PAID_STATES or row.price is None or row.in_sandbox:
+    if row.state not in PAID_STATES or row.price is None or row.by_sandbox:
         return None
     return Cost(amount=row.price, currency=row.currency)
 

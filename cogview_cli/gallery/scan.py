@@ -94,6 +94,7 @@ def from_sidecar(content: dict[str, Any], path: str) -> GalleryItem | None:
     if not isinstance(content.get("prompt"), str):
         return None
     image, cost = _table(content, "image"), _table(content, "cost")
+    drawn = content.get("sandbox") is True  # nobody was paid for it
     return GalleryItem(
         status=ItemStatus.SAVED,
         picture=Picture(path=path, width=_side(image, "width"), height=_side(image, "height")),
@@ -101,7 +102,7 @@ def from_sidecar(content: dict[str, Any], path: str) -> GalleryItem | None:
         model=_word(content, "model"),
         size=_word(content, "size"),
         quality=_word(content, "quality"),
-        cost=_cost(cost.get("amount"), _word(cost, "currency")),
+        cost=None if drawn else _cost(cost.get("amount"), _word(cost, "currency")),
         created=_seconds(content.get("created")),
         filters=levels(content.get("content_filter")),
         id=_word(content, "id"),

@@ -58,7 +58,8 @@ class GenPlan(NamedTuple):
     def price(self, images: int, again: int = 0) -> Price:
         """What so many images cost; `again` of them repeat one whose outcome is unknown."""
         model, retry = self.request.model, self.settings.on_unknown == "retry"
-        return price_of({model: images}, {model: max(0, images - again)}, retry=retry)
+        first = {model: max(0, images - again)}
+        return price_of({model: images}, first, retry=retry, tariff=self.settings.tariff)
 
 
 def target_of(plan: GenPlan, n: int, now: float, key: str = "") -> Target:

@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cogview_cli.api import models
 from cogview_cli.config.store import state_dir
 from cogview_cli.disk.names import template_fields
 from cogview_cli.engine.confirm import confirm
@@ -18,7 +17,7 @@ from cogview_cli.gen.plan import GenPlan, job_of, namespace_of
 from cogview_cli.gen.stdout import StdoutDelivery
 from cogview_cli.i18n import _
 from cogview_cli.loading import no_garbage_collection
-from cogview_cli.outcome import WITH_IMAGE, Outcome, Summary
+from cogview_cli.outcome import WITH_IMAGE, Outcome, Summary, currency_field
 from cogview_cli.terminal import ending, output
 from cogview_cli.terminal.reporter import Reporter
 
@@ -28,23 +27,25 @@ if TYPE_CHECKING:
 
 def show(plan: GenPlan) -> int:
     """Prints the requests and the price; sends nothing, creates nothing."""
-    price = models.price_of(plan.request.model)
+    tariff = plan.settings.tariff
+    price, currency = tariff.price_of(plan.request.model), currency_field(tariff.currency)
     for n in range(1, plan.images + 1):
         if plan.style.json:
-            record = {"type": "request", "index": 1, "n": n, **plan.request.body()}
-            output.write_json({**record, "cost": None if price is None else str(price)})
+            record = {**plan.request.body(), "type": "request", "index": 1, "n": n}
+            cost = {"cost": None if price is None else str(price)}
+            output.write_json({**record, **cost, **currency})
         else:
             output.write_bare_json(plan.request.body())
     if plan.style.json:
-        cost = "0"
         most = plan.price(plan.images).most
         output.write_json(
             {
                 "type": "summary",
                 "requests": plan.images,
-                "cost": cost,
+                "cost": "0",
                 "cost_max": None if most is None else str(most),
                 "exit_code": 0,
+                **currency,
             }
         )
     _show_pictures(plan, [])
@@ -63,7 +64,7 @@ def run(plan: GenPlan) -> int:
     """Runs the plan; the exit code."""
     import asyncio
 
-    summary = Summary(single=True)
+    summary = Summary(single=True, currency=plan.settings.tariff.currency)
     base = str(Path.cwd()) if plan.relative else None
     reporter = Reporter(plan.style, relative_to=base)
     files: list[str] = []

@@ -12,16 +12,20 @@ from cogview_cli.ledger.entry import (
     BLOCKED,
     DOUBTFUL_STATES,
     PAID_STATES,
-    SANDBOX_ACCOUNT,
+    SANDBOX_SERVER_ACCOUNT,
+    Entry,
+    Intent,
     State,
+    is_sandbox,
 )
+from cogview_cli.outcome import money
 
 _COUNTED = ", ".join(f"'{state}'" for state in (*PAID_STATES, *DOUBTFUL_STATES))
 # Paid, perhaps paid and in flight; groups, since prices are decimals in text.
 _SPENT = (
-    "SELECT price, count(*) AS times FROM requests WHERE asked >= ?"
+    "SELECT price, account, base_url, count(*) AS times FROM requests WHERE asked >= ?"
     f" AND (+state IN ({_COUNTED}) OR (+state = '{State.REJECTED}' AND {BLOCKED}))"
-    " AND price IS NOT NULL AND currency = ? AND account != ? GROUP BY price"
+    " AND price IS NOT NULL AND currency = ? GROUP BY price, account, base_url"
 )
 
 
@@ -31,27 +35,36 @@ def day_began(now: float) -> float:
     return time.mktime((date.tm_year, date.tm_mon, date.tm_mday, 0, 0, 0, 0, 0, -1))
 
 
-def spent_since(db: sqlite3.Connection, began: float, currency: str) -> Decimal:
-    """What was spent or perhaps spent since `began`; sandboxes cost nothing."""
-    found = db.execute(_SPENT, (began, currency, SANDBOX_ACCOUNT))
-    return sum((Decimal(row["price"]) * row["times"] for row in found), Decimal(0))
+def spent_since(db: sqlite3.Connection, began: float, asked: Intent | Entry) -> Decimal:
+    """What was spent or perhaps spent since `began`, in the currency of `asked`.
+
+    A sandbox costs nothing; but one by its URL is a rehearsal, and limits itself.
+    """
+    found = db.execute(_SPENT, (began, asked.currency)).fetchall()
+    counted = (row for row in found if _counts(row["account"], row["base_url"], asked))
+    return sum((Decimal(row["price"]) * row["times"] for row in counted), Decimal(0))
+
+
+def _counts(account: str, base_url: str, asked: Intent | Entry) -> bool:
+    rehearsed = account == SANDBOX_SERVER_ACCOUNT and base_url == asked.base_url
+    return rehearsed or not is_sandbox(account, base_url)
 
 
 def check_limit(
-    db: sqlite3.Connection, limit: Decimal, price: Decimal, currency: str, now: float
+    db: sqlite3.Connection, limit: Decimal, price: Decimal, asked: Intent | Entry, now: float
 ) -> None:
     """BudgetReached if `price` more would cross `limit` today.
 
     Inside the transaction that writes the intent: two processes cannot both take the rest.
     """
-    spent = spent_since(db, day_began(now), currency)
+    spent = spent_since(db, day_began(now), asked)
     if spent + price > limit:
         raise BudgetReached(
             _(
-                "daily-limit {limit} CNY leaves no room for another image today"
-                " (spent or perhaps spent by all runs: {spent} CNY)",
-                limit=limit,
-                spent=spent,
+                "daily-limit {limit} leaves no room for another image today"
+                " (spent or perhaps spent by all runs: {spent})",
+                limit=money(limit, asked.currency),
+                spent=money(spent, asked.currency),
             ),
             hint=_("go on tomorrow, or raise it: cogview config set daily-limit"),
         )

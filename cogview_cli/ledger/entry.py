@@ -9,9 +9,12 @@ import time
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
+from cogview_cli.api.dialects import SANDBOX_SERVER
 from cogview_cli.api.protocol import Answer
 from cogview_cli.i18n.stored_messages import Message
+from cogview_cli.net.addresses import is_loopback
 
 
 class State(StrEnum):
@@ -52,6 +55,9 @@ COLUMNS = (
 UNVERIFIED = "unverified"
 # The account of requests to an in-process sandbox: they cost nothing.
 SANDBOX_ACCOUNT = "sandbox"
+# The account of requests whose answer says that `cogview sandbox` made it; no other server on
+# this machine says so, and of one elsewhere it is not believed.
+SANDBOX_SERVER_ACCOUNT = "sandbox-server"
 
 
 class Intent(NamedTuple):
@@ -118,8 +124,20 @@ class Entry(NamedTuple):
 
     @property
     def in_sandbox(self) -> bool:
-        """Whether an in-process sandbox was asked: no money was spent."""
+        """Whether an in-process sandbox was asked: its pictures went with it."""
         return self.account == SANDBOX_ACCOUNT
+
+    @property
+    def by_sandbox(self) -> bool:
+        """Whether a sandbox was asked, here or in a process of its own: no money was spent."""
+        return is_sandbox(self.account, self.base_url)
+
+
+def is_sandbox(account: str, base_url: str) -> bool:
+    """Whether a request with this account went to a sandbox on this machine."""
+    if account == SANDBOX_SERVER_ACCOUNT:
+        return is_loopback(urlsplit(base_url).hostname or "")
+    return account == SANDBOX_ACCOUNT
 
 
 def entry_of(row: sqlite3.Row) -> Entry:
@@ -182,6 +200,11 @@ def answer_columns(answer: Answer) -> dict[str, Any]:
         "answer": answer.raw,
         "whole": int(answer.whole),
     }
+
+
+def said_by_sandbox(answer: Answer | None) -> bool:
+    """Whether the server calls itself our sandbox; `Entry.by_sandbox` says who is believed."""
+    return answer is not None and answer.headers.get("server", "").startswith(SANDBOX_SERVER)
 
 
 def to_json(value: object) -> str:

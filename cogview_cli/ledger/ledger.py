@@ -25,6 +25,7 @@ from cogview_cli.ledger.daily import check_limit
 from cogview_cli.ledger.entry import (
     PAID_STATES,
     SANDBOX_ACCOUNT,
+    SANDBOX_SERVER_ACCOUNT,
     Entry,
     Intent,
     Resolution,
@@ -32,6 +33,7 @@ from cogview_cli.ledger.entry import (
     answer_columns,
     columns_of,
     rescued_columns,
+    said_by_sandbox,
     to_json,
 )
 from cogview_cli.ledger.file import LedgerFile
@@ -155,7 +157,7 @@ class Ledger(LedgerReader):
     def _check_day(self, db: sqlite3.Connection, asked: Intent | Entry) -> None:
         if self.daily_limit is not None and asked.account != SANDBOX_ACCOUNT:
             price = asked.price or Decimal(0)
-            check_limit(db, self.daily_limit, price, asked.currency, self._clock())
+            check_limit(db, self.daily_limit, price, asked, self._clock())
 
     def not_sent(self, id: str, message: Message, code: str = "") -> None:
         """The try provably cost nothing."""
@@ -164,13 +166,18 @@ class Ledger(LedgerReader):
     def rejected(self, id: str, answer: Answer, code: str, message: Message) -> None:
         """The API refused the request for good."""
         self._set(
-            id, state=State.REJECTED, code=code, message=message.stored(), **answer_columns(answer)
+            id,
+            answer,
+            state=State.REJECTED,
+            code=code,
+            message=message.stored(),
+            **answer_columns(answer),
         )
 
     def unknown(self, id: str, message: Message, answer: Answer | None, code: str = "") -> None:
         """The request was sent and its outcome cannot be known; keeps what arrived."""
         extra = answer_columns(answer) if answer else {}
-        self._set(id, state=State.UNKNOWN, message=message.stored(), code=code, **extra)
+        self._set(id, answer, state=State.UNKNOWN, message=message.stored(), code=code, **extra)
 
     def answer(
         self, id: str, answer: Answer, generate_s: float, expires: float | None = None
@@ -182,6 +189,7 @@ class Ledger(LedgerReader):
         with self._file.transaction() as db:
             self._set(
                 id,
+                answer,
                 state=State.ANSWER,
                 answered=self._clock(),
                 generate_s=generate_s,
@@ -244,12 +252,18 @@ class Ledger(LedgerReader):
         """The user's decision that a paid image is not to be fetched any more; it stays paid."""
         self._set(id, state=State.EXPIRED, code=Resolution.DROP)
 
-    def _set(self, id: str, **columns: Any) -> None:
+    def _set(self, id: str, said: Answer | None = None, /, **columns: Any) -> None:
+        """`said`: the answer that the change comes from; its server may be a sandbox."""
         parts = [f"{name} = :{name}" for name in columns]
         with self._file.transaction() as db:
             db.execute(
                 f"UPDATE requests SET {', '.join(parts)} WHERE id = :id", {**columns, "id": id}
             )
+            if said_by_sandbox(said):
+                db.execute(
+                    "UPDATE requests SET account = ? WHERE id = ? AND account != ?",
+                    (SANDBOX_SERVER_ACCOUNT, id, SANDBOX_ACCOUNT),
+                )
 
     # Start of a run.
 

@@ -7,7 +7,7 @@ twice the CPU for each picture. It is still used where a proxy is set.
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,6 +16,8 @@ import httpx
 
 from cogview_cli.net.connection import Connection, Seconds, connect
 from cogview_cli.net.lenient import HEAD_LIMIT, AnswerRepair
+
+PROCESSING = 102
 
 
 class Transport(httpx.AsyncBaseTransport):
@@ -28,9 +30,9 @@ class Transport(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """The response, its body still to be read. Raises httpx.TransportError.
 
-        Of the extensions it knows `timeout`, `sni_hostname` and `addresses`, the only ones to
-        connect to. The request's body is read once, when the connection and its TLS stand
-        and the head is known to be sound.
+        Of the extensions it knows `timeout`, `sni_hostname`, `addresses`, the only ones to
+        connect to, and `in_hand`, which hears of a 102. The request's body is read once, when
+        the connection and its TLS stand and the head is known to be sound.
         """
         url, limits = request.url, request.extensions.get("timeout", {})
         tls = self._tls if url.scheme == "https" else None
@@ -46,7 +48,7 @@ class Transport(httpx.AsyncBaseTransport):
         exchange = _Exchange(connection, limits)
         try:
             await exchange.send(request)
-            head = await exchange.head()
+            head = await exchange.head(request.extensions.get("in_hand"))
             body = _Body(exchange, _length(head))
         except BaseException:
             await connection.close()
@@ -86,11 +88,15 @@ class _Exchange:
             data += self._http.send(h11.EndOfMessage()) or b""
         await self._connection.write(data, self._limits.get("write"))
 
-    async def head(self) -> h11.Response:
+    async def head(self, in_hand: Callable[[], None] | None = None) -> h11.Response:
+        """The head of the answer; `in_hand` hears of a 102 (RFC 2518 §10.1) before it."""
         while True:
             event = await self._event()
             if isinstance(event, h11.Response):
                 return event
+            interim = isinstance(event, h11.InformationalResponse)
+            if interim and event.status_code == PROCESSING and in_hand:
+                in_hand()
 
     async def pieces(self, length: int) -> AsyncIterator[bytes]:
         """A body of `length` bytes as it arrives: h11 would copy a picture four times."""

@@ -91,10 +91,12 @@ def _no_picture(
     with part.open("rb") as file:
         head = file.read(_HEAD)
     if not head:
-        return DownloadFailed(what, gone=True)
+        return DownloadFailed(what, gone=True, status=200)
     if words := clean(readable(head), 200):
         what = Message.of("it-says", why=what, text=words)
-        return DownloadFailed(what, final=not arrived.foreign, gone=True, arrived=arrived)
+        return DownloadFailed(
+            what, final=not arrived.foreign, gone=True, arrived=arrived, status=200
+        )
     if coding.strip().lower() not in _KNOWN_CODINGS:
         what = Message.of("packed-otherwise", coding=clean(coding, 40))
     return DownloadFailed(what, final=repeated, arrived=arrived)

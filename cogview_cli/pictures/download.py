@@ -11,11 +11,12 @@ import os
 import random
 import re
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 import httpx
 
@@ -29,6 +30,7 @@ from cogview_cli.net.race import interleaved
 from cogview_cli.pictures.arrival import SIZE_LIMIT, Fetched, judged
 from cogview_cli.pictures.failure import NOT_NOW, DownloadFailed, next_wait
 from cogview_cli.pictures.links import allowed, host_of, redirected
+from cogview_cli.pictures.origin import PORTS, Origin, is_on_disk
 
 TOTAL_SECONDS = 120.0
 IDLE_SECONDS = 15.0
@@ -57,13 +59,17 @@ class Downloader:
         width: int = 20,
         total: float = TOTAL_SECONDS,
         patience: float = PATIENCE_SECONDS,
+        headers: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         """`width`: downloads at once; `total`: seconds for one try.
+
+        `headers`: for links on the base URL's own origin, which may be behind its key.
 
         `patience`: seconds to try again for one image, from its first failure. Those waiting
         take no place among the `width`.
         """
-        self._base_host = httpx.URL(base_url).host
+        self._origin = Origin(httpx.URL(base_url), headers)
+        self._base_host = self._origin.base.host
         self._total = min(total, TOTAL_SECONDS)
         self._patience = patience
         self._gate = asyncio.Semaphore(width)
@@ -82,19 +88,39 @@ class Downloader:
         `stalled` hears when a try has failed and another one follows.
         Raises DownloadFailed, OSError for this disk, MachineError for a proxy setting.
         """
-        link, clock = allowed(url, self._base_host), asyncio.get_running_loop().time
+        link, clock = self._link(url), asyncio.get_running_loop().time
         tries, seen, end = 0, set[str](), None
         while True:
             tries += 1
             try:
                 return await self._once(link, part, tries, seen)
             except DownloadFailed as failure:
+                self._explain(url, failure)
                 end = clock() + self._patience if end is None else end
                 wait = next_wait(failure, tries, end - clock(), random.uniform)
                 if wait is None:
                     raise
             stalled()
             await asyncio.sleep(wait)
+
+    def _link(self, url: str) -> httpx.URL:
+        """The whole URL of a link, which may be relative; DownloadFailed for what is none."""
+        try:
+            if is_on_disk(url):
+                raise DownloadFailed(Message.of("on-disk"), final=True)
+            return self._allowed(self._origin.resolved(url))
+        except DownloadFailed as failure:
+            self._explain(url, failure)
+            raise
+
+    def _allowed(self, url: str) -> httpx.URL:
+        return allowed(url, self._base_host, plain=self._origin.is_plain)
+
+    def _explain(self, url: str, failure: DownloadFailed) -> None:
+        """What the API's own origin has to do with it: then trying on is of no use."""
+        explained = self._origin.explained(url, failure.status, failure.message)
+        if explained is not failure.message:
+            failure.message, failure.retry_after = explained, NOT_NOW
 
     async def _once(self, link: httpx.URL, part: Path, tries: int, seen: set[str]) -> Fetched:
         try:
@@ -140,7 +166,7 @@ class Downloader:
 
     def _moved(self, link: httpx.URL, location: str) -> httpx.URL:
         try:
-            return allowed(redirected(link, location), self._base_host)
+            return self._allowed(redirected(link, location))
         except DownloadFailed as failure:
             raise DownloadFailed(failure.message, retry_after=NOT_NOW) from failure
 
@@ -154,16 +180,16 @@ class Downloader:
         self, client: httpx.AsyncClient, url: httpx.URL, tries: int
     ) -> httpx.Request:
         """A request that goes to the very addresses that were checked, or to a proxy."""
-        host = host_of(url)
+        host, headers = host_of(url), self._origin.headers_for(url)
         if is_loopback(host) and is_loopback(self._base_host):
-            return client.build_request("GET", url)
+            return client.build_request("GET", url, headers=headers)
         if proxy_for(url):  # it resolves the name itself
             await self._refuse_private([] if may_be_public(host) else [host])
-            return client.build_request("GET", url)
-        found = await _resolve(host, url.port or 443)
+            return client.build_request("GET", url, headers=headers)
+        found = await _resolve(host, url.port or PORTS[url.scheme])
         await self._refuse_private(found)
         extensions = {"addresses": interleaved(found, tries - 1)}
-        return client.build_request("GET", url, extensions=extensions)
+        return client.build_request("GET", url, headers=headers, extensions=extensions)
 
     async def _refuse_private(self, found: list[str]) -> None:
         private = [ip for ip in found if not is_public(ip)]
@@ -214,7 +240,7 @@ def _check_head(response: httpx.Response) -> None:
         message = Message.of("host-status", status=status)
         wait, gone = retry_after(headers), status in _GONE
         date = server_date(headers) if gone else None
-        raise DownloadFailed(message, gone=gone, retry_after=wait, date=date)
+        raise DownloadFailed(message, gone=gone, retry_after=wait, date=date, status=status)
     if status == 206 and not _is_all(headers.get("content-range")):
         raise DownloadFailed(Message.of("host-part"))
     length = headers.get("content-length", "0")

@@ -40,13 +40,15 @@ class DownloadFailed(StoredError):
         retry_after: float | None = None,
         arrived: Arrived | None = None,
         date: float | None = None,
+        status: int | None = None,
     ) -> None:
         """`final`: no other try can ever help; `gone`: the server says it has no such image (now).
 
         `retry_after`: seconds the server asks for; `arrived`: what came all the same; `date`:
-        the clock of the server that says `gone`, Unix seconds.
+        the clock of the server that says `gone`, Unix seconds; `status`: what it answered.
         """
         super().__init__(message)
+        self.status = status
         self.final = final
         self.gone = gone
         self.retry_after = retry_after

@@ -17,11 +17,12 @@ _LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 _NUMBER = re.compile(r"[0-9]+|0[xX][0-9A-Fa-f]*")
 
 
-def allowed(text: str, base_host: str) -> httpx.URL:
+def allowed(text: str, base_host: str, *, plain: bool = False) -> httpx.URL:
     """The URL of an image, blanks around it taken off.
 
     Raises DownloadFailed, final, for one that must not or cannot be fetched. http is for
-    this machine alone, and only where `base_host`, the API's, is this machine too.
+    this machine alone, and only where `base_host`, the API's, is this machine too; `plain`: or
+    for that very host, which is asked over http itself.
     """
     url = _parsed(text.strip())
     if url.userinfo or not url.raw_host:
@@ -32,7 +33,8 @@ def allowed(text: str, base_host: str) -> httpx.URL:
     if url.port is not None and not 0 < url.port < 65536:
         raise DownloadFailed(Message.of("url-port", port=url.port), final=True)
     local = is_loopback(host) and is_loopback(base_host)
-    if url.scheme != "https" and not (url.scheme == "http" and local):
+    http = url.scheme == "http" and (local or (plain and host == base_host))
+    if url.scheme != "https" and not http:
         raise DownloadFailed(Message.of("url-scheme", scheme=url.scheme), final=True)
     return url
 

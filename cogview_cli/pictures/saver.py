@@ -29,6 +29,7 @@ from cogview_cli.pictures import inline, sidecar
 from cogview_cli.pictures.arrival import Fetched, copied, store_base64
 from cogview_cli.pictures.download import Downloader, Stalled
 from cogview_cli.pictures.failure import DownloadFailed
+from cogview_cli.pictures.origin import hint_for
 from cogview_cli.pictures.placing import (
     Place,
     discard_unverified,
@@ -306,7 +307,7 @@ def unsaved_problem(
         message=_("paid, not saved: {why}", why=message),
         exit_code=ExitCode.UNSAVED,
         retryable=not final and code not in (State.EXPIRED, UNVERIFIED),
-        hint=HINTS.get(code) or (hint if final else "cogview recover"),
+        hint=HINTS.get(code) or hint_for(message) or (hint if final else "cogview recover"),
         reason=str(message),
     )
 
@@ -335,6 +336,7 @@ def outcome_of(
         id=entry.id,
         price=entry.price,
         cost=entry.price if reply else None,
+        currency=entry.currency,
         files=tuple(files or ()),
         content_filter=reply.content_filter if reply else (),
         problem=problem,

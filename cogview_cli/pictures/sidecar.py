@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cogview_cli import __version__
-from cogview_cli.api.protocol import ImageRequest, Reply
+from cogview_cli.api.protocol import ImageRequest, Reply, extra_fields
+from cogview_cli.config.tables import EXTRA
 from cogview_cli.disk.atomic import replace_whole
 from cogview_cli.disk.regular import NotRegular, read_regular
 from cogview_cli.errors import UsageError
@@ -111,7 +112,17 @@ def describe(
             "download_s": round(download_s, 3),
         },
         "source": entry.source,
+        **_beside_the_usual(entry),
         "generator": f"cogview-cli/{__version__}",
+    }
+
+
+def _beside_the_usual(entry: Entry) -> dict[str, Any]:
+    """More fields of the body, and that the sandbox drew it: only where it is so."""
+    extra = extra_fields(entry.body)
+    return {
+        **({"extra": extra} if extra else {}),
+        **({"sandbox": True} if entry.by_sandbox else {}),
     }
 
 
@@ -159,7 +170,8 @@ def _request(content: dict[str, Any]) -> ImageRequest:
     """The request of a sidecar's content. TypeError, KeyError, ValueError if it holds none."""
     if type(content["schema"]) is not int:
         raise TypeError
-    request = ImageRequest.from_body(content)
+    extra: Any = EXTRA.read(content.get("extra", {}))
+    request = ImageRequest.from_body({**content, "response_format": None}, extra)
     needed, others = request[:2], request[2:5]
     if not all(isinstance(text, str) and text.strip() for text in needed):
         raise TypeError

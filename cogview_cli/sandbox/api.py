@@ -29,6 +29,7 @@ from cogview_cli.sandbox.gallery import LINK_TIMES, PictureStore, sketch_of
 from cogview_cli.sandbox.messages import error_body, wants_english
 from cogview_cli.sandbox.picture import render
 from cogview_cli.sandbox.rules import GenerationRequest, Refusal, check_key, parse_body, read_order
+from cogview_cli.sandbox.stamp import stamped
 from cogview_cli.sandbox.wire import Peer, Request
 
 BASE = "/api/paas/v4"
@@ -134,7 +135,8 @@ class Api:
     async def _data(self, order: GenerationRequest, chosen: Chosen) -> list[dict[str, str]]:
         if chosen.answer in INLINE:
             image = await asyncio.to_thread(render, sketch_of(order, chosen.downloads))
-            return [INLINE[chosen.answer](self._url(order, chosen), image)]
+            own = stamped(image, f"{self._rng.getrandbits(64):016x}")
+            return [INLINE[chosen.answer](self._url(order, chosen), own)]
         count = 2 if chosen.answer == "two-images" else 1
         return [{"url": self._url(order, chosen)} for _ in range(count)]
 

@@ -11,6 +11,7 @@ from cogview_cli.sandbox.downloads import ACTS, XML, Fetch, whole, xml_error
 from cogview_cli.sandbox.faults import due
 from cogview_cli.sandbox.gallery import PictureStore, StoredPicture
 from cogview_cli.sandbox.picture import render
+from cogview_cli.sandbox.stamp import stamped
 from cogview_cli.sandbox.wire import Peer, Request
 
 Range = tuple[float, float]
@@ -58,7 +59,7 @@ class ImageHost:
         fault = "" if mirrored else due(hung.faults, hung.gets)
         self._books.downloads[hung.sketch.prompt] += 1
         await asyncio.sleep(self._rng.uniform(*self._latency))
-        image = await asyncio.to_thread(render, hung.sketch)
+        image = stamped(await asyncio.to_thread(render, hung.sketch), request.path)
         await ACTS.get(fault, whole)(Fetch(peer, request, image, self.mirror, self._drip))
 
     def _note_leaks(self, request: Request) -> None:

@@ -17,6 +17,7 @@ from cogview_cli.outcome import (
     Status,
     Summary,
     image_records,
+    money,
 )
 from cogview_cli.terminal.output import (
     OutputOptions,
@@ -152,7 +153,7 @@ class Reporter:
 def _file_line(outcome: Outcome, file: SavedFile) -> str:
     facts = [f"{file.width}x{file.height}", f"{max(1, file.bytes // 1024)} KiB"]
     if outcome.cost is not None:
-        facts.append(f"{outcome.cost} CNY")
+        facts.append(money(outcome.cost, outcome.currency))
     if outcome.seconds:
         facts.append(_("{seconds:.1f} s", seconds=outcome.seconds))
     told = _(", ").join(facts)
@@ -170,8 +171,8 @@ COUNTED = {
 
 
 def cost_words(summary: Summary) -> str:
-    """What is paid so far in CNY."""
-    return amount(summary.cost, unpriced=bool(summary.unpriced))
+    """What is paid so far: `0.06 CNY`."""
+    return f"{amount(summary.cost, unpriced=bool(summary.unpriced))} {summary.currency}"
 
 
 def amount(known: Decimal, *, unpriced: bool) -> str:
@@ -185,7 +186,7 @@ def paid_words(summary: Summary) -> str:
     """What a run has paid; one that finishes what was paid before pays nothing."""
     if summary.earlier:
         return _("nothing paid now")
-    return _("paid {cost} CNY", cost=cost_words(summary))
+    return _("paid {cost}", cost=cost_words(summary))
 
 
 def summary_line(summary: Summary, total: int) -> str:
@@ -194,7 +195,7 @@ def summary_line(summary: Summary, total: int) -> str:
     parts = [_("saved {count} of {total}", count=saved, total=total), paid_words(summary)]
     if summary.unknown_cost:
         most = summary.cost + summary.unknown_cost
-        parts.append(_("up to {cost} CNY with the unknown", cost=most))
+        parts.append(_("up to {cost} with the unknown", cost=money(most, summary.currency)))
     for status, words in COUNTED.items():
         if count := summary.counts[status]:
             parts.append(_(words, count=count))

@@ -27,7 +27,7 @@ PROGRESS = st.builds(
     left=st.none() | SECONDS,
 )
 SOME = BatchProgress(
-    total=200, done=50, saved=47, failed=3, in_flight=5, cost="2.82", elapsed=61.0, left=183.4
+    total=200, done=50, saved=47, failed=3, in_flight=5, cost="2.82 CNY", elapsed=61.0, left=183.4
 )
 
 

@@ -1,0 +1,1 @@
+"""Servers that are not the vendor's: profiles, money and pace with them."""
