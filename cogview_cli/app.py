@@ -20,7 +20,7 @@ from cogview_cli.terminal import ending, output
 
 COMPLETION_FLAGS = {"--install-completion", "--show-completion"}
 UNKNOWN_SHELL = UsageError(
-    _("your shell is none of bash, zsh, fish, PowerShell"),
+    _("your shell is not bash, zsh, fish or PowerShell"),
     hint=_("write the script yourself: _COGVIEW_COMPLETE=source_bash cogview > cogview.bash"),
 )
 app = typer.Typer(

@@ -90,7 +90,7 @@ def test_the_language_is_that_of_the_reader(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("COGVIEW_LANG", "en")
     assert chinese == "收到的不是图片：PNG 数据不完整"
     assert str(Message.from_stored(stored)) == (
-        "what arrived is no picture: the PNG data is cut short"
+        "what arrived is not a picture: the PNG data is cut short"
     )
 
 

@@ -237,7 +237,7 @@ def _url(text: str) -> httpx.URL:
         return httpx.URL(text)
     except httpx.InvalidURL as error:
         raise MachineError(
-            _("the base URL '{url}' is no address: {why}", url=text, why=error),
+            _("the base URL '{url}' is not an address: {why}", url=text, why=error),
             hint=_("see: cogview config get base-url"),
         ) from error
 

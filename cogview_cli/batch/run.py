@@ -74,7 +74,7 @@ def _refuse_bad(summary: prepare.ReadSummary, *, skip: bool) -> None:
     if summary.bad_count and not skip:
         raise UsageError(
             _("{count} bad row(s); nothing was sent", count=summary.bad_count),
-            hint=_("mend them, or leave them out: --skip-bad"),
+            hint=_("fix them, or leave them out: --skip-bad"),
         )
     if not summary.rows:
         raise UsageError(_("the source holds no prompt"), hint=_("one prompt a line, for example"))

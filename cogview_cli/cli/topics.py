@@ -40,7 +40,7 @@ Columns, in English or Chinese, in any spelling (others go to the sidecar):
   name    out, output, filename, name, 文件名        id  id, prompt_id, item_id, custom_id, 编号
   size    size, 尺寸; width and height; aspectRatio, ratio, 比例; resolution, 分辨率
   count   n, count, num_images, 数量                 quality, 质量; model, 模型; user_id; watermark
-How each column was taken is said when a run starts, and by --dry-run.
+How each column was understood is said at the start of a run and by --dry-run.
 Example: cogview batch products.csv --template '{name}海报，标题“{slogan}”' --name '{sku}'"""
     )
 

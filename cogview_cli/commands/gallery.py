@@ -70,12 +70,14 @@ def gallery(
     ] = None,
     columns: Annotated[
         int,
-        typer.Option("--columns", metavar="N", min=1, max=50, help=_("Pictures a row of a sheet.")),
+        typer.Option(
+            "--columns", metavar="N", min=1, max=50, help=_("Pictures per row of a sheet.")
+        ),
     ] = 5,
     thumb: Annotated[
         int,
         typer.Option(
-            "--thumb", metavar="N", min=64, max=2048, help=_("Pixels a picture of a sheet.")
+            "--thumb", metavar="N", min=64, max=2048, help=_("Pixels per picture of a sheet.")
         ),
     ] = 320,
     title: Annotated[
@@ -142,7 +144,7 @@ def _check(plan: GalleryPlan, *, alone: bool) -> None:
     plan.grid.check()
     if plan.sheet.suffix.lower() not in SHEET_SUFFIXES:
         raise UsageError(
-            _("--sheet '{path}' is no picture's name", path=plan.sheet),
+            _("--sheet '{path}' is not the name of a picture", path=plan.sheet),
             hint=_("--sheet {stem}.jpg (or .png, .webp)", stem=plan.sheet.stem or "sheet"),
         )
 

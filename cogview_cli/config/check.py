@@ -293,7 +293,7 @@ def judge(base_url: str, answer: Answer, with_key: bool) -> Finding:
     if answer.status == 200 or _has_error(body):
         return _ok("API", _("accepts the key"))
     return _warn(
-        "API", _("answers {status}, which tells nothing about the key", status=answer.status)
+        "API", _("answers {status}, which says nothing about the key", status=answer.status)
     )
 
 

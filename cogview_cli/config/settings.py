@@ -184,7 +184,7 @@ def _table_layer(config: store.ConfigFile, table: Mapping[str, Any], profile: st
         if name not in SETTINGS:
             raise _file_error(where, _("unknown setting '{name}'", name=spelled))
         if name in layer:
-            raise _file_error(where, _("'{name}' is there twice", name=spelled))
+            raise _file_error(where, _("'{name}' appears twice", name=spelled))
         hint = _("edit {where}", where=where)
         layer[name] = _Given(value, origin, where, hint=hint, typed=True)
         layer[name].read(SETTINGS[name])

@@ -49,7 +49,7 @@ def is_loopback(host: str) -> bool:
 
 
 def is_public(ip: str) -> bool:
-    """Whether an address belongs to the public internet; False for what is no address."""
+    """Whether an address belongs to the public internet; False for what is not one."""
     found = address(ip)
     if found is None or _has_zone(found):
         return False

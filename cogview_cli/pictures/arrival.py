@@ -87,7 +87,7 @@ def _unpacked(part: Path) -> None:
 def _no_picture(
     part: Path, what: Message, coding: str, arrived: Arrived, repeated: bool
 ) -> DownloadFailed:
-    """What is no picture, to be kept: the beginning of an error page is shown as well."""
+    """What is not a picture, to be kept: the beginning of an error page is shown as well."""
     with part.open("rb") as file:
         head = file.read(_HEAD)
     if not head:

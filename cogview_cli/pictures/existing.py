@@ -57,4 +57,4 @@ def _check_kind(path: Path) -> None:
         )
     with path.open("rb") as file:
         if sniff(file.read(32)) is None:
-            warn(_("'{path}' is taken as done and does not look like an image", path=path))
+            warn(_("'{path}' counts as done but does not look like an image", path=path))

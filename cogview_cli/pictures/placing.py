@@ -149,7 +149,7 @@ def _as_wanted(part: Path, wanted: str, fetched: Fetched) -> tuple[Fetched, list
     """The image in the format asked for; as it came where that cannot be."""
     warnings: list[Caution] = []
     if not fetched.info.ended:
-        warnings.append(lambda name: _("'{name}' came without its end mark", name=name))
+        warnings.append(lambda name: _("'{name}' arrived without its end marker", name=name))
     if wanted in ("original", fetched.info.format):
         if fetched.info.format.upper() not in READABLE:
             warnings.append(_unusual(fetched.info.format))
@@ -166,7 +166,7 @@ def _as_wanted(part: Path, wanted: str, fetched: Fetched) -> tuple[Fetched, list
 
 def _unusual(format: str) -> Caution:
     return lambda name: _(
-        "'{name}' is {format}, which the API does not promise; kept as it came",
+        "'{name}' is {format}, a format the API does not document; kept as received",
         name=name,
         format=format.upper(),
     )
@@ -175,7 +175,7 @@ def _unusual(format: str) -> Caution:
 def _unconverted(wanted: str, error: Exception) -> Caution:
     why = str(error) or type(error).__name__
     return lambda name: _(
-        "'{name}' could not be converted to {format}: {why}; kept as it came",
+        "'{name}' could not be converted to {format}: {why}; kept as received",
         name=name,
         format=wanted.upper(),
         why=why,

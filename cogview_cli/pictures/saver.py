@@ -42,7 +42,7 @@ from cogview_cli.terminal import ending
 BUG = "bug"
 HINTS: dict[str, str] = {
     State.EXPIRED: _("the link has expired; it cannot be fetched any more"),
-    UNVERIFIED: _("look at what came: the same came twice, there is nothing else to fetch"),
+    UNVERIFIED: _("look at what arrived: the same came twice, so fetching it again is of no use"),
     BUG: _("this is a bug: cogview recover --debug shows where; please report it"),
 }
 

@@ -174,7 +174,7 @@ def _text_form(stream: TextIO, file: str, suffix: str) -> str:
         why = _("holds records: 'prompt:' on line {line}", line=traits.prompt_key)
         raise _not_a_list(file, why)
     if traits.marks and not traits.block:
-        raise _not_a_list(file, _("has a line of marks: line {line}", line=traits.marks))
+        raise _not_a_list(file, _("has a separator: line {line}", line=traits.marks))
     return "blocks" if traits.block else "txt"
 
 

@@ -52,7 +52,7 @@ def open_sources(files: Sequence[str], stdin: BinaryIO | None) -> list[Source]:
     Streams are copied to a nameless temporary file, as they are read more than once.
     """
     if list(files).count(STDIN) > 1:
-        raise UsageError(_("- is there twice"), hint=_("stdin can be read once: leave one out"))
+        raise UsageError(_("- is given twice"), hint=_("stdin can be read once: leave one out"))
     return [_stdin(stdin) if file == STDIN else _named(file) for file in files]
 
 

@@ -111,7 +111,10 @@ class SourceLog:
         elif self.comments:
             yield _("{count} comment lines skipped: --no-comments reads them", count=self.comments)
         if self.questions:
-            yield _("{count} row(s) ask again about the prompt before", count=self.questions)
+            yield _(
+                "{count} row(s) are questions about the prompt of the row before",
+                count=self.questions,
+            )
 
 
 _LONE = ("width", "height")

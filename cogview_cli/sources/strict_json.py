@@ -70,7 +70,7 @@ class StrictJson:
         if len(row) != len(pairs):
             names = [pair[0] for pair in pairs]
             twice = next(name for name in names if names.count(name) > 1)
-            self._faults.append(_("the key '{key}' is there twice", key=clean(twice)))
+            self._faults.append(_("the key '{key}' appears twice", key=clean(twice)))
         return row
 
     def _constant(self, name: str) -> None:

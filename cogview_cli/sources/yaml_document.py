@@ -63,7 +63,7 @@ def _as_written(yaml: Any) -> Any:
             keys = [key.value for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
             for key in keys:
                 if isinstance(key, str) and keys.count(key) > 1:
-                    raise ValueError(_("the key '{key}' is there twice", key=clean(key)))
+                    raise ValueError(_("the key '{key}' appears twice", key=clean(key)))
             return super().construct_mapping(node, deep)
 
     number = r"-?(?:0|[1-9][0-9]*)"

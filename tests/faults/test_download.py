@@ -130,7 +130,7 @@ CASES = [
     ),
     *(saved(id, fault) for id, fault in USABLE.items()),
     *(
-        saved(f"G22 {suffix}", fault, suffix=suffix, words=("warning: ", "kept as it came"))
+        saved(f"G22 {suffix}", fault, suffix=suffix, words=("warning: ", "kept as received"))
         for fault, suffix in UNUSUAL.items()
     ),
     saved("G22 no end mark", "noend-download", suffix=".jpg", downloads=2, words=("end mark",)),
@@ -383,7 +383,7 @@ def test_g11_what_came_instead_is_told(cogview: Run) -> None:
     ended, _ = fetched(cogview, whole("<h1>链接已过期\x1b[31m</h1>".encode()))
     (entry,) = history()
     assert (ended.code, entry.state) == (6, "answer")
-    assert entry.message and "no picture" in str(entry.message)
+    assert entry.message and "not a picture" in str(entry.message)
 
 
 PAGES = {

@@ -117,7 +117,7 @@ def test_a_picture_that_does_not_convert_is_kept_as_it_came(
     assert (ended.code, states(), temporaries()) == (0, ["saved"], []), ended
     (path,) = images()
     check(path)
-    if "kept as it came" in ended.err:
+    if "kept as received" in ended.err:
         assert path.read_bytes() == body and path.suffix == ".png"
     else:
         assert check(path).format == format
@@ -309,7 +309,7 @@ def test_d20_skip_says_so_of_a_file_that_is_no_picture(cogview: Run) -> None:
     Path("cat.png").write_text("mine")
     ended = cogview("gen", "cat", "-o", "cat.png", "--on-exists", "skip", "--quiet")
     assert (ended.code, ended.out) == (0, "cat.png\n")
-    assert "cat.png' is taken as done" in ended.err
+    assert "cat.png' counts as done" in ended.err
 
 
 # --- kept, and an end of it ---------------------------------------------------

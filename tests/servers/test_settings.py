@@ -147,7 +147,7 @@ def test_a_file_may_spell_names_with_hyphens(bare: Run) -> None:
 
 def test_a_name_in_both_spellings_is_a_mistake() -> None:
     config_file('size-rules = "none"\nsize_rules = "none"\n')
-    with pytest.raises(MachineError, match=r"config\.toml:3: 'size_rules' is there twice"):
+    with pytest.raises(MachineError, match=r"config\.toml:3: 'size_rules' appears twice"):
         load({})
 
 

@@ -291,8 +291,8 @@ def test_positive_and_negative_blocks() -> None:
         ("1. a cat\n2. a dog\n", "p.md", "Markdown"),
         ("====\nWord: x\nFilename: x.jpg\nPrompt: a cat\n", "p.txt", "records"),
         ("Title: One\nPrompt: a cat\n\nTitle: Two\nPrompt: a dog\n", "p.txt", "records"),
-        ("a cat\n==========\na dog\n", "p.txt", "line of marks: line 2"),
-        ("a cat\n***\na dog\n", "p.txt", "line of marks"),
+        ("a cat\n==========\na dog\n", "p.txt", "separator: line 2"),
+        ("a cat\n***\na dog\n", "p.txt", "separator"),
     ],
 )
 def test_what_is_no_list_is_refused_but_not_if_forced(text: str, file: str, word: str) -> None:
