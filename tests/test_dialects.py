@@ -130,7 +130,8 @@ ANY_STATUS = (200, 400, 408, 409, 429, 500, 502, 503, 504)
 def not_the_vendors(code: str) -> list[object]:
     """A vendor's code in envelopes that the vendor does not use, or not for pictures."""
     return [
-        openai("m", "zhipu_image_error", code), {"error": {"code": code, "message": "m", "type": None}},
+        openai("m", "zhipu_image_error", code),
+        {"error": {"code": code, "message": "m", "type": None}},
         {"error": {"code": code, "message": "m", "param": "size"}},
         {"code": code, "msg": "m"}, {"code": int(code), "msg": "m", "success": False},
         {"success": False, "code": code}, {"error": "m", "code": code},
