@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from types import MappingProxyType
 from typing import Protocol
@@ -12,17 +11,18 @@ from typing import Protocol
 import httpx
 
 from cogview_cli.api.protocol import ENDPOINT, Answer, ImageRequest
+from cogview_cli.api.redaction import Redactors
 from cogview_cli.errors import MachineError
 from cogview_cli.i18n import _
 from cogview_cli.i18n.stored_messages import Message, StoredError
 from cogview_cli.net.clients import new_client, tls_failure
+from cogview_cli.net.inflate import unpacked
 from cogview_cli.net.lenient import NotHttp
 from cogview_cli.net.request_body import RequestBody
 
 ANSWER_LIMIT = 48 * 2**20
 KEPT_OF_TOO_LONG = 2**20
 BEARER = "Bearer "
-KEY_LENGTH = 12  # characters; a real key has about 49
 # After SIGCONT, an answer that already waits in the socket is still read.
 GRACE_SECONDS = 0.5
 _KEPT_HEADERS = (
@@ -51,14 +51,16 @@ class AnswerLost(StoredError):
 
 
 class _Exchange:
-    """One request under way: what was sent and what has arrived, `secret` blotted out."""
+    """One request under way: what was sent and what has arrived, without the key.
+
+    Some servers repeat a key they refuse; it must reach neither screen nor disk.
+    """
 
     def __init__(
-        self, secrets: Iterable[str], body: RequestBody | None, limit: int = ANSWER_LIMIT
+        self, redactor: Redactors, body: RequestBody | None, limit: int = ANSWER_LIMIT
     ) -> None:
         """`body` None for a GET; of more than `limit` bytes of an answer only a part is kept."""
-        # A short key, such as a test's, may be part of any word.
-        self._secrets = [secret for secret in secrets if len(secret) >= KEY_LENGTH]
+        self._redactor = redactor
         self._limit = limit
         self.body = body
         self.status = 0
@@ -75,7 +77,7 @@ class _Exchange:
     def begin(self, response: httpx.Response) -> None:
         self.status = response.status_code
         self.headers = {
-            name: self._blotted(response.headers[name].encode()).decode()[:500]
+            name: self._redactor.blotted_text(response.headers[name])[:500]
             for name in _KEPT_HEADERS
             if name in response.headers
         }
@@ -89,36 +91,30 @@ class _Exchange:
         self.status, self.raw = unread.status, bytearray(unread.came)
 
     def answer(self) -> Answer:
-        raw, whole = bytes(self.raw), self.whole
-        if self.too_long:
-            raw, whole = raw[:KEPT_OF_TOO_LONG], False
-        raw = self._blotted(_unpacked(raw, self.headers))
+        header = self.headers.get("content-encoding", "")
+        data, unbroken = unpacked(bytes(self.raw), header, self._limit)
+        fits = len(data) <= self._limit and not self.too_long
+        raw = self._redactor.blotted(data if fits else data[:KEPT_OF_TOO_LONG])
+        whole = self.whole and unbroken and fits
         return Answer(status=self.status, headers=self.headers, raw=raw, whole=whole)
-
-    def _blotted(self, data: bytes) -> bytes:
-        """Some servers repeat a key they refuse; it must reach neither screen nor disk."""
-        for secret in self._secrets:
-            data = data.replace(secret.encode(), b"***")
-        return data
 
     def now_in_hand(self) -> None:
         """The server has begun with the request (102): the time counts from the first such word."""
         if self.began is None:
             self.began = asyncio.get_running_loop().time()
 
+    def words(self, error: Exception) -> Message:
+        """What an exception says, in words to be stored; it may quote the server."""
+        what, why = _NETWORK_ERRORS.get(type(error)), self._redactor.blotted_text(str(error))
+        if what:
+            return Message.of("detailed", what=what, why=why) if why else what
+        if error.args and isinstance(error.args[0], Message):
+            return error.args[0]
+        return Message.said(why or type(error).__name__)
+
     @property
     def partial(self) -> Answer | None:
         return self.answer() if self.status or self.raw else None
-
-
-def _unpacked(raw: bytes, headers: dict[str, str]) -> bytes:
-    """Undoes compression that was not asked for, up to a limit; the raw bytes if that fails."""
-    if headers.get("content-encoding", "").lower() not in ("gzip", "deflate"):
-        return raw
-    try:
-        return zlib.decompressobj(47).decompress(raw, ANSWER_LIMIT)
-    except zlib.error:
-        return raw
 
 
 class ApiClient:
@@ -138,7 +134,9 @@ class ApiClient:
         Raises MachineError for a URL, a proxy or CAs that can't be used.
         """
         self._base_url = base_url.rstrip("/")
-        self._secrets = authorization(key, headers)
+        self._headers_sent = authorization(key, headers)
+        sent = self._headers_sent.values()
+        self._redactor = Redactors([*sent, *(value.removeprefix(BEARER) for value in sent)])
         self._timeout = timeout
         self._client = new_client(_url(self._base_url), read_seconds=None)
 
@@ -151,7 +149,7 @@ class ApiClient:
 
         Raises NotSent, AnswerLost, or MachineError for TLS and proxy settings.
         """
-        exchange = self._new_exchange(RequestBody(request.encode()))
+        exchange = _Exchange(self._redactor, RequestBody(request.encode()))
         await self._within_time("POST", ENDPOINT, exchange)
         return exchange.answer()
 
@@ -160,7 +158,7 @@ class ApiClient:
 
         Raises NotSent where no answer began, AnswerLost where it did not end, MachineError.
         """
-        exchange = self._new_exchange(None, limit)
+        exchange = _Exchange(self._redactor, None, limit)
         await self._within_time("GET", path, exchange)
         return exchange.answer()
 
@@ -197,10 +195,6 @@ class ApiClient:
             await asyncio.wait({task}, timeout=left)
         return task.done()
 
-    def _new_exchange(self, body: RequestBody | None, limit: int = ANSWER_LIMIT) -> _Exchange:
-        sent = self._secrets.values()
-        return _Exchange([*sent, *(value.removeprefix(BEARER) for value in sent)], body, limit)
-
     async def _exchange(self, method: str, path: str, exchange: _Exchange) -> None:
         async with self._client.stream(
             method,
@@ -217,7 +211,7 @@ class ApiClient:
         exchange.whole = True
 
     def _headers(self, body: RequestBody | None) -> dict[str, str]:
-        headers = {"Accept": "application/json", **self._secrets}
+        headers = {"Accept": "application/json", **self._headers_sent}
         if body is not None:
             headers["Content-Type"] = "application/json"
             headers["Content-Length"] = str(len(body))
@@ -245,7 +239,7 @@ def _url(text: str) -> httpx.URL:
 def _explained(error: Exception, exchange: _Exchange) -> Exception:
     """The one place where httpx's exceptions become ours; their messages are stored."""
     if exchange.sent:
-        return AnswerLost(_words(error), exchange.partial)
+        return AnswerLost(exchange.words(error), exchange.partial)
     if tls := tls_failure(error):
         return MachineError(
             Message.of("tls", why=getattr(tls, "verify_message", "") or tls.reason or tls),
@@ -257,7 +251,7 @@ def _explained(error: Exception, exchange: _Exchange) -> Exception:
         return MachineError(
             Message.of("bad-request", why=error), hint=_("check the base URL and the key")
         )
-    return NotSent(_words(error))
+    return NotSent(exchange.words(error))
 
 
 _NETWORK_ERRORS: dict[type[Exception], Message] = {
@@ -268,10 +262,3 @@ _NETWORK_ERRORS: dict[type[Exception], Message] = {
     NotHttp: Message.of("closed-early"),
     httpx.WriteError: Message.of("write-error"),
 }
-
-
-def _words(error: Exception) -> Message:
-    what, why = _NETWORK_ERRORS.get(type(error)), str(error)
-    if what:
-        return Message.of("detailed", what=what, why=why) if why else what
-    return Message.of_error(error) if why else Message.said(type(error).__name__)

@@ -22,6 +22,7 @@ _STATUS_LINE = re.compile(
 _TOKEN = re.compile(rb"[-!#$%&'*+.^_`|~0-9a-zA-Z]+")
 _FORBIDDEN = re.compile(rb"[\x00\r\n\f\v]+")
 _SIZE_LINE = re.compile(rb"[ \t]*([0-9a-fA-F]{1,15})[ \t]*(?:;[^\n]*)?\r?\n")
+_PACKINGS = (b"gzip", b"x-gzip", b"deflate")
 Headers = list[tuple[bytes, bytes]]
 
 
@@ -121,7 +122,8 @@ def _read_head(raw: bytes) -> _Head | None:
         for name, value in headers
     )
     reason = status[2].strip() if re.fullmatch(rb"[ -~]*", status[2]) else b""
-    return _Head(int(status[1]), reason, _framed(headers, chunked), chunked)
+    framed = _framed(headers, chunked) + _transfer_codings(headers)
+    return _Head(int(status[1]), reason, framed, chunked)
 
 
 def _unfolded(lines: list[bytes]) -> list[bytes]:
@@ -157,6 +159,13 @@ def _framed(headers: Headers, chunked: bool) -> Headers:
     if lengths and not chunked and not (closing and len(set(lengths)) > 1):
         kept.append((b"Content-Length", b"%d" % max(lengths)))
     return kept
+
+
+def _transfer_codings(headers: Headers) -> Headers:
+    """Codings of the transfer other than chunks (RFC 9112 §7.2), told as codings of the content."""
+    said = b",".join(value for name, value in headers if name.lower() == b"transfer-encoding")
+    names = [name.strip().lower() for name in said.split(b",")]
+    return [(b"Content-Encoding", name) for name in names if name in _PACKINGS]
 
 
 class _Chunks:

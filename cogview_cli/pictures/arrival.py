@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from cogview_cli.disk.atomic import open_new
 from cogview_cli.i18n.stored_messages import Message
+from cogview_cli.net.inflate import codings_of
 from cogview_cli.net.readable import readable
 from cogview_cli.pictures import inline, unpack, verify
 from cogview_cli.pictures.failure import NOT_NOW, Arrived, DownloadFailed
@@ -18,7 +19,7 @@ from cogview_cli.terminal.text import clean
 SIZE_LIMIT = 64 * 2**20
 _HEAD = 1024
 # What `unpack` takes off by itself, and what is none.
-_KNOWN_CODINGS = ("", "identity", "gzip", "x-gzip", "deflate")
+_KNOWN_CODINGS = {"", "identity", "gzip", "x-gzip", "deflate"}
 
 
 class Fetched(NamedTuple):
@@ -36,7 +37,7 @@ def judged(part: Path, coding: str, seen: set[str] | None, *, last: bool = False
     other. A server that sends the same bytes again has no better ones. `last`: this run
     fetches no other. Raises DownloadFailed, OSError for this disk.
     """
-    _unpacked(part)
+    _unpacked(part, coding)
     size, digest = _synced(part)
     repeated = seen is None or digest in seen
     if seen is not None:
@@ -72,12 +73,9 @@ def _damaged(why: Message, size: int, digest: str, *, final: bool) -> DownloadFa
     return DownloadFailed(what, final=final, arrived=Arrived(size, digest))
 
 
-def _unpacked(part: Path) -> None:
-    with part.open("rb") as file:
-        packed = unpack.is_packed(file.read(3))
+def _unpacked(part: Path, coding: str) -> None:
     try:
-        if packed:
-            unpack.unpack(part, SIZE_LIMIT)
+        unpack.unpack(part, coding, SIZE_LIMIT)
     except unpack.TooMuch as error:
         raise DownloadFailed(error.message, retry_after=NOT_NOW) from error
     except unpack.CutShort as error:
@@ -97,7 +95,7 @@ def _no_picture(
         return DownloadFailed(
             what, final=not arrived.foreign, gone=True, arrived=arrived, status=200
         )
-    if coding.strip().lower() not in _KNOWN_CODINGS:
+    if not set(codings_of(coding)) <= _KNOWN_CODINGS:
         what = Message.of("packed-otherwise", coding=clean(coding, 40))
     return DownloadFailed(what, final=repeated, arrived=arrived)
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import gzip
+import html
 import os
 import subprocess
 import sys
 import time
 from email.utils import formatdate
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from PIL import Image
 
 from cogview_cli.sandbox.thread import SandboxThread
 from tests.conftest import Run
-from tests.faults.peers import Scripted, http
+from tests.faults.peers import Scripted, http, picture
 from tests.faults.world import (
     KEY,
     SMALL,
@@ -119,6 +122,55 @@ def test_i17_an_echo_of_the_key_by_the_server_is_not_repeated(cogview: Run, tmp_
             ended = cogview("gen", "cat", "--base-url", api.base_url, "--debug")
         assert KEY not in ended.out + ended.err, ended
     assert files_with(KEY.encode(), tmp_path) == []
+
+
+ESCAPED = "".join(f"\\u{ord(char):04x}" for char in KEY)
+PERCENT = "".join(f"%{ord(char):02X}" for char in KEY)
+SPELLED = {
+    "UTF-16": (KEY, "utf-16"),
+    "UTF-32 BE": (KEY, "utf-32-be"),
+    "escapes": (ESCAPED, "utf-8"),
+    "some escapes": (KEY.replace("-", "\\u002d"), "utf-8"),
+    "escapes in UTF-16": (ESCAPED, "utf-16-le"),
+    "escaped twice": (ESCAPED.replace("\\", "\\\\"), "utf-8"),
+    "percent": (PERCENT, "utf-8"),
+    "HTML": (KEY.replace("-", "&#45;"), "utf-8"),
+}
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
+@pytest.mark.parametrize("spelling", SPELLED)
+def test_i17_an_echo_in_another_spelling_is_not_repeated_either(
+    spelling: str, packed: bool, cogview: Run, tmp_path: Path
+) -> None:
+    """Neither in words, nor in JSON, nor in any file, nor in the request for the picture."""
+    spelled, encoding = SPELLED[spelling]
+    pack = gzip.compress if packed else bytes
+    refused = f'{{"error":{{"code":"1002","message":"bad token {spelled}"}}}}'
+    for loud in ("--json", "--debug"):
+        answer = pack(refused.encode(encoding))
+        with Scripted([http("401 Unauthorized", answer, f"X-Request-Id: {spelled}")]) as api:
+            ended = cogview("gen", "cat", "--base-url", api.base_url, loud)
+        assert ended.code == 4 and "bad token ***" in ended.out + ended.err, ended
+        _check_blotted(ended.out + ended.err, tmp_path)
+    with Scripted([], [http("200 OK", picture())]) as api:
+        link = f"{api.origin}/1.png?k={spelled}"
+        paid = f'{{"created":1,"id":"{spelled}","data":[{{"url":"{link}"}}]}}'
+        api._steps[b"POST"] = [http("200 OK", pack(paid.encode(encoding)))]
+        ended = cogview("gen", "cat", "--base-url", api.base_url, "--json")
+        assert (ended.code, len(images())) == (0, 1), ended
+        (asked,) = (one for one in api.requests if one.startswith(b"GET"))
+    _check_blotted(ended.out + ended.err + asked.decode(), tmp_path)
+
+
+def _check_blotted(shown: str, folder: Path) -> None:
+    everything = shown.encode() + b"".join(
+        path.read_bytes() for path in folder.rglob("*") if path.is_file()
+    )
+    narrow = everything.replace(b"\0", b"")
+    for spelled in {KEY, *(spelled for spelled, _ in SPELLED.values())}:
+        assert spelled.lower().encode() not in narrow.lower(), spelled
+    assert CANARY not in html.unescape(unquote(narrow.decode("utf-8", "replace")))
 
 
 def test_i17_no_argument_takes_the_key(cogview: Run, sandbox: SandboxThread) -> None:
