@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import time
@@ -12,6 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from cogview_cli.gen.rest import hint_for_the_rest
+from cogview_cli.ledger import PAID_STATES
+from cogview_cli.outcome import Status
 from cogview_cli.sandbox.thread import SandboxThread
 from tests.batch.support import edit_ledger, lines, posts, statuses
 from tests.conftest import Ended, Run
@@ -42,6 +46,13 @@ def gen(cogview: Run) -> Gen:
 @pytest.fixture
 def keys(sandbox: SandboxThread) -> dict[str, str]:
     return {"COGVIEW_BASE_URL": sandbox.base_url, "COGVIEW_API_KEY": KEY}
+
+
+def printed(ended: Ended) -> set[Path]:
+    """The pictures that a run tells of."""
+    told = ended.out.splitlines()
+    paths = [json.loads(line).get("file") if line.startswith("{") else line for line in told]
+    return {Path(path).resolve() for path in paths if path}
 
 
 # --- what is paid is fetched first ----------------------------------------------------
@@ -158,7 +169,63 @@ def test_an_interrupted_batch_may_be_run_again(keys: dict[str, str]) -> None:
 def test_one_that_failed_in_part_names_what_is_left(gen: Gen, sandbox: SandboxThread) -> None:
     sandbox.script(None, ["ok", "403-download", "403-download"])
     ended = gen("cat", "-n", "3", "--jobs", "1")
-    assert ended.code == 6 and "hint: 2 left: the same command with -n 2" in ended.err
+    assert ended.code == 6 and "hint: cogview recover" in ended.err
+    assert "the same command" not in ended.err  # two are paid: nothing is left to be asked for
+
+
+@pytest.mark.parametrize("recovers", [True, False])
+def test_what_is_left_after_unsaved_ones_never_pays_more(
+    gen: Gen, cogview: Run, sandbox: SandboxThread, recovers: bool
+) -> None:
+    sandbox.script(None, ["ok", *["403-download"] * 2, *["1113"] * 5])
+    ended = gen("cat", "-n", "5", "--jobs", "1")
+    assert "hint: first cogview recover, free; then the same command with -n 2" in ended.err
+    if recovers:
+        cogview("recover")
+    sandbox.script(None, ["ok"] * 5)
+    gen("cat", "-n", "2")
+    assert sum(entry.state in PAID_STATES for entry in history()) <= 5
+
+
+def test_the_brake_names_what_is_left(gen: Gen, sandbox: SandboxThread) -> None:
+    ended = gen("cat sandbox:403-download", "-n", "30", "--jobs", "1")
+    (left,) = re.findall(r"not sent (\d+)", ended.err)
+    assert ended.code == 6 and f"unsaved {30 - int(left)}" in ended.err
+    hint = f"hint: first cogview recover, free; then the same command with -n {left}\n"
+    assert hint in ended.err
+
+
+def test_what_failed_at_no_cost_is_left_too(gen: Gen, sandbox: SandboxThread) -> None:
+    sandbox.script(None, ["ok", "ok", "1113"])
+    ended = gen("cat", "-n", "6", "--jobs", "1")
+    assert ended.code == 4 and "saved 2 of 6" in ended.err
+    assert "hint: 4 left: the same command with -n 4" in ended.err
+
+
+def test_what_may_be_paid_is_not_left(gen: Gen, sandbox: SandboxThread) -> None:
+    sandbox.script(None, ["lost-answer", "ok", "1113"])
+    ended = gen("cat", "-n", "5", "--jobs", "1")
+    assert ended.code == 5 and "hint: 3 left: the same command with -n 3" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("counts", "once", "signalled", "words"),
+    [
+        ({}, False, True, None),
+        ({Status.NOT_SENT: 8}, False, False, None),
+        ({Status.NOT_SENT: 8}, False, True, "8 left: the same command with -n 8"),
+        ({Status.NOT_SENT: 4, Status.UNSAVED: 4}, False, False, "recover, free; then .* -n 4$"),
+        ({Status.UNSAVED: 4, Status.SAVED: 4}, False, True, None),
+        ({Status.UNKNOWN: 4, Status.FAILED: 4}, False, True, "^4 left"),
+        ({Status.REFUSED: 4, Status.SAVED: 4}, False, False, None),
+        ({Status.UNSAVED: 4, Status.SAVED: 4}, True, False, "the same command again does"),
+    ],
+)
+def test_what_is_said_of_the_rest(
+    counts: dict[Status, int], once: bool, signalled: bool, words: str | None
+) -> None:
+    said = hint_for_the_rest(counts, images=8, once=once, signalled=signalled)
+    assert said == words or (words and said and re.search(words, said))
 
 
 # --- --once ---------------------------------------------------------------------------
@@ -217,6 +284,102 @@ def test_once_stops_at_an_unknown_outcome(gen: Gen, sandbox: SandboxThread, faul
     assert posts(sandbox) == 2
 
 
+def test_once_settles_an_unknown_whose_repetition_is_saved(
+    gen: Gen, sandbox: SandboxThread
+) -> None:
+    """However often it is run, no more is paid than wanted and perhaps lost."""
+    sandbox.script(None, ["lost-answer"])
+    assert gen("ho", "--once").code == 5
+    ended = gen("ho", "--once", "-n", "2", "--json")
+    assert (ended.code, sorted(statuses(ended))) == (5, ["saved", "unknown"])
+    retry = ("ho", "--once", "-n", "2", "--on-unknown", "retry", "--json")
+    assert sorted(statuses(gen(*retry))) == ["saved", "skipped"]
+    for command in (retry, retry, ("ho", "--once", "-n", "2", "--json")):
+        ended = gen(*command)
+        assert (ended.code, statuses(ended)) == (0, ["skipped"] * 2)
+        assert len(printed(ended)) == 2
+    assert posts(sandbox) == 3 and len(images()) == 2
+
+
+def test_once_counts_pictures_before_unknowns(gen: Gen, sandbox: SandboxThread) -> None:
+    sandbox.script(None, ["lost-answer"] * 2)
+    gen("ho", "--once", "-n", "2")
+    gen("ho", "-n", "2")  # made all the same, by the user's own word
+    ended = gen("ho", "--once", "-n", "2", "--json")
+    assert (ended.code, statuses(ended)) == (0, ["skipped"] * 2)
+    ended = gen("ho", "--once", "-n", "5", "--json")
+    assert sorted(statuses(ended)) == ["saved", *["skipped"] * 2, *["unknown"] * 2]
+    assert posts(sandbox) == 5
+
+
+def test_once_repeats_only_what_is_missing(gen: Gen, sandbox: SandboxThread) -> None:
+    sandbox.script(None, ["lost-answer"] * 3)
+    gen("ho", "-n", "3")
+    gen("ho")
+    retry = ("--once", "--on-unknown", "retry", "--json")
+    assert sorted(statuses(gen("ho", "-n", "2", *retry))) == ["saved", "skipped"]
+    ended = gen("ho", "-n", "4", "--once", "--json")
+    assert sorted(statuses(ended)) == ["skipped"] * 2 + ["unknown"] * 2
+    assert statuses(gen("ho", "-n", "4", *retry)).count("saved") == 2
+    assert gen("ho", "-n", "4", "--once").code == 0 and posts(sandbox) == 7
+
+
+@pytest.mark.parametrize("place", [(), ("-o", "ho.png"), ("-o", "{n}/ho.png")])
+def test_once_prints_every_picture_a_single_time(
+    gen: Gen, sandbox: SandboxThread, place: tuple[str, ...]
+) -> None:
+    sandbox.script(None, ["lost-answer"])
+    gen("ho", "--once", "-n", "4", *place)
+    gen("ho", "--once", "-n", "4", *place, "--on-unknown", "retry")
+    ended = gen("ho", "--once", "-n", "4", *place)
+    assert ended.code == 0 and posts(sandbox) == 5
+    assert printed(ended) == {path.resolve() for path in images()} and len(images()) == 4
+    assert len(ended.out.splitlines()) == 4
+
+
+def test_once_overwrites_none_of_the_pictures_it_counts(gen: Gen, sandbox: SandboxThread) -> None:
+    place = ("--once", "-n", "2", "-o", "ho.png", "--on-exists", "overwrite", "--jobs", "1")
+    sandbox.script(None, ["lost-answer"])
+    assert gen("ho", *place).code == 5
+    assert gen("ho", *place, "--on-unknown", "retry").code == 0
+    assert sorted(path.name for path in images()) == ["ho-1.png", "ho-2.png"]
+    assert gen("ho", *place).code == 0 and posts(sandbox) == 3
+
+
+def test_once_counts_no_picture_twice_under_skip(gen: Gen, sandbox: SandboxThread) -> None:
+    place = ("--once", "-n", "2", "-o", "ho.png", "--on-exists", "skip")
+    gen("ho", *place)
+    Path("ho-2.png").unlink()
+    ended = gen("ho", *place)
+    assert ended.code == 0 and printed(ended) == {path.resolve() for path in images()}
+    assert len(images()) == 2 and posts(sandbox) == 2
+
+
+def test_once_adds_what_only_sidecars_tell_of(gen: Gen, sandbox: SandboxThread) -> None:
+    place = ("--once", "-o", "ho.png", "-n")
+    gen("ho", *place, "2")
+    Path("../state/ledger.db").unlink()
+    Path("ho-1.png").rename("kept.png")
+    ended = gen("ho", *place, "2")  # ho-2.png is there, ho-1.png is made
+    assert ended.code == 0 and posts(sandbox) == 3
+    ended = gen("ho", *place, "2")
+    assert (len(printed(ended)), posts(sandbox)) == (2, 3)
+
+
+def test_once_never_settles_an_unknown_by_another_picture(gen: Gen, sandbox: SandboxThread) -> None:
+    """What is asked for beside it is no repetition of it."""
+    sandbox.script(None, ["ok", "ok", "lost-answer"])
+    assert gen("ho", "--once", "-n", "3", "--jobs", "1").code == 5
+    for path in images():
+        path.unlink()
+    edit_ledger("update requests set fetchable = 0 where state = 'saved'")
+    ended = gen("ho", "--once", "-n", "3", "--json")
+    assert sorted(statuses(ended)).count("unknown") == 1
+    ended = gen("ho", "--once", "-n", "3", "--json")
+    assert sorted(statuses(ended)) == ["skipped", "skipped", "unknown"]
+    assert posts(sandbox) == 5
+
+
 def test_once_repeats_an_unknown_a_single_time_a_run(gen: Gen, sandbox: SandboxThread) -> None:
     assert gen("cat sandbox:lost-answer", "--once").code == 5
     ended = gen("cat sandbox:lost-answer", "--once", "--on-unknown", "retry", "--json")
@@ -250,6 +413,20 @@ def test_once_twice_at_the_same_time_pays_once(
         assert posts(box) == 1 and codes[0] == 0 and set(codes) <= {0, 75}, codes
         assert run("gen", "cat", *SMALL, "--once", **place).code == 0
         assert posts(box) == len(images()) == 1
+
+
+def test_once_repeats_an_unknown_once_in_several_runs_at_the_same_time(
+    keys: dict[str, str],
+) -> None:
+    with SandboxThread(latency=(0.5, 0.5)) as box:
+        place = {**keys, "COGVIEW_BASE_URL": box.base_url}
+        box.script(None, ["lost-answer"])
+        assert run("gen", "cat", *SMALL, **place).code == 5
+        command = ("gen", "cat", *SMALL, "--once", "--on-unknown", "retry")
+        with ThreadPoolExecutor(3) as pool:
+            runs = [pool.submit(run, *command, **place) for _ in range(3)]
+            codes = {each.result().code for each in runs}
+        assert posts(box) == 2 and 0 in codes and codes <= {0, 75}, codes
 
 
 def test_once_believes_the_sidecar_where_the_ledger_is_gone(

@@ -1,43 +1,33 @@
 """What earlier `gen` of the same request and the same place have left.
 
 What is paid for and not on disk is fetched before anything is paid, and counts as one of the
-pictures wanted. With --once the pictures on disk count too, and so do unknown outcomes.
+pictures wanted. With --once the pictures on disk count first; only what is missing then meets
+the unknown outcomes. A request that repeats one of those has its key: that settles it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from enum import Enum
-from itertools import groupby
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from cogview_cli.disk.destination import Target
 from cogview_cli.errors import UsageError
 from cogview_cli.gen.plan import GenPlan
-from cogview_cli.ledger import UNVERIFIED, Entry, State
+from cogview_cli.ledger import PAID_STATES, UNVERIFIED, Entry, State
 from cogview_cli.pictures import sidecar
-
-
-class Standing(Enum):
-    """How the requests for one picture stand."""
-
-    MADE = 1
-    FETCH = 2
-    LOST = 3
-    NOTHING = 4
 
 
 class Earlier(NamedTuple):
     """Requests that make new ones needless, the first asked for first.
 
-    `known`: the ids of all that a new request passes over.
+    `asked`: by key, the ids of all requests that a new one with this key passes over.
     """
 
     done: Sequence[Entry] = ()
     to_fetch: Sequence[Entry] = ()
     unknown: Sequence[Entry] = ()
-    known: frozenset[str] = frozenset()
+    asked: Mapping[str, frozenset[str]] = {}
 
 
 def unfetched(entries: Sequence[Entry]) -> Earlier:
@@ -45,39 +35,50 @@ def unfetched(entries: Sequence[Entry]) -> Earlier:
     return Earlier(to_fetch=[e for e in entries if _is_waiting(e) and e.code != UNVERIFIED])
 
 
-def once(
-    entries: Sequence[Entry], *, on_disk: Callable[[Entry], bool], retry_unknown: bool
-) -> Earlier:
-    """The same for --once. `retry_unknown`: what may have been paid is asked for again."""
-    found: dict[Standing, list[Entry]] = {standing: [] for standing in Standing}
-    numbers = {entry.id: number for number, entry in enumerate(entries)}
-    for _key, of_key in groupby(sorted(entries, key=lambda entry: entry.key), lambda e: e.key):
-        newest = sorted(of_key, key=lambda entry: numbers[entry.id], reverse=True)
-        what, entry = _standing(newest, on_disk)
-        if entry and not (what is Standing.LOST and retry_unknown):
-            found[what].append(entry)
-    for kind in found.values():
-        kind.sort(key=lambda entry: numbers[entry.id])
-    known = frozenset(entry.id for entry in entries)
-    return Earlier(found[Standing.MADE], found[Standing.FETCH], found[Standing.LOST], known)
+def once(entries: Sequence[Entry], *, on_disk: Callable[[Entry], bool]) -> Earlier:
+    """The same for --once, where every picture counts as one, whatever was lost beside it."""
+    done = _made(entries, on_disk)
+    there = {entry.id for entry in done}
+    to_fetch = [entry for entry in entries if entry.id not in there and _may_be_had(entry)]
+    to_fetch.sort(key=lambda entry: entry.code == UNVERIFIED)
+    by_key = _by_key(entries)
+    unknown = [lost for of_key in by_key.values() if (lost := _unsettled(of_key))]
+    asked = {key: frozenset(entry.id for entry in of_key) for key, of_key in by_key.items()}
+    return Earlier(done, to_fetch, unknown, asked)
 
 
-def _standing(
-    newest: Sequence[Entry], on_disk: Callable[[Entry], bool]
-) -> tuple[Standing, Entry | None]:
-    """How the requests with one key stand, and by which of them."""
-    for entry in newest:
-        if entry.state == State.SAVED and on_disk(entry):
-            return Standing.MADE, entry
-    for entry in newest:
-        if _is_waiting(entry) or (entry.state == State.SAVED and _has_link(entry)):
-            return Standing.FETCH, entry
-    for entry in newest:
+def _by_key(entries: Sequence[Entry]) -> dict[str, list[Entry]]:
+    found: dict[str, list[Entry]] = {}
+    for entry in entries:
+        if entry.state != State.NOT_SENT:
+            found.setdefault(entry.key, []).append(entry)
+    return found
+
+
+def _made(entries: Sequence[Entry], on_disk: Callable[[Entry], bool]) -> list[Entry]:
+    """Those with a picture on disk; a file that was replaced is the newest one's alone."""
+    found: list[Entry] = []
+    files: set[str] = set()
+    for entry in reversed(entries):
+        own = {str(file["file"]) for file in entry.files}
+        if entry.state == State.SAVED and not own & files and on_disk(entry):
+            found.append(entry)
+            files |= own
+    return found[::-1]
+
+
+def _unsettled(of_key: Sequence[Entry]) -> Entry | None:
+    """The request of unknown outcome that nothing newer with its key has settled."""
+    for entry in of_key[::-1]:
         if entry.state == State.UNKNOWN:
-            return Standing.LOST, entry
-        if entry.state in (State.SAVED, State.EXPIRED, State.RESOLVED):
-            break
-    return Standing.NOTHING, None
+            return entry
+        if entry.state in (*PAID_STATES, State.RESOLVED):
+            return None
+    return None
+
+
+def _may_be_had(entry: Entry) -> bool:
+    return _is_waiting(entry) or (entry.state == State.SAVED and _has_link(entry))
 
 
 def _is_waiting(entry: Entry) -> bool:
@@ -110,8 +111,11 @@ def _is_that(entry: Entry, path: Path, size: int) -> bool:
     return not beside.exists() or sidecar.belongs_to(beside, entry.id, entry.key)
 
 
-def same_picture(plan: GenPlan, target: Target) -> Path | None:
-    """The picture under the wanted name, if its sidecar tells of this very request."""
+def same_picture(plan: GenPlan, target: Target, counted: Collection[str]) -> Path | None:
+    """The picture under the wanted name, if its sidecar tells of this very request.
+
+    `counted`: ids of answers whose pictures are counted already.
+    """
     there = target.existing()
     if there is None:
         return None
@@ -122,4 +126,4 @@ def same_picture(plan: GenPlan, target: Target) -> Path | None:
         same = found == plan.request and there.stat().st_size == size
     except (OSError, ValueError, KeyError, TypeError, UsageError):
         return None
-    return there if same else None
+    return there if same and content.get("id") not in counted else None

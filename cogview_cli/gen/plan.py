@@ -76,11 +76,11 @@ def namespace_of(plan: GenPlan) -> str:
     return f"once:{plan.content}" if plan.once else f"gen:{secrets.token_hex(16)}"
 
 
-def job_of(plan: GenPlan, n: int, *, now: float, namespace: str) -> Job:
-    """The `n`-th image as a job."""
+def job_of(plan: GenPlan, n: int, *, now: float, namespace: str, key: str = "") -> Job:
+    """The `n`-th image as a job; `key` where it is not the one that follows from `n`."""
     from cogview_cli.engine.job import Job
 
-    key = hashlib.sha256(f"{namespace}\n{n}".encode()).hexdigest()
+    key = key or hashlib.sha256(f"{namespace}\n{n}".encode()).hexdigest()
     return Job(
         row=1,
         n=n,

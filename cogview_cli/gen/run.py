@@ -112,7 +112,7 @@ async def _run(plan: GenPlan, summary: Summary, reporter: Reporter, files: list[
         _make_folders(plan, numbers, job)
     async with session.open_session(plan.settings) as opened:
         work = Work(plan, numbers, job, report)
-        work.look_back(opened.ledger)
+        work.look_back(opened.ledger, shown=files)
         price = plan.price(len(work.to_send), again=work.again)
         confirm(price, plan.settings, yes=plan.yes, hint=_("fewer: --count"))
         if work.any:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+import os
+from collections import Counter
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from cogview_cli.engine import pool, session
-from cogview_cli.engine.failure import unknown_before
+from cogview_cli.engine.failure import claimed, unknown_before
 from cogview_cli.engine.job import Job
 from cogview_cli.engine.job_runner import JobRunner
 from cogview_cli.errors import ExitCode
@@ -16,6 +18,7 @@ from cogview_cli.gen import earlier
 from cogview_cli.gen.earlier import Earlier
 from cogview_cli.gen.plan import GenPlan
 from cogview_cli.gen.progress import GenProgress
+from cogview_cli.gen.rest import hint_for_the_rest
 from cogview_cli.i18n import _
 from cogview_cli.ledger import Entry, Ledger, State
 from cogview_cli.outcome import Outcome, SavedFile, Status
@@ -24,7 +27,6 @@ from cogview_cli.pictures.sidecar import found_file
 from cogview_cli.terminal import output
 from cogview_cli.terminal.reporter import Reporter
 
-_LEFT = (Status.NOT_SENT, Status.UNSAVED)
 _SIGNALS = (ExitCode.HANGUP, ExitCode.INTERRUPTED, ExitCode.TERMINATED)
 
 
@@ -35,6 +37,19 @@ class _Fetch(NamedTuple):
     entry: Entry
 
 
+class _There(NamedTuple):
+    """A picture on disk, and the request that made it if the ledger has it."""
+
+    files: tuple[SavedFile, ...]
+    id: str | None = None
+
+
+class _MakeJob(Protocol):
+    """`job_of` for the plan of this run."""
+
+    def __call__(self, n: int, *, key: str = "") -> Job: ...
+
+
 class Work:
     """The pictures that are wanted, and where each comes from."""
 
@@ -42,14 +57,17 @@ class Work:
         self,
         plan: GenPlan,
         numbers: Sequence[int],
-        job: Callable[[int], Job],
+        job: _MakeJob,
         report: Callable[[Outcome], None],
     ) -> None:
         """`numbers`: those of the wanted pictures; `job` makes one of them."""
         self._plan, self._job, self._told = plan, job, report
-        self._known: frozenset[str] = frozenset()
-        self._left = 0
-        self.to_send = numbers
+        self._counts: Counter[Status] = Counter()
+        self._asked: Mapping[str, frozenset[str]] = {}
+        self._repeated: dict[int, Entry] = {}
+        self._busy: set[str] = set()
+        self._first_free = 1
+        self.to_send = list(numbers)
         self.to_fetch: list[_Fetch] = []
 
     @property
@@ -60,54 +78,98 @@ class Work:
     @property
     def again(self) -> int:
         """How many of those to be sent are not repeated once more if their answer is lost."""
-        return len(self.to_send) if self._known else 0
+        return len(self._repeated)
 
-    def look_back(self, ledger: Ledger) -> None:
-        """Takes off what earlier runs have paid, and with --once what they have made."""
+    def look_back(self, ledger: Ledger, *, shown: Collection[str] = ()) -> None:
+        """Takes off what earlier runs have paid, and with --once what they have made.
+
+        `shown`: files that this run has told of and counted already.
+        """
         found = self._earlier(ledger)
-        self._known = found.known
-        for entry in found.done[: len(self.to_send)]:
-            files = tuple(SavedFile(**record) for record in entry.files)
-            self._report(skipped(self._plan, self._next(), files, entry.id))
-        ours = ledger.take_over(entry.id for entry in found.to_fetch[: len(self.to_send)])
-        for entry in found.to_fetch:
-            if entry.id in ours:
-                self.to_fetch.append(_Fetch(self._next(), entry))
-        for entry in found.unknown[: len(self.to_send)]:
-            self._report(_unknown(self._plan, self._next(), entry))
+        self._asked = found.asked
+        self._busy = {entry.key for entry in (*found.done, *found.to_fetch, *found.unknown)}
         if self._plan.once:
-            self._pass_over_what_is_there()
+            self._pass_over(self._on_disk(found, {os.path.realpath(file) for file in shown}))
+        self._take_over(ledger, found.to_fetch[: len(self.to_send)])
+        self._meet_unknown(found.unknown[: len(self.to_send)])
         self._say_what_is_fetched()
 
     def _earlier(self, ledger: Ledger) -> Earlier:
         if not self._plan.once:
             return earlier.unfetched(ledger.by_content(self._plan.content, State.ANSWER))
-        retry = self._plan.settings.on_unknown == "retry"
-        entries = ledger.by_content(self._plan.content)
-        return earlier.once(entries, on_disk=earlier.on_disk, retry_unknown=retry)
+        return earlier.once(ledger.by_content(self._plan.content), on_disk=earlier.on_disk)
 
-    def _next(self) -> int:
-        """The number of a picture that need not be asked for."""
-        number, self.to_send = self.to_send[0], self.to_send[1:]
-        return number
+    def _next(self, number: int | None = None) -> int:
+        """The number of a picture that need not be asked for; `number` if it is one."""
+        taken = number if number in self.to_send else self.to_send[0]
+        self.to_send.remove(taken)
+        return taken
 
-    def _pass_over_what_is_there(self) -> None:
-        """Sidecars are the second witness, for a ledger that was lost or is elsewhere."""
-        left = []
+    def _on_disk(self, found: Earlier, shown: Collection[str]) -> list[_There]:
+        """Every picture that is there and not shown yet.
+
+        Sidecars are the second witness, for a ledger that was lost or is elsewhere.
+        """
+        there = []
+        for entry in found.done:
+            files = tuple(SavedFile(**record) for record in entry.files)
+            if not any(os.path.realpath(file.file) in shown for file in files):
+                there.append(_There(files, entry.id))
+        counted = {entry.id for entry in (*found.done, *found.to_fetch)}
         for number in self.to_send:
-            if there := earlier.same_picture(self._plan, self._job(number).target):
-                self._report(skipped(self._plan, number, (found_file(there),)))
-            else:
-                left.append(number)
-        self.to_send = left
+            if path := earlier.same_picture(self._plan, self._job(number).target, counted):
+                there.append(_There((found_file(path),)))
+        return there
+
+    def _pass_over(self, there: Sequence[_There]) -> None:
+        """Each has the number of its name, so that no other picture takes that name."""
+        names = {self._job(number).target.existing(): number for number in self.to_send}
+        owner = {os.path.realpath(path): number for path, number in names.items() if path}
+        own = [owner.get(os.path.realpath(picture.files[0].file)) for picture in there]
+        wanted = list(zip(there, own, strict=True))[: len(self.to_send)]
+        for picture, number in sorted(wanted, key=lambda pair: pair[1] is None):
+            self._report(skipped(self._plan, self._next(number), *picture))
+
+    def _take_over(self, ledger: Ledger, entries: Sequence[Entry]) -> None:
+        """What is paid is fetched, or left to another process that has just begun to."""
+        ours = ledger.take_over(entry.id for entry in entries)
+        for entry in entries:
+            if entry.id in ours:
+                self.to_fetch.append(_Fetch(self._next(), entry))
+            elif self._plan.once:
+                self._report(_bare(self._plan, self._next())._replace(problem=claimed()))
+
+    def _meet_unknown(self, entries: Sequence[Entry]) -> None:
+        """What is missing may have been paid: that is said, or it is asked for once more."""
+        if self._plan.settings.on_unknown == "retry":
+            self._repeated = dict(zip(self.to_send, entries, strict=False))
+            return
+        for entry in entries:
+            self._report(_unknown(self._plan, self._next(), entry))
+
+    def _free_key(self) -> str:
+        """The first key under which nothing is there, lost or waiting.
+
+        Several runs at once pick the same one, so that a single one pays. A picture that is
+        gone leaves its key, and with it the name that its sidecar keeps.
+        """
+        while (key := self._job(self._first_free).key) in self._busy:
+            self._first_free += 1
+        self._busy.add(key)
+        return key
+
+    def _give_back(self, key: str) -> None:
+        """The link of the picture with this key is dead."""
+        self._busy.discard(key)
+        self._first_free = 1
 
     def _say_what_is_fetched(self) -> None:
         if self.to_fetch and not self._plan.style.quiet:
-            count = len(self.to_fetch)
-            output.say(_("{count} picture(s) are paid already: fetched first", count=count))
+            waiting = len(self.to_fetch)
+            output.say(_("{count} picture(s) are paid already: fetched first", count=waiting))
 
     def _report(self, outcome: Outcome) -> None:
-        self._left += outcome.status in _LEFT
+        self._counts[outcome.status] += 1
         self._told(outcome)
 
     # The run.
@@ -116,8 +178,8 @@ class Work:
         """Does it all, reporting each outcome; what ended the run, if anything did."""
         plan = self._plan
         width = session.slots_width(plan.settings, plan.request.model)
-        count = len(self.to_fetch) + len(self.to_send)
-        progress = GenProgress(plan.request, count, reporter, plan.style)
+        pictures = len(self.to_fetch) + len(self.to_send)
+        progress = GenProgress(plan.request, pictures, reporter, plan.style)
 
         def report(outcome: Outcome) -> None:
             progress.done()
@@ -140,8 +202,8 @@ class Work:
         fetches, numbers = iter(self.to_fetch), iter(self.to_send)
         first = (partial(self._fetch, runner, fetch) for fetch in fetches)
         then = (partial(self._send, runner, number) for number in numbers)
-        for work, count in ((first, len(self.to_fetch)), (then, len(self.to_send))):
-            lane = pool.Lane(work, min(count, width))
+        for work, most in ((first, len(self.to_fetch)), (then, len(self.to_send))):
+            lane = pool.Lane(work, min(most, width))
             await pool.run_all(runner, [lane], report, hint="")
         for n, entry in fetches:
             report(_numbered(await runner.put_off(entry), n))
@@ -149,13 +211,22 @@ class Work:
             report(runner.never_sent(self._job(number)))
 
     def _send(self, runner: JobRunner, number: int) -> Awaitable[Outcome]:
-        return runner.run(self._job(number)._replace(known=self._known))
+        return runner.run(self._asked_for(number))
+
+    def _asked_for(self, number: int) -> Job:
+        """One picture as a job; that of a repetition has the key of what it repeats."""
+        if not self._plan.once:
+            return self._job(number)
+        lost = self._repeated.get(number)
+        key = lost.key if lost else self._free_key()
+        return self._job(number, key=key)._replace(known=self._asked.get(key, frozenset()))
 
     async def _fetch(self, runner: JobRunner, fetch: _Fetch) -> Outcome:
         """A picture that is paid; another one is asked for where its link is dead."""
         n, entry = fetch
         outcome = await runner.finish(self._placed(entry, n))
         if outcome.problem and outcome.problem.code == State.EXPIRED:
+            self._give_back(entry.key)
             return await self._send(runner, n)
         return _numbered(outcome, n)
 
@@ -167,14 +238,12 @@ class Work:
         return entry._replace(target=target, files=kept_unverified(entry.files))
 
     def _hint(self, ended: ExitCode | None) -> None:
-        """What is left, where the same command again would pay for more than that."""
-        if not self._left or (ended not in _SIGNALS and self._left == self._plan.images):
-            return
-        if self._plan.once:
-            again = _("the same command again does the rest")
-        else:
-            again = _("{count} left: the same command with -n {count}", count=self._left)
-        output.say(f"hint: {again}")
+        plan, signalled = self._plan, ended in _SIGNALS
+        hint = hint_for_the_rest(
+            self._counts, images=plan.images, once=plan.once, signalled=signalled
+        )
+        if hint:
+            output.say(f"hint: {hint}")
 
 
 def _numbered(outcome: Outcome, n: int) -> Outcome:
