@@ -288,6 +288,18 @@ def test_a_damaged_ledger_is_named_with_the_way_to_move_it_aside(tmp_path: Path,
     assert caught.value.hint.endswith(f"mv '{path}' '{path}.broken'")
 
 
+def test_opening_a_ledger_writes_nothing(tmp_path: Path) -> None:
+    """It would be a lock and a sync at each start."""
+    with Ledger(tmp_path / "s") as opened:
+        opened.intend(intent())
+        path = opened.path
+    before = path.read_bytes()
+    for _ in range(2):
+        with Ledger(tmp_path / "s") as opened:
+            opened.tidy()
+    assert path.read_bytes() == before
+
+
 def test_a_ledger_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
     with Ledger(tmp_path / "s") as opened:
         path = opened.path

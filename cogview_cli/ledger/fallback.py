@@ -99,6 +99,7 @@ def _record(state: Path, entry: Entry, answer: Answer) -> dict[str, Any]:
 
 def import_fallbacks(ledger: Ledger) -> None:
     """Takes the rescued answers back into the ledger they belong to. MachineError if it can't."""
+    bad: list[Path] = []
     for path in fallbacks():
         try:
             kept = json.loads(path.read_text("utf-8"))
@@ -108,14 +109,18 @@ def import_fallbacks(ledger: Ledger) -> None:
         except FileNotFoundError:  # another process was first
             continue
         except (OSError, ValueError, TypeError, KeyError, ArithmeticError, RecursionError):
-            _tell(path)
+            bad.append(path)
             continue
         ledger.take_back(entry)
         path.unlink(missing_ok=True)
+    _tell(bad)
 
 
-def _tell(path: Path) -> None:
-    output.warn(_("'{path}' is no answer that the ledger can take back; left there", path=path))
+def _tell(bad: list[Path]) -> None:
+    for path in bad[:1]:
+        output.warn(_("'{path}' is no answer that the ledger can take back; left there", path=path))
+    if bad[1:]:
+        output.warn(_("… and {count} more", count=len(bad) - 1))
 
 
 def _belongs(kept: dict[str, Any], ledger: Ledger) -> bool:

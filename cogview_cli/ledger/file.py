@@ -25,6 +25,9 @@ BUSY_SECONDS = 60.0
 FREE_BYTES_KEPT = 2 * 2**20
 # None: a cache that is full would wait again for every page while a reader is at work.
 SHRINK_BUSY_MS = 0
+# Freed pages can be given back without a copy of the whole; takes hold with the first table
+# of a file, or with a VACUUM.
+_IN_PIECES = "PRAGMA auto_vacuum=INCREMENTAL"
 # The conditions of partial indexes, which a query must repeat word for word.
 PURGEABLE = "fetchable = 1 AND expires IS NOT NULL"
 LARGE_BYTES = 16384
@@ -87,8 +90,8 @@ class LedgerFile:
         )
         db.row_factory = sqlite3.Row
         try:
-            # Only for a new file, or with a VACUUM; pages freed later can then be given back.
-            db.execute("PRAGMA auto_vacuum=INCREMENTAL")
+            if not self.path.stat().st_size:  # later it would be a write at each start
+                db.execute(_IN_PIECES)
             db.execute("PRAGMA journal_mode=TRUNCATE")
             db.execute("PRAGMA synchronous=EXTRA")
             # What is purged, such as the signed part of a link, leaves no trace in the file.
@@ -198,7 +201,8 @@ class LedgerFile:
         if self._pragma("auto_vacuum"):
             self._give_back_pages(free // self._pragma("page_size"))
         elif free * 2 > self._pragma("page_count") * self._pragma("page_size"):
-            self._db.execute("VACUUM")  # of an older version; from now on in pieces
+            self._db.execute(_IN_PIECES)  # of an older version
+            self._db.execute("VACUUM")
 
     def _give_back_pages(self, count: int) -> None:
         """One by one, for `execute` takes a single step of the pragma; in one commit.
