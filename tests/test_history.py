@@ -16,7 +16,7 @@ from cogview_cli.i18n.stored_messages import Message
 from cogview_cli.ledger import Entry, Ledger
 from cogview_cli.sandbox.thread import SandboxThread
 from tests.conftest import Run
-from tests.faults.peers import Scripted, http, inline, reset
+from tests.faults.peers import Scripted, http, in_answer, inline, reset
 
 GEN = ("--size", "512x512")
 
@@ -186,19 +186,22 @@ def test_resolve_touches_nothing_that_is_not_unknown(cogview: Run) -> None:
 
 
 def test_a_paid_picture_that_cannot_be_fetched_is_ended_by_drop(
-    cogview: Run, sandbox: SandboxThread
+    cogview: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It stays paid, is fetched and asked for no more, and its link is shown without signature."""
-    Path("p.txt").write_text("cat sandbox:port-url\n", "utf-8")
-    ended = cogview("batch", "p.txt", *GEN)
-    (entry,) = entries()
-    assert ended.code == 6
-    assert f"cogview history resolve {entry.id} --drop" in ended.err
-    assert cogview("history", "resolve", entry.id, "--retry").code == 2
-    dropped = cogview("history", "resolve", entry.id, "--drop")
-    assert (dropped.code, dropped.out) == (0, "")
-    assert "https://images.invalid:99999/1.png" in dropped.err and "?" not in dropped.err
-    assert "nothing to recover" in cogview("recover").err
-    assert cogview("batch", "p.txt", *GEN).code == 0
-    assert "paid 0.06 CNY" in cogview("history").err
-    assert sum(sandbox.books.posts.values()) == 1
+    Path("p.txt").write_text("cat\n", "utf-8")
+    link = "https://images.invalid:99999/1.png?Signature=a%2Bb"
+    with Scripted([in_answer(url=link)]) as api:  # no sandbox: that is never counted
+        monkeypatch.setenv("COGVIEW_BASE_URL", api.base_url)
+        ended = cogview("batch", "p.txt", *GEN)
+        (entry,) = entries()
+        assert ended.code == 6
+        assert f"cogview history resolve {entry.id} --drop" in ended.err
+        assert cogview("history", "resolve", entry.id, "--retry").code == 2
+        dropped = cogview("history", "resolve", entry.id, "--drop")
+        assert (dropped.code, dropped.out) == (0, "")
+        assert "https://images.invalid:99999/1.png" in dropped.err and "?" not in dropped.err
+        assert "nothing to recover" in cogview("recover").err
+        assert cogview("batch", "p.txt", *GEN).code == 0
+        assert "paid 0.06 CNY" in cogview("history").err
+        assert api.count(b"POST") == 1
