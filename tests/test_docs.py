@@ -45,7 +45,8 @@ def _project_files() -> Iterator[tuple[Path, str]]:
     for folder in (".", ".ci", ".github", "cogview_cli", "completions", "tests"):
         found = (ROOT / folder).glob("*") if folder == "." else (ROOT / folder).rglob("*")
         for path in sorted(found):
-            if path.is_file() and path.suffix not in (".mo", ".pyc") and path.name != ".git":
+            left_behind = path.name == ".git" or path.name.startswith(".coverage")
+            if path.is_file() and path.suffix not in (".mo", ".pyc") and not left_behind:
                 yield path, path.read_text("utf-8")
 
 

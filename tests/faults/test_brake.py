@@ -124,10 +124,10 @@ def test_b5_refusals_are_no_reason_to_stop(
 def test_b6_trouble_that_passes_is_waited_for(cogview: Run, sandbox: SandboxThread) -> None:
     """All that are in flight at once lose their answers; the next one finds it well again."""
     prompts("", 40)
-    sandbox.script(None, ["ok"] * 5 + ["lost-answer"] * 8 + ["ok"] * 27)
+    sandbox.script(None, ["lost-answer"] * 6 + ["ok"] * 34)
     ended = batch(cogview)
     assert ended.code == 5
-    assert (summary(ended)["saved"], summary(ended)["unknown"]) == (32, 8), ended
+    assert (summary(ended)["saved"], summary(ended)["unknown"]) == (34, 6), ended
     assert "sending waits for one" in ended.err
 
 
@@ -191,7 +191,9 @@ def test_b9_a_folder_that_is_gone_stops_at_once() -> None:
             assert process.wait(60) == 6, said()
         posts = box.books.posts.total()
         assert posts <= 11 + 2 * MOST
-        assert said().count("error: not sent: ") == 1, said()
+        # Whatever noticed first: a picture without a folder, or the mark of the next request.
+        reasons = ("error: not sent: ", "error: nothing can be noted beside the pictures")
+        assert sum(said().count(reason) for reason in reasons) == 1, said()
         assert not Path("out").exists()
         shutil.rmtree("gone")
     # An intent whose mark found no folder any more was taken back.

@@ -327,7 +327,7 @@ def test_g23_what_arrived_is_kept_once_and_recover_ends(
     assert described["prompt"].startswith("cat") and described["image"]["format"] == "unverified"
     assert described["image"]["width"] is None
     again = cogview("recover")
-    assert again.code == 6 and "nothing else to fetch" in again.err, again
+    assert again.code == 6 and "fetching it again is of no use" in again.err, again
     downloads = sandbox.books.downloads.total()
     last = cogview("recover")
     assert (last.code, sandbox.books.downloads.total()) == (0, downloads), last
