@@ -26,14 +26,25 @@ def _main() -> int:
 
 
 def _version() -> int:
+    """Written with nothing loaded; a stdout that takes nothing ends as for every command."""
     from cogview_cli import __version__
+
+    try:
+        sys.stdout.write(f"cogview {__version__}\n")
+        sys.stdout.flush()
+    except (OSError, ValueError, AttributeError):
+        return _version_unwritten(__version__)
+    return 0
+
+
+def _version_unwritten(version: str) -> int:
     from cogview_cli.terminal import ending, output
 
-    def version() -> int:
-        output.write_line(f"cogview {__version__}")
+    def write() -> int:
+        output.write_line(f"cogview {version}")
         return 0
 
-    return ending.run([], version)
+    return ending.run([], write)
 
 
 def _complete() -> int:

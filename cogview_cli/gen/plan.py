@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import secrets
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -53,7 +52,7 @@ class GenPlan(NamedTuple):
             destination.format,
         ]
         text = json.dumps(parts, sort_keys=True)  # ASCII, also for bytes that are no text
-        return hashlib.sha256(text.encode()).hexdigest()
+        return _digest(text)
 
     def price(self, images: int, again: int = 0) -> Price:
         """What so many images cost; `again` of them repeat one whose outcome is unknown."""
@@ -73,14 +72,14 @@ def namespace_of(plan: GenPlan) -> str:
 
     With --once it is the same in every run, so that of several at once a single one pays.
     """
-    return f"once:{plan.content}" if plan.once else f"gen:{secrets.token_hex(16)}"
+    return f"once:{plan.content}" if plan.once else f"gen:{os.urandom(16).hex()}"
 
 
 def job_of(plan: GenPlan, n: int, *, now: float, namespace: str, key: str = "") -> Job:
     """The `n`-th image as a job; `key` where it is not the one that follows from `n`."""
     from cogview_cli.engine.job import Job
 
-    key = key or hashlib.sha256(f"{namespace}\n{n}".encode()).hexdigest()
+    key = key or _digest(f"{namespace}\n{n}")
     return Job(
         row=1,
         n=n,
@@ -91,3 +90,9 @@ def job_of(plan: GenPlan, n: int, *, now: float, namespace: str, key: str = "") 
         source=plan.source,
         content=plan.content,
     )
+
+
+def _digest(text: str) -> str:
+    import hashlib  # `gen --help` and `--dry-run` do without OpenSSL
+
+    return hashlib.sha256(text.encode()).hexdigest()
