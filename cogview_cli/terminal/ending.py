@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from cogview_cli.errors import CogviewError, ExitCode, Interrupted, MachineError, worst
 from cogview_cli.i18n import _
-from cogview_cli.outcome import Summary
 from cogview_cli.terminal import output
 from cogview_cli.terminal.output import StdoutClosed
+
+if TYPE_CHECKING:
+    from cogview_cli.outcome import Summary
 
 # Scripts hear of it; people who pressed Ctrl-C or closed the pipe know.
 _SILENT = (ExitCode.INTERRUPTED, ExitCode.STDOUT_CLOSED)
