@@ -14,7 +14,8 @@ import pytest
 
 from cogview_cli.api.client import ApiClient
 from cogview_cli.api.error_codes import ErrorClass
-from cogview_cli.api.protocol import Answer, ImageRequest
+from cogview_cli.api.protocol import Answer
+from cogview_cli.api.request import ImageRequest
 from cogview_cli.config.secret import Secret
 from cogview_cli.disk.destination import Destination, Target
 from cogview_cli.engine.budget import Budget

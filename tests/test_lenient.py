@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cogview_cli.api.client import ApiClient, NotSent
-from cogview_cli.api.protocol import ImageRequest
+from cogview_cli.api.request import ImageRequest
 from cogview_cli.net.clients import new_client
 from cogview_cli.net.lenient import HEAD_LIMIT, AnswerRepair, NotHttp
 from tests.faults.peers import ConnectProxy, HttpProxy, Scripted, Socks5, http

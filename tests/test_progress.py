@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from cogview_cli.api.protocol import ImageRequest
+from cogview_cli.api.request import ImageRequest
 from cogview_cli.gen.progress import GenProgress
 from cogview_cli.sandbox.thread import SandboxThread
 from cogview_cli.terminal.output import OutputOptions

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cogview_cli.api.error_codes import CODES, ErrorClass
-from cogview_cli.api.protocol import Answer, ApiError, ImageRequest, Reply, decode, retry_after
+from cogview_cli.api.protocol import Answer, ApiError, Reply, decode, retry_after
+from cogview_cli.api.request import ImageRequest
 from cogview_cli.engine.validation import validate_request
 
 URL = "https://cdn.example/1_watermark.png?Signature=a%2Bb%3D&Expires=1762327333"

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from cogview_cli import __version__
-from cogview_cli.api.protocol import ImageRef, ImageRequest, Reply
+from cogview_cli.api.protocol import ImageRef, Reply
+from cogview_cli.api.request import ImageRequest
 from cogview_cli.errors import UsageError
 from cogview_cli.ledger import Entry
 from cogview_cli.outcome import SavedFile

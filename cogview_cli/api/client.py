@@ -10,8 +10,9 @@ from typing import Protocol
 
 import httpx
 
-from cogview_cli.api.protocol import ENDPOINT, Answer, ImageRequest
+from cogview_cli.api.protocol import Answer
 from cogview_cli.api.redaction import Redactors
+from cogview_cli.api.request import ENDPOINT, ImageRequest
 from cogview_cli.errors import MachineError
 from cogview_cli.i18n import _
 from cogview_cli.i18n.stored_messages import Message, StoredError

@@ -1,16 +1,14 @@
-"""The wire format: encodes the request, decodes the answer. No I/O.
+"""What comes back: the meaning of an answer. No I/O.
 
-The vendor's OpenAPI calls these `CreateImageRequest`, `ImageGenerationResponse` and
-`Error`; what else is tolerated, and why: cogview_cli/api/README.md#answers.
+The vendor's OpenAPI calls these `ImageGenerationResponse` and `Error`; what else is
+tolerated, and why: cogview_cli/api/README.md#answers.
 """
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from cogview_cli.api.dialects import VENDOR, ErrorBody, Server, judge, read_error
@@ -26,63 +24,6 @@ from cogview_cli.api.image_refs import (
 )
 from cogview_cli.i18n.stored_messages import Message
 from cogview_cli.net.readable import readable
-
-ENDPOINT = "/images/generations"
-# The fields of a body that have a place of their own in ImageRequest.
-FIELDS = (
-    "model", "prompt", "size", "quality", "user_id", "watermark_enabled", "response_format",
-)  # fmt: skip
-# `seed = "random"` in `extra`: a number of its own for each picture.
-SEED, RANDOM, SEEDS = "seed", "random", 2**31
-_NOTHING: Mapping[str, Any] = MappingProxyType({})
-
-
-class ImageRequest(NamedTuple):
-    """One image to make. None: not sent, so the vendor's default applies.
-
-    `extra`: more fields of the body, which other servers take.
-    """
-
-    model: str
-    prompt: str
-    size: str | None = None
-    quality: str | None = None
-    user_id: str | None = None
-    watermark: bool | None = None
-    response_format: str | None = None
-    extra: Mapping[str, Any] = _NOTHING
-
-    def body(self) -> dict[str, Any]:
-        """The JSON body, with only the fields that were asked for."""
-        values = (
-            self.model, self.prompt, self.size, self.quality, self.user_id, self.watermark,
-            self.response_format,
-        )  # fmt: skip
-        pairs = zip(FIELDS, values, strict=True)
-        fields = {name: value for name, value in pairs if value is not None}
-        return {**fields, **{name: self.extra[name] for name in self.extra if name not in fields}}
-
-    def encode(self) -> bytes:
-        """The body as UTF-8 JSON."""
-        return json.dumps(self.body(), ensure_ascii=False).encode("utf-8")
-
-    def with_seed(self, draw: Callable[[int], int]) -> ImageRequest:
-        """The request with a number below SEEDS in the place of `seed = "random"`."""
-        if self.extra.get(SEED) != RANDOM:
-            return self
-        return self._replace(extra={**self.extra, SEED: draw(SEEDS)})
-
-    @classmethod
-    def from_body(
-        cls, body: Mapping[str, Any], extra: Mapping[str, Any] = _NOTHING
-    ) -> ImageRequest:
-        """The request that `body()` describes; for all of it, `extra` is `extra_fields(body)`."""
-        return cls._make([*(body.get(name) for name in FIELDS), extra])
-
-
-def extra_fields(body: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a body that the vendor does not document."""
-    return {name: value for name, value in body.items() if name not in FIELDS}
 
 
 class Answer(NamedTuple):

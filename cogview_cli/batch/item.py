@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from cogview_cli.api.protocol import ImageRequest, extra_fields
+from cogview_cli.api.request import ImageRequest, extra_fields
 from cogview_cli.batch.row import target_of
 from cogview_cli.disk.destination import KNOWN_SUFFIXES, Destination
 from cogview_cli.disk.names import with_number

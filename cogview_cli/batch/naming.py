@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from cogview_cli.api.protocol import ImageRequest
+from cogview_cli.api.request import ImageRequest
 from cogview_cli.disk.destination import without_suffix
 from cogview_cli.disk.holes import escape_braces
 from cogview_cli.disk.names import check_braces, template_fields

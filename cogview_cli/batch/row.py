@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from cogview_cli.api.protocol import FIELDS, ImageRequest
+from cogview_cli.api.request import FIELDS, ImageRequest
 from cogview_cli.batch.naming import NameUse, row_name
 from cogview_cli.config.settings import Settings
 from cogview_cli.disk.destination import Destination, Target

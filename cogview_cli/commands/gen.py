@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cogview_cli.api.protocol import ImageRequest
+from cogview_cli.api.request import ImageRequest
 from cogview_cli.cli import options, server_options
 from cogview_cli.config.settings import Settings, load
 from cogview_cli.config.store import state_dir

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from cogview_cli.api import tariffs
-from cogview_cli.api.protocol import ImageRequest
+from cogview_cli.api.request import ImageRequest
 from cogview_cli.api.tariffs import Tariff
 from cogview_cli.disk.destination import Target
 

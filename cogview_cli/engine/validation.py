@@ -8,7 +8,7 @@ from typing import Any
 
 from cogview_cli.api import models
 from cogview_cli.api.open_weights import rules_in_force
-from cogview_cli.api.protocol import ImageRequest
+from cogview_cli.api.request import ImageRequest
 from cogview_cli.config.settings import Settings
 from cogview_cli.disk.names import slug
 from cogview_cli.errors import UsageError

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from cogview_cli.api.protocol import ImageRequest
+from cogview_cli.api.request import ImageRequest
 from cogview_cli.config.settings import Settings
 from cogview_cli.disk.destination import Destination, Target
 from cogview_cli.engine.confirm import Price, price_of

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
 from cogview_cli.api import models
-from cogview_cli.api.protocol import ImageRequest
+from cogview_cli.api.request import ImageRequest
 from cogview_cli.i18n import _
 from cogview_cli.terminal import output
 from cogview_cli.terminal.output import OutputOptions

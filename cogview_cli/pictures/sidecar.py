@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cogview_cli import __version__
-from cogview_cli.api.protocol import ImageRequest, Reply, extra_fields
+from cogview_cli.api.protocol import Reply
+from cogview_cli.api.request import ImageRequest, extra_fields
 from cogview_cli.config.tables import EXTRA
 from cogview_cli.disk.atomic import replace_whole
 from cogview_cli.disk.regular import NotRegular, read_regular
