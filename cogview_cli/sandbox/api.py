@@ -134,7 +134,8 @@ class Api:
 
     async def _data(self, order: GenerationRequest, chosen: Chosen) -> list[dict[str, str]]:
         if chosen.answer in INLINE:
-            image = await asyncio.to_thread(render, sketch_of(order, chosen.downloads))
+            sketch = sketch_of(order, chosen.downloads, chosen.text)
+            image = await asyncio.to_thread(render, sketch)
             own = stamped(image, f"{self._rng.getrandbits(64):016x}")
             return [INLINE[chosen.answer](self._url(order, chosen), own)]
         count = 2 if chosen.answer == "two-images" else 1
@@ -143,7 +144,9 @@ class Api:
     def _url(self, order: GenerationRequest, chosen: Chosen) -> str:
         expired = chosen.answer == "expired-url"
         says = LINK_TIMES[chosen.answer](time.time()) if chosen.answer in LINK_TIMES else ""
-        url = self._gallery.add(order, chosen.downloads, expired=expired, expires=says)
+        url = self._gallery.add(
+            order, chosen.downloads, expired=expired, expires=says, text_fault=chosen.text
+        )
         return URLS[chosen.answer](url) if chosen.answer in URLS else url
 
     async def _deliver(self, peer: Peer, chosen: Chosen, made: Plain | dict[str, object]) -> None:

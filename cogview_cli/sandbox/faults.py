@@ -1,7 +1,8 @@
 """Faults on request: a prompt that holds `sandbox:NAME` or `sandbox:NAMExK` meets one.
 
 `xK` limits a fault to the first K requests of exactly that prompt, or to the
-first K downloads of its picture. Several triggers in a prompt follow each other.
+first K downloads of its picture. Faults of the quoted text count requests: with
+`text-wrongx2` it is right on the third picture. Several triggers in a prompt follow each other.
 Every code of the vendor is a name as well: `sandbox:1301`, `sandbox:1302x2`.
 """
 
@@ -175,6 +176,12 @@ DOWNLOAD_FAULTS = {
     "redirect-empty": "302 without an address",
     "lost-download": "closes without an answer",
 }
+TEXT_FAULTS = {
+    "text-wrong": "the quoted text with one character wrong",
+    "text-missing": "a picture without the quoted text",
+    "text-tiny": "the quoted text in tiny letters",
+    "text-vertical": "the quoted text in columns",
+}
 FAULTS: dict[str, str] = {
     **FREE_FAULTS,
     **GATEWAY_FAULTS,
@@ -183,6 +190,7 @@ FAULTS: dict[str, str] = {
     **URL_FAULTS,
     **WIRE_FAULTS,
     **DOWNLOAD_FAULTS,
+    **TEXT_FAULTS,
 }
 
 _TRIGGER = re.compile(r"sandbox:([a-z0-9-]+?)(?:x([0-9]{1,6}))?(?![a-z0-9-])")
@@ -203,13 +211,21 @@ class Trigger:
     def of_download(self) -> bool:
         return self.name in DOWNLOAD_FAULTS
 
+    @property
+    def of_text(self) -> bool:
+        return self.name in TEXT_FAULTS
+
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The faults of one request: of its answer (`""` for none) and of the picture it makes."""
+    """The faults of one request: of its answer, of the picture it makes, of the text on that.
+
+    `""` for none.
+    """
 
     answer: str = ""
     downloads: tuple[Trigger, ...] = ()
+    text: str = ""
 
 
 def triggers(prompt: str) -> tuple[Trigger, ...]:
@@ -228,9 +244,10 @@ def due(faults: Iterable[Trigger], nth: int) -> str:
 
 
 def choose(faults: Sequence[Trigger], nth: int) -> Chosen:
-    """Split triggers into the answer's and the download's."""
-    answer = due((fault for fault in faults if not fault.of_download), nth)
-    return Chosen(answer, tuple(fault for fault in faults if fault.of_download))
+    """Split triggers into the answer's, the download's and the text's."""
+    answer = due((fault for fault in faults if not (fault.of_download or fault.of_text)), nth)
+    text = due((fault for fault in faults if fault.of_text), nth)
+    return Chosen(answer, tuple(fault for fault in faults if fault.of_download), text)
 
 
 def unknown(faults: Iterable[Trigger]) -> list[str]:

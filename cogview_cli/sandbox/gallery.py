@@ -56,6 +56,7 @@ class PictureStore:
         *,
         expired: bool = False,
         expires: str = "",
+        text_fault: str = "",
     ) -> str:
         """Hang a picture and return its url; `expires` is what it says instead of the truth."""
         now = int(time.time())
@@ -63,7 +64,8 @@ class PictureStore:
         path = f"/{stamp}{self._rng.getrandbits(64):016x}_watermark.png"
         end = now + LIFETIME_S
         query = self._sign(path, expires or f"Expires={end}")
-        self._hung[path] = StoredPicture(sketch_of(order, faults), query, end, expired, faults)
+        sketch = sketch_of(order, faults, text_fault)
+        self._hung[path] = StoredPicture(sketch, query, end, expired, faults)
         if len(self._hung) > KEPT:
             self._hung.popitem(last=False)
         return f"{self.origin}{path}?{query}"
@@ -79,8 +81,11 @@ class PictureStore:
         return f"UCloudPublicKey=TOKEN_sandbox&Signature={signature}&{expires}"
 
 
-def sketch_of(order: GenerationRequest, faults: tuple[Trigger, ...] = ()) -> Sketch:
+def sketch_of(
+    order: GenerationRequest, faults: tuple[Trigger, ...] = (), text_fault: str = ""
+) -> Sketch:
     """What an order's picture looks like."""
-    plain = Sketch(order.prompt, order.size.width, order.size.height, order.watermark)
+    size = order.size
+    plain = Sketch(order.prompt, size.width, size.height, order.watermark, text_fault=text_fault)
     formats = [_FORMATS[fault.name] for fault in faults if fault.name in _FORMATS]
     return replace(plain, format=formats[0]) if formats else plain
