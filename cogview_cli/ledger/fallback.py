@@ -143,6 +143,8 @@ def _entry(kept: dict[str, Any], ledger: Ledger) -> Entry:
         raw=base64.b64decode(kept["raw_b64"], validate=True),
         whole=bool(kept["whole"]),
     )
+    # An older version's file lacks what was added to an intent since.
+    kept = {**Intent._field_defaults, **kept}
     fields = {name: kept[name] for name in (*_ASKED, *_ANSWERED)}
     fields["price"] = None if kept["price"] is None else Decimal(kept["price"])
     return Entry(**{**_NOTHING, **fields}, answer=answer)

@@ -156,6 +156,17 @@ def test_y6_a_file_of_0_3_0_is_taken_back(
     assert (sandbox.books.posts.total(), states()) == (1, ["saved"])
 
 
+@pytest.mark.parametrize("lacking", [("part", "take"), ("content", "part", "take")])
+def test_y6_a_file_from_before_a_column_was_added_is_taken_back(
+    lacking: tuple[str, ...], rescued: Path, cogview: Run
+) -> None:
+    kept = json.loads(rescued.read_text("utf-8"))
+    rescued.write_text(json.dumps({name: kept[name] for name in kept if name not in lacking}))
+    _lose("emptied")
+    assert cogview("recover").code == 0
+    assert states() == ["saved"] and not rescued.exists()
+
+
 def test_y7_the_answer_of_another_ledger_is_left_to_it(
     rescued: Path, cogview: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
