@@ -127,7 +127,7 @@ def test_y4_a_bad_file_that_is_cut_in_any_place(rescued: Path, cogview: Run) -> 
         with Ledger(state_folder()) as ledger:
             import_fallbacks(ledger)
         if not rescued.exists():  # the ledger's name may be missing: the row is there
-            assert name == "ledger" and states() == ["answer"]
+            assert name in ("ledger", "content", "part", "take") and states() == ["answer"]
             rescued.write_text(json.dumps(whole))
 
 
