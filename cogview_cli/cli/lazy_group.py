@@ -36,6 +36,10 @@ COMMANDS = {
         "gallery",
         "Show a folder of results as a page, or as contact sheets; print what was written.",
     ),
+    "check-text": (
+        "check_text",
+        "Read the text on pictures and compare it with what their prompts ask for. Free.",
+    ),
     "sandbox": (
         "sandbox",
         "Run a stand-in of the API on 127.0.0.1 until Ctrl-C: no key, no network, no cost.",
@@ -71,7 +75,7 @@ def _loaded(name: str) -> Any:
         return group.commands[name]
     epilog = getattr(module, "EPILOG", None)
     decorate = parent.command(name, cls=Command, epilog=epilog, context_settings=SETTINGS)
-    decorate(getattr(module, name))
+    decorate(getattr(module, COMMANDS[name][0]))
     return typer.main.get_command(parent)
 
 

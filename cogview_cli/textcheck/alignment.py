@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 from cogview_cli.textcheck.line import Line
 
-# Equal numbers of edits are told apart so: a wrong character beside the last one is named rather
+# Equal numbers of edits are told apart so: one character too many before a wrong one; a wrong character beside the last one is named rather
 # than one from somewhere else, and that rather than none.
-_DROP = 1.01
+_DROP, _EXTRA = 1.01, 0.999
 _NEAR, _FAR = 0.001, 0.02
 # Ways kept for one place, which differ in the lines they have used up.
 _WAYS = 3
@@ -141,7 +141,7 @@ class _Nearest:
                 way = _Way(0.0, 1 << number, None)
                 if self._wanted[0].isdecimal():
                     for extra in range(_number_begin(line, at), at):
-                        way = _step(way, 1.0, Edit(-1, number, extra, False))
+                        way = _step(way, _EXTRA, Edit(-1, number, extra, False))
                 layer[number, at] = [way]
         return layer
 
@@ -150,7 +150,7 @@ class _Nearest:
         line = self._lines[number]
         if self._wanted[-1].isdecimal():
             while _cut_number(line, at):
-                way = _step(way, 1.0, Edit(-1, number, at, False))
+                way = _step(way, _EXTRA, Edit(-1, number, at, False))
                 at += 1
         return way
 
@@ -176,7 +176,7 @@ class _Nearest:
             for k in range(len(line.letters)):
                 for way in layer.get((number, k), ()):
                     if way.steps:
-                        step = _step(way, 1.0, Edit(-1, number, k, False))
+                        step = _step(way, _EXTRA, Edit(-1, number, k, False))
                         _keep(layer, (number, k + 1), step)
 
     def _jump(self, layer: _Layer) -> None:

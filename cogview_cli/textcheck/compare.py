@@ -37,6 +37,10 @@ class TextResult(NamedTuple):
         lists = {name: list(getattr(self, name)) for name in self._fields[:4]}
         return {**lists, "score": self.score, "ok": self.ok}
 
+    def judged(self, *, strict: bool) -> TextResult:
+        """The same, with doubtful characters counted as wrong or not."""
+        return self._replace(ok=not self.missing and not (strict and self.doubtful))
+
     @classmethod
     def of_record(cls, record: object) -> TextResult | None:
         """What `record()` wrote; None for anything else."""
@@ -70,15 +74,14 @@ def compare(
     """
     lines = [in_reading_order(line_of(block) for block in look) for look in looks]
     matches = [min(_match(text, look) for look in lines) for text in wanted]
-    doubtful = tuple(chain.from_iterable(match.doubtful for match in matches))
     return TextResult(
         wanted=tuple(wanted),
         found=tuple(match.found for match in matches),
         missing=tuple(chain.from_iterable(match.missing for match in matches)),
-        doubtful=doubtful,
+        doubtful=tuple(chain.from_iterable(match.doubtful for match in matches)),
         score=round(sum(match.score for match in matches) / len(matches), 4),
-        ok=not any(match.edits for match in matches) and not (strict and doubtful),
-    )
+        ok=False,
+    ).judged(strict=strict)
 
 
 def _match(text: str, lines: Sequence[Line]) -> _Match:
