@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 from cogview_cli.textcheck.line import Line
 
-# Equal numbers of edits are told apart so: one character too many before a wrong one; a wrong character beside the last one is named rather
-# than one from somewhere else, and that rather than none.
+# Equal numbers of edits are told apart so: rather one character too many than a wrong one, rather a
+# wrong one beside the last than one from somewhere else, and that rather than none.
 _DROP, _EXTRA = 1.01, 0.999
 _NEAR, _FAR = 0.001, 0.02
 # Ways kept for one place, which differ in the lines they have used up.

@@ -1,4 +1,4 @@
-"""A picture's text checked: a quick look, and a second one at full size where that is in doubt."""
+"""A picture's text checked: a quick look, and a second one where that finds something wrong."""
 
 from __future__ import annotations
 

@@ -13,6 +13,8 @@ from cogview_cli.textcheck.reading import Block
 
 # A character read with less confidence is doubtful: it may be none at all.
 DOUBTFUL_BELOW = 0.8
+# A second look takes back a wrong character only if it is this sure of the wanted one.
+SURE = 0.9
 
 
 class TextResult(NamedTuple):
@@ -55,14 +57,40 @@ class TextResult(NamedTuple):
 
 
 class _Match(NamedTuple):
-    """One wanted text at its best place; fewer edits, then fewer doubts sort first."""
+    """One wanted text at its best place among the lines of one look."""
 
-    edits: int
-    doubts: int
-    found: str
-    missing: tuple[str, ...]
-    doubtful: tuple[str, ...]
-    score: float
+    text: str
+    lines: Sequence[Line]
+    edits: Sequence[Edit]
+
+    @property
+    def wrong(self) -> list[Edit]:
+        return [edit for edit in self.edits if not edit.equal]
+
+    @property
+    def score(self) -> float:
+        """1 minus the edits a wanted character, 0 at least."""
+        return max(0.0, 1 - len(self.wrong) / len(letters(self.text)))
+
+    def confidence(self, edit: Edit) -> float:
+        """How sure the reader was of what stands there; 0 where nothing does."""
+        return self.lines[edit.line].letters[edit.at].confidence if edit.line >= 0 else 0.0
+
+    def doubtful(self) -> list[str]:
+        """The wanted characters that are there, read with low confidence."""
+        doubts = (e for e in self.edits if e.equal and self.confidence(e) < DOUBTFUL_BELOW)
+        return [self.text[letters(self.text)[edit.wanted].source] for edit in doubts]
+
+    def takes_back(self, earlier: _Match) -> bool:
+        """Whether this look is better, and sure of each character that another found wrong."""
+        if len(self.wrong) >= len(earlier.wrong):
+            return False
+        read = {e.wanted: self.confidence(e) for e in self.edits if e.equal}
+        return all(
+            read.get(edit.wanted, 1.0) >= max(SURE, earlier.confidence(edit))
+            for edit in earlier.wrong
+            if edit.line >= 0
+        )
 
 
 def compare(
@@ -70,56 +98,51 @@ def compare(
 ) -> TextResult:
     """Compares what was read in one or more looks at a picture with the wanted texts.
 
-    Each text counts as it was read best. `strict`: doubtful characters count as wrong.
+    Of each text the first look counts, unless a later one finds less wrong and is sure of it.
+    `strict`: doubtful characters count as wrong.
     """
     lines = [in_reading_order(line_of(block) for block in look) for look in looks]
-    matches = [min(_match(text, look) for look in lines) for text in wanted]
+    matches = [_best(composed(text), lines) for text in wanted]
     return TextResult(
         wanted=tuple(wanted),
-        found=tuple(match.found for match in matches),
-        missing=tuple(chain.from_iterable(match.missing for match in matches)),
-        doubtful=tuple(chain.from_iterable(match.doubtful for match in matches)),
+        found=tuple(_found(match) for match in matches),
+        missing=tuple(_named(match, edit) for match in matches for edit in match.wrong),
+        doubtful=tuple(chain.from_iterable(match.doubtful() for match in matches)),
         score=round(sum(match.score for match in matches) / len(matches), 4),
         ok=False,
     ).judged(strict=strict)
 
 
-def _match(text: str, lines: Sequence[Line]) -> _Match:
-    """A wanted text at its best place among the lines."""
-    text = composed(text)
-    wanted = letters(text)
-    edits = align("".join(letter.plain for letter in wanted), lines)
-    wrong = [edit for edit in edits if not edit.equal]
-    doubts = [edit for edit in edits if edit.equal and _confidence(edit, lines) < DOUBTFUL_BELOW]
-    return _Match(
-        edits=len(wrong),
-        doubts=len(doubts),
-        found=_found(edits, lines),
-        missing=tuple(_named(edit, text, lines) for edit in wrong),
-        doubtful=tuple(text[wanted[edit.wanted].source] for edit in doubts),
-        score=max(0.0, 1 - len(wrong) / len(wanted)),
-    )
+def _best(text: str, looks: Iterable[Sequence[Line]]) -> _Match:
+    """A wanted text as it counts."""
+    plain = "".join(letter.plain for letter in letters(text))
+    best: _Match | None = None
+    for lines in looks:
+        match = _Match(text, lines, align(plain, lines))
+        if best is None or match.takes_back(best):
+            best = match
+        if not best.wrong:
+            break
+    assert best is not None
+    return best
 
 
-def _named(edit: Edit, text: str, lines: Sequence[Line]) -> str:
+def _named(match: _Match, edit: Edit) -> str:
     """A wrong character and what stands there: `宝→室`, `宝`, `→室`."""
+    text = match.text
     asked = text[letters(text)[edit.wanted].source] if edit.wanted >= 0 else ""
-    there = lines[edit.line].shown(edit.at) if edit.line >= 0 else ""
+    there = match.lines[edit.line].shown(edit.at) if edit.line >= 0 else ""
     return f"{asked}→{there}" if there else asked
 
 
-def _confidence(edit: Edit, lines: Sequence[Line]) -> float:
-    return lines[edit.line].letters[edit.at].confidence
-
-
-def _found(edits: Sequence[Edit], lines: Sequence[Line]) -> str:
+def _found(match: _Match) -> str:
     """The text between the first and the last character of each line that was used."""
     spans: dict[int, list[int]] = {}
-    if any(edit.equal for edit in edits):
-        for edit in edits:
+    if any(edit.equal for edit in match.edits):
+        for edit in match.edits:
             if edit.line >= 0:
                 spans.setdefault(edit.line, []).append(edit.at)
-    return _joined(lines[line].between(min(at), max(at)) for line, at in spans.items())
+    return _joined(match.lines[line].between(min(at), max(at)) for line, at in spans.items())
 
 
 def _joined(pieces: Iterable[str]) -> str:

@@ -49,6 +49,11 @@ class Reader:
         self._turn = asyncio.Lock()
         self._deaths = 0
 
+    @property
+    def pid(self) -> int | None:
+        """The process that reads; None before the first picture, and after the last."""
+        return None if self._process is None else self._process.pid
+
     async def __aenter__(self) -> Self:
         """MachineError without the extra; nothing is started yet."""
         require()
@@ -65,8 +70,8 @@ class Reader:
     async def read(self, path: Path, *, reduced: bool = True) -> Reading:
         """What stands on the picture at `path`. ReadingFailed if that cannot be told.
 
-        `reduced`: look at a copy of 640 pixels, if the picture is larger. A process that dies is
-        started again once for the same picture.
+        `reduced`: look for text at 640 pixels, if the picture is larger; else at 960. A process
+        that dies is started again once for the same picture.
         """
         async with self._turn:
             for _attempt in range(2):

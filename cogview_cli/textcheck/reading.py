@@ -22,7 +22,7 @@ class Block(NamedTuple):
 class Reading(NamedTuple):
     """All that was read off a picture in one look, in no certain order.
 
-    `reduced`: the look was at a smaller copy, so a look at full size may tell more.
+    `reduced`: text was looked for at a smaller size, so a second look may tell more.
     """
 
     blocks: tuple[Block, ...]

@@ -19,6 +19,8 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 SIZES = ((1024, 1024), (1440, 720), (864, 1152), (768, 1344))
 WORDS: dict[str, str] = tomllib.loads(Path(__file__).with_name("words.toml").read_text("utf-8"))
 PAIRS = {a: b for word in WORDS["alike"].split() for a, b in (word, word[::-1])}
+# Their right halves, or nearly, are put onto other characters.
+HALVES = "她刻部鹅到影鸭球"
 LETTERS = "abcdefghijkmnopqrstuvwxyz"
 
 
@@ -30,10 +32,11 @@ class Drawn(NamedTuple):
     drawn: str
     kind: str
     height: int
+    broken: int | None = None
 
     @property
     def right(self) -> bool:
-        return self.wanted == self.drawn
+        return self.wanted == self.drawn and self.broken is None
 
 
 def have_fonts() -> bool:
@@ -106,24 +109,37 @@ def spoil(text: str, rng: random.Random) -> str:
     return text[:at] + new + text[at + 1 :]
 
 
-def picture(rng: random.Random, *, right: bool) -> Drawn:
-    """One picture of the benchmark."""
+def picture(rng: random.Random, *, right: bool, broken: bool = False) -> Drawn:
+    """One picture of the benchmark. `broken`: with a character that is none at all."""
     wanted, kind = a_text(rng)
-    drawn = wanted if right else spoil(wanted, rng)
+    while broken and (kind == "vertical" or not _wide(wanted)):
+        wanted, kind = a_text(rng)
+    drawn = wanted if right or broken else spoil(wanted, rng)
+    at = rng.choice([n for n, char in enumerate(drawn) if _wide(char)]) if broken else None
     size = rng.choice(SIZES)
     scene = background(rng, size)
     height = rng.randint(min(size) // 18, min(size) // 6)
     if kind == "vertical":
         height = min(height, size[1] * 9 // 10 // (len(drawn) * 11 // 10 + 1))
-    layer = lettering(drawn, rng.choice(fonts(drawn)), height, size, upright=kind == "vertical")
+    upright = kind == "vertical"
+    layer = lettering(drawn, rng.choice(fonts(drawn)), height, size, upright=upright, broken=at)
     place(scene, layer, rng)
-    return Drawn(scene, wanted, drawn, kind, height)
+    return Drawn(scene, wanted, drawn, kind, height, at)
 
 
 def lettering(
-    text: str, path: Path, height: int, size: tuple[int, int], *, upright: bool = False
+    text: str,
+    path: Path,
+    height: int,
+    size: tuple[int, int],
+    *,
+    upright: bool = False,
+    broken: int | None = None,
 ) -> Image.Image:
-    """White text on black, in lines that fit; columns if `upright`."""
+    """White text on black, in lines that fit; columns if `upright`.
+
+    The character number `broken` gets its right half from another one.
+    """
     face = font(path, height)
     across = max(1, int(size[0] * 0.85 / height))
     per_line = 1 if upright else max(1, across if _wide(text) else across * 2)
@@ -135,7 +151,22 @@ def lettering(
     for number, row in enumerate(rows):
         spot = (width / 2, height / 4 + step * (number + 0.5))
         draw.text(spot, row, 255, face, anchor="mm")
+        if broken is not None and 0 <= (at := broken - number * per_line) < len(row):
+            begin = (width - face.getlength(row)) / 2 + face.getlength(row[:at])
+            _break(mask, (begin, spot[1]), row[at], face)
     return mask
+
+
+def _break(
+    mask: Image.Image, spot: tuple[float, float], char: str, face: ImageFont.FreeTypeFont
+) -> None:
+    """Half of one character and half of another, as image models draw them."""
+    size = int(face.size)
+    donor = HALVES[ord(char) % len(HALVES)]
+    glyph = Image.new("L", (size, size))
+    ImageDraw.Draw(glyph).text((size / 2, size / 2), donor, 255, face, anchor="mm")
+    half = glyph.crop((size // 2, 0, size, size))
+    mask.paste(half, (int(spot[0]) + size // 2, int(spot[1]) - size // 2))
 
 
 def _wide(text: str) -> bool:

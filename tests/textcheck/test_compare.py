@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import pytest
 from hypothesis import assume, given
@@ -89,10 +90,25 @@ def test_found_is_what_stands_at_the_best_place_of_each_text() -> None:
     assert found.score == round((0.875 + 1 + 0) / 3, 4)
 
 
-def test_each_text_counts_as_the_look_that_read_it_best() -> None:
-    looks = [[Block("上海滩"), Block("夜景")], [Block("土海滩"), Block("夜色")]]
-    assert compare(["上海滩", "夜色"], looks).ok
-    assert not compare(["上海滩"], looks[1:]).ok
+def look(*texts: str, confidence: float = 0.99) -> list[Block]:
+    return [Block(text, (), (confidence,) * len(text)) for text in texts]
+
+
+def test_a_second_look_finds_what_the_first_one_missed() -> None:
+    assert compare(["上海滩", "夜色"], [look("海滩"), look("上海滩", "夜色")]).ok
+    assert compare(["上海滩"], [look("海滩"), look("土海滩")]).missing == ("上",)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "ok"), [(0.55, 0.95, True), (0.96, 0.95, False), (0.55, 0.85, False)]
+)
+def test_it_takes_back_a_wrong_character_only_if_it_is_the_surer_of_the_two(
+    first: float, second: float, ok: bool
+) -> None:
+    """What a reader takes once for 海 and once for 诲 is more likely 诲."""
+    looks = [look("山诲情", confidence=first), look("山海情", confidence=second)]
+    found = compare(["山海情"], looks)
+    assert (found.ok, found.missing) == (ok, () if ok else ("海→诲",))
 
 
 def test_columns_are_read_from_the_right() -> None:
@@ -194,4 +210,4 @@ def test_any_text_is_taken(text: str, read: list[str]) -> None:
 def _split(text: str, data: st.DataObject) -> Sequence[str]:
     cuts = data.draw(st.lists(st.integers(0, len(text)), max_size=4))
     places = [0, *sorted(cuts), len(text)]
-    return [text[a:b] for a, b in zip(places, places[1:], strict=False)]
+    return [text[a:b] for a, b in pairwise(places)]
