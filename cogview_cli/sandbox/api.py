@@ -11,12 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from cogview_cli.api.error_codes import CODES
 from cogview_cli.sandbox.answers import (
     BODIES,
     FREE,
     INLINE,
-    URLS,
     WIRES,
     HttpReply,
     Plain,
@@ -24,10 +22,13 @@ from cogview_cli.sandbox.answers import (
     moved,
 )
 from cogview_cli.sandbox.books import Stats
-from cogview_cli.sandbox.faults import Chosen, FaultPlan, triggers, unknown
-from cogview_cli.sandbox.gallery import LINK_TIMES, PictureStore, sketch_of
+from cogview_cli.sandbox.faults import Chosen, FaultPlan
+from cogview_cli.sandbox.gallery import PictureStore, sketch_of
+from cogview_cli.sandbox.maker import CONTENT_FILTER, pick, picture_url
 from cogview_cli.sandbox.messages import error_body, wants_english
 from cogview_cli.sandbox.picture import render
+from cogview_cli.sandbox.queue import Queue
+from cogview_cli.sandbox.queue_api import QueueApi
 from cogview_cli.sandbox.rules import GenerationRequest, Refusal, check_key, parse_body, read_order
 from cogview_cli.sandbox.stamp import stamped
 from cogview_cli.sandbox.wire import Peer, Request
@@ -50,10 +51,17 @@ class Api:
     """Answers the API's origin."""
 
     def __init__(
-        self, gallery: PictureStore, books: Stats, plan: FaultPlan, rng: random.Random, pace: Pace
+        self,
+        gallery: PictureStore,
+        books: Stats,
+        plan: FaultPlan,
+        rng: random.Random,
+        pace: Pace,
+        queue: Queue,
     ) -> None:
         self._gallery, self._books, self._plan = gallery, books, plan
         self._rng, self._pace = rng, pace
+        self._queue, self._queue_api = queue, QueueApi(queue)
         self._busy: Counter[tuple[str, str]] = Counter()
 
     async def handle(self, peer: Peer, request: Request) -> None:
@@ -62,13 +70,22 @@ class Api:
         if route == ("POST", f"{BASE}/images/generations"):
             await self._generate(peer, request)
         elif route == ("GET", "/sandbox/books"):
+            self._queue.advance()
             await peer.reply(200, json.dumps(self._books.as_dict()).encode())
         elif _is_async(*route):
             await self._refuse_async(peer, request)
-        else:
+        elif not (request.path.startswith(BASE) and await self._queued(peer, request)):
             await peer.reply(
                 404, encode({"status": 404, "error": "Not Found", "path": request.path})
             )
+
+    async def _queued(self, peer: Peer, request: Request) -> bool:
+        """Answer a request of the queue; False if it is none."""
+        try:
+            return await self._queue_api.handle(peer, request, request.path.removeprefix(BASE))
+        except Refusal as refusal:
+            await _refuse(peer, request, refusal)
+            return True
 
     async def _refuse_async(self, peer: Peer, request: Request) -> None:
         try:
@@ -82,7 +99,7 @@ class Api:
             fields = parse_body(request.body)
             nth = self._note(fields)
             order = read_order(request.headers, fields)
-            chosen = self._choose(order.prompt, nth)
+            chosen = pick(self._plan, order.prompt, nth)
             with self._slot(order), self._books.working():
                 made = await self._make(order, chosen)
         except Refusal as refusal:
@@ -96,15 +113,6 @@ class Api:
         prompt = str(fields.get("prompt", ""))
         self._books.posts[prompt] += 1
         return self._books.posts[prompt]
-
-    def _choose(self, prompt: str, nth: int) -> Chosen:
-        if wrong := unknown(triggers(prompt)):
-            text = f"no such sandbox fault: {wrong[0]}"
-            raise Refusal("1214", text, text)
-        chosen = self._plan.take(prompt, nth)
-        if chosen.answer in CODES and chosen.answer not in FREE:
-            raise Refusal(chosen.answer)
-        return chosen
 
     @contextmanager
     def _slot(self, order: GenerationRequest) -> Iterator[None]:
@@ -129,22 +137,15 @@ class Api:
         await asyncio.sleep(self._rng.uniform(*span))
         data = await self._data(order, chosen)
         self._books.charge(order.prompt, order.rules.price)
-        filters = [{"role": "assistant", "level": 3}]
-        return {"created": created, "data": data, "content_filter": filters}
+        return {"created": created, "data": data, "content_filter": CONTENT_FILTER}
 
     async def _data(self, order: GenerationRequest, chosen: Chosen) -> list[dict[str, str]]:
         if chosen.answer in INLINE:
             image = await asyncio.to_thread(render, sketch_of(order, chosen.downloads))
             own = stamped(image, f"{self._rng.getrandbits(64):016x}")
-            return [INLINE[chosen.answer](self._url(order, chosen), own)]
+            return [INLINE[chosen.answer](picture_url(self._gallery, order, chosen), own)]
         count = 2 if chosen.answer == "two-images" else 1
-        return [{"url": self._url(order, chosen)} for _ in range(count)]
-
-    def _url(self, order: GenerationRequest, chosen: Chosen) -> str:
-        expired = chosen.answer == "expired-url"
-        says = LINK_TIMES[chosen.answer](time.time()) if chosen.answer in LINK_TIMES else ""
-        url = self._gallery.add(order, chosen.downloads, expired=expired, expires=says)
-        return URLS[chosen.answer](url) if chosen.answer in URLS else url
+        return [{"url": picture_url(self._gallery, order, chosen)} for _ in range(count)]
 
     async def _deliver(self, peer: Peer, chosen: Chosen, made: Plain | dict[str, object]) -> None:
         if isinstance(made, Plain):
@@ -164,4 +165,4 @@ def _is_async(method: str, path: str) -> bool:
 
 async def _refuse(peer: Peer, request: Request, refusal: Refusal) -> None:
     text = refusal.text(english=wants_english(request.headers))
-    await peer.reply(CODES[refusal.code].status, error_body(refusal.code, text))
+    await peer.reply(refusal.status, error_body(refusal.code, text))
