@@ -39,6 +39,7 @@ def new_box() -> Iterator[Box]:
 
 OPEN: list[httpx.Client] = []  # closed when the test ends
 
+
 class Client:
     """The calls of the queue, each with its answer."""
 

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs
 from cogview_cli.sandbox.answers import encode
 from cogview_cli.sandbox.multipart import read_form
 from cogview_cli.sandbox.queue import Create, Queue, StoredFile
-from cogview_cli.sandbox.queue_batch import Batch
+from cogview_cli.sandbox.queue_batch import Batch, BatchStatus
 from cogview_cli.sandbox.queue_rules import CHAT, IMAGES, check_metadata
 from cogview_cli.sandbox.rules import Refusal, check_key, parse_body
 from cogview_cli.sandbox.wire import HTML, Peer, Request
@@ -125,7 +125,7 @@ class QueueApi:
         elif self._queue.settings.meets("create-502"):
             await call.peer.reply(502, _BAD_GATEWAY, HTML)
         else:
-            await call.answer(self._told(batch, "validating"))
+            await call.answer(self._told(batch, BatchStatus.VALIDATING))
 
     def _asked(self, call: Call) -> Create:
         fields = parse_body(call.request.body)
@@ -162,9 +162,9 @@ class QueueApi:
     async def _cancel(self, call: Call) -> None:
         batch = self._batch(call)
         self._queue.cancel(batch)
-        await call.answer(self._told(batch, "cancelling"))
+        await call.answer(self._told(batch, BatchStatus.CANCELLING))
 
-    def _told(self, batch: Batch, status: str = "") -> dict[str, object]:
+    def _told(self, batch: Batch, status: BatchStatus | None = None) -> dict[str, object]:
         top = self._queue.settings.meets("top-counts")
         return batch.as_dict(status or batch.status(self._queue.now), top_counts=top)
 

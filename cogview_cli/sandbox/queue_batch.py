@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import NamedTuple
 
 from cogview_cli.sandbox.faults import Chosen
@@ -11,8 +12,28 @@ from cogview_cli.sandbox.queue_rules import Line, LineError
 from cogview_cli.sandbox.rules import Refusal
 
 LIFETIME_S = 7 * 24 * 3600
-ENDS = ("failed", "completed", "expired", "cancelled")
 _START, _LAST, _SLOW = 0.1, 0.9, 5.0  # as parts of the time that a batch takes
+
+
+class BatchStatus(StrEnum):
+    """The vendor's words for where a batch stands."""
+
+    VALIDATING = "validating"
+    IN_PROGRESS = "in_progress"
+    FINALIZING = "finalizing"
+    COMPLETED = "completed"
+    EXPIRED = "expired"
+    CANCELLING = "cancelling"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+
+
+ENDS = (
+    BatchStatus.FAILED,
+    BatchStatus.COMPLETED,
+    BatchStatus.EXPIRED,
+    BatchStatus.CANCELLED,
+)
 
 
 class Due(NamedTuple):
@@ -91,22 +112,22 @@ class Batch:
         """When nothing more is made."""
         return float("inf") if self.cancelling_at is None else self.cancelling_at
 
-    def status(self, now: float) -> str:
-        """The vendor's word for where it stands."""
+    def status(self, now: float) -> BatchStatus:
+        """Where it stands."""
         if self.errors:
-            return "validating" if now < self.timeline.started else "failed"
+            return BatchStatus.VALIDATING if now < self.timeline.started else BatchStatus.FAILED
         if self.cancelling_at is not None:
-            return "cancelling" if now < self.cancelled_at else "cancelled"
+            return BatchStatus.CANCELLING if now < self.cancelled_at else BatchStatus.CANCELLED
         if now < self.timeline.ended:
             return self._stage(now)
-        return "expired" if self.expires else "completed"
+        return BatchStatus.EXPIRED if self.expires else BatchStatus.COMPLETED
 
-    def _stage(self, now: float) -> str:
+    def _stage(self, now: float) -> BatchStatus:
         if now < self.timeline.started:
-            return "validating"
-        return "in_progress" if now < self.timeline.finalizing else "finalizing"
+            return BatchStatus.VALIDATING
+        return BatchStatus.IN_PROGRESS if now < self.timeline.finalizing else BatchStatus.FINALIZING
 
-    def as_dict(self, status: str, *, top_counts: bool) -> dict[str, object]:
+    def as_dict(self, status: BatchStatus, *, top_counts: bool) -> dict[str, object]:
         """The batch object; what has no value yet is left out."""
         told: dict[str, object] = {
             "id": self.id,
@@ -121,36 +142,51 @@ class Batch:
         }
         if self.metadata is not None:
             told["metadata"] = self.metadata
-        if status == "failed":
+        if status == BatchStatus.FAILED:
             told["errors"] = {"object": "list", "data": [error.as_dict() for error in self.errors]}
         return told
 
-    def _files(self, status: str) -> dict[str, object]:
+    def _files(self, status: BatchStatus) -> dict[str, object]:
         if self.closed and status in ENDS:
             output = {"output_file_id": self.output_file_id} if self.output_file_id else {}
             return {**output, "error_file_id": self.error_file_id}
         return {"output_file_id": self.output_file_id} if self.early and self.output else {}
 
-    def _times(self, status: str) -> dict[str, int]:
+    def _times(self, status: BatchStatus) -> dict[str, int]:
         """When it entered the states that it has entered."""
         line, created = self.timeline, self.timeline.created
         at = {"created": created, "expires": created + LIFETIME_S}
-        reached = ("in_progress", "finalizing", "completed", "expired")
+        reached = (
+            BatchStatus.IN_PROGRESS,
+            BatchStatus.FINALIZING,
+            BatchStatus.COMPLETED,
+            BatchStatus.EXPIRED,
+        )
         if status in reached:
-            at["in_progress"] = line.started
+            at[BatchStatus.IN_PROGRESS] = line.started
         if status in reached[1:]:
-            at["finalizing"] = line.finalizing
+            at[BatchStatus.FINALIZING] = line.finalizing
         at |= self._ends(status)
         return {f"{name}_at": int(time) for name, time in at.items()}
 
-    def _ends(self, status: str) -> dict[str, float]:
-        if status == "failed":
-            return {"failed": self.timeline.started}
-        if status in ("cancelling", "cancelled"):
-            asked = {"cancelling": self.halt}
-            return asked if status == "cancelling" else {**asked, "cancelled": self.cancelled_at}
-        return {status: self.timeline.ended} if status in ENDS else {}
+    def _ends(self, status: BatchStatus) -> dict[str, float]:
+        ends: dict[str, float] = {}
+        if status in (BatchStatus.CANCELLING, BatchStatus.CANCELLED):
+            ends[BatchStatus.CANCELLING] = self.halt
+        if status in ENDS:
+            ends[status] = self._end(status)
+        return ends
+
+    def _end(self, status: BatchStatus) -> float:
+        """When it entered the last of its states."""
+        if status == BatchStatus.FAILED:
+            return self.timeline.started
+        return self.cancelled_at if status == BatchStatus.CANCELLED else self.timeline.ended
 
     def _counts(self, *, top: bool) -> dict[str, object]:
-        counts = {"total": self.total, "completed": self.completed, "failed": self.failed}
+        counts = {
+            "total": self.total,
+            BatchStatus.COMPLETED: self.completed,
+            BatchStatus.FAILED: self.failed,
+        }
         return {"request_counts": self.total, **counts} if top else {"request_counts": counts}
