@@ -285,42 +285,6 @@ NoValidate = Annotated[
         "--no-validate", help=_("Send what the local rules would refuse."), rich_help_panel=SENDING
     ),
 ]
-ReplaceEdited = Annotated[
-    bool,
-    typer.Option(
-        "--replace-edited",
-        help=_("Put pictures of rows edited since into replaced/."),
-        rich_help_panel=FILES,
-    ),
-]
-Sheet = Annotated[
-    str | None,
-    typer.Option(
-        "--sheet",
-        metavar="NAME",
-        help=_("The sheet of a workbook; else the first with rows."),
-        rich_help_panel=PROMPTS,
-    ),
-]
-Encoding = Annotated[
-    str | None,
-    typer.Option(
-        "--encoding",
-        metavar="NAME",
-        help=_("big5, gb18030, utf-8…; else found out."),
-        rich_help_panel=PROMPTS,
-    ),
-]
-Language = Annotated[
-    str | None,
-    typer.Option(
-        "--lang",
-        metavar="LANG",
-        help=_("zh or en, where prompts come in both."),
-        autocompletion=completion.language,
-        rich_help_panel=PROMPTS,
-    ),
-]
 Sandbox = Annotated[
     bool | None,
     typer.Option(

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from cogview_cli.cli import completion, options, server_options
+from cogview_cli.cli import batch_options, options, server_options
 from cogview_cli.config.settings import Settings, load
 from cogview_cli.disk.home import expand_home
 from cogview_cli.errors import UsageError
@@ -33,171 +33,32 @@ The same command again does only what is missing.  Prompt files: cogview help pr
 
 
 def batch(
-    sources: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[SOURCE]…", help=_("Prompt files, a folder of them, or - for stdin.")
-        ),
-    ] = None,
+    sources: batch_options.Sources = None,
     model: options.Model = None,
     size: options.Size = None,
     quality: options.Quality = None,
-    output_: Annotated[
-        str | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="DIR",
-            help=options.about("output", _("The folder."), _("named after the source")),
-            rich_help_panel=options.FILES,
-        ),
-    ] = None,
-    name: Annotated[
-        str | None,
-        typer.Option(
-            "--name",
-            metavar="TEMPLATE",
-            help=_("A name template: '{index:05}/{n:04}.png'."),
-            rich_help_panel=options.FILES,
-        ),
-    ] = None,
-    count: Annotated[
-        int | None,
-        typer.Option(
-            "--count",
-            "-n",
-            min=1,
-            metavar="N",
-            help=_("Images of each prompt."),
-            rich_help_panel=options.PICTURE,
-        ),
-    ] = None,
-    grid: Annotated[
-        str | None,
-        typer.Option(
-            "--grid",
-            metavar="CxR",
-            rich_help_panel=options.FILES,
-            help=_("2x2: also tile each prompt's images into one."),
-        ),
-    ] = None,
-    prompt_field: Annotated[
-        str | None,
-        typer.Option(
-            "--prompt-field",
-            metavar="NAME",
-            rich_help_panel=options.PROMPTS,
-            help=_("The column that holds the prompt."),
-        ),
-    ] = None,
-    template: Annotated[
-        str | None,
-        typer.Option(
-            "--template",
-            metavar="TEXT",
-            rich_help_panel=options.PROMPTS,
-            help=_("A prompt with holes: '{name}海报，{slogan}'."),
-        ),
-    ] = None,
-    input_format: Annotated[
-        str | None,
-        typer.Option(
-            "--input-format",
-            rich_help_panel=options.PROMPTS,
-            metavar="FORM",
-            help=_("txt, blocks, jsonl, json, csv, tsv or yaml."),
-            autocompletion=completion.input_format,
-        ),
-    ] = None,
-    sheet: options.Sheet = None,
-    encoding: options.Encoding = None,
-    lang: options.Language = None,
-    comments: Annotated[
-        bool,
-        typer.Option(
-            "--comments/--no-comments",
-            rich_help_panel=options.PROMPTS,
-            help=_("Skip lines that begin with # or //."),
-        ),
-    ] = True,
-    start: Annotated[
-        int,
-        typer.Option(
-            "--start",
-            metavar="N",
-            rich_help_panel=options.PROMPTS,
-            min=1,
-            help=_("Begin at this row."),
-        ),
-    ] = 1,
-    limit: Annotated[
-        int | None,
-        typer.Option(
-            "--limit",
-            metavar="N",
-            rich_help_panel=options.PROMPTS,
-            min=1,
-            help=_("At most so many rows."),
-        ),
-    ] = None,
-    shard: Annotated[
-        str | None,
-        typer.Option(
-            "--shard",
-            metavar="I/N",
-            rich_help_panel=options.PROMPTS,
-            help=_("I/N: one of N parts, stable, for job arrays."),
-        ),
-    ] = None,
-    dedupe: Annotated[
-        bool,
-        typer.Option(
-            "--dedupe", rich_help_panel=options.PROMPTS, help=_("Make each prompt only once.")
-        ),
-    ] = False,
-    skip_bad: Annotated[
-        bool,
-        typer.Option(
-            "--skip-bad",
-            rich_help_panel=options.PROMPTS,
-            help=_("Leave bad rows out instead of stopping."),
-        ),
-    ] = False,
-    fail_fast: Annotated[
-        bool,
-        typer.Option(
-            "--fail-fast",
-            rich_help_panel=options.SENDING,
-            help=_("Send nothing more after the first failure."),
-        ),
-    ] = False,
-    retry_failed: Annotated[
-        bool,
-        typer.Option(
-            "--retry-failed",
-            rich_help_panel=options.SENDING,
-            help=_("Ask again for what was refused before."),
-        ),
-    ] = False,
-    replace_edited: options.ReplaceEdited = False,
-    report: Annotated[
-        str | None,
-        typer.Option(
-            "--report",
-            metavar="FILE",
-            rich_help_panel=options.FILES,
-            help=_("Write a report, .csv or .json."),
-        ),
-    ] = None,
+    output_: batch_options.Output = None,
+    name: batch_options.Name = None,
+    count: batch_options.Count = None,
+    grid: batch_options.Grid = None,
+    prompt_field: batch_options.PromptField = None,
+    template: batch_options.Template = None,
+    input_format: batch_options.InputFormat = None,
+    sheet: batch_options.Sheet = None,
+    encoding: batch_options.Encoding = None,
+    lang: batch_options.Language = None,
+    comments: batch_options.Comments = True,
+    start: batch_options.Start = 1,
+    limit: batch_options.Limit = None,
+    shard: batch_options.Shard = None,
+    dedupe: batch_options.Dedupe = False,
+    skip_bad: batch_options.SkipBad = False,
+    fail_fast: batch_options.FailFast = False,
+    retry_failed: batch_options.RetryFailed = False,
+    replace_edited: batch_options.ReplaceEdited = False,
+    report: batch_options.Report = None,
     yes: options.Yes = False,
-    wait: Annotated[
-        bool,
-        typer.Option(
-            "--wait",
-            rich_help_panel=options.SENDING,
-            help=_("Wait for another run on the folder, not exit 75."),
-        ),
-    ] = False,
+    wait: batch_options.Wait = False,
     verify: options.Verify = False,
     user_id: options.UserId = None,
     watermark: options.Watermark = None,

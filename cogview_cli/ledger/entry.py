@@ -24,6 +24,7 @@ class State(StrEnum):
     NOT_SENT = "not_sent"
     REJECTED = "rejected"
     UNKNOWN = "unknown"
+    PENDING = "pending"
     ANSWER = "answer"
     SAVED = "saved"
     EXPIRED = "expired"
@@ -40,7 +41,7 @@ class Resolution(StrEnum):
 # Money was spent; `unknown` may have cost as much again.
 PAID_STATES = (State.ANSWER, State.SAVED, State.EXPIRED)
 # Nobody can say whether money was spent; a decision about it does not make it unpaid.
-DOUBTFUL_STATES = (State.INTENT, State.UNKNOWN, State.RESOLVED)
+DOUBTFUL_STATES = (State.INTENT, State.UNKNOWN, State.PENDING, State.RESOLVED)
 # Rejected with a 200 and no code: blocked outright, and perhaps charged all the same.
 BLOCKED = "status BETWEEN 200 AND 299 AND coalesce(code, '') = ''"
 
@@ -48,7 +49,7 @@ BLOCKED = "status BETWEEN 200 AND 299 AND coalesce(code, '') = ''"
 COLUMNS = (
     "id, key, run, state, attempt, asked, price, currency, base_url, account, namespace, body,"
     " target, source, answered, generate_s, status, headers, whole, expires, code, message, files,"
-    " seq, content, fetchable"
+    " seq, content, fetchable, task, part, take, text"
 )
 
 # The code of an answer whose image came whole and could not be shown to be a picture.
@@ -74,6 +75,9 @@ class Intent(NamedTuple):
     source: dict[str, Any] | None = None
     # What was asked for and where it belongs, for commands without keys of their own.
     content: str | None = None
+    # The part of a queue that it goes into; which take of its image it is.
+    part: str | None = None
+    take: int = 1
 
 
 class Entry(NamedTuple):
@@ -107,6 +111,12 @@ class Entry(NamedTuple):
     fetchable: bool = True
     # The HTTP status of the answer, also where its raw bytes are left out.
     status: int | None = None
+    # The vendor's name for a request that is answered later.
+    task: str | None = None
+    part: str | None = None
+    take: int = 1
+    # What was read off its picture, as the sidecar has it.
+    text: dict[str, Any] | None = None
 
     @property
     def perhaps_paid(self) -> bool:
@@ -148,7 +158,7 @@ def entry_of(row: sqlite3.Row) -> Entry:
     answer = None
     if raw is not None:
         answer = Answer(status=status, headers=json.loads(headers), raw=raw, whole=bool(whole))
-    for name in ("body", "target", "source", "files"):
+    for name in ("body", "target", "source", "files", "text"):
         fields[name] = json.loads(fields[name]) if fields[name] else None
     if fields["message"] is not None:
         fields["message"] = Message.from_stored(fields["message"])
@@ -182,6 +192,8 @@ def columns_of(intent: Intent, run: str, now: float) -> dict[str, Any]:
         "target": to_json(intent.target),
         "source": to_json(intent.source) if intent.source else None,
         "content": intent.content,
+        "part": intent.part,
+        "take": intent.take,
     }
 
 

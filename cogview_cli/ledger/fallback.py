@@ -26,6 +26,8 @@ from cogview_cli.terminal import output
 
 _ASKED = ("id", "run", "attempt", "asked", *Intent._fields)
 _ANSWERED = ("generate_s", "expires")
+# What files of older versions lack.
+_ADDED: dict[str, Any] = {"content": None, "part": None, "take": 1}
 # What no rescued request has.
 _NOTHING: dict[str, Any] = {
     "state": State.ANSWER, "answered": None, "code": None, "message": None, "files": [],
@@ -143,6 +145,7 @@ def _entry(kept: dict[str, Any], ledger: Ledger) -> Entry:
         raw=base64.b64decode(kept["raw_b64"], validate=True),
         whole=bool(kept["whole"]),
     )
+    kept = {**_ADDED, **kept}
     fields = {name: kept[name] for name in (*_ASKED, *_ANSWERED)}
     fields["price"] = None if kept["price"] is None else Decimal(kept["price"])
     return Entry(**{**_NOTHING, **fields}, answer=answer)

@@ -63,8 +63,19 @@ CREATE INDEX by_asked ON requests (asked);
 CREATE INDEX by_expiry ON requests (base_url, expires) WHERE {PURGEABLE};
 CREATE INDEX by_size ON requests (seq) WHERE {TRIMMABLE};
 """
+# `task`: what the vendor calls a request it has taken and answers later.
+# `part`: the part of a queue that holds the request.
+# `take`: which try at the same image it is, where lettering is asked for again.
+# `text`: what was read off the picture.
+_THIRD = """
+ALTER TABLE requests ADD COLUMN task TEXT;
+ALTER TABLE requests ADD COLUMN part TEXT;
+ALTER TABLE requests ADD COLUMN take INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE requests ADD COLUMN text TEXT;
+CREATE INDEX by_part ON requests (part) WHERE part IS NOT NULL;
+"""
 # What makes each version of the schema out of the one before.
-_STEPS = (_SCHEMA, _SECOND)
+_STEPS = (_SCHEMA, _SECOND, _THIRD)
 SCHEMA_VERSION = len(_STEPS)
 
 

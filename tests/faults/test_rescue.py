@@ -127,7 +127,7 @@ def test_y4_a_bad_file_that_is_cut_in_any_place(rescued: Path, cogview: Run) -> 
         with Ledger(state_folder()) as ledger:
             import_fallbacks(ledger)
         if not rescued.exists():  # the ledger's name may be missing: the row is there
-            assert name == "ledger" and states() == ["answer"]
+            assert name in ("ledger", "content", "part", "take") and states() == ["answer"]
             rescued.write_text(json.dumps(whole))
 
 
@@ -154,6 +154,17 @@ def test_y6_a_file_of_0_3_0_is_taken_back(
     rescued.write_text(json.dumps(old))
     assert cogview(*BATCH).code == 0
     assert (sandbox.books.posts.total(), states()) == (1, ["saved"])
+
+
+@pytest.mark.parametrize("lacking", [("part", "take"), ("content", "part", "take")])
+def test_y6_a_file_from_before_a_column_was_added_is_taken_back(
+    lacking: tuple[str, ...], rescued: Path, cogview: Run
+) -> None:
+    kept = json.loads(rescued.read_text("utf-8"))
+    rescued.write_text(json.dumps({name: kept[name] for name in kept if name not in lacking}))
+    _lose("emptied")
+    assert cogview("recover").code == 0
+    assert states() == ["saved"] and not rescued.exists()
 
 
 def test_y7_the_answer_of_another_ledger_is_left_to_it(
