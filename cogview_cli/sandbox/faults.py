@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from cogview_cli.api.error_codes import CODES
+from cogview_cli.sandbox.deferred_faults import QUEUE_FAULTS, TASK_FAULTS
 
 FREE_FAULTS = {
     "html-500": "500 with an HTML page, nothing made",
@@ -191,6 +192,8 @@ FAULTS: dict[str, str] = {
     **WIRE_FAULTS,
     **DOWNLOAD_FAULTS,
     **TEXT_FAULTS,
+    **QUEUE_FAULTS,
+    **TASK_FAULTS,
 }
 
 _TRIGGER = re.compile(r"sandbox:([a-z0-9-]+?)(?:x([0-9]{1,6}))?(?![a-z0-9-])")
@@ -215,17 +218,32 @@ class Trigger:
     def of_text(self) -> bool:
         return self.name in TEXT_FAULTS
 
+    @property
+    def of_queue(self) -> bool:
+        return self.name in QUEUE_FAULTS
+
+    @property
+    def of_task(self) -> bool:
+        return self.name in TASK_FAULTS
+
+    @property
+    def of_answer(self) -> bool:
+        return not (self.of_download or self.of_text or self.of_queue or self.of_task)
+
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The faults of one request: of its answer, of the picture it makes, of the text on that.
+    """The faults of one request.
 
-    `""` for none.
+    `answer`, `text` (on the picture) and `queue` are names, `""` for none; `downloads` are the
+    picture's, `looks` those of a task's answers.
     """
 
     answer: str = ""
     downloads: tuple[Trigger, ...] = ()
     text: str = ""
+    queue: str = ""
+    looks: tuple[Trigger, ...] = ()
 
 
 def triggers(prompt: str) -> tuple[Trigger, ...]:
@@ -244,10 +262,14 @@ def due(faults: Iterable[Trigger], nth: int) -> str:
 
 
 def choose(faults: Sequence[Trigger], nth: int) -> Chosen:
-    """Split triggers into the answer's, the download's and the text's."""
-    answer = due((fault for fault in faults if not (fault.of_download or fault.of_text)), nth)
-    text = due((fault for fault in faults if fault.of_text), nth)
-    return Chosen(answer, tuple(fault for fault in faults if fault.of_download), text)
+    """Split triggers by what they are about."""
+    return Chosen(
+        answer=due((fault for fault in faults if fault.of_answer), nth),
+        downloads=tuple(fault for fault in faults if fault.of_download),
+        text=due((fault for fault in faults if fault.of_text), nth),
+        queue=due((fault for fault in faults if fault.of_queue), nth),
+        looks=tuple(fault for fault in faults if fault.of_task),
+    )
 
 
 def unknown(faults: Iterable[Trigger]) -> list[str]:
