@@ -38,7 +38,7 @@ COMMANDS = {
     ),
     "check-text": (
         "check_text",
-        "Read the text on pictures and compare it with what their prompts ask for. Free.",
+        "Read the text on pictures, free, and compare it with what their prompts ask for.",
     ),
     "sandbox": (
         "sandbox",

@@ -68,7 +68,7 @@ def check_text(
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> None:
-    """Read the text on pictures and compare it with what their prompts ask for. Free."""
+    """Read the text on pictures, free, and compare it with what their prompts ask for."""
     import asyncio
 
     from cogview_cli.terminal.pace import Progress
@@ -129,9 +129,8 @@ class _Check:
         from cogview_cli.textcheck.checker import TextChecker
 
         async with TextChecker(strict=self._strict) as checker:
-            # The second picture is prepared while the first one is read.
             work = (partial(self._task, checker, path) for path in pictures)
-            await pool.run_all(self, [pool.Lane(work, 2)], self._report)
+            await pool.run_all(self, [pool.Lane(work, 1)], self._report)
 
     async def _task(self, checker: TextChecker, path: Path) -> Any:
         try:
@@ -165,10 +164,8 @@ class _Check:
         except OSError as error:
             if not self._unwritable:
                 self._unwritable = True
-                self.notify(
-                    _("warning: cannot write into the sidecars: {why}", why=error.strerror),
-                    urgent=True,
-                )
+                with self.progress.aside():
+                    output.warn(_("cannot write into the sidecars: {why}", why=error.strerror))
 
     def _report(self, checked: Any) -> None:
         kind, code = _judged(checked)

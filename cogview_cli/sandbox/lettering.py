@@ -12,6 +12,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cogview_cli.textcheck.plain import plain
+
 if TYPE_CHECKING:
     from PIL import Image, ImageFont
 
@@ -41,7 +43,7 @@ def write(image: Image.Image, texts: Sequence[str], fault: str) -> None:
     path = font_file()
     if path is not None and texts and fault != "text-missing":
         shown = (one_wrong(texts[0]), *texts[1:]) if fault == "text-wrong" else texts
-        _LAYOUTS.get(fault, _in_rows)(image, shown, path)
+        LAYOUTS.get(fault, _in_rows)(image, shown, path)
 
 
 def one_wrong(text: str) -> str:
@@ -53,7 +55,7 @@ def one_wrong(text: str) -> str:
 
 def _other(char: str) -> str:
     kind = "0" if char.isdecimal() else "a" if char.isascii() else "一"
-    return next(other for other in _WRONG[kind] if other != char.lower())
+    return next(other for other in _WRONG[kind] if other != plain(char))
 
 
 def _in_rows(image: Image.Image, texts: Sequence[str], path: Path, *, most: int = 9) -> None:
@@ -81,7 +83,7 @@ def _in_columns(image: Image.Image, texts: Sequence[str], path: Path) -> None:
             _put(image, (x, size * (1 + 1.15 * row)), char, _font(path, size))
 
 
-_LAYOUTS: dict[str, Callable[[Image.Image, Sequence[str], Path], None]] = {
+LAYOUTS: dict[str, Callable[[Image.Image, Sequence[str], Path], None]] = {
     "text-tiny": _tiny,
     "text-vertical": _in_columns,
 }
