@@ -25,7 +25,7 @@ TITLE = "重生之我是韦小宝"
 needs_reader = pytest.mark.skipif(
     not extra.available() or font_file() is None, reason="needs the extra 'ocr' and a font"
 )
-ANSWER = json.dumps({"blocks": [["福", [[0, 0]], [0.5]]], "reduced": False})
+ANSWER = json.dumps({"blocks": [["福", [[0, 0]], [0.5]]]})
 
 
 def stand_in(tmp_path: Path, body: str) -> Reader:
