@@ -70,7 +70,6 @@ class Create(NamedTuple):
     endpoint: str
     metadata: dict[str, str] | None
     delete_input: bool
-    headers: dict[str, str]
 
 
 class Queue:
@@ -127,7 +126,6 @@ class Queue:
         faults = {queue_fault(each) for _, each in chosen}
         batch = Batch(
             id=f"batch_{self._rng.getrandbits(60)}",
-            headers=asked.headers,
             key=asked.file.key,
             model=asked.file.model,
             input_file_id=asked.file.id,
@@ -227,7 +225,7 @@ class Queue:
         if plain := free_fault(due.chosen):
             return of_plain(plain)
         try:
-            order = read_order(batch.headers, due.line.fields)
+            order = read_order(batch.key, due.line.fields)
         except Refusal as refusal:
             return refused(refusal)
         url = picture_url(self._gallery, order, due.chosen, due.at)

@@ -9,11 +9,12 @@ from typing import NamedTuple, Protocol, TypeVar
 from urllib.parse import parse_qs
 
 from cogview_cli.sandbox.answers import encode
+from cogview_cli.sandbox.keys import check_key
 from cogview_cli.sandbox.multipart import read_form
 from cogview_cli.sandbox.queue import Create, Queue, StoredFile
 from cogview_cli.sandbox.queue_batch import Batch, BatchStatus
 from cogview_cli.sandbox.queue_rules import CHAT, IMAGES, check_metadata
-from cogview_cli.sandbox.rules import Refusal, check_key, parse_body
+from cogview_cli.sandbox.rules import Refusal, parse_body
 from cogview_cli.sandbox.wire import HTML, Peer, Request
 
 _PAGE, _LARGEST_PAGE = 20, 100
@@ -139,7 +140,7 @@ class QueueApi:
         metadata = check_metadata(fields.get("metadata"))
         kept = None if self._queue.settings.meets("no-metadata") else metadata
         delete = fields.get("auto_delete_input_file") is not False
-        return Create(file, str(endpoint), kept, delete, call.request.headers)
+        return Create(file, str(endpoint), kept, delete)
 
     def _check_endpoint(self, endpoint: object) -> None:
         refused = {IMAGES: "endpoint-refused", CHAT: "chat-refused"}
