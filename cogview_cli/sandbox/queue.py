@@ -33,6 +33,7 @@ from cogview_cli.sandbox.queue_rules import (
 from cogview_cli.sandbox.rules import Refusal, read_order
 
 _HALF = 2
+FILE_LIFETIME_S = 30 * 24 * 3600
 
 
 @dataclass(slots=True)
@@ -178,10 +179,13 @@ class Queue:
             batch.cancelling_at = self.now
 
     def advance(self) -> None:
-        """Make what is due by now, and close what has ended."""
+        """Make what is due by now, close what has ended, forget files after 30 days."""
         for batch in self.batches.values():
             if not batch.closed:
                 self._advance(batch)
+        oldest = self.now - FILE_LIFETIME_S
+        for file in [file for file in self.files.values() if file.created < oldest]:
+            del self.files[file.id]
 
     def _advance(self, batch: Batch) -> None:
         now = self.now
