@@ -135,9 +135,15 @@ class Reader:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
-            env={**os.environ, **_MEMORY},
+            env=_environment(),
             limit=LONGEST_ANSWER,
         )
+
+
+def _environment() -> dict[str, str]:
+    """Ours, without keys: nothing in there is for other people's libraries."""
+    ours = {name: value for name, value in os.environ.items() if not name.endswith("API_KEY")}
+    return {**ours, **_MEMORY}
 
 
 def _reading(path: Path, answer: dict[str, Any]) -> Reading:

@@ -120,6 +120,16 @@ def test_a_reading_that_is_cancelled_leaves_no_process_and_no_answer(tmp_path: P
     asyncio.run(cancelled())
 
 
+def test_the_process_is_not_told_the_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("COGVIEW_API_KEY", "ZAI_API_KEY"):
+        monkeypatch.setenv(name, "key.canary")
+    seen = tmp_path / "seen"
+    save = f"import os; pathlib.Path({str(seen)!r}).write_text(str(dict(os.environ)))"
+    assert read(stand_in(tmp_path, save)) == [READ]
+    assert "MALLOC_ARENA_MAX" in seen.read_text()
+    assert "key.canary" not in seen.read_text()
+
+
 def _gone(pid: int) -> bool:
     """Whether a process has ended; one that nobody has waited for yet has."""
     try:
