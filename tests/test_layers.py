@@ -20,7 +20,7 @@ ROOT = Path(cogview_cli.__file__).parent
 ORDER: tuple[tuple[str, ...], ...] = (
     ("__main__",),
     ("commands",),
-    ("gen", "batch"),
+    ("gen", "batch", "history"),
     ("engine", "gallery", "app"),
     ("pictures", "cli"),
     ("ledger",),
@@ -54,6 +54,9 @@ _EXECUTE = {"execute", "executemany", "executescript"}
 OTHER_WORDS = {
     ("batch.report", "failed"): "the name of a file",
     ("engine.retry", "unknown"): "a counter of Attempts",
+    ("history.lines", "refused"): "what people read",
+    ("history.lines", "saved"): "what people read",
+    ("history.lines", "unknown"): "what people read",
     ("ledger.entry", "answer"): "a column",
     ("ledger.reader", "answer"): "a column",
 }

@@ -31,7 +31,7 @@ COMMANDS = {
         "recover",
         "Download, check and save every image that is paid for and not on disk.",
     ),
-    "history": ("history", "List past requests: time, status, cost, file."),
+    "history": ("history", "List past requests: time, status, cost, prompt, file."),
     "gallery": (
         "gallery",
         "Show a folder of results as a page, or as contact sheets; print what was written.",
