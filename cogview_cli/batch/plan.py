@@ -13,6 +13,7 @@ from itertools import chain
 from typing import Any
 
 from cogview_cli.batch.item import Counts, FailedRow, Group, Item
+from cogview_cli.batch.name_table import NameTable, storable
 from cogview_cli.batch.resume import Action
 from cogview_cli.batch.row import RowRequest, item_key
 from cogview_cli.batch.selection import Selection
@@ -72,7 +73,7 @@ class Plan:
         columns = _json(without_secrets(row.columns)) if record.columns else None
         self._waiting.append(
             (
-                row.index, _storable(record.file), record.line, _json(row.request.body()),
+                row.index, storable(record.file), record.line, _json(row.request.body()),
                 row.template, _json(row.fields), _json(row.source), columns,
                 _json(record.roles), record.table, row.content,
                 min(row.count, MOST_COUNT),
@@ -249,7 +250,7 @@ class Plan:
             (
                 outcome.status,
                 problem.code if problem else None,
-                _storable(problem.message) if problem else None,
+                storable(problem.message) if problem else None,
                 problem.hint if problem else None,
                 None if record is None else _json(record),
                 outcome.row,
@@ -314,36 +315,9 @@ class Plan:
         return tuple(_place(*row) for row in found)
 
 
-class NameTable:
-    """Names and the row that claimed each first; like the plan, not bound by memory."""
-
-    def __init__(self, db: sqlite3.Connection, table: str) -> None:
-        self._db, self._table = db, table
-        db.execute(f"CREATE TEMP TABLE {table} (name TEXT PRIMARY KEY, r INTEGER) WITHOUT ROWID")
-
-    def claim(self, name: str, row: int) -> int | None:
-        """Gives a free name to `row`; the row that has it already, or None."""
-        owner = self.owner(name)
-        if owner is None:
-            insert = f"INSERT INTO {self._table} VALUES (?, ?)"
-            self._db.execute(insert, (_storable(name), row))
-        return owner
-
-    def owner(self, name: str) -> int | None:
-        """The row that claimed `name`; None if none did."""
-        query = f"SELECT r FROM {self._table} WHERE name = ?"
-        found = self._db.execute(query, (_storable(name),)).fetchone()
-        return found and int(found[0])
-
-
 def _place(file: str, line: int) -> str:
     return f"{file}:{line}"
 
 
 def _json(value: object) -> str:
-    return _storable(json.dumps(value, ensure_ascii=False, default=str))
-
-
-def _storable(text: str) -> str:
-    """Text that SQLite can keep: bytes of a file name that are no text are escaped."""
-    return text.encode("utf-8", "backslashreplace").decode()
+    return storable(json.dumps(value, ensure_ascii=False, default=str))
