@@ -27,12 +27,12 @@ MOST_COUNT = 2**36
 _SCHEMA = f"""
 CREATE TABLE rows (
     r INTEGER PRIMARY KEY, file TEXT, line INTEGER, body TEXT, template TEXT, fields TEXT,
-    source TEXT, columns TEXT, roles TEXT, sheet INTEGER, content BLOB, count INTEGER
+    source TEXT, columns TEXT, roles TEXT, sheet INTEGER, content BLOB, count INTEGER, own TEXT
 );
 CREATE TABLE items (
     i INTEGER PRIMARY KEY, r INTEGER, n INTEGER, key TEXT, model TEXT,
     copy INTEGER DEFAULT 1, action TEXT DEFAULT '{Action.SEND}', known TEXT DEFAULT '',
-    status TEXT, code TEXT, message TEXT, hint TEXT, outcome TEXT
+    earlier TEXT, status TEXT, code TEXT, message TEXT, hint TEXT, outcome TEXT
 );
 """
 
@@ -71,19 +71,20 @@ class Plan:
         """One more row."""
         record = row.record
         columns = _json(without_secrets(row.columns)) if record.columns else None
+        own = _json(without_secrets(record.columns)) if record.columns else None
         self._waiting.append(
             (
                 row.index, storable(record.file), record.line, _json(row.request.body()),
                 row.template, _json(row.fields), _json(row.source), columns,
                 _json(record.roles), record.table, row.content,
-                min(row.count, MOST_COUNT),
+                min(row.count, MOST_COUNT), own,
             )
         )  # fmt: skip
         if len(self._waiting) >= CHUNK:
             self._flush()
 
     def _flush(self) -> None:
-        marks = ", ".join("?" * 12)
+        marks = ", ".join("?" * 13)
         self._db.executemany(f"INSERT INTO rows VALUES ({marks})", self._waiting)
         self._waiting.clear()
 
@@ -158,6 +159,10 @@ class Plan:
     def decide(self, decisions: Iterable[tuple[Action, str, int]]) -> None:
         """Stores (what to do, ids of the requests to pass over, item number)."""
         self._db.executemany("UPDATE items SET action = ?, known = ? WHERE i = ?", decisions)
+
+    def paid_earlier(self, costs: Iterable[tuple[str, int]]) -> None:
+        """Stores (what earlier runs have paid for it, item number) for the report."""
+        self._db.executemany("UPDATE items SET earlier = ? WHERE i = ?", costs)
 
     def counts(self) -> Counts:
         """How many items there are, and how many of them are still to be worked on."""
@@ -271,16 +276,24 @@ class Plan:
     def records(self) -> Iterator[dict[str, Any]]:
         """The `--json` records of all items, each with its source, in the order of the source."""
         found = self._db.execute(
-            "SELECT r, n, status, outcome, file, line, body, json_extract(source, '$.row_id')"
-            " FROM items JOIN rows USING (r) ORDER BY i"
+            "SELECT r, n, status, outcome, file, line, body, json_extract(source, '$.row_id'),"
+            " own, earlier FROM items JOIN rows USING (r) ORDER BY i"
         )
-        for index, n, status, kept, file, line, body, row_id in found:
+        for index, n, status, kept, file, line, body, row_id, columns, earlier in found:
             bare = {"type": "image", "status": status or Status.NOT_SENT, "index": index, "n": n}
             request = json.loads(body)
             bare |= {name: request.get(name) for name in ("prompt", "model", "size")}
-            own = {} if row_id is None else {"row_id": row_id}
+            id = {} if row_id is None else {"row_id": row_id}
+            source = {"file": file, "line": line}
+            source |= {"columns": json.loads(columns)} if columns else {}
             for record in json.loads(kept) if kept else [bare]:
-                yield {**record, **own, "source": {"file": file, "line": line}}
+                yield {**record, **id, "earlier_cost": earlier, "source": source}
+                earlier = None  # several pictures of one answer were paid once
+
+    def column_names(self) -> list[str]:
+        """The names of the rows' own columns, in the order in which they come."""
+        found = self._db.execute("SELECT own FROM rows WHERE own IS NOT NULL ORDER BY r")
+        return list(dict.fromkeys(name for (own,) in found for name in json.loads(own)))
 
     def failed_rows(self) -> Iterator[FailedRow]:
         """The rows to ask again for images that were refused or failed."""
