@@ -70,7 +70,8 @@ def _loaded(name: str) -> Any:
         group: Any = typer.main.get_command(parent)
         return group.commands[name]
     epilog = getattr(module, "EPILOG", None)
-    decorate = parent.command(name, cls=Command, epilog=epilog, context_settings=SETTINGS)
+    kind = getattr(module, "CLASS", Command)
+    decorate = parent.command(name, cls=kind, epilog=epilog, context_settings=SETTINGS)
     decorate(getattr(module, name))
     return typer.main.get_command(parent)
 
