@@ -20,10 +20,10 @@ def looks_like_id(text: str) -> bool:
     return len(text) >= SHORTEST and re.fullmatch(r"[0-9a-f-]+", text, re.ASCII) is not None
 
 
-def entry_by_id(ledger: LedgerReader, text: str, *, hint: str = "cogview history") -> Entry:
-    """The request with this id, or the only one whose id (or its last part) begins so.
+def full_id(ledger: LedgerReader, text: str) -> str:
+    """The only id that begins so, or whose last part does; `text` itself if there is none.
 
-    UsageError for none, with `hint`, and for several, some of which are named.
+    UsageError for several, some of which are named.
     """
     ids = ledger.ids_like(text, _SHOWN + 1) if looks_like_id(text) else []
     if len(ids) > 1:
@@ -32,7 +32,12 @@ def entry_by_id(ledger: LedgerReader, text: str, *, hint: str = "cogview history
             _("'{id}' may be several requests: {some}", id=clean(text), some=some),
             hint=_("give more of the id"),
         )
+    return ids[0] if ids else text
+
+
+def entry_by_id(ledger: LedgerReader, text: str, *, hint: str = "cogview history") -> Entry:
+    """The request with this id, perhaps shortened. UsageError for none, with `hint`, or several."""
     try:
-        return ledger.get(ids[0] if ids else text)
+        return ledger.get(full_id(ledger, text))
     except KeyError:
         raise UsageError(_("there is no request '{id}'", id=clean(text)), hint=hint) from None

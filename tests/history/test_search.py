@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import sqlite3
 import time
 from collections.abc import Iterator
 from decimal import Decimal
@@ -16,6 +17,7 @@ from cogview_cli.history.lines import STATE_WORDS, Table, plain_line
 from cogview_cli.history.totals import Totals
 from cogview_cli.i18n.stored_messages import Message
 from cogview_cli.ledger import Intent, Ledger, State
+from cogview_cli.ledger.search import Search, found
 from cogview_cli.sandbox.thread import SandboxThread
 from cogview_cli.terminal.text import cell_width
 from tests.batch.support import ENTRY
@@ -62,7 +64,7 @@ def prompts(ended: object) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("words", "found"),
+    ("words", "expected"),
     [
         (["月饼"], [0, 1]),
         (["moon"], [1, 2]),
@@ -81,13 +83,15 @@ def prompts(ended: object) -> list[str]:
         ([], [0, 1, 2, 3, 4]),
     ],
 )
-def test_all_words_in_any_order_and_form(words: list[str], found: list[int], cogview: Run) -> None:
+def test_all_words_in_any_order_and_form(
+    words: list[str], expected: list[int], cogview: Run
+) -> None:
     for prompt in PROMPTS:
         asked(prompt)
     ended = cogview("history", *words, "--json")
     assert ended.code == 0, ended
-    assert prompts(ended) == [PROMPTS[at] for at in found]
-    assert f"{len(found)} request(s)" in ended.err
+    assert prompts(ended) == [PROMPTS[at] for at in expected]
+    assert f"{len(expected)} request(s)" in ended.err
 
 
 def test_options_may_stand_anywhere(cogview: Run) -> None:
@@ -133,9 +137,34 @@ def test_since_until_and_month(cogview: Run) -> None:
 
 def test_more_requests_than_a_page_come_once_and_in_order(cogview: Run) -> None:
     fill(1203)
-    found = prompts(cogview("history", "--json"))
-    assert found == [f"cat {number}" for number in range(1203)]
-    assert prompts(cogview("history", "--json", "--limit", "700")) == found[-700:]
+    every = prompts(cogview("history", "--json"))
+    assert every == [f"cat {number}" for number in range(1203)]
+    assert prompts(cogview("history", "--json", "--limit", "700")) == every[-700:]
+
+
+def test_a_reader_that_waits_keeps_no_writer_waiting() -> None:
+    """`history | less` on a ledger in use."""
+    fill(1203)
+    with opened() as ledger:
+        reading = ledger.search(Search())
+        first = next(reading)
+        with Ledger(ledger.folder, patience=0.2) as other:
+            other.files_so_far(first.id, [])
+        assert sum(1 for _ in reading) == 1202
+
+
+def test_what_is_found_first_is_told_before_all_is_read() -> None:
+    fill(1203)
+    with opened() as ledger:
+        asked_for: list[int] = []
+
+        def ask(query: str, values: object) -> list[sqlite3.Row]:
+            found = ledger._file.rows(query, values)  # type: ignore[arg-type]
+            asked_for.append(len(found))
+            return found
+
+        next(found(ask, Search(words=("cat",))))
+        assert sum(asked_for) < 200
 
 
 def fill(count: int) -> None:
@@ -274,6 +303,12 @@ def test_a_request_may_be_named_by_the_beginning_of_its_id(cogview: Run) -> None
     assert cogview("history", "resolve", other[:9], "--drop").code == 0
     wrong = cogview("history", "resolve", "2026-nothing", "--drop")
     assert wrong.code == 2 and "there is no request" in wrong.err
+
+
+def test_recover_takes_the_short_id_too(cogview: Run) -> None:
+    id = asked("cat", state=State.REJECTED)
+    ended = cogview("recover", id.rpartition("-")[2][:7])
+    assert ended.code == 2 and id in ended.err and "rejected" in ended.err, ended
 
 
 def test_an_ambiguous_beginning_names_some(cogview: Run) -> None:
