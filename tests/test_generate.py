@@ -10,21 +10,22 @@ from pathlib import Path
 import pytest
 from babel.messages.catalog import Catalog
 
+from cogview_cli.help.pages import TOPICS
 from tests import catalogue, readme
-from tests.generate import ROOT, bring_up_to_date, generated
+from tests.generate import ROOT, bring_up_to_date, generated, translations
 
 CHINESE = catalogue.updated(catalogue.catalogue(), catalogue.template())
-FILES = generated(CHINESE)
+FILES = {**translations(CHINESE), **generated(CHINESE)}
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_the_file_is_what_its_source_makes_of_it(path: Path) -> None:
     """Regenerate: python -m tests.generate."""
     assert path.read_bytes() == FILES[path]
 
 
 def test_nothing_that_is_generated_is_empty_or_outside() -> None:
-    assert len(FILES) == 7
+    assert len(FILES) == 6 + 2 * len(TOPICS)
     assert all(len(data) > 100 and path.is_relative_to(ROOT) for path, data in FILES.items())
 
 
