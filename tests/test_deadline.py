@@ -74,10 +74,10 @@ def test_the_first_picture_is_expected_to_take_what_the_vendor_says() -> None:
 
 
 def test_the_vendors_times_say_nothing_about_other_servers_of_this_machine() -> None:
-    local = load({"base_url": "http://127.0.0.1:1/v1"}, {})
+    local = load({"base_url": "http://127.0.0.1:1/v1"})
     assert deadline_of("5", local).fits("cogview-4-250304", "hd")
-    assert not deadline_of("5", load({}, {})).fits("cogview-4-250304", "hd")
-    assert deadline_of("5", load({"sandbox": True}, {})).fits("cogview-4-250304", "hd")
+    assert not deadline_of("5", load({})).fits("cogview-4-250304", "hd")
+    assert deadline_of("5", load({"sandbox": True})).fits("cogview-4-250304", "hd")
 
 
 def test_without_a_deadline_everything_fits() -> None:

@@ -102,5 +102,5 @@ def _folder_lock(options: BatchOptions) -> Iterator[None]:
                 path=state_dir(),
                 reason=_(str(error.strerror)),
             ),
-            hint=_("set COGVIEW_STATE_DIR to a folder that can be written"),
+            hint=_("set COGVIEW_STATE_DIR to a folder that can be written, or to auto"),
         ) from None
