@@ -17,6 +17,7 @@ COMMANDS = [
     (), ("gen",), ("sizes",), ("config",), ("config", "path"), ("config", "show"),
     ("config", "get"), ("config", "set"), ("config", "unset"), ("config", "check"),
     ("recover",), ("history",), ("history", "resolve"), ("sandbox",), ("help",),
+    ("skill",), ("skill", "install"),
 ]  # fmt: skip
 
 
