@@ -1,8 +1,8 @@
 """Everything that is generated, made by one command: `python -m tests.generate`.
 
 `--check` only compares and exits with 1, naming what differs. Made are the Chinese catalogue
-(.po updated from the code, .mo compiled), the tables of the manual's pages and the completion
-scripts.
+(.po updated from the code, .mo compiled), the tables of the manual's pages, the completion
+scripts and the pictures of the README.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ os.environ["COGVIEW_LANG"] = "en"
 
 from babel.messages.catalog import Catalog
 
-from tests import catalogue, readme
+from tests import catalogue, readme, screenshot
 
 ROOT = Path(__file__).parent.parent
 COMPLETIONS = {
@@ -95,9 +95,12 @@ def main(arguments: list[str]) -> int:
     chinese = catalogue.updated(catalogue.catalogue(), catalogue.template())
     code = bring_up_to_date(translations(chinese), check=check)
     code |= bring_up_to_date(generated(chinese), check=check)
+    code |= bring_up_to_date(screenshot.sessions(), check=check)
     missing = catalogue.untranslated(chinese)
     for text in missing:
         print(f"not translated, in {catalogue.SOURCE.name}: {text!r}")
+    if not (check or screenshot.RESULT.exists()):
+        screenshot.draw_result()
     return 1 if missing else code
 
 

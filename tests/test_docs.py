@@ -143,7 +143,7 @@ def _project_files() -> Iterator[tuple[Path, str]]:
         found = (ROOT / folder).glob("*") if folder == "." else (ROOT / folder).rglob("*")
         for path in sorted(found):
             left_behind = path.name == ".git" or path.name.startswith(".coverage")
-            if path.is_file() and path.suffix not in (".mo", ".pyc") and not left_behind:
+            if path.is_file() and path.suffix not in (".mo", ".pyc", ".webp") and not left_behind:
                 yield path, path.read_text("utf-8")
 
 
