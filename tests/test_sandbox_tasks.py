@@ -170,7 +170,9 @@ def test_the_vendors_client_submits_and_retrieves(box: SandboxThread) -> None:
 
 
 def test_the_provider_of_hugging_face_gets_a_picture(monkeypatch: pytest.MonkeyPatch) -> None:
-    hub = pytest.importorskip("huggingface_hub", reason="needs huggingface_hub (pip install --group peers)")
+    hub = pytest.importorskip(
+        "huggingface_hub", reason="needs huggingface_hub (pip install --group peers)"
+    )
     from huggingface_hub.hf_api import InferenceProviderMapping
     from huggingface_hub.inference._providers import PROVIDERS, _common, zai_org
 
