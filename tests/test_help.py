@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cogview_cli.help import pager
+from cogview_cli.help.columns import shrunk
 from cogview_cli.help.markdown import Style, render
 from cogview_cli.help.pages import TOPICS, page, titles
 from cogview_cli.help.styled import OFF, ON, fold_styled, width
@@ -78,9 +79,9 @@ def test_on_a_terminal_the_words_of_a_row_are_wrapped() -> None:
 def test_a_row_that_has_no_room_becomes_a_list() -> None:
     text = "| name | variable | meaning |\n|---|---|---|\n| `size` | `COGVIEW_SIZE` | how large |\n"
     wide = text.replace("how large", "how large it is, in pixels of width and height")
-    lines = render(wide, Style(columns=44, wrap_tables=True)).splitlines()
+    lines = render(wide, Style(columns=32, wrap_tables=True)).splitlines()
     assert lines[0] == "size" and lines[-1] == "    variable: COGVIEW_SIZE"
-    assert all(len(line) <= 44 for line in lines)
+    assert all(len(line) <= 32 for line in lines)
 
 
 @pytest.mark.parametrize(("topic", "lang"), PAGES)
@@ -90,6 +91,25 @@ def test_every_page_fits_a_narrow_terminal(topic: str, lang: str) -> None:
     for line in shown.splitlines():
         assert cell_width(line) <= NARROW or line.startswith("    ") or " " not in line.strip()
     assert "<!--" not in shown and "**" not in shown.replace("`**", "") and "](" not in shown
+
+
+def test_columns_share_what_room_there_is() -> None:
+    row = "| 5 | look at the history of it | it may be paid, or not |\n"
+    text = f"| a | then do | meaning |\n|-|-|-|\n{row}"
+    lines = render(text, Style(columns=40, wrap_tables=True)).splitlines()
+    assert lines == [
+        "a  then do            meaning",
+        "5  look at the        it may be paid, or",
+        "   history of it      not",
+    ]
+
+
+@given(st.lists(st.integers(0, 50), min_size=1, max_size=4), st.integers(0, 120))
+def test_no_column_is_narrower_than_its_longest_word(widths: list[int], room: int) -> None:
+    least = [wide // 2 for wide in widths]
+    found = shrunk(widths, least, room)
+    assert all(low <= now <= wide for low, now, wide in zip(least, found, widths, strict=True))
+    assert sum(found) <= room or found == least
 
 
 WORDS = st.text("ab 　字，。“” \x01\x02", max_size=60)
@@ -116,7 +136,7 @@ def test_all_topics_are_listed_with_a_line_each(cogview: Run) -> None:
     ended = cogview("help")
     assert ended.code == 0
     for topic, line in titles():
-        assert line and f"  {topic}" in ended.out and line in ended.out
+        assert line and f"\n  {topic} " in ended.out and line in ended.out
 
 
 @pytest.mark.parametrize("topic", TOPICS)

@@ -10,10 +10,11 @@ import typer
 from cogview_cli.cli import completion
 from cogview_cli.errors import UsageError
 from cogview_cli.help import markdown, pager
+from cogview_cli.help.columns import table
 from cogview_cli.help.pages import TOPICS, page, titles
 from cogview_cli.i18n import _
 from cogview_cli.terminal import output
-from cogview_cli.terminal.text import cell_width
+from cogview_cli.terminal.text import fold
 
 
 def help(
@@ -43,13 +44,12 @@ def _style() -> markdown.Style:
 
 def _listed() -> str:
     """Every topic with a line that says what it is about."""
-    found = titles()
-    widest = max(cell_width(topic) for topic, _line in found)
-    lines = [f"  {topic:{widest}}  {line}" for topic, line in found]
+    columns = pager.columns()
+    head = _("cogview help TOPIC shows a page of the manual:")
     tail = _("A command's options: cogview help gen.  All commands: cogview --help")
-    return "\n".join(
-        [_("cogview help TOPIC shows a page of the manual:"), "", *lines, "", tail, ""]
-    )
+    topics = table(("", ""), titles(), columns - 2)
+    lines = [head, *(f"  {line}" for line in topics), "", *fold(tail, columns)]
+    return "".join(f"{line.rstrip()}\n" for line in lines)
 
 
 def _help_of(context: Any, words: list[str]) -> str:

@@ -98,7 +98,7 @@ def _code(block: list[str]) -> list[str]:
 
 def _table(block: list[str], style: Style) -> list[str]:
     rows = [_cells(line) for line in block if not _RULE.fullmatch(line.strip())]
-    return table(rows[0], rows[1:], style.columns if style.wrap_tables else None, style.columns)
+    return table(rows[0], rows[1:], style.columns if style.wrap_tables else None)
 
 
 def _cells(line: str) -> list[str]:
