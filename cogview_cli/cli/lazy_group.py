@@ -40,11 +40,12 @@ COMMANDS = {
         "check_text",
         "Read the text on pictures, free, and compare it with what their prompts ask for.",
     ),
+    "skill": ("skill", "Show or install a page that tells coding agents how to use cogview."),
     "sandbox": (
         "sandbox",
         "Run a stand-in of the API on 127.0.0.1 until Ctrl-C: no key, no network, no cost.",
     ),
-    "help": ("help", "Explain exit codes, name templates or prompt files."),
+    "help": ("help", "Show a page of the manual; list its topics."),
 }
 
 

@@ -100,7 +100,10 @@ class _Check:
         strict: bool,
         again: bool,
     ) -> None:
+        from cogview_cli.engine.deadline import Deadline
+
         self.stopping = False
+        self.deadline = Deadline(None)  # nothing is paid: it may be killed at any time
         self.progress = progress
         self._style, self._text, self._strict, self._again = style, text, strict, again
         self._codes: list[ExitCode] = []
