@@ -64,6 +64,7 @@ class Settings(NamedTuple):
     size_rules: str | None = None
     allow_http: bool = False
     content_auth: bool = False
+    async_: bool | None = None
     origins: Mapping[str, str] = MappingProxyType({})
 
     def is_flag(self, name: str) -> bool:
@@ -93,13 +94,18 @@ class Setting(NamedTuple):
         return Settings._field_defaults[self.name]
 
     @property
+    def word(self) -> str:
+        """The name as users know it; `async` is no name in Python."""
+        return self.name.rstrip("_")
+
+    @property
     def env(self) -> tuple[str, ...]:
-        return (f"COGVIEW_{self.name.upper()}", *self.more_env)
+        return (f"COGVIEW_{self.word.upper()}", *self.more_env)
 
     @property
     def option(self) -> str:
         """The name as typed in `config set` and, with --, as a flag."""
-        return self.name.replace("_", "-")
+        return self.word.replace("_", "-")
 
 
 _DECLARED = (
@@ -146,5 +152,6 @@ _DECLARED = (
     ),
     Setting("allow_http", vt.BOOL, "plain http to the base URL's host, in a private network"),
     Setting("content_auth", vt.BOOL, "the key also for picture links on the base URL's own origin"),
+    Setting("async_", vt.BOOL, "hand glm-image in and ask for it later, so no answer is lost"),
 )
 SETTINGS: dict[str, Setting] = {setting.name: setting for setting in _DECLARED}

@@ -18,12 +18,13 @@ from cogview_cli.config.secret import Secret
 from cogview_cli.config.settings import Settings
 from cogview_cli.engine.budget import Budget
 from cogview_cli.engine.job_runner import JobRunner, Notify
+from cogview_cli.engine.poller import SANDBOX_POLL_SECONDS
 from cogview_cli.engine.retry import Policy
 from cogview_cli.engine.sender import Sender
 from cogview_cli.engine.slots import Slots
 from cogview_cli.engine.stop import StopSwitch
 from cogview_cli.i18n import _
-from cogview_cli.ledger import SANDBOX_ACCOUNT, Ledger
+from cogview_cli.ledger import SANDBOX_ACCOUNT, Ledger, State
 from cogview_cli.ledger.open import open_ledger
 from cogview_cli.net.addresses import is_loopback
 from cogview_cli.net.clients import preload_trust
@@ -162,7 +163,10 @@ async def open_job_runner(
             base_url=target.base_url,
             account=target.account,
             switch=switch,
+            patience=settings.timeout,
             free=tariff.free,
+            by_task=settings.async_,
+            poll_seconds=SANDBOX_POLL_SECONDS if target.account == SANDBOX_ACCOUNT else None,
         )
         yield JobRunner(
             sender=sender,
@@ -186,10 +190,19 @@ def _look_back(ledger: Ledger) -> None:
                 count=lost,
             )
         )
-    if waiting := len(ledger.unfinished()):
+    waiting = ledger.unfinished()
+    pending = sum(entry.state == State.PENDING for entry in waiting)
+    if paid := len(waiting) - pending:
         warn(
             _(
                 "{count} paid picture(s) not on disk yet, free to finish: cogview recover",
-                count=waiting,
+                count=paid,
+            )
+        )
+    if pending:
+        warn(
+            _(
+                "{count} earlier request(s) are with the server, free to ask for: cogview recover",
+                count=pending,
             )
         )

@@ -1,0 +1,95 @@
+"""Asks for the answer of a task until it is there. A question costs nothing and is repeated."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import NamedTuple
+
+from cogview_cli.api import tasks
+from cogview_cli.api.client import AnswerLost, ApiClient, NotSent
+from cogview_cli.api.dialects import Server
+from cogview_cli.api.endpoints import result_path
+from cogview_cli.api.protocol import Answer, ApiError, Reply
+from cogview_cli.api.tasks import Gone, Later
+from cogview_cli.engine.stop import StopSwitch
+from cogview_cli.errors import MachineError
+from cogview_cli.i18n.stored_messages import Message
+
+POLL_SECONDS = 5.0
+# An in-process sandbox is in nobody's way.
+SANDBOX_POLL_SECONDS = 0.05
+# For one question; the next one may fare better.
+QUESTION_SECONDS = 30.0
+# So often in a row a server has to say that it knows no such task.
+GONE_TIMES = 2
+
+
+class Polled(NamedTuple):
+    """The last word on a task: its raw answer, and what it means."""
+
+    answer: Answer
+    reply: Reply | ApiError
+
+
+class Poller:
+    """Polls one server; shared by all requests of a run."""
+
+    def __init__(
+        self, client: ApiClient, server: Server, switch: StopSwitch, *,
+        patience: float, every: float | None = None, own_tasks: bool = True,
+    ) -> None:  # fmt: skip
+        """`patience`: seconds for one task; `every`: between questions, POLL_SECONDS by default.
+
+        `own_tasks` False: the key is another one than the tasks were given to, so that a server
+        which does not know them says nothing of them.
+        """
+        self._client, self._server, self._switch = client, server, switch
+        self._patience, self._every, self._own_tasks = patience, every, own_tasks
+
+    async def follow(self, task: str, *, at_once: bool = False) -> Polled | Later | Gone:
+        """The end of `task`, or `Later` when patience or a signal ends the waiting.
+
+        `at_once`: the first question may be asked without a pause.
+        """
+        clock = asyncio.get_running_loop().time
+        deadline, gone = clock() + self._patience, 0
+        found: Polled | Later | Gone = Later(Message.of("task-running"))
+        pause = 0.0 if at_once else self._pause(None)
+        while clock() + pause <= deadline or at_once:
+            await self._switch.sleep_unless_signalled(pause)
+            if self._switch.signalled.is_set():
+                return Later(Message.of("stopped-before-answer"))
+            found, at_once = await self._ask(task), False
+            gone = gone + 1 if isinstance(found, Gone) else 0
+            if isinstance(found, Polled) or gone >= GONE_TIMES:
+                return self._final(found, task)
+            if isinstance(found, Later) and found.useless:
+                return found
+            pause = self._pause(found)
+        return Later(found.why) if isinstance(found, Gone) else found
+
+    def _final(self, found: Polled | Later | Gone, task: str) -> Polled | Later | Gone:
+        """The last word; that a task is gone is only for the key it was given to to know."""
+        if not isinstance(found, Gone):
+            return found
+        if not self._own_tasks:
+            return Later(Message.of("task-of-other-key", why=found.why), useless=True)
+        return Gone(Message.of("task-gone", task=task, why=found.why))
+
+    def _pause(self, found: Later | Gone | None) -> float:
+        every = POLL_SECONDS if self._every is None else self._every
+        asked = found.seconds if isinstance(found, Later) else None
+        return max(every, asked or 0.0)
+
+    async def _ask(self, task: str) -> Polled | Later | Gone:
+        question = self._client.get(result_path(task), seconds=QUESTION_SECONDS)
+        try:
+            answer = await self._switch.unless_signalled(question)
+        except (NotSent, AnswerLost) as error:
+            return Later(error.message)
+        except MachineError as error:
+            return Later(Message.of_error(error), useless=True)
+        if answer is None:
+            return Later(Message.of("stopped-before-answer"))
+        found = tasks.outcome(answer, self._server)
+        return found if isinstance(found, Later | Gone) else Polled(answer, found)
