@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from urllib.parse import quote, urlsplit
 
+from cogview_cli.api.models import rules_for
 from cogview_cli.api.request import ENDPOINT
 from cogview_cli.net.addresses import is_loopback
 
@@ -31,8 +32,13 @@ def has_pair(base_url: str) -> bool:
 
 
 def by_task(model: str, base_url: str, chosen: bool | None) -> bool:
-    """Whether a request goes through the pair; `chosen` None: where it is known to be there."""
-    return takes_tasks(model) and (has_pair(base_url) if chosen is None else chosen)
+    """Whether a request goes through the pair.
+
+    `chosen` None: where it is known to be there; True: also for models that nobody here knows.
+    """
+    if chosen is None:
+        return takes_tasks(model) and has_pair(base_url)
+    return chosen and (takes_tasks(model) or rules_for(model) is None)
 
 
 def endpoint(model: str, base_url: str, chosen: bool | None) -> str:

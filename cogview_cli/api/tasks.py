@@ -46,7 +46,8 @@ def task_in(answer: Answer) -> str | None:
         return None
     for body in parse(answer.raw):
         id = body.get("id") if isinstance(body, dict) else None
-        if isinstance(id, str | int) and not isinstance(id, bool) and str(id).strip():
+        # Dots alone would lead elsewhere in a path.
+        if isinstance(id, str | int) and not isinstance(id, bool) and str(id).strip(" ."):
             return unicode_text(id)[:_LONGEST_ID]
     found = None if answer.whole else _ID.search(answer.raw)
     return found[1].decode("utf-8", "replace") if found else None

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cogview_cli.api.request import ImageRequest
+from cogview_cli.api.request import ENDPOINT, ImageRequest
 from cogview_cli.cli import options, server_options
 from cogview_cli.config.settings import Settings, load
 from cogview_cli.config.store import state_dir
@@ -217,8 +217,20 @@ def _check(plan: GenPlan) -> None:
     if plan.destination.stdout:
         _check_stdout(plan)
     check_models([plan.request.model], plan.settings)
+    _check_async(plan)
     if not plan.dry_run:
         _check_budget(plan)
+
+
+def _check_async(plan: GenPlan) -> None:
+    """To ask for the asynchronous call of a model that has none is a mistake."""
+    settings, model = plan.settings, plan.request.model
+    typed = settings.is_flag("async_") and settings.async_
+    if typed and settings.endpoint(model) == ENDPOINT:
+        raise UsageError(
+            _("{model} has no asynchronous call; glm-image has", model=model),
+            hint=_("leave --async out"),
+        )
 
 
 def _check_stdout(plan: GenPlan) -> None:

@@ -99,15 +99,19 @@ def _decide(ledger: Ledger, entry: Entry, decision: Resolution) -> None:
 
     if entry.state == State.UNKNOWN:
         ledger.resolved(entry.id, decision)
+    elif entry.state == State.PENDING and entry.obtainable and decision == Resolution.DROP:
+        _take_over(ledger, entry)
+        ledger.resolved(entry.id, decision)
     elif entry.state == State.ANSWER and decision == Resolution.DROP:
-        if not ledger.take_over([entry.id]):
-            raise Temporary(
-                _("a running cogview is saving '{id}'", id=clean(entry.id)),
-                hint=_("run it again later"),
-            )
+        _take_over(ledger, entry)
         ledger.given_up(entry.id)
         for link in _links(ledger.get(entry.id)):
             output.say(_("its link, without the signature: {url}", url=clean(link)))
+    elif entry.state == State.PENDING and entry.obtainable:
+        raise UsageError(
+            _("request '{id}' is with the server, and can be asked for", id=clean(entry.id)),
+            hint=f"cogview recover {clean(entry.id)}",
+        )
     elif entry.state == State.ANSWER:
         raise UsageError(
             _("request '{id}' is paid, and its picture can be fetched", id=clean(entry.id)),
@@ -117,6 +121,14 @@ def _decide(ledger: Ledger, entry: Entry, decision: Resolution) -> None:
         raise UsageError(
             _("request '{id}' is {state}, not unknown", id=entry.id, state=entry.state),
             hint="cogview history --unknown",
+        )
+
+
+def _take_over(ledger: Ledger, entry: Entry) -> None:
+    if not ledger.take_over([entry.id]):
+        raise Temporary(
+            _("a running cogview is saving '{id}'", id=clean(entry.id)),
+            hint=_("run it again later"),
         )
 
 
@@ -173,6 +185,7 @@ def _record(entry: Entry) -> dict[str, Any]:
         "prompt": entry.body.get("prompt"),
         "file": entry.files[0]["file"] if entry.files else None,
         "files": [file["file"] for file in entry.files],
+        "task": entry.task,
         "code": entry.code or None,
         "message": str(entry.message) if entry.message else None,
         "sandbox": entry.by_sandbox or None,
@@ -184,13 +197,15 @@ def _line(entry: Entry) -> str:
     from cogview_cli.ledger import State
 
     when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry.asked))
-    known = None if entry.state in (State.UNKNOWN, State.INTENT) else _cost(entry)
+    unsure = (State.UNKNOWN, State.INTENT, State.PENDING)
+    known = None if entry.state in unsure else _cost(entry)
     cost = "?" if known is None else str(known)
     if known and entry.currency != CURRENCY:
         cost = money(known, entry.currency)
     where = clean(entry.files[0]["file"]) if entry.files else _short(str(entry.body.get("prompt")))
     status = entry.state + (" (sandbox)" if entry.by_sandbox else "")
-    return f"{entry.id}  {when}  {status:<8}  {cost:>5}  {where}"
+    task = f"  task {clean(entry.task)}" if entry.state == State.PENDING and entry.task else ""
+    return f"{entry.id}  {when}  {status:<8}  {cost:>5}  {where}{task}"
 
 
 def _short(prompt: str) -> str:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from cogview_cli.api import models, tariffs
+from cogview_cli.api import endpoints, models, tariffs
 from cogview_cli.api.open_weights import NO_RULES, SIZE_RULES
 from cogview_cli.api.tariffs import Tariff
 from cogview_cli.config import tables
@@ -70,6 +70,12 @@ class Settings(NamedTuple):
     def is_flag(self, name: str) -> bool:
         """Whether the value was typed on the command line."""
         return self.origins[name].startswith(f"{FLAG} ")
+
+    def endpoint(self, model: str) -> str:
+        """The path below the base URL that requests of a model are sent to."""
+        chosen = True if self.sandbox and self.async_ is None else self.async_
+        known = endpoints.takes_tasks(model)
+        return endpoints.endpoint(model, self.base_url, chosen if known else self.async_)
 
     @property
     def tariff(self) -> Tariff:

@@ -36,20 +36,19 @@ class Poller:
 
     def __init__(
         self, client: ApiClient, server: Server, switch: StopSwitch, *,
-        patience: float, every: float | None = None, own_tasks: bool = True,
+        patience: float, every: float | None = None,
     ) -> None:  # fmt: skip
-        """`patience`: seconds for one task; `every`: between questions, POLL_SECONDS by default.
-
-        `own_tasks` False: the key is another one than the tasks were given to, so that a server
-        which does not know them says nothing of them.
-        """
+        """`patience`: seconds for one task; `every`: between questions, POLL_SECONDS by default."""
         self._client, self._server, self._switch = client, server, switch
-        self._patience, self._every, self._own_tasks = patience, every, own_tasks
+        self._patience, self._every = patience, every
 
-    async def follow(self, task: str, *, at_once: bool = False) -> Polled | Later | Gone:
+    async def follow(
+        self, task: str, *, at_once: bool = False, own: bool = True
+    ) -> Polled | Later | Gone:
         """The end of `task`, or `Later` when patience or a signal ends the waiting.
 
-        `at_once`: the first question may be asked without a pause.
+        `at_once`: the first question is asked without a pause. `own` False: another key was given
+        the task, so that a server which does not know it says nothing of it.
         """
         clock = asyncio.get_running_loop().time
         deadline, gone = clock() + self._patience, 0
@@ -61,20 +60,12 @@ class Poller:
                 return Later(Message.of("stopped-before-answer"))
             found, at_once = await self._ask(task), False
             gone = gone + 1 if isinstance(found, Gone) else 0
-            if isinstance(found, Polled) or gone >= GONE_TIMES:
-                return self._final(found, task)
+            if isinstance(found, Polled) or (isinstance(found, Gone) and gone >= GONE_TIMES):
+                return _final(found, task, own=own)
             if isinstance(found, Later) and found.useless:
                 return found
             pause = self._pause(found)
         return Later(found.why) if isinstance(found, Gone) else found
-
-    def _final(self, found: Polled | Later | Gone, task: str) -> Polled | Later | Gone:
-        """The last word; that a task is gone is only for the key it was given to to know."""
-        if not isinstance(found, Gone):
-            return found
-        if not self._own_tasks:
-            return Later(Message.of("task-of-other-key", why=found.why), useless=True)
-        return Gone(Message.of("task-gone", task=task, why=found.why))
 
     def _pause(self, found: Later | Gone | None) -> float:
         every = POLL_SECONDS if self._every is None else self._every
@@ -93,3 +84,12 @@ class Poller:
             return Later(Message.of("stopped-before-answer"))
         found = tasks.outcome(answer, self._server)
         return found if isinstance(found, Later | Gone) else Polled(answer, found)
+
+
+def _final(found: Polled | Gone, task: str, *, own: bool) -> Polled | Later | Gone:
+    """The last word; that a task is gone only the key that it was given to can tell."""
+    if isinstance(found, Polled):
+        return found
+    if not own:
+        return Later(Message.of("task-of-other-key", why=found.why), useless=True)
+    return Gone(Message.of("task-gone", task=task, why=found.why))

@@ -27,7 +27,7 @@ from cogview_cli.engine.stop import StopSwitch
 from cogview_cli.errors import ExitCode, Locked, MachineError
 from cogview_cli.i18n import _
 from cogview_cli.i18n.stored_messages import Message
-from cogview_cli.ledger import Entry, Intent, Ledger, State, marks
+from cogview_cli.ledger import SANDBOX_SERVER_ACCOUNT, Entry, Intent, Ledger, State, marks
 from cogview_cli.ledger.fallback import write_fallback
 from cogview_cli.outcome import Outcome, Status, problem_of
 from cogview_cli.pictures.saver import outcome_of, unsaved_problem
@@ -71,13 +71,12 @@ class Sender:
         free: bool = False,
         by_task: bool | None = None,
         poll_seconds: float | None = None,
-        own_tasks: bool = True,
     ) -> None:
         """`switch` hears why nothing more should be sent.
 
         `patience`: seconds for a picture. `free`: the profile says that one costs nothing there.
         `by_task`: whether the asynchronous pair is used; None where it is known to be there.
-        `poll_seconds` and `own_tasks` are the poller's.
+        `poll_seconds` is the poller's.
         """
         self._ledger = ledger
         self._client = client
@@ -89,7 +88,7 @@ class Sender:
         self._by_task = by_task
         self._poller = Poller(
             client, self._server, switch,
-            patience=patience, every=poll_seconds, own_tasks=own_tasks,
+            patience=patience, every=poll_seconds,
         )  # fmt: skip
         self.answer_lost = False
 
@@ -191,7 +190,8 @@ class Sender:
         """
         assert entry.task is not None
         try:
-            found = await self._poller.follow(entry.task, at_once=began is None)
+            own = entry.account in (self._account, SANDBOX_SERVER_ACCOUNT)
+            found = await self._poller.follow(entry.task, at_once=began is None, own=own)
         except asyncio.CancelledError:
             found = tasks.Later(Message.of("stopped-before-answer"))
         if isinstance(found, Polled):

@@ -19,6 +19,7 @@ from cogview_cli.config.settings import Settings
 from cogview_cli.engine.budget import Budget
 from cogview_cli.engine.job_runner import JobRunner, Notify
 from cogview_cli.engine.poller import SANDBOX_POLL_SECONDS
+from cogview_cli.engine.recovery import account_of
 from cogview_cli.engine.retry import Policy
 from cogview_cli.engine.sender import Sender
 from cogview_cli.engine.slots import Slots
@@ -50,9 +51,8 @@ async def endpoint(settings: Settings) -> AsyncIterator[Endpoint]:
     """The API of the settings, or an in-process sandbox. AccountError without a key."""
     if not settings.sandbox:
         key = key_if_any(settings)
-        account = hashlib.sha256((key.reveal() if key else "").encode()).hexdigest()[:16]
         _tell_of_plain_http(settings.base_url)
-        yield Endpoint(settings.base_url, key, account, settings.headers or {})
+        yield Endpoint(settings.base_url, key, account_of(key), settings.headers or {})
         return
     from cogview_cli.sandbox.server import Sandbox
 

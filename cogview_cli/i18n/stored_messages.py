@@ -47,6 +47,7 @@ TEMPLATES = {
     "task-failed": "the server could not make it, and does not say why",
     "task-gone": "the server does not know the task {task} any more: {why}",
     "task-of-other-key": "the server knows no such task of this key: {why}",
+    "no-way-to-ask": "no key or profile leads to {url}",
     # The ledger.
     "process-ended": "the process ended between sending the request and keeping the answer",
     "sandbox-ended": "the sandbox that made it has ended",
