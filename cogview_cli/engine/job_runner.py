@@ -40,7 +40,8 @@ from cogview_cli.errors import CogviewError, MachineError, Temporary
 from cogview_cli.i18n import _
 from cogview_cli.ledger import Claimed, Entry, State
 from cogview_cli.outcome import Outcome, Problem, Status, problem_of
-from cogview_cli.pictures.saver import ImageSaver, outcome_of
+from cogview_cli.pictures.later import LaterSaver
+from cogview_cli.pictures.outcomes import outcome_of
 
 
 class Notify(Protocol):
@@ -67,7 +68,7 @@ class JobRunner:
         self,
         *,
         sender: Sender,
-        saver: ImageSaver,
+        saver: LaterSaver,
         slots: Callable[[str], Slots],
         budget: Budget,
         policy: Policy,
@@ -172,7 +173,7 @@ class JobRunner:
                     return outcome
                 case Failed(failure, entry):
                     return self._give_up(entry, failure, GiveUp())
-        outcome = await self._saver.resuming().finish(entry)
+        outcome = await self._saver.finish_earlier(entry)
         self._gate.stop_for_the_disk(outcome)
         return outcome
 
@@ -220,6 +221,7 @@ class JobRunner:
 
     async def _post(self, job: Job, entry: Entry, slot: SlotLease) -> Result:
         self.in_flight += 1
+        self._saver.prepare()  # there is time until the answer
         try:
             return await self._sender.post(job, entry, slot)
         finally:

@@ -10,7 +10,7 @@ from cogview_cli.i18n import _
 from cogview_cli.i18n.stored_messages import Message
 from cogview_cli.ledger import Entry, State
 from cogview_cli.outcome import Outcome, Problem, Status
-from cogview_cli.pictures.saver import outcome_of
+from cogview_cli.pictures.outcomes import outcome_of
 
 _STATUSES = {
     ErrorClass.REFUSED: Status.REFUSED,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from typing import NamedTuple
@@ -14,6 +13,7 @@ from cogview_cli.engine.budget import Budget
 from cogview_cli.engine.pending import given_up, still_pending
 from cogview_cli.engine.retry import GiveUp
 from cogview_cli.engine.sender import Answered, Ended, Failed, Sender
+from cogview_cli.engine.session import account_of
 from cogview_cli.engine.stop import StopSwitch
 from cogview_cli.errors import CogviewError
 from cogview_cli.i18n import _
@@ -44,11 +44,6 @@ class Finisher(NamedTuple):
                 case Failed(failure, entry):
                     return given_up(entry, failure, GiveUp())
         return await self.saver.finish(entry)
-
-
-def account_of(key: Key | None) -> str:
-    """What the ledger calls the account of a key."""
-    return hashlib.sha256((key.reveal() if key else "").encode()).hexdigest()[:16]
 
 
 async def open_finisher(
