@@ -52,25 +52,24 @@ class Poller:
         """
         clock = asyncio.get_running_loop().time
         deadline, gone = clock() + self._patience, 0
-        found: Polled | Later | Gone = Later(Message.of("task-running"))
-        pause = 0.0 if at_once else self._pause(None)
-        while clock() + pause <= deadline or at_once:
-            await self._switch.sleep_unless_signalled(pause)
+        pause = 0.0 if at_once else self._every_seconds
+        while True:
+            await self._switch.sleep_unless_signalled(min(pause, max(0.0, deadline - clock())))
             if self._switch.signalled.is_set():
                 return Later(Message.of("stopped-before-answer"))
-            found, at_once = await self._ask(task), False
+            found = await self._ask(task)
             gone = gone + 1 if isinstance(found, Gone) else 0
             if isinstance(found, Polled) or (isinstance(found, Gone) and gone >= GONE_TIMES):
                 return _final(found, task, own=own)
-            if isinstance(found, Later) and found.useless:
-                return found
-            pause = self._pause(found)
-        return Later(found.why) if isinstance(found, Gone) else found
+            later = Later(found.why) if isinstance(found, Gone) else found
+            left, asked = deadline - clock(), later.seconds or 0.0
+            if later.useless or left <= 0 or asked > left:
+                return later
+            pause = max(self._every_seconds, asked)
 
-    def _pause(self, found: Later | Gone | None) -> float:
-        every = POLL_SECONDS if self._every is None else self._every
-        asked = found.seconds if isinstance(found, Later) else None
-        return max(every, asked or 0.0)
+    @property
+    def _every_seconds(self) -> float:
+        return POLL_SECONDS if self._every is None else self._every
 
     async def _ask(self, task: str) -> Polled | Later | Gone:
         question = self._client.get(result_path(task), seconds=QUESTION_SECONDS)

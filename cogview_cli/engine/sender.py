@@ -189,6 +189,8 @@ class Sender:
         `price`: what this run has set aside for it. `began`: when it was sent.
         """
         assert entry.task is not None
+        if entry.base_url != self._base_url:  # another server would know nothing of it
+            return Ended(still_pending(entry, Message.of("no-way-to-ask", url=entry.base_url)))
         try:
             own = entry.account in (self._account, SANDBOX_SERVER_ACCOUNT)
             found = await self._poller.follow(entry.task, at_once=began is None, own=own)

@@ -224,6 +224,19 @@ def test_a7_a_key_that_is_refused_leaves_it_pending(cogview: Run) -> None:
     assert states() == ["pending"]
 
 
+def test_a7_another_server_is_not_asked(cogview: Run, sandbox: SandboxThread) -> None:
+    """For a batch one machine is the same under all its ports."""
+    with open("p.txt", "w") as file:
+        file.write("cat\n")
+    with Scripted([TAKEN], [NOT_YET]) as api, Scripted([], [UNKNOWN_TASK]) as other:
+        command = ("batch", "p.txt", *GLM, "--async", "--timeout", "1", "--base-url")
+        assert cogview(*command, api.base_url).code == 6
+        ended = cogview(*command, other.base_url)
+        assert ended.code == 6 and api.base_url in ended.err, ended
+        assert not other.requests
+    assert states() == ["pending"]
+
+
 ENDS = [("gen", ("gen", "cat")), ("once", ("gen", "cat", "--once")), ("recover", ("recover",))]
 
 
@@ -344,6 +357,22 @@ def test_a13_a_pending_request_can_be_given_up(cogview: Run) -> None:
     assert cogview("history", "resolve", entry.id, "--drop").code == 0
     assert states() == ["resolved"]
     assert "up to 0.1 CNY" in cogview("history").err
+
+
+def test_a13_patience_shorter_than_the_pace_asks_once(
+    cogview: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(poller, "POLL_SECONDS", 30.0)
+    with Scripted([TAKEN], [DONE]) as api:
+        assert asked(cogview, api, "--timeout", "1").code == 0
+
+
+def test_a13_a_server_that_asks_for_more_than_there_is_left_is_left_alone(cogview: Run) -> None:
+    busy = told({"task_status": "PROCESSING"}, "200 OK", "Retry-After: 90")
+    with Scripted([TAKEN], [busy]) as api:
+        began = time.monotonic()
+        assert asked(cogview, api, "--timeout", "20").code == 6
+        assert time.monotonic() - began < 10 and api.count(b"GET") == 1
 
 
 def test_a13_the_pace_is_what_the_server_asks_for(

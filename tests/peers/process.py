@@ -40,7 +40,7 @@ def server(command: Sequence[str], alive: str, log: Path, env: dict[str, str]) -
     finally:
         process.terminate()
         try:
-            process.wait(5)
+            process.wait(1)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

@@ -84,6 +84,15 @@ def test_its_own_models_answer(cogview: Run, gateway: Proxy, box: SandboxThread)
     assert (ended.code, box.books.charges["grey cat"]) == (0, 1), ended
 
 
+def test_the_asynchronous_pair_is_handed_on_too(
+    cogview: Run, gateway: Proxy, box: SandboxThread
+) -> None:
+    prompt = "pair sandbox:task-lost-pollx1"
+    more = ("-m", "glm-image", "--async", "--base-url", gateway.pass_through)
+    ended = cogview("gen", prompt, *SMALL, *more)
+    assert (ended.code, box.books.charges[prompt], states()) == (0, 1, ["saved"]), ended
+
+
 LOST = ("lost-answer", "html-502-charged", "litellm-500", "bare-408", "empty-200", "cut-early")
 # Its OpenAI client's own, which no setting of 1.108.7 reaches for pictures.
 REPEATS = 3
