@@ -1,9 +1,9 @@
 """The life of a request, step by step, each on the disk before the next thing happens.
 
 A request moves `intent` → `not_sent` | `rejected` | `unknown` | `pending` | `answer`, from
-`pending` (the server has it and can be asked again) → `rejected` | `answer`, and from
-`answer` → `saved` | `expired`; `resolved` is the user's own decision about an
-unknown one. No network.
+`pending` (the server has it and can be asked again) → `answer`, or one of the other three, and
+from `answer` → `saved` | `expired`; `resolved` is the user's own decision about an unknown or
+a pending one. No network.
 """
 
 from __future__ import annotations
