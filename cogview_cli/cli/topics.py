@@ -60,6 +60,10 @@ Its settings, in [profiles.NAME] of the config file:
   jobs                  requests in flight; 2 for a model that is unknown here
   allow-http = true     plain http to this host, in a private network
   content-auth = true   the key also for picture links on the same origin
+  async = true          glm-image is handed in and asked for, where the server has that call
+LiteLLM asks up to nine times for one picture by itself, and each may be charged. Only its
+pass_through_endpoints never repeat (base-url "http://HOST:4000/PATH", see the README);
+router_settings num_retries: 0 leaves three times, max_retries: 0 changes nothing.
 Then: cogview config check --profile NAME"""
     )
 
