@@ -67,7 +67,7 @@ class Sender:
         base_url: str,
         account: str,
         switch: StopSwitch,
-        patience: float,
+        patience: float = 300.0,
         free: bool = False,
         by_task: bool | None = None,
         poll_seconds: float | None = None,
