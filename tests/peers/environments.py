@@ -24,6 +24,8 @@ LITELLM = ("litellm[proxy]==1.108.7",)
 XINFERENCE = (
     "torch==2.13.0", "xinference==4.1.0", "diffusers==0.39.0", "transformers==5.17.0", "accelerate",
 )  # fmt: skip
+# Written last: what was asked for.
+MADE = "requirements.txt"
 UNWANTED = ("torchvision", "timm")
 
 
@@ -45,7 +47,7 @@ def environment(
     kept = os.environ.get("COGVIEW_PEERS")
     folder = Path(kept) / name if kept else Path(tempfile.mkdtemp(prefix=f"cogview-{name}-"))
     try:
-        if not (folder / "whole").exists():
+        if not _is_whole(folder, requirements):
             _make(folder, requirements, unwanted)
         yield folder / "bin"
     finally:
@@ -59,7 +61,12 @@ def _make(folder: Path, requirements: Sequence[str], unwanted: Sequence[str]) ->
     _run(*pip, "install", "--no-compile", *requirements)
     if unwanted:
         _run(*pip, "uninstall", "--yes", *unwanted)
-    (folder / "whole").touch()
+    (folder / MADE).write_text("\n".join(requirements), "utf-8")
+
+
+def _is_whole(folder: Path, requirements: Sequence[str]) -> bool:
+    made = folder / MADE
+    return made.exists() and made.read_text("utf-8") == "\n".join(requirements)
 
 
 def _run(*command: str) -> None:
