@@ -9,12 +9,13 @@ from typing import Annotated, Any
 import typer
 
 from cogview_cli.api.request import ENDPOINT, ImageRequest
-from cogview_cli.cli import options, server_options
+from cogview_cli.cli import deadline_option, options, server_options
 from cogview_cli.config.settings import Settings, load
 from cogview_cli.config.store import state_dir
 from cogview_cli.config.tables import EXTRA
 from cogview_cli.disk.destination import STDOUT, Destination, from_output
 from cogview_cli.disk.home import expand_home
+from cogview_cli.engine.deadline import deadline_of
 from cogview_cli.engine.validation import check_models, validate_request
 from cogview_cli.errors import BudgetReached, MachineError, UsageError
 from cogview_cli.gen.plan import GenPlan, target_of
@@ -117,6 +118,7 @@ def gen(
     timeout: options.Timeout = None,
     max_wait: options.MaxWait = None,
     retries: options.Retries = None,
+    deadline: deadline_option.Deadline = None,
     response_format: server_options.ResponseFormat = None,
     extra: server_options.Extra = None,
     async_: server_options.Async = None,
@@ -161,6 +163,7 @@ def gen(
         open=open_,
         once=once,
         yes=yes,
+        deadline=deadline_of(deadline, settings),
     )
     _check(plan)
     raise typer.Exit(show(plan) if dry_run else run(plan))

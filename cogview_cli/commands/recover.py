@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cogview_cli.cli import completion, options
+from cogview_cli.cli import completion, deadline_option, options
 from cogview_cli.errors import UsageError
 from cogview_cli.i18n import _
 from cogview_cli.outcome import Outcome, Problem, Status, Summary
@@ -40,6 +40,7 @@ def recover(
     ] = None,
     json: options.Json = False,
     print0: options.Print0 = False,
+    deadline: deadline_option.Deadline = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
     debug: options.Debug = False,
@@ -51,7 +52,8 @@ def recover(
     summary = Summary(single=False, earlier=True)
     reporter = Reporter(style)
     with ending.counted(summary):
-        asyncio.run(_recover(set(ids or ()), out, summary, reporter))
+        run = _Recovery(summary, deadline)
+        asyncio.run(_recover(set(ids or ()), out, run, reporter))
     with ending.counted(summary):
         reporter.summary(summary)
     if not summary.counts and not summary.stopped and not quiet:
@@ -64,18 +66,31 @@ def recover(
 class _Recovery:
     """The run of `recover`, as the runner stops it."""
 
-    def __init__(self, summary: Summary, switch: StopSwitch) -> None:
-        self._summary, self._switch = summary, switch
+    def __init__(self, summary: Summary, deadline: str | None) -> None:
+        """UsageError for a `deadline` that is no time."""
+        from cogview_cli.engine.deadline import Deadline, seconds_of
+        from cogview_cli.engine.stop import StopSwitch
+
+        self.deadline = Deadline(None if deadline is None else seconds_of(deadline))
+        self.switch = StopSwitch()
+        self.summary = summary
 
     @property
     def stopping(self) -> bool:
         """Whether nothing more is begun."""
-        return self._switch.thrown.is_set()
+        return self.switch.thrown.is_set()
 
     def stop(self, reason: Problem) -> None:
         """Nothing more is begun."""
-        self._switch.stop(reason)
-        self._summary.stopped = self._summary.stopped or reason.exit_code
+        self.switch.stop(reason)
+
+    def ended(self, *, all_done: bool) -> None:
+        """Counts what stopped it; a deadline that came after all was done stopped nothing."""
+        from cogview_cli.engine.deadline import CODE
+
+        reason = self.switch.reason
+        if reason and not (reason.code == CODE and all_done):
+            self.summary.stopped = reason.exit_code
 
     def notify(self, text: str, *, urgent: bool = False) -> None:
         """Tells what people should know at once."""
@@ -83,16 +98,13 @@ class _Recovery:
             output.say(text)
 
 
-async def _recover(ids: set[str], out: str | None, summary: Summary, reporter: Reporter) -> None:
+async def _recover(ids: set[str], out: str | None, run: _Recovery, reporter: Reporter) -> None:
     from cogview_cli.engine import pool
-    from cogview_cli.engine.stop import StopSwitch
     from cogview_cli.ledger.lookup import full_id
     from cogview_cli.ledger.open import open_ledger
 
-    switch = StopSwitch()
-
     def report(outcome: Outcome) -> None:
-        summary.add(outcome)
+        run.summary.add(outcome)
         reporter.outcome(outcome)
 
     with open_ledger() as ledger:
@@ -105,12 +117,14 @@ async def _recover(ids: set[str], out: str | None, summary: Summary, reporter: R
         found = [entry for entry in waiting if not ids or entry.id in ids]
         ours = ledger.take_over(entry.id for entry in found)
         wanted = [entry for entry in found if entry.id in ours]
-        async with _finishers(ledger, wanted, switch) as finishers:
+        async with _finishers(ledger, wanted, run.switch) as finishers:
             work = (
                 partial(finishers[entry.base_url].finish, _moved(entry, out)) for entry in wanted
             )
             lane = pool.Lane(work, AT_ONCE)
-            await pool.run_all(_Recovery(summary, switch), [lane], report)
+            before = run.summary.counts.total()
+            await pool.run_all(run, [lane], report)
+            run.ended(all_done=run.summary.counts.total() - before == len(wanted))
 
 
 def check_ids(ledger: Any, ids: Iterable[str]) -> None:
