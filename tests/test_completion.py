@@ -306,7 +306,7 @@ def test_every_setting_of_a_few_words_is_offered_them() -> None:
     few = {name: setting.kind for name, setting in SETTINGS.items() if setting.kind.values}
     assert few.keys() == {
         "quality", "format", "on_exists", "on_unknown", "tier", "watermark", "sidecar", "sandbox",
-        "response_format", "auth", "size_rules", "allow_http", "content_auth",
+        "response_format", "auth", "size_rules", "allow_http", "content_auth", "async_",
     }  # fmt: skip
     for kind in few.values():
         assert [to_text(kind.parse(value)) for value in kind.values] == list(kind.values)

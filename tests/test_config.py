@@ -126,9 +126,18 @@ def test_an_empty_variable_counts_as_unset(home: Home) -> None:
 
 def test_every_setting_has_a_variable_and_settings_has_its_attribute(home: Home) -> None:
     for setting in SETTINGS.values():
-        assert setting.env[0] == "COGVIEW_" + setting.name.upper()
+        assert setting.env[0] == "COGVIEW_" + setting.option.replace("-", "_").upper()
         assert getattr(home.load(COGVIEW_STATE_DIR=""), setting.name) == setting.default
     assert [*SETTINGS, "origins"] == list(Settings._fields)
+
+
+def test_a_setting_whose_name_is_a_word_of_python(home: Home) -> None:
+    assert home.load().async_ is None
+    assert home.load(COGVIEW_ASYNC="no").async_ is False
+    assert run("set", "async", "false").exit_code == 0
+    assert home.data() == {"async": False} and home.load().async_ is False
+    assert run("get", "async").stdout == "false\n"
+    assert run("unset", "async").exit_code == 0 and home.data() == {}
 
 
 def test_built_in_profile_can_be_overridden_in_part(home: Home) -> None:
@@ -696,7 +705,7 @@ def test_a_failed_write_leaves_the_old_file(home: Home, monkeypatch: pytest.Monk
 def test_show_json_is_one_object_a_line(home: Home) -> None:
     output.begin_run()
     rows = [json.loads(line) for line in run("show", "--json").stdout.splitlines()]
-    assert [row["name"] for row in rows] == list(SETTINGS)
+    assert [row["name"] for row in rows] == [setting.word for setting in SETTINGS.values()]
     assert rows[0].pop("schema") == 1
     assert all(set(row) == {"name", "value", "origin"} for row in rows)
 

@@ -181,13 +181,15 @@ class BatchRun:
         yield pool.Lane(fetches, models.TIER_SLOTS[self._options.settings.tier])
 
     async def _fetch(self, runner: JobRunner, previous: PreviousRun, item: Item) -> Outcome:
-        """An image that an earlier run paid for; free."""
+        """An image that an earlier run paid for, or left with the server; free."""
         outcome = await runner.finish(previous.entry(item))
         hint = _("run the same command again")
         problem = outcome.problem
         if problem and problem.retryable:
             problem = problem._replace(hint=hint)
-        return outcome._replace(row=item.index, n=item.n, cost=Decimal(0), problem=problem)
+        return outcome._replace(
+            row=item.index, n=item.n, cost=Decimal(0), price=None, problem=problem
+        )
 
     def _report(self, runner: JobRunner, outcome: Outcome, *, fresh: bool) -> None:
         self._summary.add(outcome)

@@ -80,6 +80,7 @@ def batch(
     deadline: deadline_option.Deadline = None,
     response_format: server_options.ResponseFormat = None,
     extra: server_options.Extra = None,
+    async_: server_options.Async = None,
     no_validate: options.NoValidate = False,
     sandbox: options.Sandbox = None,
     quiet: options.Quiet = False,
@@ -101,7 +102,7 @@ def batch(
             watermark=watermark, format=format, sidecar=sidecar, on_exists=on_exists,
             on_unknown=on_unknown, max_cost=max_cost, tier=tier, jobs=jobs, profile=profile,
             base_url=base_url, timeout=timeout, max_wait=max_wait, retries=retries,
-            sandbox=sandbox, response_format=response_format, extra=extra,
+            sandbox=sandbox, response_format=response_format, extra=extra, async_=async_,
         )
     )  # fmt: skip
     sources = _sources(sources)

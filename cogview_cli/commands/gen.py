@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cogview_cli.api.request import ImageRequest
+from cogview_cli.api.request import ENDPOINT, ImageRequest
 from cogview_cli.cli import deadline_option, options, server_options
 from cogview_cli.config.settings import Settings, load
 from cogview_cli.config.store import state_dir
@@ -121,6 +121,7 @@ def gen(
     deadline: deadline_option.Deadline = None,
     response_format: server_options.ResponseFormat = None,
     extra: server_options.Extra = None,
+    async_: server_options.Async = None,
     no_validate: options.NoValidate = False,
     sandbox: options.Sandbox = None,
     quiet: options.Quiet = False,
@@ -134,7 +135,7 @@ def gen(
             watermark=watermark, format=format, sidecar=sidecar, on_exists=on_exists,
             on_unknown=on_unknown, max_cost=max_cost, tier=tier, jobs=jobs, profile=profile,
             base_url=base_url, timeout=timeout, max_wait=max_wait, retries=retries,
-            sandbox=sandbox, response_format=response_format, extra=extra,
+            sandbox=sandbox, response_format=response_format, extra=extra, async_=async_,
         )
     )  # fmt: skip
     style = output.OutputOptions(
@@ -219,8 +220,20 @@ def _check(plan: GenPlan) -> None:
     if plan.destination.stdout:
         _check_stdout(plan)
     check_models([plan.request.model], plan.settings)
+    _check_async(plan)
     if not plan.dry_run:
         _check_budget(plan)
+
+
+def _check_async(plan: GenPlan) -> None:
+    """To ask for the asynchronous call of a model that has none is a mistake."""
+    settings, model = plan.settings, plan.request.model
+    typed = settings.is_flag("async_") and settings.async_
+    if typed and settings.endpoint(model) == ENDPOINT:
+        raise UsageError(
+            _("{model} has no asynchronous call; glm-image has", model=model),
+            hint=_("leave --async out"),
+        )
 
 
 def _check_stdout(plan: GenPlan) -> None:

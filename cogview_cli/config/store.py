@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from decimal import Decimal
+from keyword import iskeyword
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -199,8 +200,12 @@ def _tables(data: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def plain_name(name: str) -> str:
-    """A setting's name as the program knows it: files may spell it with `-` or `_`."""
-    return name.replace("-", "_")
+    """A setting's name as the program knows it: files may spell it with `-` or `_`.
+
+    One that is a word of Python's own has a `_` behind it.
+    """
+    plain = name.replace("-", "_")
+    return f"{plain}_" if iskeyword(plain) else plain
 
 
 def _holds(data: Mapping[str, Any], *names: str) -> bool:

@@ -25,6 +25,7 @@ from cogview_cli.engine.failure import (
 )
 from cogview_cli.engine.gate import SendGate
 from cogview_cli.engine.job import Job
+from cogview_cli.engine.pending import given_up
 from cogview_cli.engine.retry import (
     UNKNOWN_RETRIES,
     Attempts,
@@ -38,7 +39,7 @@ from cogview_cli.engine.slots import SlotLease, Slots
 from cogview_cli.engine.stop import StopSwitch
 from cogview_cli.errors import CogviewError, MachineError, Temporary
 from cogview_cli.i18n import _
-from cogview_cli.ledger import Claimed, Entry
+from cogview_cli.ledger import Claimed, Entry, State
 from cogview_cli.outcome import Outcome, Problem, Status, problem_of
 from cogview_cli.pictures.later import LaterSaver
 from cogview_cli.pictures.outcomes import outcome_of
@@ -54,11 +55,6 @@ def _silent(text: str, *, urgent: bool = False) -> None:
     """Nobody listens."""
 
 
-_STATUSES = {
-    ErrorClass.REFUSED: Status.REFUSED,
-    ErrorClass.UNKNOWN: Status.UNKNOWN,
-    None: Status.NOT_SENT,
-}
 # After one of these no other request of the run would fare better.
 _ENDS_THE_RUN = {ErrorClass.ACCOUNT, ErrorClass.QUOTA, ErrorClass.NOT_THE_API}
 
@@ -172,9 +168,17 @@ class JobRunner:
         return outcome
 
     async def finish(self, entry: Entry) -> Outcome:
-        """Saves the images of an answer that an earlier run kept. Free."""
+        """Saves the images of an answer that an earlier run kept, or can still ask for. Free."""
         if not await self._sender.take_over(entry):
             return outcome_of(entry, Status.UNSAVED, problem=claimed())
+        if entry.state == State.PENDING:
+            match await self._sender.resume(entry):
+                case Answered(entry):
+                    pass
+                case Ended(outcome):
+                    return outcome
+                case Failed(failure, entry):
+                    return self._give_up(entry, failure, GiveUp())
         outcome = await self._saver.finish_earlier(entry)
         self._gate.stop_for_the_disk(outcome)
         return outcome
@@ -294,13 +298,9 @@ class JobRunner:
         await self._switch.sleep(wait.seconds)
 
     def _give_up(self, entry: Entry, failure: Failure, why: GiveUp) -> Outcome:
-        problem = failure.problem(why)
         if failure.kind in _ENDS_THE_RUN:
-            self.stop(problem)
-        status = _STATUSES.get(failure.kind, Status.FAILED)
-        outcome = outcome_of(entry, status, problem=problem)
-        filters = failure.error.content_filter if failure.error else ()
-        return outcome._replace(content_filter=filters, lost=int(failure.perhaps_paid))
+            self.stop(failure.problem(why))
+        return given_up(entry, failure, why)
 
     def never_sent(self, job: Job, entry: Entry | None = None) -> Outcome:
         """The outcome of a job that the end of the run came before."""

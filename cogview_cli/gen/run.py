@@ -29,11 +29,12 @@ def show(plan: GenPlan) -> int:
     """Prints the requests and the price; sends nothing, creates nothing."""
     tariff = plan.settings.tariff
     price, currency = tariff.price_of(plan.request.model), currency_field(tariff.currency)
+    path = plan.settings.endpoint(plan.request.model)
     for n in range(1, plan.images + 1):
         if plan.style.json:
-            record = {**plan.request.body(), "type": "request", "index": 1, "n": n}
-            cost = {"cost": None if price is None else str(price)}
-            output.write_json({**record, **cost, **currency})
+            record = {**plan.request.body(), "type": "request", "endpoint": path}
+            place = {"index": 1, "n": n, "cost": None if price is None else str(price)}
+            output.write_json({**record, **place, **currency})
         else:
             output.write_bare_json(plan.request.body())
     if plan.style.json:
@@ -50,6 +51,7 @@ def show(plan: GenPlan) -> int:
         )
     _show_pictures(plan, [])
     if not plan.style.quiet:
+        output.say(f"POST {path}")
         output.say(
             _(
                 "{count} request(s), price {price}; nothing was sent",

@@ -15,7 +15,7 @@ from cogview_cli.engine.deadline import CODE as DEADLINE
 from cogview_cli.engine.failure import claimed, unknown_before
 from cogview_cli.engine.job import Job
 from cogview_cli.engine.job_runner import JobRunner
-from cogview_cli.errors import ExitCode
+from cogview_cli.errors import SIGNALS, ExitCode
 from cogview_cli.gen import earlier
 from cogview_cli.gen.earlier import Earlier
 from cogview_cli.gen.plan import GenPlan
@@ -26,8 +26,6 @@ from cogview_cli.ledger import Entry, Ledger, State
 from cogview_cli.outcome import Outcome, Problem, SavedFile, Status
 from cogview_cli.terminal import output
 from cogview_cli.terminal.reporter import Reporter
-
-_SIGNALS = (ExitCode.HANGUP, ExitCode.INTERRUPTED, ExitCode.TERMINATED)
 
 
 class _Fetch(NamedTuple):
@@ -96,7 +94,9 @@ class Work:
 
     def _earlier(self, ledger: Ledger) -> Earlier:
         if not self._plan.once:
-            return earlier.unfetched(ledger.by_content(self._plan.content, State.ANSWER))
+            return earlier.unfetched(
+                ledger.by_content(self._plan.content, State.ANSWER, State.PENDING)
+            )
         return earlier.once(ledger.by_content(self._plan.content), on_disk=earlier.on_disk)
 
     def _next(self, number: int | None = None) -> int:
@@ -242,7 +242,7 @@ class Work:
         return entry._replace(target=target, files=kept_unverified(entry.files))
 
     def _hint(self, ended: ExitCode | None) -> None:
-        plan, signalled = self._plan, ended in _SIGNALS
+        plan, signalled = self._plan, ended in SIGNALS
         hint = hint_for_the_rest(
             self._counts, images=plan.images, once=plan.once, signalled=signalled
         )
@@ -257,7 +257,7 @@ def _tells_itself(reason: Problem) -> bool:
 
 def _numbered(outcome: Outcome, n: int) -> Outcome:
     """The outcome of what an earlier run has paid."""
-    return outcome._replace(row=1, n=n, cost=Decimal(0))
+    return outcome._replace(row=1, n=n, cost=Decimal(0), price=None)
 
 
 def skipped(plan: GenPlan, n: int, files: tuple[SavedFile, ...], id: str | None = None) -> Outcome:
