@@ -708,3 +708,15 @@ def test_bytes_that_are_not_text_are_refused_before_anything_is_recorded(
 ) -> None:
     """No body could carry them; an intent would stand as perhaps paid."""
     refused(cogview("gen", "cat", *SMALL, *options), sandbox, 2, "not UTF-8")
+
+
+def test_a_name_with_the_size_has_the_models_own_where_none_is_asked_for(cogview: Run) -> None:
+    (path,) = saved(cogview("gen", "猫", "-o", "{size}-{slug}"))
+    assert path.name == "1024x1024-猫.png"
+    with Image.open(path) as picture:
+        assert picture.size == (1024, 1024)
+
+
+def test_jpg_is_jpeg(cogview: Run) -> None:
+    (path,) = saved(cogview("gen", "猫", *SMALL, "--format", "JPG", "-o", "a/"))
+    assert path.read_bytes().startswith(JPEG) and path.suffix == ".jpg"

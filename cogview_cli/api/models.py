@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from math import gcd
+from math import gcd, log
 from typing import NamedTuple
 
 from cogview_cli.errors import UsageError
@@ -20,6 +20,8 @@ PRICES_AS_OF = "2026-09-25"
 DEFAULT_MODEL = "cogview-4-250304"
 TIER_SLOTS = {"V0": 5, "V1": 10, "V2": 15, "V3": 20}
 USER_ID_LENGTH = range(6, 129)
+# A picture of another shape is another picture; a smaller one is the same.
+SHAPE_WEIGHT = 1.5
 
 
 class Size(NamedTuple):
@@ -192,12 +194,12 @@ def legal_sizes(rules: ModelRules) -> list[Size]:
 
 
 def nearest_size(rules: ModelRules, wanted: Size) -> Size:
-    """The legal size nearest to `wanted`: smallest move of the two sides, then shape."""
+    """The legal size nearest to `wanted`: its shape counts more than its sides."""
+    wide, high = max(1, wanted.width), max(1, wanted.height)
 
-    def distance(size: Size) -> tuple[int, float, int]:
-        moved = abs(size.width - wanted.width) + abs(size.height - wanted.height)
-        bent = abs(size.width * wanted.height - size.height * wanted.width)
-        return moved, bent / max(1, size.pixels), abs(size.pixels - wanted.pixels)
+    def distance(size: Size) -> float:
+        across, down = log(size.width / wide), log(size.height / high)
+        return abs(across) + abs(down) + SHAPE_WEIGHT * abs(across - down)
 
     return min(legal_sizes(rules), key=distance)
 

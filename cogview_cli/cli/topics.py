@@ -15,6 +15,8 @@ def _names() -> str:
     lines = (
         _("Name templates (-o, --name): fields in braces, zero-padded with {index:04}."),
         "  " + " ".join(f"{{{name}}}" for name in TEMPLATE_FIELDS),
+        _("{date:%Y-%m}, {time:%H%M} and {created:%Y} are written as strftime writes them."),
+        _("{size} is the model's own where none is asked for; all times are local."),
         _("In a batch also {prompt}, {row_id}, {index0}, {n0} and any column of the row;"),
         _("{id} is the row's own id, {col[index]} its column of a name that is taken."),
         _("Example: cogview gen '猫' -n 3 -o 'cats/{date}-{slug}-{n:02}.{ext}'"),

@@ -163,9 +163,12 @@ def _folder(settings: Settings, sources: list[str]) -> Path:
     A file or template that is configured for `gen` is not meant for a batch.
     """
     from cogview_cli.batch.prepare import default_folder
+    from cogview_cli.disk.destination import check_output
     from cogview_cli.disk.names import template_fields
 
     asked, typed = settings.output, settings.is_flag("output")
+    if typed and asked:
+        check_output(asked, folder=True)
     if asked is None or (not typed and (asked == "-" or template_fields(asked))):
         return default_folder(sources)
     if asked == "-":

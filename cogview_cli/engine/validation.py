@@ -87,6 +87,12 @@ def _unpriced(limit: str) -> UsageError:
     )
 
 
+def _default_size(model: str) -> str:
+    """The size that the model makes where none is asked for, by the vendor's table."""
+    rules = models.rules_for(model)
+    return str(rules.presets[0]) if rules else "default"
+
+
 def name_fields(
     request: ImageRequest, *, index: int, n: int, id: str, now: float
 ) -> dict[str, Any]:
@@ -98,7 +104,7 @@ def name_fields(
         "slug": slug(request.prompt),
         "id": id,
         "model": request.model,
-        "size": request.size or "default",
+        "size": request.size or _default_size(request.model),
         "date": time.strftime("%Y%m%d", local),
         "time": time.strftime("%H%M%S", local),
     }
