@@ -13,7 +13,7 @@ from cogview_cli.batch.naming import NameUse, row_name
 from cogview_cli.config.settings import Settings
 from cogview_cli.disk.destination import Destination, Target
 from cogview_cli.disk.names import template_fields
-from cogview_cli.engine.validation import validate_request
+from cogview_cli.engine.validation import check_model_name, validate_request
 from cogview_cli.sources import Record
 
 _ROW_SETTINGS = ("model", "size", "quality", "user_id", "watermark")
@@ -104,9 +104,9 @@ def row_request(record: Record, index: int, defaults: RowDefaults) -> RowRequest
     Raises UsageError for what the model refuses.
     """
     settings = defaults.settings
-    request = validate_request(
-        _request(record, settings), validate=defaults.validate, size_rules=settings.size_rules
-    )
+    asked = _request(record, settings)
+    check_model_name(asked.model, settings, validate=defaults.validate)
+    request = validate_request(asked, validate=defaults.validate, size_rules=settings.size_rules)
     count = defaults.count or record.count or 1
     template, fields = row_name(
         record, request, index, asked=defaults.name, now=defaults.now, use=defaults.use

@@ -14,7 +14,7 @@ from cogview_cli.batch.plan import Plan
 from cogview_cli.batch.shared_names import tell_apart
 from cogview_cli.config.store import state_dir
 from cogview_cli.disk.locks import Busy, exclusive_lock
-from cogview_cli.engine.validation import check_models
+from cogview_cli.engine.validation import check_model_name, check_models
 from cogview_cli.errors import MachineError, Temporary, UsageError
 from cogview_cli.i18n import _
 from cogview_cli.terminal import output
@@ -23,6 +23,7 @@ from cogview_cli.terminal.text import clean
 
 def run(options: BatchOptions, plan: Plan) -> int:
     """Reads all sources, then runs the plan or shows it; the exit code."""
+    check_model_name(options.settings.model, options.settings, validate=options.defaults.validate)
     summary = prepare.read_into(plan, options.reading, options.defaults)
     _refuse_bad(summary, skip=options.skip_bad)
     prepare.choose(plan, options.host, options.selection)

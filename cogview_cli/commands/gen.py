@@ -15,8 +15,9 @@ from cogview_cli.config.store import state_dir
 from cogview_cli.config.tables import EXTRA
 from cogview_cli.disk.destination import STDOUT, Destination, from_output
 from cogview_cli.disk.home import expand_home
-from cogview_cli.engine.validation import check_models, validate_request
+from cogview_cli.engine.validation import check_model_name, check_models, validate_request
 from cogview_cli.errors import BudgetReached, MachineError, UsageError
+from cogview_cli.gen.lone_word import check_lone_word
 from cogview_cli.gen.plan import GenPlan, target_of
 from cogview_cli.gen.prompt import prompt_from
 from cogview_cli.gen.run import run, show
@@ -147,6 +148,7 @@ def gen(
     if from_ is not None and extra:
         typed: Any = EXTRA.read(extra)
         request = request._replace(extra={**request.extra, **typed})
+    check_model_name(request.model, settings, validate=not no_validate)
     plan = GenPlan(
         settings=settings,
         request=validate_request(request, validate=not no_validate, size_rules=settings.size_rules),
@@ -162,6 +164,8 @@ def gen(
         yes=yes,
     )
     _check(plan)
+    if not (dry_run or settings.sandbox or text is None or source):
+        check_lone_word(text, yes=yes)
     raise typer.Exit(show(plan) if dry_run else run(plan))
 
 

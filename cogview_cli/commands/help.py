@@ -1,12 +1,13 @@
-"""`cogview help TOPIC`: what fits no single command."""
+"""`cogview help TOPIC`: what fits no single command; `cogview help COMMAND`: its own help."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from cogview_cli.cli import completion
+from cogview_cli.cli.lazy_group import COMMANDS
 from cogview_cli.cli.topics import TOPICS
 from cogview_cli.errors import UsageError
 from cogview_cli.i18n import _
@@ -14,22 +15,43 @@ from cogview_cli.terminal import output
 
 
 def help(
+    context: typer.Context,
     topic: Annotated[
-        str | None,
+        list[str] | None,
         typer.Argument(
             metavar="[TOPIC]",
-            help=_("One of: {topics}.", topics=", ".join(TOPICS)),
+            help=_("A command, or one of: {topics}.", topics=", ".join(TOPICS)),
             autocompletion=completion.topic,
         ),
     ] = None,
 ) -> None:
     """Explain exit codes, name templates or prompt files."""
-    if topic is None:
+    words = topic or []
+    if not words:
         topics = ", ".join(TOPICS)
         output.write_line(_("Topics: {topics}.  Commands: cogview --help", topics=topics))
-    elif topic in TOPICS:
-        output.write_line(TOPICS[topic]())
+    elif words[0] in TOPICS and len(words) == 1:
+        output.write_line(TOPICS[words[0]]())
     else:
-        raise UsageError(
-            _("there is no topic '{topic}'", topic=topic), hint=f"cogview help {next(iter(TOPICS))}"
-        )
+        output.write_line(_help_of(context.find_root(), words))
+
+
+def _help_of(context: Any, words: list[str]) -> str:
+    """The help page of a command; UsageError if there is none of that name."""
+    for word in words:
+        group = context.command
+        command = group.get_command(context, word) if hasattr(group, "get_command") else None
+        if command is None:
+            raise UsageError(
+                _("there is no topic '{topic}'", topic=" ".join(words)),
+                hint=f"cogview help {_nearest(words[0])}",
+            )
+        context = type(context)(command, info_name=word, parent=context)
+    return str(context.get_help())
+
+
+def _nearest(word: str) -> str:
+    from difflib import get_close_matches
+
+    found = get_close_matches(word, [*TOPICS, *COMMANDS], n=1)
+    return found[0] if found else next(iter(TOPICS))
