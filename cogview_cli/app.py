@@ -124,7 +124,7 @@ def _check_dashes(root: Any, arguments: list[str]) -> None:
         if below is not None:
             found.append((below, below.params))
     options = {name for _command, params in found for param in params for name in param.opts}
-    if mistake := dash_mistake(arguments, options.union(SETTINGS["help_option_names"])):
+    if mistake := dash_mistake(arguments, options | {"-h", "--help"}):
         raise mistake
 
 
