@@ -45,7 +45,10 @@ class Size(NamedTuple):
 
 
 class ModelRules(NamedTuple):
-    """One model's limits. `slots` is None where the account's tier decides."""
+    """One model's limits. `slots` is None where the account's tier decides.
+
+    `reads_tokens`: how much of a prompt its open weights read; no rule of the API.
+    """
 
     name: str
     presets: tuple[Size, ...]
@@ -60,6 +63,7 @@ class ModelRules(NamedTuple):
     slots: int | None = None
     retired: bool = False
     default_quality: str = "standard"
+    reads_tokens: int | None = None
 
 
 def _sizes(text: str) -> tuple[Size, ...]:
@@ -83,6 +87,7 @@ def _cogview(name: str, price: str, **more: object) -> ModelRules:
         "qualities": (),
         "price": Decimal(price),
         "expected_s": _EXPECTED,
+        "reads_tokens": 1024,
     }
     return ModelRules(**{**fields, **more})  # type: ignore[arg-type]
 
@@ -93,7 +98,7 @@ MODELS: dict[str, ModelRules] = {
         _cogview("cogview-4-250304", "0.06", qualities=("hd", "standard")),
         _cogview("cogview-4", "0.06"),
         _cogview("cogview-3-flash", "0"),
-        _cogview("cogview-3-plus", "0.06", custom_sizes=False, retired=True),
+        _cogview("cogview-3-plus", "0.06", custom_sizes=False, retired=True, reads_tokens=224),
         _cogview(
             "glm-image",
             "0.1",
@@ -102,6 +107,7 @@ MODELS: dict[str, ModelRules] = {
             max_pixels=2**22,
             qualities=("hd",),
             prompt_limit=1000,
+            reads_tokens=None,
             slots=1,
             default_quality="hd",
         ),

@@ -138,7 +138,7 @@ class Display:
                 self._tell(outcome)
 
     def _tell(self, outcome: Outcome) -> None:
-        for text in outcome.warnings:
+        for text in () if self._style.quiet else outcome.warnings:
             self._say(_("warning: {where}: {text}", where=self._where(outcome.row), text=text))
         problem = outcome.problem
         if problem and not ended_by_run(outcome, self._stop_reason()):

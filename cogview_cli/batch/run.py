@@ -25,7 +25,7 @@ def run(options: BatchOptions, plan: Plan) -> int:
     """Reads all sources, then runs the plan or shows it; the exit code."""
     check_model_name(options.settings.model, options.settings, validate=options.defaults.validate)
     summary = prepare.read_into(plan, options.reading, options.defaults)
-    _refuse_bad(summary, skip=options.skip_bad)
+    _refuse_bad(summary, skip=options.skip_bad, quiet=options.style.quiet)
     prepare.choose(plan, options.host, options.selection)
     if options.grid:
         prepare.check_grid(plan, options.grid[0] * options.grid[1])
@@ -44,7 +44,11 @@ def run(options: BatchOptions, plan: Plan) -> int:
 
 def _tell(options: BatchOptions, plan: Plan, summary: prepare.ReadSummary) -> None:
     """How the sources were understood, before anything is sent."""
-    for warning in (prepare.ignored_line(summary.ignored), prepare.secrets_line(summary.secrets)):
+    for warning in (
+        prepare.ignored_line(summary.ignored),
+        prepare.secrets_line(summary.secrets),
+        prepare.long_line(plan, summary),
+    ):
         if warning:
             output.warn(warning)
     if options.style.quiet:
@@ -67,9 +71,9 @@ def _name(options: BatchOptions, plan: Plan) -> None:
         output.say(clean(shared.line, 600))
 
 
-def _refuse_bad(summary: prepare.ReadSummary, *, skip: bool) -> None:
+def _refuse_bad(summary: prepare.ReadSummary, *, skip: bool, quiet: bool) -> None:
     """UsageError if any row is bad: nothing is paid for a file that cannot be finished."""
-    for line in prepare.shown_bad(summary):
+    for line in () if skip and quiet else prepare.shown_bad(summary):
         said = f"{'warning' if skip else 'error'}: {line}"
         output.say(clean(said, 400))
     if summary.bad_count and not skip:

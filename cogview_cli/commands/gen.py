@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from cogview_cli.api.prompt_length import remark
 from cogview_cli.api.request import ImageRequest
 from cogview_cli.cli import options, server_options
 from cogview_cli.config.settings import Settings, load
@@ -220,6 +221,8 @@ def _check(plan: GenPlan) -> None:
     if plan.destination.stdout:
         _check_stdout(plan)
     check_models([plan.request.model], plan.settings)
+    if told := remark(plan.request.model, plan.request.prompt):
+        output.warn(told)
     if not plan.dry_run:
         _check_budget(plan)
 

@@ -7,6 +7,7 @@ says about the exit code is what the process ends with.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
@@ -38,18 +39,35 @@ def begin(arguments: Sequence[str]) -> None:
     global _asked
     options = arguments[: arguments.index("--")] if "--" in arguments else arguments
     _asked = _Asked(json="--json" in options, debug="--debug" in options)
-    output.begin_run()
+    output.begin_run(quiet="--quiet" in options)
 
 
 def run(arguments: Sequence[str], command: Callable[[], int]) -> int:
     """Runs a command; the exit code of the process, whatever happens."""
     begin(arguments)
+    with _writing_from_the_background():
+        try:
+            return command()
+        except BaseException as error:
+            return int(tell(error))
+        finally:
+            output.let_go_of_stdout()
+
+
+@contextmanager
+def _writing_from_the_background() -> Iterator[None]:
+    """A job behind the shell's prompt that has paid for something is not stopped for a line."""
+    terminals = [stream for stream in (sys.stdout, sys.stderr) if stream and stream.isatty()]
+    if all(map(output.in_foreground, terminals)):
+        yield
+        return
+    import signal
+
+    before = signal.signal(signal.SIGTTOU, signal.SIG_IGN)
     try:
-        return command()
-    except BaseException as error:
-        return int(tell(error))
+        yield
     finally:
-        output.let_go_of_stdout()
+        signal.signal(signal.SIGTTOU, before)
 
 
 def trace(error: BaseException) -> None:
