@@ -20,6 +20,7 @@ from cogview_cli.net.clients import new_client, tls_failure
 from cogview_cli.net.inflate import unpacked
 from cogview_cli.net.lenient import NotHttp
 from cogview_cli.net.request_body import RequestBody
+from cogview_cli.net.tracing import Say, Tracer
 
 ANSWER_LIMIT = 48 * 2**20
 KEPT_OF_TOO_LONG = 2**20
@@ -128,9 +129,11 @@ class ApiClient:
         *,
         timeout: float,
         headers: Mapping[str, Key] = MappingProxyType({}),
+        trace: Say | None = None,
     ) -> None:
         """`timeout`: seconds for a whole answer, from the first try to connect, or from when
-        the server says that it has begun. `headers`: more of them, secrets like the key.
+        the server says that it has begun. `headers`: more of them, secrets like the key. `trace`
+        hears of each exchange, a line at a time, for --debug.
 
         Raises MachineError for a URL, a proxy or CAs that can't be used.
         """
@@ -139,7 +142,8 @@ class ApiClient:
         sent = self._headers_sent.values()
         self._redactor = Redactors([*sent, *(value.removeprefix(BEARER) for value in sent)])
         self._timeout = timeout
-        self._client = new_client(_url(self._base_url), read_seconds=None)
+        self._tracer = Tracer(trace, self._redactor.blotted_text) if trace else None
+        self._client = new_client(_url(self._base_url), read_seconds=None, tracer=self._tracer)
 
     async def close(self) -> None:
         """Closes the connections."""
@@ -152,7 +156,7 @@ class ApiClient:
         """
         exchange = _Exchange(self._redactor, RequestBody(request.encode()))
         await self._within_time("POST", ENDPOINT, exchange)
-        return exchange.answer()
+        return self._traced(exchange.answer())
 
     async def get(self, path: str, *, limit: int = ANSWER_LIMIT) -> Answer:
         """What is at `path` below the base URL, at most `limit` bytes; it costs nothing.
@@ -161,7 +165,12 @@ class ApiClient:
         """
         exchange = _Exchange(self._redactor, None, limit)
         await self._within_time("GET", path, exchange)
-        return exchange.answer()
+        return self._traced(exchange.answer())
+
+    def _traced(self, answer: Answer) -> Answer:
+        if self._tracer:
+            self._tracer.body("<", answer.raw)
+        return answer
 
     async def _within_time(self, method: str, path: str, exchange: _Exchange) -> None:
         task = asyncio.create_task(self._exchange(method, path, exchange))
@@ -178,6 +187,8 @@ class ApiClient:
                 exchange.take(error)
             raise _explained(error, exchange) from error
         except Exception as error:
+            if self._tracer:
+                self._tracer.error(exchange.words(error))
             raise _explained(error, exchange) from error
         finally:
             task.cancel()
@@ -202,7 +213,10 @@ class ApiClient:
             self._base_url + path,
             content=exchange.body,
             headers=self._headers(exchange.body),
-            extensions={"in_hand": exchange.now_in_hand},
+            extensions={
+                "in_hand": exchange.now_in_hand,
+                "body": exchange.body.data if exchange.body else b"",
+            },
         ) as response:
             exchange.begin(response)
             async for chunk in response.aiter_raw():

@@ -145,7 +145,11 @@ async def _finishers(ledger: Any, base_urls: Iterable[str]) -> AsyncIterator[dic
         found: dict[str, ImageSaver] = {}
         for base_url in base_urls:
             downloader = Downloader(
-                base_url, width=AT_ONCE, patience=patience, headers=_content_headers(base_url)
+                base_url,
+                width=AT_ONCE,
+                patience=patience,
+                headers=_content_headers(base_url),
+                trace=ending.exchange_listener(),
             )
             stack.push_async_callback(downloader.close)
             found[base_url] = ImageSaver(ledger, downloader, resuming=True)

@@ -29,6 +29,7 @@ from cogview_cli.net.addresses import is_loopback
 from cogview_cli.net.clients import preload_trust
 from cogview_cli.pictures.download import Downloader
 from cogview_cli.pictures.saver import ImageSaver
+from cogview_cli.terminal.ending import exchange_listener
 from cogview_cli.terminal.output import warn
 
 # Most servers of open weights make one picture at a time; the next one can wait there.
@@ -139,7 +140,11 @@ async def open_job_runner(
     target, ledger = run.endpoint, run.ledger
     async with AsyncExitStack() as stack:
         client = ApiClient(
-            target.base_url, target.key, timeout=settings.timeout, headers=target.headers
+            target.base_url,
+            target.key,
+            timeout=settings.timeout,
+            headers=target.headers,
+            trace=exchange_listener(),
         )
         stack.push_async_callback(client.close)
         content = authorization(target.key, target.headers) if settings.content_auth else {}
@@ -149,6 +154,7 @@ async def open_job_runner(
             total=settings.timeout,
             patience=settings.download_patience,
             headers=content,
+            trace=exchange_listener(),
         )
         stack.push_async_callback(downloader.close)
         slots = _SlotTable(settings, target, ledger.folder)

@@ -18,6 +18,7 @@ from cogview_cli.i18n.stored_messages import Message
 from cogview_cli.net.addresses import is_loopback
 from cogview_cli.net.http11 import Transport
 from cogview_cli.net.no_proxy import is_exempt
+from cogview_cli.net.tracing import Tracer
 
 USER_AGENT = f"cogview-cli/{__version__}"
 CONNECT_SECONDS = 10.0
@@ -61,16 +62,19 @@ def understand_socks() -> None:
             os.environ[name] = "socks5://" + value[len("socks://") :]
 
 
-def new_client(url: httpx.URL, *, read_seconds: float | None) -> httpx.AsyncClient:
+def new_client(
+    url: httpx.URL, *, read_seconds: float | None, tracer: Tracer | None = None
+) -> httpx.AsyncClient:
     """A client for `url`'s host: no redirects, cookies or kept connections, no proxy to loopback.
 
     A kept connection may be closed during a POST, which would be an avoidable unknown
-    outcome. Raises MachineError for a proxy setting that can't be used.
+    outcome. `tracer` tells of each exchange. Raises MachineError for a proxy setting that
+    can't be used.
     """
     understand_socks()
     trusted = tls_context() if url.scheme == "https" else None
     connect = min(CONNECT_SECONDS, read_seconds or CONNECT_SECONDS)
-    proxy = proxy_for(url)
+    proxy, hooks = proxy_for(url), tracer.hooks if tracer else {"request": [], "response": []}
     try:
         client = httpx.AsyncClient(
             transport=None if proxy else Transport(trusted),
@@ -82,7 +86,7 @@ def new_client(url: httpx.URL, *, read_seconds: float | None) -> httpx.AsyncClie
             timeout=httpx.Timeout(read_seconds, connect=connect, pool=None),
             headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-            event_hooks={"response": [_set_location_aside]},
+            event_hooks={**hooks, "response": [*hooks["response"], _set_location_aside]},
         )
     except (ValueError, ImportError, httpx.InvalidURL) as error:
         raise MachineError(

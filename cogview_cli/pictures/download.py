@@ -22,11 +22,13 @@ import httpx
 
 from cogview_cli.api.image_urls import server_date
 from cogview_cli.api.protocol import retry_after
+from cogview_cli.api.redaction import Redactors
 from cogview_cli.disk.atomic import open_new
 from cogview_cli.i18n.stored_messages import Message
 from cogview_cli.net.addresses import is_loopback, is_public, may_be_public
 from cogview_cli.net.clients import CONNECT_SECONDS, new_client, proxy_for, tls_failure
 from cogview_cli.net.race import interleaved
+from cogview_cli.net.tracing import Say, Tracer
 from cogview_cli.pictures.arrival import SIZE_LIMIT, Fetched, judged
 from cogview_cli.pictures.failure import NOT_NOW, DownloadFailed, next_wait
 from cogview_cli.pictures.links import allowed, host_of, redirected
@@ -60,14 +62,21 @@ class Downloader:
         total: float = TOTAL_SECONDS,
         patience: float = PATIENCE_SECONDS,
         headers: Mapping[str, str] = MappingProxyType({}),
+        trace: Say | None = None,
     ) -> None:
         """`width`: downloads at once; `total`: seconds for one try.
 
         `headers`: for links on the base URL's own origin, which may be behind its key.
 
         `patience`: seconds to try again for one image, from its first failure. Those waiting
-        take no place among the `width`.
+        take no place among the `width`. `trace` hears of each exchange, for --debug.
         """
+        secrets = [
+            *headers.values(),
+            *(value.removeprefix("Bearer ") for value in headers.values()),
+        ]
+        blotted = Redactors(secrets).blotted_text
+        self._tracer = Tracer(trace, blotted) if trace else None
         self._origin = Origin(httpx.URL(base_url), headers)
         self._base_host = self._origin.base.host
         self._total = min(total, TOTAL_SECONDS)
@@ -173,7 +182,7 @@ class Downloader:
     def _client(self, url: httpx.URL) -> httpx.AsyncClient:
         kind = f"{url.scheme} {proxy_for(url)}"
         if kind not in self._clients:
-            self._clients[kind] = new_client(url, read_seconds=IDLE_SECONDS)
+            self._clients[kind] = new_client(url, read_seconds=IDLE_SECONDS, tracer=self._tracer)
         return self._clients[kind]
 
     async def _request(

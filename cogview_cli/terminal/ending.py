@@ -16,6 +16,7 @@ from cogview_cli.errors import CogviewError, ExitCode, Interrupted, MachineError
 from cogview_cli.i18n import _
 from cogview_cli.terminal import output
 from cogview_cli.terminal.output import StdoutClosed
+from cogview_cli.terminal.text import clean
 
 if TYPE_CHECKING:
     from cogview_cli.outcome import Summary
@@ -68,6 +69,15 @@ def _writing_from_the_background() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTTOU, before)
+
+
+def exchange_listener() -> Callable[[str], None] | None:
+    """Where each exchange with a server is told, if --debug asks for it."""
+    return _say_safely if _asked.debug else None
+
+
+def _say_safely(line: str) -> None:
+    output.say(clean(line, 4000))
 
 
 def trace(error: BaseException) -> None:
