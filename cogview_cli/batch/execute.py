@@ -15,6 +15,7 @@ from cogview_cli.api import models
 from cogview_cli.batch import report
 from cogview_cli.batch.display import Display
 from cogview_cli.batch.edited import Edited, edited_line, edited_rows, set_aside
+from cogview_cli.batch.failed_rows import Notes, keep_failed
 from cogview_cli.batch.findings import Findings
 from cogview_cli.batch.grid import Grids
 from cogview_cli.batch.item import Group, Item
@@ -221,7 +222,9 @@ class BatchRun:
     def _close(self) -> None:
         """The failed rows, the report, and the closing words."""
         plan, options = self._plan, self._options
-        failed = self._kept(partial(report.write_failed, options.folder, plan))
+        notes = Notes(options.folder, options.reading.files, options.selection)
+        complete = not self._summary.counts[Status.NOT_SENT]
+        failed = self._kept(partial(keep_failed, options.folder, plan, notes, complete=complete))
         self._write_report()
         self._write_summary()
         if self._reason and self._reason != pool.STDOUT_CLOSED:

@@ -44,6 +44,9 @@ def run(options: BatchOptions, plan: Plan) -> int:
 
 def _tell(options: BatchOptions, plan: Plan, summary: prepare.ReadSummary) -> None:
     """How the sources were understood, before anything is sent."""
+    for log in summary.logs:
+        for line in log.warnings:
+            output.warn(line)
     for warning in (
         prepare.ignored_line(summary.ignored),
         prepare.secrets_line(summary.secrets),
