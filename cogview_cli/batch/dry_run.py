@@ -38,8 +38,8 @@ def show(options: BatchOptions, plan: Plan, summary: ReadSummary) -> int:
         _describe(summary)
         count = plan.counts().to_send
         _say_names(names, count)
-        if line := _limit_line(options, plan):
-            output.say(line)
+        if limited := _limit_line(options, plan):
+            output.say(limited)
         if line := edited_line(edited, plan, replace=options.replace_edited):
             output.say(line)
         output.say(
@@ -70,8 +70,7 @@ def _limit_line(options: BatchOptions, plan: Plan) -> str | None:
     """Where --max-cost would end the run; None if it would not."""
     limit, tariff = options.settings.max_cost, options.settings.tariff
     budget = Budget(limit, tariff.currency)
-    count = 0
-    for item in plan.to_send() if limit is not None else ():
+    for count, item in enumerate(plan.to_send() if limit is not None else ()):
         price = tariff.price_of(item.body["model"]) or Decimal(0)
         if not budget.reserve(price):
             return _(
@@ -83,7 +82,6 @@ def _limit_line(options: BatchOptions, plan: Plan) -> str | None:
                 cost=money(budget.committed, tariff.currency),
             )
         budget.charge(price)
-        count += 1
     return None
 
 

@@ -296,7 +296,7 @@ def test_a_request_leaves_when_the_answer_before_it_is_on_the_disk(
     [
         ("0.12", "--max-cost 0.12 ends it before p.csv:4: 2 of 4 picture(s), 0.12 CNY"),
         ("0.17", "--max-cost 0.17 ends it before p.csv:4: 2 of 4 picture(s), 0.12 CNY"),
-        ("0.05", "--max-cost 0.05 ends it before p.csv:2: 0 of 4 picture(s), 0.00 CNY"),
+        ("0.05", "--max-cost 0.05 ends it before p.csv:2: 0 of 4 picture(s), 0 CNY"),
         ("0.22", None),
         ("1", None),
     ],
