@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cogview_cli.api.request import ImageRequest
+from cogview_cli.batch.layouts import Layout, row_template
 from cogview_cli.disk.destination import check_suffix, without_suffix
 from cogview_cli.disk.holes import escape_braces
 from cogview_cli.disk.names import check_braces, template_fields
@@ -92,6 +93,22 @@ def row_name(
     if _MOMENT & set(names):  # `{date:%H}` needs the time as well
         fields |= {name: known[name] for name in sorted(_MOMENT)}
     return _never_empty(template, names, fields, known)
+
+
+def layout_name(
+    record: Record,
+    request: ImageRequest,
+    index: int,
+    *,
+    layout: Layout,
+    count: int,
+    now: float,
+) -> tuple[str, dict[str, Any]]:
+    """The name template of a row of a benchmark, and the values it uses."""
+    template = row_template(layout, record, count)
+    known = _fields(record, request, index, now)
+    fields = {name: known[name] for name in template_fields(template) if name in known}
+    return template, {**fields, "index": index, "first": (index - 1) * count}
 
 
 def _fields(record: Record, request: ImageRequest, index: int, now: float) -> dict[str, Any]:

@@ -31,8 +31,8 @@ def run(options: BatchOptions, plan: Plan) -> int:
         prepare.check_grid(plan, options.grid[0] * options.grid[1])
     if options.settings.on_exists == "overwrite":
         prepare.check_names(plan, options.destination, "--on-exists overwrite")
-    elif options.grid:
-        prepare.check_names(plan, options.destination, "--grid")
+    elif options.grid or options.defaults.layout:
+        prepare.check_names(plan, options.destination, "--grid" if options.grid else "--layout")
     check_models(plan.models(), options.settings)
     _tell(options, plan, summary)
     _name(options, plan)

@@ -22,6 +22,9 @@ Offer = tuple[str, str]
 Completer = Callable[[typer.Context, str], list[Offer]]
 
 NEWEST = 20
+LAYOUTS = (
+    "geneval", "dpg", "t2i-compbench", "tiif", "unigenbench", "oneig", "wise", "longtext",
+)  # fmt: skip
 MORE_RATIOS = ("3:2", "2:3", "1:2", "21:9")
 _PROFILE = r"[A-Za-z0-9_-]+"
 # zsh evaluates what it is offered: a prompt of the ledger must stay text there.
@@ -153,6 +156,12 @@ def input_format(ctx: typer.Context, incomplete: str) -> Iterable[Offer]:
 
 
 @_quiet
+def layout(ctx: typer.Context, incomplete: str) -> Iterable[Offer]:
+    """The benchmarks whose scorers' layouts are known."""
+    return [(name, "") for name in LAYOUTS]
+
+
+@_quiet
 def language(ctx: typer.Context, incomplete: str) -> Iterable[Offer]:
     """The languages a bilingual prompt file may have."""
     from cogview_cli.sources.options import LANGUAGES
@@ -163,9 +172,10 @@ def language(ctx: typer.Context, incomplete: str) -> Iterable[Offer]:
 @_quiet
 def topic(ctx: typer.Context, incomplete: str) -> Iterable[Offer]:
     """The topics of `cogview help`."""
+    from cogview_cli.cli.lazy_group import COMMANDS
     from cogview_cli.cli.topics import TOPICS
 
-    return [(name, "") for name in TOPICS]
+    return [(name, "") for name in (*TOPICS, *COMMANDS)]
 
 
 @_quiet
