@@ -4,44 +4,55 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 
-import httpx
+from cogview_cli.net.request_body import RequestBody
+from cogview_cli.net.response import Client, Response
+from cogview_cli.net.target import Target
 
 SHOWN_CHARACTERS = 2000
 # The others may hold a secret: a key under any name, a header of one's own, a cookie.
-_SENT_AS_IT_IS = frozenset(
-    ("host", "user-agent", "accept", "accept-encoding", "connection", "content-type",
-     "content-length")
-)  # fmt: skip
+_SENT_AS_IT_IS = frozenset(("accept", "content-type", "content-length"))
 _KEPT_BACK = frozenset(("set-cookie", "authorization", "proxy-authorization"))
 _SIGNED = re.compile(r"(https?:(?:\\?/){2}[^\s\"'<>?]*?)(?:\?|\\u003[fF])[^\s\"'<>]*")
 _INLINE = re.compile(r"[A-Za-z0-9+/=_\\-]{400,}")
 Say = Callable[[str], None]
 
 
-class Tracer:
-    """Tells of the exchanges of one client."""
+class TracedClient:
+    """A client whose exchanges are told, whatever way they take."""
 
-    def __init__(self, say: Say, blotted: Callable[[str], str] = str) -> None:
+    def __init__(self, client: Client, say: Say, blotted: Callable[[str], str]) -> None:
         """`blotted`: its text without the secrets that a server may repeat."""
-        self._say, self._blotted = say, blotted
+        self._client, self._say, self._blotted = client, say, blotted
 
-    @property
-    def hooks(self) -> dict[str, list[Callable[[Any], Any]]]:
-        """For a client's `event_hooks`; they work with every transport."""
-        return {"request": [self._request], "response": [self._response]}
+    async def aclose(self) -> None:
+        """Closes what is open."""
+        await self._client.aclose()
 
-    async def _request(self, request: httpx.Request) -> None:
-        request.extensions["traced"] = time.monotonic()
-        self._tell(">", [f"{request.method} {request.url}", *_sent(request.headers)])
-        self.body(">", request.extensions.get("body", b""))
-
-    async def _response(self, response: httpx.Response) -> None:
-        began = response.request.extensions.get("traced", time.monotonic())
-        line = f"HTTP {response.status_code}  ({time.monotonic() - began:.2f} s)"
-        self._tell("<", [line, *_received(response.headers)])
+    @asynccontextmanager
+    async def stream(
+        self,
+        method: str,
+        target: Target,
+        *,
+        content: AsyncIterable[bytes] | None = None,
+        headers: Mapping[str, str],
+        addresses: Sequence[str] = (),
+        in_hand: Callable[[], None] | None = None,
+    ) -> AsyncIterator[Response]:
+        """As that of the client behind it."""
+        began = time.monotonic()
+        self._tell(">", [f"{method} {target.url}", *_sent(headers)])
+        if isinstance(content, RequestBody):
+            self.body(">", content.data)
+        async with self._client.stream(
+            method, target, content=content, headers=headers, addresses=addresses, in_hand=in_hand
+        ) as response:
+            line = f"HTTP {response.status}  ({time.monotonic() - began:.2f} s)"
+            self._tell("<", [line, *_received(response.headers)])
+            yield response
 
     def body(self, side: str, data: bytes) -> None:
         """A body, cut to a size that can be read."""
@@ -68,19 +79,18 @@ def _counted(match: re.Match[str]) -> str:
     return f"({len(match[0])} characters of base64)"
 
 
-def _sent(headers: httpx.Headers) -> list[str]:
-    return [
-        f"{name}: {value if name in _SENT_AS_IT_IS else _masked(name, value)}"
-        for name, value in headers.multi_items()
-    ]
+def _sent(headers: Mapping[str, str]) -> list[str]:
+    return [f"{name}: {_masked(name.lower(), value)}" for name, value in headers.items()]
 
 
 def _masked(name: str, value: str) -> str:
+    if name in _SENT_AS_IT_IS:
+        return value
     return "Bearer ***" if name == "authorization" and value.startswith("Bearer ") else "***"
 
 
-def _received(headers: httpx.Headers) -> list[str]:
-    return [f"{name}: {_shown(name, value)}" for name, value in headers.multi_items()]
+def _received(headers: Mapping[str, str]) -> list[str]:
+    return [f"{name}: {_shown(name.lower(), value)}" for name, value in headers.items()]
 
 
 def _shown(name: str, value: str) -> str:

@@ -7,9 +7,10 @@ import base64
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from cogview_cli.sandbox.gallery import LINK_TIMES
-from cogview_cli.sandbox.gateway import LOSSES, REFUSALS
+from cogview_cli.sandbox.gateway import LOSSES, REFUSALS, detail
 from cogview_cli.sandbox.messages import CHINESE, error_body
 from cogview_cli.sandbox.wire import HTML, JSON, Peer, head
 
@@ -51,6 +52,7 @@ FREE: dict[str, Plain] = {
     "error-in-200": Plain(200, error_body("1302", CHINESE["1302"])),
     "code-number": Plain(429, b'{"error":{"code":1302,"message":"sandbox"}}'),
     "hostile": Plain(400, error_body("1210", _HOSTILE)),
+    "loading": Plain(503, detail("The model is being loaded"), headers={"Retry-After": 1}),
     **{name: Plain(*answer) for name, answer in REFUSALS.items()},
 }
 
@@ -83,9 +85,10 @@ def _renamed(fields: Fields) -> bytes:
 
 
 def _half(fields: Fields) -> bytes:
-    """Cut inside the url."""
+    """Cut inside the url, if there is one."""
     body = encode(fields)
-    return body[: body.index(b'"url"') + 20]
+    start = body.find(b'"url"')
+    return body[: start + 20 if start >= 0 else len(body) // 2]
 
 
 _HELP = "https://docs.example.invalid/help"
@@ -143,6 +146,13 @@ BODIES: dict[str, Callable[[Fields], bytes]] = {
     "url-and-junk": encode,
     "data-picture": encode,
 }
+# A picture's path below the API's own origin.
+CONTENT = "/v1/images/{name}/content"
+# What befalls any body; the others are about pictures.
+ANY_BODY = (
+    *("empty-200", "html-200", "bom-200", "utf16-200", "cut-json", "deep-json", "big-number"),
+    *("nan-json", "surrogate-json", "error-beside", "junk-behind", "event-stream", "multipart"),
+)
 URLS: dict[str, Callable[[str], str]] = {
     **dict.fromkeys(("expired-url", *LINK_TIMES), lambda url: url),
     "private-url": lambda url: "http://169.254.169.254/latest/meta-data/iam",
@@ -159,6 +169,8 @@ URLS: dict[str, Callable[[str], str]] = {
     "spaced-url": lambda url: f" \n{url}\t\n",
     "userinfo-url": lambda url: url.replace("://", "://user:secret@", 1),
     "control-url": lambda url: url + "\n\x1b[31m",
+    "relative-url": lambda url: CONTENT.format(name=urlsplit(url).path.removeprefix("/")),
+    "disk-path": lambda url: "/root/.xinference/image/1f0c.jpg",
     "long-url": lambda url: url + "&pad=" + "a" * (10_000 - len(url) - 5),
 }
 
@@ -208,7 +220,8 @@ async def _silent(reply: HttpReply) -> None:
 
 async def _cut_late(reply: HttpReply) -> None:
     await reply.open()
-    await reply.peer.send(reply.body[: reply.body.index(b"}]") + 1])
+    end = reply.body.find(b"}]") + 1
+    await reply.peer.send(reply.body[: end or len(reply.body) - 1])
 
 
 async def _cut_early(reply: HttpReply) -> None:

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cogview_cli.net.tracing import SHOWN_CHARACTERS, Tracer, unsigned_text
+from cogview_cli.net.http11 import DirectClient
+from cogview_cli.net.response import Limits
+from cogview_cli.net.tracing import SHOWN_CHARACTERS, TracedClient, unsigned_text
 from cogview_cli.sandbox.thread import SandboxThread
 from tests.conftest import Run
 from tests.faults.peers import HOST, Scripted, http, in_answer, picture, reset
@@ -24,7 +26,7 @@ def test_a_good_request_is_shown_from_end_to_end(cogview: Run, sandbox: SandboxT
     shown = ended.err.splitlines()
     assert ended.code == 0 and len(ended.out.splitlines()) == 1
     assert f"> POST {sandbox.base_url}/images/generations" in shown
-    assert "> content-type: application/json" in shown
+    assert "> Content-Type: application/json" in shown
     (body,) = (line.removeprefix("> ") for line in shown if line.startswith('> {"'))
     assert json.loads(body) == {"model": "cogview-4-250304", "prompt": "小猫", "size": "512x512"}
     first, second = (line for line in shown if line.startswith("< HTTP 200"))
@@ -56,7 +58,7 @@ def test_neither_key_nor_signature_is_shown(cogview: Run, monkeypatch: pytest.Mo
         assert b"Signature=canary%2Bsig" in images.seen and key.encode() in api.seen
     assert ended.code == 0
     assert "canary" not in ended.err, ended
-    assert "> authorization: Bearer ***" in ended.err.splitlines()
+    assert "> Authorization: Bearer ***" in ended.err.splitlines()
     assert "< x-echo: ***" in ended.err.splitlines()
     assert f"http://{HOST}:{images.port}/1.png?***" in ended.err
 
@@ -96,7 +98,7 @@ def test_a_hostile_server_writes_nothing_on_the_terminal(cogview: Run) -> None:
 
 def test_pictures_in_an_answer_are_counted_and_long_texts_cut() -> None:
     said: list[str] = []
-    tracer = Tracer(said.append)
+    tracer = TracedClient(DirectClient(None, Limits(1.0, None), {}), said.append, str)
     tracer.body("<", b'{"b64_json":"' + b"A" * 90_000 + b'"}')
     tracer.body(">", "猫".encode() * 9000)
     tracer.body("<", b"")
