@@ -25,7 +25,7 @@ def help(
         ),
     ] = None,
 ) -> None:
-    """Explain exit codes, name templates or prompt files."""
+    """Explain a command, exit codes, name templates or prompt files."""
     words = topic or []
     if not words:
         topics = ", ".join(TOPICS)
