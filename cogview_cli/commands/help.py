@@ -33,21 +33,21 @@ def help(
     elif words[0] in TOPICS and len(words) == 1:
         output.write_line(TOPICS[words[0]]())
     else:
-        output.write_line(_help_of(context.find_root(), words))
+        _show_help_of(context.find_root(), words)
 
 
-def _help_of(context: Any, words: list[str]) -> str:
-    """The help page of a command; UsageError if there is none of that name."""
+def _show_help_of(root: Any, words: list[str]) -> None:
+    """Prints the help page of a command as `--help` does; UsageError if there is none."""
+    command = root.command
     for word in words:
-        group = context.command
-        command = group.get_command(context, word) if hasattr(group, "get_command") else None
+        command = command.get_command(root, word) if hasattr(command, "get_command") else None
         if command is None:
             raise UsageError(
                 _("there is no topic '{topic}'", topic=" ".join(words)),
                 hint=f"cogview help {_nearest(words[0])}",
             )
-        context = type(context)(command, info_name=word, parent=context)
-    return str(context.get_help())
+    with root.command.make_context(root.info_name, [*words, "--help"]) as context:
+        root.command.invoke(context)
 
 
 def _nearest(word: str) -> str:
