@@ -13,8 +13,10 @@ import pytest
 import shellingham
 
 from cogview_cli.api import models
+from cogview_cli.cli.lazy_group import COMMANDS
 from cogview_cli.config.settings import SETTINGS
 from cogview_cli.config.value_types import to_text
+from cogview_cli.help.pages import TOPICS
 from tests.conftest import Run
 from tests.test_startup import loaded_by
 
@@ -103,8 +105,8 @@ GLM_PRESETS = [str(size) for size in models.MODELS["glm-image"].presets]
         ("config set max-cost ", []),
         ("config get model --profile z", ["zai"]),
         ("config unset ", []),
-        ("help n", ["names"]),
-        ("help g", ["gen", "gallery"]),
+        ("help ", [*TOPICS, *(name for name in COMMANDS if name not in TOPICS)]),
+        ("help ex", ["exit-codes"]),
         ("sandbox --tier V", ["V0", "V1", "V2", "V3"]),
         ("recover ", []),
         ("history resolve ", []),

@@ -1,4 +1,4 @@
-"""What scripts read on stdout is the same in both languages, as the README says."""
+"""What scripts read on stdout is the same in both languages, as the manual says."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from tests.batch.support import prompts
 from tests.conftest import Ended
 from tests.faults.world import KEY, run
 
-# Sentences for people inside of --json; the README names them.
+# Sentences for people inside of --json; the manual names them.
 WORDS = ("message", "hint", "text", "rule", "warnings")
 # Of the run itself, not of its language.
 OF_THE_RUN = ("id", "request_id", "created", "created_at", "sha256", "bytes", "timing", "url")
-README = Path(__file__).parent.parent / "README.md"
+PAGES = Path(__file__).parent.parent / "cogview_cli" / "help"
 
 
 def both(sandbox: SandboxThread, *line: str) -> list[Ended]:
@@ -71,9 +71,10 @@ def test_json_is_the_same_but_for_its_sentences(
     assert english.out.strip() or line == ("recover", "--json")
 
 
-def test_the_readme_names_the_sentences() -> None:
-    for half in README.read_text("utf-8").split("\n# 中文\n"):
-        assert all(f"`{word}`" in half for word in WORDS)
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_manual_names_the_sentences(language: str) -> None:
+    page = (PAGES / language / "json.md").read_text("utf-8")
+    assert all(f"`{word}`" in page for word in WORDS)
 
 
 def _plain(out: str) -> list[Any]:

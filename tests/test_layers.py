@@ -24,7 +24,7 @@ ORDER: tuple[tuple[str, ...], ...] = (
     ("engine", "gallery", "app"),
     ("pictures", "cli"),
     ("ledger",),
-    ("sandbox", "config", "sources"),
+    ("sandbox", "config", "sources", "help"),
     ("api", "terminal"),
     ("net", "disk", "outcome"),
     ("errors", "i18n", "loading", "pillow"),

@@ -141,13 +141,3 @@ def test_a_dash_that_is_no_hyphen_is_told_before_it_is_paid_for(
 def test_a_prompt_may_begin_with_any_dash(cogview: Run, prompt: str) -> None:
     assert cogview("gen", prompt, "--dry-run").code == 0
     assert cogview("gen", "--dry-run", "--", "—size").code == 0
-
-
-@pytest.mark.parametrize("path", [path for path in COMMANDS if " " in path])
-def test_help_for_a_command_is_its_help_page(cogview: Run, path: str) -> None:
-    words = path.split()[1:]
-    assert cogview("help", *words).out.split() == cogview(*words, "--help").out.split()
-
-
-def test_help_for_a_mistyped_command_names_it(cogview: Run) -> None:
-    assert hint(cogview, "help", "gn") == "cogview help gen"

@@ -36,11 +36,12 @@ COMMANDS = {
         "gallery",
         "Show a folder of results as a page, or as contact sheets; print what was written.",
     ),
+    "skill": ("skill", "Show or install a page that tells coding agents how to use cogview."),
     "sandbox": (
         "sandbox",
         "Run a stand-in of the API on 127.0.0.1 until Ctrl-C: no key, no network, no cost.",
     ),
-    "help": ("help", "Explain a command, exit codes, name templates or prompt files."),
+    "help": ("help", "Show a page of the manual; list its topics."),
 }
 
 

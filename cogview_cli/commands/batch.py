@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from cogview_cli.cli import batch_options, options, server_options
+from cogview_cli.cli import batch_options, deadline_option, options, server_options
 from cogview_cli.config.settings import Settings, load
 from cogview_cli.disk.home import expand_home
 from cogview_cli.errors import UsageError
@@ -79,6 +79,7 @@ def batch(
     timeout: options.Timeout = None,
     max_wait: options.MaxWait = None,
     retries: options.Retries = None,
+    deadline: deadline_option.Deadline = None,
     response_format: server_options.ResponseFormat = None,
     extra: server_options.Extra = None,
     no_validate: options.NoValidate = False,
@@ -94,6 +95,7 @@ def batch(
     from cogview_cli.batch.prepare import parse_grid
     from cogview_cli.batch.report import check_report
     from cogview_cli.batch.selection import Selection, parse_shard
+    from cogview_cli.engine.deadline import deadline_of
     from cogview_cli.sources import Reading, ReadOptions
 
     settings = load(
@@ -140,6 +142,7 @@ def batch(
         wait=wait,
         verify=verify,
         replace_edited=replace_edited,
+        deadline=deadline_of(deadline, settings),
     )  # fmt: skip
     raise typer.Exit(_run(asked))
 

@@ -10,12 +10,13 @@ import typer
 
 from cogview_cli.api.prompt_length import remark
 from cogview_cli.api.request import ImageRequest
-from cogview_cli.cli import options, server_options
+from cogview_cli.cli import deadline_option, options, server_options
 from cogview_cli.config.settings import Settings, load
 from cogview_cli.config.store import state_dir
 from cogview_cli.config.tables import EXTRA
 from cogview_cli.disk.destination import STDOUT, Destination, from_output
 from cogview_cli.disk.home import expand_home
+from cogview_cli.engine.deadline import deadline_of
 from cogview_cli.engine.validation import check_model_name, check_models, validate_request
 from cogview_cli.errors import BudgetReached, MachineError, UsageError
 from cogview_cli.gen.lone_word import check_lone_word
@@ -119,6 +120,7 @@ def gen(
     timeout: options.Timeout = None,
     max_wait: options.MaxWait = None,
     retries: options.Retries = None,
+    deadline: deadline_option.Deadline = None,
     response_format: server_options.ResponseFormat = None,
     extra: server_options.Extra = None,
     no_validate: options.NoValidate = False,
@@ -163,6 +165,7 @@ def gen(
         open=open_,
         once=once,
         yes=yes,
+        deadline=deadline_of(deadline, settings),
     )
     _check(plan)
     if not (dry_run or settings.sandbox or text is None or source):

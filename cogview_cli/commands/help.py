@@ -1,57 +1,74 @@
-"""`cogview help TOPIC`: what fits no single command; `cogview help COMMAND`: its own help."""
+"""`cogview help TOPIC`: a page of the manual; `cogview help COMMAND`: that command's options."""
 
 from __future__ import annotations
 
+import os
 from typing import Annotated, Any
 
 import typer
 
 from cogview_cli.cli import completion
-from cogview_cli.cli.lazy_group import COMMANDS
-from cogview_cli.cli.topics import TOPICS
 from cogview_cli.errors import UsageError
+from cogview_cli.help import markdown, pager
+from cogview_cli.help.columns import table
+from cogview_cli.help.pages import TOPICS, page, titles
 from cogview_cli.i18n import _
 from cogview_cli.terminal import output
+from cogview_cli.terminal.text import fold
 
 
 def help(
     context: typer.Context,
-    topic: Annotated[
+    words: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[TOPIC]",
-            help=_("A command, or one of: {topics}.", topics=", ".join(TOPICS)),
+            metavar="[TOPIC|COMMAND]",
+            help=_("A topic of the manual, or a command; without one all topics are listed."),
             autocompletion=completion.topic,
         ),
     ] = None,
 ) -> None:
-    """Explain a command, exit codes, name templates or prompt files."""
-    words = topic or []
+    """Show a page of the manual; list its topics."""
     if not words:
-        topics = ", ".join(TOPICS)
-        output.write_line(_("Topics: {topics}.  Commands: cogview --help", topics=topics))
-    elif words[0] in TOPICS and len(words) == 1:
-        output.write_line(TOPICS[words[0]]())
+        pager.show(_listed())
+    elif len(words) == 1 and words[0].lower() in TOPICS:
+        pager.show(markdown.render(page(words[0].lower()).text, _style()))
     else:
-        _show_help_of(context.find_root(), words)
+        pager.show(f"{_help_of(context.find_root(), words)}\n")
 
 
-def _show_help_of(root: Any, words: list[str]) -> None:
-    """Prints the help page of a command as `--help` does; UsageError if there is none."""
-    command = root.command
+def _style() -> markdown.Style:
+    terminal = output.stdout_is_terminal()
+    return markdown.Style(pager.columns(), bold=pager.styled(os.environ), wrap_tables=terminal)
+
+
+def _listed() -> str:
+    """Every topic with a line that says what it is about."""
+    columns = pager.columns()
+    head = _("cogview help TOPIC shows a page of the manual:")
+    tail = _("A command's options: cogview help gen.  All commands: cogview --help")
+    topics = table(("", ""), titles(), columns - 2)
+    lines = [head, *(f"  {line}" for line in topics), "", *fold(tail, columns)]
+    return "".join(f"{line.rstrip()}\n" for line in lines)
+
+
+def _help_of(context: Any, words: list[str]) -> str:
+    """The help of the command that the words call. UsageError if they call none."""
     for word in words:
-        command = command.get_command(root, word) if hasattr(command, "get_command") else None
+        find = getattr(context.command, "get_command", None)
+        command = find(context, word) if find else None
         if command is None:
             raise UsageError(
-                _("there is no topic '{topic}'", topic=" ".join(words)),
-                hint=f"cogview help {_nearest(words[0])}",
+                _("there is no topic or command '{name}'", name=" ".join(words)),
+                hint=_hint(words[0], context),
             )
-    with root.command.make_context(root.info_name, [*words, "--help"]) as context:
-        root.command.invoke(context)
+        context = command.context_class(command, info_name=word, parent=context)
+    return str(context.command.get_help(context))
 
 
-def _nearest(word: str) -> str:
+def _hint(word: str, context: Any) -> str:
     from difflib import get_close_matches
 
-    found = get_close_matches(word, [*TOPICS, *COMMANDS], n=1)
-    return found[0] if found else next(iter(TOPICS))
+    names = [*TOPICS, *context.find_root().command.list_commands(context)]
+    near = get_close_matches(word.lower(), names, 1, cutoff=0.5)
+    return _("did you mean: {first}", first=f"cogview help {near[0]}") if near else "cogview help"

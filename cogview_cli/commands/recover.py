@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cogview_cli.cli import completion, options
+from cogview_cli.cli import completion, deadline_option, options
 from cogview_cli.errors import CogviewError, UsageError
 from cogview_cli.i18n import _
 from cogview_cli.outcome import Outcome, Problem, Status, Summary
@@ -37,6 +37,7 @@ def recover(
     ] = None,
     json: options.Json = False,
     print0: options.Print0 = False,
+    deadline: deadline_option.Deadline = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
     debug: options.Debug = False,
@@ -52,7 +53,8 @@ def recover(
     summary = Summary(single=False, earlier=True)
     reporter = Reporter(style)
     with ending.counted(summary):
-        asyncio.run(_recover(set(ids or ()), out, summary, reporter))
+        run = _Recovery(summary, deadline)
+        asyncio.run(_recover(set(ids or ()), out, run, reporter))
     with ending.counted(summary):
         reporter.summary(summary)
     if not summary.counts and not summary.stopped and not quiet:
@@ -65,14 +67,29 @@ def recover(
 class _Recovery:
     """The run of `recover`, as the runner stops it."""
 
-    def __init__(self, summary: Summary) -> None:
-        self.stopping = False
-        self._summary = summary
+    def __init__(self, summary: Summary, deadline: str | None) -> None:
+        """UsageError for a `deadline` that is no time."""
+        from cogview_cli.engine.deadline import Deadline, seconds_of
+
+        self.deadline = Deadline(None if deadline is None else seconds_of(deadline))
+        self.reason: Problem | None = None
+        self.summary = summary
+
+    @property
+    def stopping(self) -> bool:
+        """Whether nothing more is begun."""
+        return self.reason is not None
 
     def stop(self, reason: Problem) -> None:
         """Nothing more is begun."""
-        self.stopping = True
-        self._summary.stopped = self._summary.stopped or reason.exit_code
+        self.reason = self.reason or reason
+
+    def ended(self, *, all_done: bool) -> None:
+        """Counts what stopped it; a deadline that came after all was done stopped nothing."""
+        from cogview_cli.engine.deadline import CODE
+
+        if self.reason and not (self.reason.code == CODE and all_done):
+            self.summary.stopped = self.reason.exit_code
 
     def notify(self, text: str, *, urgent: bool = False) -> None:
         """Tells what people should know at once."""
@@ -80,13 +97,13 @@ class _Recovery:
             output.say(text)
 
 
-async def _recover(ids: set[str], out: str | None, summary: Summary, reporter: Reporter) -> None:
+async def _recover(ids: set[str], out: str | None, run: _Recovery, reporter: Reporter) -> None:
     from cogview_cli.engine import pool
     from cogview_cli.ledger.lookup import full_id
     from cogview_cli.ledger.open import open_ledger
 
     def report(outcome: Outcome) -> None:
-        summary.add(outcome)
+        run.summary.add(outcome)
         reporter.outcome(outcome)
 
     with open_ledger() as ledger:
@@ -104,7 +121,9 @@ async def _recover(ids: set[str], out: str | None, summary: Summary, reporter: R
                 partial(finishers[entry.base_url].finish, _moved(entry, out)) for entry in wanted
             )
             lane = pool.Lane(work, AT_ONCE)
-            await pool.run_all(_Recovery(summary), [lane], report)
+            before = run.summary.counts.total()
+            await pool.run_all(run, [lane], report)
+            run.ended(all_done=run.summary.counts.total() - before == len(wanted))
 
 
 def check_ids(ledger: Any, ids: Iterable[str]) -> None:

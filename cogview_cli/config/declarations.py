@@ -54,6 +54,7 @@ class Settings(NamedTuple):
     api_key: Secret | None = None
     api_key_command: str | None = None
     profile: str | None = None
+    state_dir: str | None = None
     sandbox: bool = False
     response_format: str | None = None
     extra: Mapping[str, Any] | None = None
@@ -134,6 +135,7 @@ _DECLARED = (
     Setting("api_key", vt.SECRET, "the key; kept by `config set api-key`", _MORE_KEY_VARIABLES),
     Setting("api_key_command", vt.TEXT, "a command that prints the key"),
     Setting("profile", vt.TEXT, "bigmodel, zai or a table of your own"),
+    Setting("state_dir", vt.TEXT, "the ledger's folder; auto: the workspace if home is closed"),
     Setting("sandbox", vt.BOOL, "use the stand-in: no key, no network, no cost"),
     Setting(
         "response_format", vt.choice("b64_json", "url"), "b64_json or url, for servers that ask"

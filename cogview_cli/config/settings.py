@@ -172,6 +172,10 @@ def _profile_table(config: store.ConfigFile, name: str) -> Layer:
         raise _file_error(
             config.where("profile", "profiles", name), _("a profile cannot select a profile")
         )
+    if moved := [key for key in table if store.plain_name(key) == store.STATE_DIR]:
+        raise _file_error(
+            config.where(moved[0], "profiles", name), _("a profile cannot move the ledger")
+        )
     return _table_layer(config, table, name)
 
 

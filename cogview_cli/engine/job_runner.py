@@ -14,6 +14,7 @@ from cogview_cli.api.tariffs import BIGMODEL, Tariff
 from cogview_cli.engine.breaker import CircuitBreaker
 from cogview_cli.engine.budget import Budget
 from cogview_cli.engine.clock import ClockWatch
+from cogview_cli.engine.deadline import NONE, Deadline
 from cogview_cli.engine.equal_pictures import EqualPictures
 from cogview_cli.engine.failure import (
     Failure,
@@ -79,6 +80,7 @@ class JobRunner:
         switch: StopSwitch,
         notify: Notify = _silent,
         tariff: Tariff = BIGMODEL,
+        deadline: Deadline = NONE,
         uniform: Callable[[float, float], float] = random.uniform,
     ) -> None:
         """`sender` shares `budget` and `switch`; `slots` are those of a model."""
@@ -90,6 +92,7 @@ class JobRunner:
         self._switch = switch
         self.notify = notify
         self._tariff = tariff
+        self.deadline = deadline
         self._uniform = uniform
         self._equal = EqualPictures()
         self._breaker = CircuitBreaker()
@@ -157,12 +160,15 @@ class JobRunner:
         return await self._save(job, entry)
 
     async def _save(self, job: Job, entry: Entry) -> Outcome:
-        """Saves what was paid; whether that works decides about sending more."""
-        outcome = None
+        """Saves what was paid; whether that works, and how long it takes, decides about more."""
+        outcome, clock = None, asyncio.get_running_loop().time
+        began = clock()
         try:
             outcome = await self._saver.finish(entry, partial(self._gate.stalled, job.key))
         finally:
             self._gate.ended(job.key, outcome)
+        if outcome.status == Status.SAVED:
+            self.deadline.took((entry.generate_s or 0.0) + clock() - began)
         return outcome
 
     async def finish(self, entry: Entry) -> Outcome:
@@ -185,7 +191,7 @@ class JobRunner:
             async with self._turn(), slots.hold(self._switch.thrown) as slot:
                 if not (self.stopping or self._gate.is_open):
                     continue  # it was shut while this one waited for its slot
-                if self.stopping or not self._afford(job):
+                if self.stopping or not (self._in_time(job) and self._afford(job)):
                     return Ended(self.never_sent(job, entry))
                 self._gate.passed(job.key)
                 result: Result | None = None
@@ -207,6 +213,13 @@ class JobRunner:
             await self._sender.call_off(job, entry)
             return Ended(self.never_sent(job, entry))
         return await self._post(job, entry, slot)
+
+    def _in_time(self, job: Job) -> bool:
+        """Whether the answer can be here before the deadline; if not, the run stops."""
+        if self.deadline.fits(job.request.model, job.request.quality):
+            return True
+        self.stop(self.deadline.problem())
+        return False
 
     def _afford(self, job: Job) -> bool:
         """Whether the price of `job` could be set aside; if not, the run stops."""

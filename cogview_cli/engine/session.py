@@ -18,6 +18,7 @@ from cogview_cli.config.keys import key_if_any
 from cogview_cli.config.secret import Secret
 from cogview_cli.config.settings import Settings
 from cogview_cli.engine.budget import Budget
+from cogview_cli.engine.deadline import NONE, Deadline
 from cogview_cli.engine.job_runner import JobRunner, Notify
 from cogview_cli.engine.retry import Policy
 from cogview_cli.engine.sender import Sender
@@ -137,7 +138,11 @@ async def open_session(settings: Settings) -> AsyncIterator[OpenSession]:
 
 @asynccontextmanager
 async def open_job_runner(
-    run: OpenSession, settings: Settings, notify: Notify, width: int
+    run: OpenSession,
+    settings: Settings,
+    notify: Notify,
+    width: int,
+    deadline: Deadline = NONE,
 ) -> AsyncIterator[JobRunner]:
     """A runner ready for jobs; `width`: downloads at once."""
     target, ledger = run.endpoint, run.ledger
@@ -174,6 +179,7 @@ async def open_job_runner(
             switch=switch,
             notify=notify,
             tariff=tariff,
+            deadline=deadline,
         )
 
 

@@ -175,7 +175,7 @@ def _make_state_folder() -> None:
     except OSError as error:
         raise MachineError(
             _("the state folder '{path}': {why}", path=state_dir(), why=error.strerror),
-            hint=_("set COGVIEW_STATE_DIR to a folder that can be written"),
+            hint=_("set COGVIEW_STATE_DIR to a folder that can be written, or to auto"),
         ) from None
 
 

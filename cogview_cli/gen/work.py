@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from cogview_cli.engine import pool, session
+from cogview_cli.engine.deadline import CODE as DEADLINE
 from cogview_cli.engine.failure import claimed, unknown_before
 from cogview_cli.engine.job import Job
 from cogview_cli.engine.job_runner import JobRunner
@@ -22,7 +23,7 @@ from cogview_cli.gen.progress import GenProgress
 from cogview_cli.gen.rest import hint_for_the_rest
 from cogview_cli.i18n import _
 from cogview_cli.ledger import Entry, Ledger, State
-from cogview_cli.outcome import Outcome, SavedFile, Status
+from cogview_cli.outcome import Outcome, Problem, SavedFile, Status
 from cogview_cli.terminal import output
 from cogview_cli.terminal.reporter import Reporter
 
@@ -186,12 +187,14 @@ class Work:
 
         with reporter.working(progress.text()):
             async with (
-                session.open_job_runner(opened, plan.settings, progress.note, width) as runner,
+                session.open_job_runner(
+                    opened, plan.settings, progress.note, width, plan.deadline
+                ) as runner,
                 progress.ticking(),
             ):
                 await self._go_through(runner, width * 2, report)
                 reason = runner.stop_reason
-        ended = reason.exit_code if reason and not reason.code.startswith("budget") else None
+        ended = reason.exit_code if reason and not _tells_itself(reason) else None
         self._hint(ended)
         return ended
 
@@ -245,6 +248,11 @@ class Work:
         )
         if hint:
             output.say(f"hint: {hint}")
+
+
+def _tells_itself(reason: Problem) -> bool:
+    """Whether a stop shows in the outcome of every picture that it left out, and only there."""
+    return reason.code.startswith("budget") or reason.code == DEADLINE
 
 
 def _numbered(outcome: Outcome, n: int) -> Outcome:

@@ -154,3 +154,8 @@ def in_foreground(terminal: TextIO) -> bool:
         return os.tcgetpgrp(terminal.fileno()) == os.getpgrp()
     except (AttributeError, OSError, ValueError):  # Windows, or not the terminal of our session
         return True
+
+
+def stdout_is_terminal() -> bool:
+    """Whether people read stdout, on a terminal that shows more than plain lines."""
+    return bool(sys.stdout and sys.stdout.isatty()) and os.environ.get("TERM") != "dumb"
