@@ -65,7 +65,7 @@ EXIT_MEANINGS = {
     ExitCode.OK: "every requested image is on disk and checked (or already was)",
     ExitCode.BUG: "a bug: please report it",
     ExitCode.USAGE: "wrong usage or input; nothing was sent",
-    ExitCode.REJECTED: "some items were refused or rejected for good; the others are saved",
+    ExitCode.REJECTED: "some items were refused for good or carry wrong text; others are saved",
     ExitCode.ACCOUNT: "key or account: missing, invalid, locked, out of balance, no right",
     ExitCode.UNKNOWN: "an outcome is unknown: it may have been paid (cogview history --unknown)",
     ExitCode.UNSAVED: "paid for, not on disk; the answer is kept (cogview recover, free)",

@@ -36,6 +36,10 @@ COMMANDS = {
         "gallery",
         "Show a folder of results as a page, or as contact sheets; print what was written.",
     ),
+    "check-text": (
+        "check_text",
+        "Read the text on pictures, free, and compare it with what their prompts ask for.",
+    ),
     "skill": ("skill", "Show or install a page that tells coding agents how to use cogview."),
     "sandbox": (
         "sandbox",
@@ -73,7 +77,7 @@ def _loaded(name: str) -> Any:
     epilog = getattr(module, "EPILOG", None)
     kind = getattr(module, "CLASS", Command)
     decorate = parent.command(name, cls=kind, epilog=epilog, context_settings=SETTINGS)
-    decorate(getattr(module, name))
+    decorate(getattr(module, COMMANDS[name][0]))
     return typer.main.get_command(parent)
 
 
