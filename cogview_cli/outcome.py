@@ -175,16 +175,25 @@ class Summary:
     """Counts, money and exit code of a run; `add` each outcome as it ends."""
 
     __slots__ = (
-        "codes", "cost", "counts", "currency", "earlier", "single", "stopped", "unknown_cost",
-        "unpriced",
+        "codes", "cost", "counts", "currency", "earlier", "sandbox", "single", "stopped",
+        "unknown_cost", "unpriced",
     )  # fmt: skip
 
-    def __init__(self, *, single: bool, earlier: bool = False, currency: str = CURRENCY) -> None:
+    def __init__(
+        self,
+        *,
+        single: bool,
+        earlier: bool = False,
+        sandbox: bool = False,
+        currency: str = CURRENCY,
+    ) -> None:
         """`single`: one prompt; its refusal has an exit code of its own.
 
-        `earlier`: all was paid by earlier runs, nothing by this one.
+        `earlier`: all was paid by earlier runs, nothing by this one. `sandbox`: nothing is paid,
+        and the sums are what it would cost.
         """
         self.single, self.earlier, self.currency = single, earlier, currency
+        self.sandbox = sandbox
         self.unpriced = 0
         self.counts: Counter[Status] = Counter()
         self.codes: set[ExitCode] = set()

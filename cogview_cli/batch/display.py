@@ -8,7 +8,15 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from cogview_cli.i18n import _
-from cogview_cli.outcome import LOSSES, WITH_IMAGE, Outcome, Problem, Summary, ended_by_run
+from cogview_cli.outcome import (
+    LOSSES,
+    WITH_IMAGE,
+    Outcome,
+    Problem,
+    Status,
+    Summary,
+    ended_by_run,
+)
 from cogview_cli.terminal import output
 from cogview_cli.terminal.ending import exchange_listener
 from cogview_cli.terminal.output import OutputOptions
@@ -22,6 +30,8 @@ if TYPE_CHECKING:
 PLAIN_EVERY_SECONDS = 30.0
 # A thousand refusals are counted, not recited; the report has them all.
 FAILURES_TOLD = 20
+# Their messages begin with what the status says: "paid, not saved: …".
+SAID_BY_MESSAGE = (Status.UNKNOWN, Status.UNSAVED)
 
 
 class BatchProgress(NamedTuple):
@@ -155,6 +165,8 @@ class Display:
         self._now_and_then()
 
     def _trouble(self, outcome: Outcome, message: str) -> str:
+        if outcome.status in SAID_BY_MESSAGE:
+            return _("error: {where}: {message}", where=self._where(outcome.row), message=message)
         return _(
             "error: {where}: {status}: {message}",
             where=self._where(outcome.row),

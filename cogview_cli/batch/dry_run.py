@@ -129,7 +129,7 @@ def _summary_record(options: BatchOptions, plan: Plan, summary: ReadSummary) -> 
 
 def _describe(summary: ReadSummary) -> None:
     """What reading the sources has shown."""
-    output.say(clean(_("form: {forms}", forms="; ".join(summary.forms))))
+    output.say(clean(_("form: {forms}", forms=_("; ").join(summary.forms))))
     if summary.columns:
         output.say(clean(_("columns: {columns}", columns=", ".join(summary.columns))))
     rows, longest = summary.rows, summary.longest

@@ -58,9 +58,10 @@ class BatchRun:
     def __init__(self, options: BatchOptions, plan: Plan) -> None:
         self._options, self._plan = options, plan
         self._tariff = options.settings.tariff
-        self._summary = Summary(single=False, currency=self._tariff.currency)
+        sandbox, currency = options.settings.sandbox, self._tariff.currency
+        self._summary = Summary(single=False, sandbox=sandbox, currency=currency)
         base = str(Path.cwd()) if options.relative else None
-        self._reporter = Reporter(options.style, relative_to=base)
+        self._reporter = Reporter(options.style, relative_to=base, sandbox=sandbox)
         self._grids = _more_files(options, plan)
         self._display: Display | None = None
         self._reason: Problem | None = None

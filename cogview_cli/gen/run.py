@@ -82,9 +82,10 @@ def run(plan: GenPlan) -> int:
     """Runs the plan; the exit code."""
     import asyncio
 
-    summary = Summary(single=True, currency=plan.settings.tariff.currency)
+    sandbox = plan.settings.sandbox
+    summary = Summary(single=True, sandbox=sandbox, currency=plan.settings.tariff.currency)
     base = str(Path.cwd()) if plan.relative else None
-    reporter = Reporter(plan.style, relative_to=base)
+    reporter = Reporter(plan.style, relative_to=base, sandbox=sandbox)
     files: list[str] = []
     with ending.counted(summary):
         asyncio.run(_run(plan, summary, reporter, files))

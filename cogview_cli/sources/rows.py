@@ -132,9 +132,17 @@ class Rows:
                     columns=columns,
                 ),
             )
+        if len(names) < 2:
+            choice = _("columns: {columns}; choose one: --prompt-field NAME", columns=columns)
+            return UsageError(message, hint=choice)
         return UsageError(
             message,
-            hint=_("columns: {columns}; choose one: --prompt-field NAME", columns=columns),
+            hint=_(
+                "columns: {columns}; choose one: --prompt-field NAME,"
+                " or write a prompt around some: --template '… {hole} …'",
+                columns=columns,
+                hole=f"{{{clean(names[-1])}}}",
+            ),
         )
 
     def _plan(self, row: Mapping[str, Any], *, own: bool = False) -> ColumnRoles:

@@ -100,7 +100,7 @@ class SourceLog:
         if not parts:
             return ""
         start = _("{file} ({form})", file=self.file, form=self.form) if self.form else self.file
-        return _("{source}: {parts}", source=start, parts="; ".join(parts))
+        return _("{source}: {parts}", source=start, parts=_("; ").join(parts))
 
     def _parts(self) -> Iterable[str]:
         kept = [name for name in self.kept if name not in self.prompts]

@@ -34,9 +34,11 @@ from cogview_cli.terminal.text import clean, cut_cells
 class Reporter:
     """Reports outcomes as they end, and a summary."""
 
-    def __init__(self, style: OutputOptions, *, relative_to: str | None = None) -> None:
-        """`relative_to`: show paths below this folder relative to it."""
-        self._style = style
+    def __init__(
+        self, style: OutputOptions, *, relative_to: str | None = None, sandbox: bool = False
+    ) -> None:
+        """`relative_to`: show paths below this folder relative to it. `sandbox`: all is free."""
+        self._style, self._sandbox = style, sandbox
         self._base = relative_to
         self._status: Any = None
         self._width = 80
@@ -106,7 +108,7 @@ class Reporter:
             say(_("skipped: {path} is there already", path=clean(outcome.files[0].file)))
         elif self._style.verbose or (on_terminal() and not self._style.quiet):
             for file in outcome.files:
-                say(_file_line(outcome, file))
+                say(_file_line(outcome, file, sandbox=self._sandbox))
 
     def _filters(self, outcome: Outcome) -> None:
         for entry in outcome.content_filter:
@@ -151,9 +153,11 @@ class Reporter:
                 self._status = None
 
 
-def _file_line(outcome: Outcome, file: SavedFile) -> str:
+def _file_line(outcome: Outcome, file: SavedFile, *, sandbox: bool) -> str:
     facts = [f"{file.width}x{file.height}", f"{max(1, file.bytes // 1024)} KiB"]
-    if outcome.cost is not None:
+    if sandbox:
+        facts.append(_("sandbox"))
+    elif outcome.cost is not None:
         facts.append(money(outcome.cost, outcome.currency))
     if outcome.seconds:
         facts.append(_("{seconds:.1f} s", seconds=outcome.seconds))
@@ -185,9 +189,11 @@ def amount(known: Decimal, *, unpriced: bool) -> str:
 
 
 def paid_words(summary: Summary) -> str:
-    """What a run has paid; one that finishes what was paid before pays nothing."""
+    """What a run has paid; one in the sandbox, or for what was paid before, pays nothing."""
     if summary.earlier:
         return _("nothing paid now")
+    if summary.sandbox and (summary.cost or summary.unpriced):
+        return _("nothing paid: sandbox (else {cost})", cost=cost_words(summary))
     return _("paid {cost}", cost=cost_words(summary))
 
 
