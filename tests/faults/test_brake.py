@@ -178,7 +178,8 @@ def test_b8_a_disk_full_at_eleven_of_120_stops_at_once() -> None:
     out = Path("shown.txt").read_text()
     assert "code 6\n" in out and f"recovered 0\n{posts}\n" in out, (out, said())
     # What met the full disk first ends the run: a picture, or the mark of the next request.
-    reasons = re.findall("^error: (?:not sent|nothing can be noted).*No space left.*$", said(), re.M)
+    reason = re.compile("^error: (?:not sent|nothing can be noted).*No space left.*$", re.MULTILINE)
+    reasons = reason.findall(said())
     assert len(reasons) == 1 and "'None'" not in reasons[0], said()
 
 
