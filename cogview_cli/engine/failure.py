@@ -81,8 +81,7 @@ class Failure(NamedTuple):
     def _what(self, reason: str) -> str:
         what = self.words
         if self.kind is ErrorClass.UNKNOWN:
-            # It is not asked for again in any case, so a reason not to try adds nothing.
-            return _("outcome unknown, it may have been paid: {why}", why=what)
+            what = _("outcome unknown, it may have been paid: {why}", why=what)
         return _("{what} ({reason})", what=what, reason=reason) if reason else what
 
 

@@ -283,7 +283,8 @@ class JobRunner:
 
     def _next(self, failure: Failure, attempts: Attempts) -> Wait | GiveUp:
         if self.stopping:
-            return GiveUp(_("stopped"))
+            # "stopped before the answer" says so already.
+            return GiveUp("" if failure.kind is ErrorClass.UNKNOWN else _("stopped"))
         error = failure.error
         return decide(
             failure.kind,
