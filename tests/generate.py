@@ -18,7 +18,7 @@ os.environ["COGVIEW_LANG"] = "en"
 
 from babel.messages.catalog import Catalog
 
-from tests import catalogue, readme
+from tests import catalogue, json_fields, readme
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -37,6 +37,7 @@ def generated(chinese: Catalog) -> dict[Path, bytes]:
         catalogue.SOURCE: catalogue.source(chinese),
         catalogue.COMPILED: catalogue.compiled(chinese),
         README: readme.filled(README.read_text("utf-8"), readme.sections(chinese)).encode(),
+        **json_fields.pages(chinese),
         **{ROOT / "completions" / file: script(shell) for shell, file in COMPLETIONS.items()},
     }
 

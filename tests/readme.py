@@ -23,11 +23,7 @@ TWINS = ("cogview gen", "cogview batch")
 
 def sections(chinese: Catalog) -> dict[str, str]:
     """What belongs between the markers `<!-- name -->` and `<!-- /name -->`, by name."""
-
-    def in_chinese(text: str) -> str:
-        entry = chinese.get(text)
-        return str(entry.string or text) if entry else text
-
+    in_chinese = worded_in(chinese)
     return {
         "exit-codes": exit_codes(("code", "meaning")),
         "settings": settings_reference(),
@@ -35,6 +31,16 @@ def sections(chinese: Catalog) -> dict[str, str]:
         "exit-codes-zh": exit_codes(("退出码", "含义"), in_chinese),
         "settings-zh": settings_reference(SETTINGS_HEAD_ZH, in_chinese),
     }
+
+
+def worded_in(chinese: Catalog) -> Callable[[str], str]:
+    """What translates a text by the catalogue."""
+
+    def worded(text: str) -> str:
+        entry = chinese.get(text)
+        return str(entry.string or text) if entry else text
+
+    return worded
 
 
 def filled(text: str, parts: Mapping[str, str]) -> str:

@@ -103,7 +103,7 @@ GLM_PRESETS = [str(size) for size in models.MODELS["glm-image"].presets]
         ("config set max-cost ", []),
         ("config get model --profile z", ["zai"]),
         ("config unset ", []),
-        ("help ", ["exit-codes", "names", "prompts", "servers"]),
+        ("help ", ["exit-codes", "names", "prompts", "servers", "json", "python"]),
         ("sandbox --tier V", ["V0", "V1", "V2", "V3"]),
         ("recover ", []),
         ("history resolve ", []),

@@ -53,6 +53,7 @@ _EXECUTE = {"execute", "executemany", "executescript"}
 # Where one of these words stands outside its enumeration because it means something else.
 OTHER_WORDS = {
     ("batch.report", "failed"): "the name of a file",
+    ("cli.json_fields", "expired"): "a picture of a gallery",
     ("engine.retry", "unknown"): "a counter of Attempts",
     ("ledger.entry", "answer"): "a column",
     ("ledger.reader", "answer"): "a column",

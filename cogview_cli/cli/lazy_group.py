@@ -40,7 +40,7 @@ COMMANDS = {
         "sandbox",
         "Run a stand-in of the API on 127.0.0.1 until Ctrl-C: no key, no network, no cost.",
     ),
-    "help": ("help", "Explain exit codes, name templates or prompt files."),
+    "help": ("help", "Explain exit codes, name templates, prompt files, --json or the Python API."),
 }
 
 

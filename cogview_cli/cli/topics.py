@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
 from cogview_cli.disk.names import TEMPLATE_FIELDS
 from cogview_cli.errors import EXIT_MEANINGS
-from cogview_cli.i18n import _
+from cogview_cli.i18n import _, language
+
+PAGES = Path(__file__).parent.parent / "help"
 
 
 def _exit_codes() -> str:
@@ -64,4 +71,16 @@ Then: cogview config check --profile NAME"""
     )
 
 
-TOPICS = {"exit-codes": _exit_codes, "names": _names, "prompts": _prompts, "servers": _servers}
+def _page(name: str) -> str:
+    """A page of `cogview_cli/help`, in the user's language."""
+    return (PAGES / language(os.environ) / f"{name}.md").read_text("utf-8").rstrip("\n")
+
+
+TOPICS: dict[str, Callable[[], str]] = {
+    "exit-codes": _exit_codes,
+    "names": _names,
+    "prompts": _prompts,
+    "servers": _servers,
+    "json": partial(_page, "json"),
+    "python": partial(_page, "python"),
+}

@@ -22,9 +22,14 @@ def help(
             autocompletion=completion.topic,
         ),
     ] = None,
+    schema: Annotated[
+        bool, typer.Option("--schema", help=_("With json: the JSON Schema of a line."))
+    ] = False,
 ) -> None:
-    """Explain exit codes, name templates or prompt files."""
-    if topic is None:
+    """Explain exit codes, name templates, prompt files, --json or the Python API."""
+    if schema:
+        _print_schema(topic)
+    elif topic is None:
         topics = ", ".join(TOPICS)
         output.write_line(_("Topics: {topics}.  Commands: cogview --help", topics=topics))
     elif topic in TOPICS:
@@ -33,3 +38,13 @@ def help(
         raise UsageError(
             _("there is no topic '{topic}'", topic=topic), hint=f"cogview help {next(iter(TOPICS))}"
         )
+
+
+def _print_schema(topic: str | None) -> None:
+    import json
+
+    from cogview_cli.cli.json_schema import document
+
+    if topic != "json":
+        raise UsageError(_("--schema is of the topic json"), hint="cogview help json --schema")
+    output.write_line(json.dumps(document(), ensure_ascii=False, indent=2))

@@ -284,8 +284,11 @@ class JobRunner:
             self.stop(problem)
         status = _STATUSES.get(failure.kind, Status.FAILED)
         outcome = outcome_of(entry, status, problem=problem)
-        filters = failure.error.content_filter if failure.error else ()
-        return outcome._replace(content_filter=filters, lost=int(failure.perhaps_paid))
+        if error := failure.error:
+            outcome = outcome._replace(
+                content_filter=error.content_filter, request_id=error.request_id
+            )
+        return outcome._replace(lost=int(failure.perhaps_paid))
 
     def never_sent(self, job: Job, entry: Entry | None = None) -> Outcome:
         """The outcome of a job that the end of the run came before."""

@@ -9,9 +9,9 @@ from contextlib import suppress
 from typing import NamedTuple, Protocol
 
 from cogview_cli.engine.job_runner import Notify
-from cogview_cli.errors import ExitCode
+from cogview_cli.errors import CogviewError, ExitCode
 from cogview_cli.i18n import _
-from cogview_cli.outcome import Outcome, Problem
+from cogview_cli.outcome import Outcome, Problem, problem_of
 from cogview_cli.terminal.output import StdoutClosed
 
 STDOUT_CLOSED = Problem(
@@ -92,9 +92,9 @@ async def _worker(
             run.stop(STDOUT_CLOSED)
         except Exception as error:
             failures.append(error)
-            code = getattr(error, "exit_code", ExitCode.BUG)
-            message = _("not sent: {why}", why=error)
-            run.stop(Problem(code="failure", message=message, exit_code=code))
+            known = error if isinstance(error, CogviewError) else CogviewError(error)
+            why = problem_of(known)
+            run.stop(why._replace(message=_("not sent: {why}", why=error), hint=""))
 
 
 class _Signals:
