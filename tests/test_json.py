@@ -16,9 +16,11 @@ import pytest
 
 import cogview_cli
 from cogview_cli import errors
+from cogview_cli.api.error_codes import ErrorClass
 from cogview_cli.cli.json_schema import document
 from cogview_cli.engine import pool
 from cogview_cli.errors import CogviewError, ExitCode, MachineError
+from cogview_cli.ledger import UNVERIFIED, State
 from cogview_cli.outcome import Outcome, SavedFile, Status, image_records, problem_of
 from tests.batch.support import edit_ledger, lines, posts
 from tests.conftest import Run
@@ -194,7 +196,9 @@ def test_every_code_of_ours_is_on_the_page(language: str) -> None:
     page = (ROOT / "help" / language / "json.md").read_text("utf-8").partition("<!--")[0]
     told = set(re.findall(r"`([\w-]+)`", page))
     own = {*_own_codes(), *(kind("x").code for kind in _error_classes())}
-    assert len(own) > 10 and own - {"interrupted", "rejected", "refused"} <= told
+    own |= {kind.slug for kind in ErrorClass} | {State.EXPIRED, UNVERIFIED, *pool.SIGNALS}
+    assert len(own) > 20 and own <= told
+    assert all(re.fullmatch(r"[a-z]+(-[a-z]+)*|SIG[A-Z]+", code) for code in own)
 
 
 # --- dry runs ---------------------------------------------------------------

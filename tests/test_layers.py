@@ -19,7 +19,7 @@ ROOT = Path(cogview_cli.__file__).parent
 # what stands on one line are neighbours that do not know each other.
 ORDER: tuple[tuple[str, ...], ...] = (
     ("__main__",),
-    ("commands",),
+    ("commands", "library"),
     ("gen", "batch"),
     ("engine", "gallery", "app"),
     ("pictures", "cli"),
@@ -70,7 +70,12 @@ def _room(name: str) -> str:
 
 
 def _imports(path: Path) -> Iterator[str]:
-    """Everything a module imports, at its top or inside a function."""
+    """Everything a module imports, at its top or inside a function.
+
+    But for the package itself, which names what is public and loads that when it is asked for.
+    """
+    if path == ROOT / "__init__.py":
+        return
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
             yield from (item.name for item in node.names)

@@ -17,7 +17,8 @@ from cogview_cli.terminal.output import StdoutClosed
 STDOUT_CLOSED = Problem(
     code="stdout", message=_("stdout was closed"), exit_code=ExitCode.STDOUT_CLOSED
 )
-_SIGNALS = {
+# Why a run stops, by the signal that stops it.
+SIGNALS = {
     "SIGHUP": ExitCode.HANGUP,
     "SIGINT": ExitCode.INTERRUPTED,
     "SIGTERM": ExitCode.TERMINATED,
@@ -106,7 +107,7 @@ class _Signals:
 
     def __enter__(self) -> None:
         loop = asyncio.get_running_loop()
-        for name, code in _SIGNALS.items():
+        for name, code in SIGNALS.items():
             if number := getattr(signal, name, None):
                 with suppress(NotImplementedError, RuntimeError, ValueError):
                     if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
@@ -114,7 +115,7 @@ class _Signals:
 
     def __exit__(self, *_exception: object) -> None:
         loop = asyncio.get_running_loop()
-        for name in _SIGNALS:
+        for name in SIGNALS:
             if number := getattr(signal, name, None):
                 with suppress(NotImplementedError, RuntimeError, ValueError):
                     loop.remove_signal_handler(number)

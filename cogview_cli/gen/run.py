@@ -76,7 +76,7 @@ def run(plan: GenPlan) -> int:
     reporter = Reporter(plan.style, relative_to=_shown_from(plan))
     files: list[str] = []
     with ending.counted(summary):
-        asyncio.run(_run(plan, summary, reporter, files))
+        asyncio.run(carry_out(plan, summary, reporter, files))
     with ending.counted(summary):
         reporter.summary(summary)
     _show_pictures(plan, files)
@@ -90,7 +90,7 @@ def _show_pictures(plan: GenPlan, files: list[str]) -> None:
         show_pictures(files, plan.style, draw=plan.preview, view=plan.open)
 
 
-async def _run(plan: GenPlan, summary: Summary, reporter: Reporter, files: list[str]) -> None:
+async def carry_out(plan: GenPlan, summary: Summary, reporter: Reporter, files: list[str]) -> None:
     """Runs the jobs; `files` gets the pictures that can be shown."""
     with no_garbage_collection():  # the network side is half of all modules
         from cogview_cli.net import clients
