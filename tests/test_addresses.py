@@ -7,12 +7,12 @@ import ipaddress
 import string
 from pathlib import Path
 
-import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cogview_cli.net.addresses import is_loopback, is_public, may_be_public
+from cogview_cli.net.target import target_of
 from cogview_cli.pictures.download import Downloader, DownloadFailed
 from tests.conftest import Run
 
@@ -127,8 +127,7 @@ def test_a_name_may_be_public(label: str) -> None:
 async def _fetch(host: str) -> None:
     downloader = Downloader("https://open.bigmodel.cn/api/paas/v4")
     try:
-        client = httpx.AsyncClient()
-        await downloader._request(client, httpx.URL(f"https://{host}/a.png"), 1)
+        await downloader._addresses(target_of(f"https://{host}/a.png"), 1)
     finally:
         await downloader.close()
 

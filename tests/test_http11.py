@@ -8,11 +8,10 @@ import socket
 import ssl
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
-import httpx
 import pytest
 import trustme
 from hypothesis import given, settings
@@ -20,13 +19,25 @@ from hypothesis import strategies as st
 
 from cogview_cli.net.clients import tls_failure
 from cogview_cli.net.connection import WINDOW
-from cogview_cli.net.http11 import HEAD_LIMIT, Transport
+from cogview_cli.net.failures import (
+    BodyConsumed,
+    ConnectError,
+    ConnectTimeout,
+    LocalProtocolError,
+    ReadTimeout,
+    RemoteProtocolError,
+    WriteTimeout,
+)
+from cogview_cli.net.http11 import DirectClient
+from cogview_cli.net.lenient import HEAD_LIMIT
 from cogview_cli.net.request_body import RequestBody
+from cogview_cli.net.response import Limits
+from cogview_cli.net.target import target_of
 from tests.faults.peers import Listener, Scripted, Step, http, reset, silence
 
 BODY = bytes(range(256)) * 4096 * 5  # 5 MiB, no two neighbours alike
 UNTIL_CLOSED = b"HTTP/1.1 200 OK\r\n\r\npaid"
-SHORT = httpx.Timeout(20, connect=0.2)
+LONG, SHORT = Limits(20, 20), Limits(0.2, 20)
 
 
 @pytest.fixture(scope="module")
@@ -55,27 +66,43 @@ def sides(
     yield (_server_side(authority), _client_side(authority)) if secure else (None, None)
 
 
-async def _get(url: str, trusted: ssl.SSLContext | None = None, **more: Any) -> httpx.Response:
-    async with httpx.AsyncClient(transport=Transport(trusted), trust_env=False, **more) as client:
-        return await client.get(url)
+class Answer(NamedTuple):
+    """A response, read whole."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
 
 
-def get(url: str, trusted: ssl.SSLContext | None = None, **more: Any) -> httpx.Response:
+def _client(trusted: ssl.SSLContext | None = None, limits: Limits = LONG) -> DirectClient:
+    return DirectClient(trusted, limits, {})
+
+
+async def _read(client: DirectClient, method: str, url: str, **more: Any) -> Answer:
+    more = {"headers": {}, **more}
+    async with client.stream(method, target_of(url), **more) as response:
+        content = b"".join([piece async for piece in response.body])
+        return Answer(response.status, response.headers, content)
+
+
+def get(
+    url: str, trusted: ssl.SSLContext | None = None, limits: Limits = LONG, **more: Any
+) -> Answer:
     """One GET, its body read."""
-    return asyncio.run(_get(url, trusted, **more))
+    return asyncio.run(_read(_client(trusted, limits), "GET", url, **more))
 
 
-def post(url: str, body: bytes, **more: Any) -> httpx.Response:
+def _sending(data: bytes) -> dict[str, Any]:
+    body = RequestBody(data)
+    return {"content": body, "headers": {"Content-Length": str(len(body))}}
+
+
+def post(url: str, body: bytes, limits: Limits = LONG) -> Answer:
     """One POST, its answer read."""
-
-    async def run() -> httpx.Response:
-        async with httpx.AsyncClient(transport=Transport(None), trust_env=False, **more) as client:
-            return await client.post(url, content=body)
-
-    return asyncio.run(run())
+    return asyncio.run(_read(_client(None, limits), "POST", url, **_sending(body)))
 
 
-def _answered(step: Step) -> httpx.Response:
+def _answered(step: Step) -> Answer:
     with Scripted(posts=[step]) as server:
         return post(server.origin, b"{}")
 
@@ -93,13 +120,10 @@ def test_a_reader_that_rests_is_not_sent_more_than_it_can_hold(sides: tuple[Any,
     server_side, client_side = sides
 
     async def slowly(url: str) -> list[bytes]:
-        transport = Transport(client_side)
-        async with (
-            httpx.AsyncClient(transport=transport, trust_env=False) as client,
-            client.stream("GET", url) as response,
-        ):
+        asked = _client(client_side).stream("GET", target_of(url), headers={})
+        async with asked as response:
             pieces = []
-            async for piece in response.aiter_raw():
+            async for piece in response.body:
                 pieces.append(piece)
                 for _ in range(20):  # all that may come meanwhile does
                     await asyncio.sleep(0.001)
@@ -130,7 +154,7 @@ def test_where_the_network_cuts_an_answer_makes_no_difference(
             link.sendall(said[begin:end])
 
     answer = _answered(talk)
-    assert (answer.status_code, answer.content) == (200, body)
+    assert (answer.status, answer.content) == (200, body)
     assert answer.headers["x-request-id"] == "7"
 
 
@@ -145,15 +169,12 @@ def test_an_answer_is_had_although_a_reset_came_before_it_was_read() -> None:
         was_reset.set()
 
     async def late(url: str) -> bytes:
-        async with (
-            httpx.AsyncClient(transport=Transport(None), trust_env=False) as client,
-            client.stream("GET", url) as response,
-        ):
+        async with _client().stream("GET", target_of(url), headers={}) as response:
             begun.set()
             await asyncio.to_thread(was_reset.wait, 20)
             for _ in range(10):  # the loop has seen it
                 await asyncio.sleep(0.001)
-            return await response.aread()
+            return b"".join([piece async for piece in response.body])
 
     with Scripted(gets=[talk]) as server:
         assert asyncio.run(late(server.origin)) == b"paid" * 10_000
@@ -174,7 +195,7 @@ def test_what_comes_before_the_answer_is_passed_over() -> None:
     ids=["nothing", "half a head", "half a body", "no HTTP"],
 )
 def test_less_than_an_answer_is_an_error(said: bytes) -> None:
-    with pytest.raises(httpx.RemoteProtocolError):
+    with pytest.raises(RemoteProtocolError):
         _answered(said)
 
 
@@ -183,13 +204,13 @@ def test_a_head_without_end_is_not_kept() -> None:
         link.sendall(b"HTTP/1.1 200 OK\r\nX: " + b"x" * (2 * HEAD_LIMIT))
         silence(link)
 
-    with pytest.raises(httpx.RemoteProtocolError):
+    with pytest.raises(RemoteProtocolError):
         _answered(talk)
 
 
 def test_a_silent_server_is_left_after_the_time_allowed() -> None:
-    with Scripted(posts=[silence]) as server, pytest.raises(httpx.ReadTimeout):
-        post(server.origin, b"{}", timeout=httpx.Timeout(20, read=0.1))
+    with Scripted(posts=[silence]) as server, pytest.raises(ReadTimeout):
+        post(server.origin, b"{}", Limits(20, 0.1))
 
 
 @pytest.mark.parametrize("said", [http("200 OK", BODY), UNTIL_CLOSED], ids=["we", "the server"])
@@ -216,7 +237,7 @@ def test_no_connection_is_left_to_the_garbage_collector(
 
 def test_a_large_request_arrives_whole() -> None:
     with Scripted(posts=[http("200 OK")]) as server:
-        assert post(server.origin, BODY).status_code == 200
+        assert post(server.origin, BODY).status == 200
     assert server.requests[0].endswith(BODY)
 
 
@@ -227,9 +248,9 @@ def test_a_server_that_does_not_read_is_left_after_the_time_allowed() -> None:
             gone.wait(20)
 
     gone = threading.Event()
-    with Deaf() as server, pytest.raises(httpx.WriteTimeout):
+    with Deaf() as server, pytest.raises(WriteTimeout):
         try:
-            post(f"http://127.0.0.1:{server.port}", BODY, timeout=httpx.Timeout(0.2, connect=20))
+            post(f"http://127.0.0.1:{server.port}", BODY, Limits(20, 0.2))
         finally:
             gone.set()
 
@@ -253,18 +274,16 @@ class Hasty(Listener):
 def test_a_server_may_answer_before_it_has_read_all() -> None:
     with Hasty() as server:
         answer = post(server.url, BODY)
-    assert (answer.status_code, answer.content) == (413, b"too much")
+    assert (answer.status, answer.content) == (413, b"too much")
 
 
 def test_a_connection_that_ended_by_itself_is_closed_all_the_same() -> None:
     async def late(server: Hasty) -> int:
-        async with (
-            httpx.AsyncClient(transport=Transport(None), trust_env=False) as client,
-            client.stream("POST", server.url, content=BODY * 8) as response,
-        ):
+        asked = _client().stream("POST", target_of(server.url), **_sending(BODY * 8))
+        async with asked as response:
             await asyncio.to_thread(server.done.wait, 20)
             await asyncio.sleep(0.01)  # the loop has noticed
-        return response.status_code
+        return response.status
 
     with Hasty() as server:
         assert asyncio.run(late(server)) == 413
@@ -277,16 +296,14 @@ def test_the_body_is_read_only_once_the_connection_and_its_tls_stand(
     body, trusted = RequestBody(b"{}"), _client_side(authority)
 
     async def ask(url: str) -> None:
-        transport = Transport(trusted)
-        async with httpx.AsyncClient(transport=transport, trust_env=False) as client:
-            await client.post(url, content=body)
+        await _read(_client(trusted), "POST", url, content=body, headers={"Content-Length": "2"})
 
     other = _server_side(authority, "other.example")
     with Scripted([http("200 OK")], tls=other, name="localhost") as server:
-        with pytest.raises(httpx.ConnectError):
+        with pytest.raises(ConnectError):
             asyncio.run(ask(server.origin))
         assert not body.taken
-    with pytest.raises(httpx.ConnectError):  # nobody listens any more
+    with pytest.raises(ConnectError):  # nobody listens any more
         asyncio.run(ask(server.origin))
     assert not body.taken
     own = _server_side(authority)
@@ -301,10 +318,10 @@ def test_a_body_is_sent_once() -> None:
     body = RequestBody(b"{}")
 
     async def ask(url: str) -> None:
-        async with httpx.AsyncClient(transport=Transport(None), trust_env=False) as client:
-            await client.post(url, content=body)
-            with pytest.raises(httpx.StreamConsumed):
-                await client.post(url, content=body)
+        sending = {"content": body, "headers": {"Content-Length": "2"}}
+        await _read(_client(), "POST", url, **sending)
+        with pytest.raises(BodyConsumed):
+            await _read(_client(), "POST", url, **sending)
 
     with Scripted([http("200 OK")]) as server:
         asyncio.run(ask(server.origin))
@@ -313,7 +330,7 @@ def test_a_body_is_sent_once() -> None:
 
 def test_a_header_that_cannot_be_sent_is_refused_before_anything_goes() -> None:
     with Scripted(gets=[http("200 OK")]) as server:
-        with pytest.raises(httpx.LocalProtocolError):
+        with pytest.raises(LocalProtocolError):
             get(server.origin, headers={"X": "a\nb"})
         assert server.requests in ([], [b""])
 
@@ -355,7 +372,7 @@ def test_a_refusal_is_told_in_plain_words(
             return found
 
         monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", lookup)
-        with pytest.raises(httpx.ConnectError) as caught:
+        with pytest.raises(ConnectError) as caught:
             get("http://host.example")
     assert str(caught.value) == said
 
@@ -364,7 +381,7 @@ def test_the_certificate_must_be_the_hosts_own(authority: trustme.CA) -> None:
     tls = _server_side(authority, "other.example")
     with (
         Scripted(gets=[http("200 OK")], tls=tls, name="localhost") as server,
-        pytest.raises(httpx.ConnectError) as caught,
+        pytest.raises(ConnectError) as caught,
     ):
         get(server.origin, _client_side(authority))
     assert tls_failure(caught.value)
@@ -375,8 +392,8 @@ def test_a_handshake_that_does_not_come_is_given_up(authority: trustme.CA) -> No
         def talk(self, link: socket.socket) -> None:
             silence(link)
 
-    with Mute() as server, pytest.raises(httpx.ConnectTimeout):
-        get(f"https://localhost:{server.port}", _client_side(authority), timeout=SHORT)
+    with Mute() as server, pytest.raises(ConnectTimeout):
+        get(f"https://localhost:{server.port}", _client_side(authority), SHORT)
 
 
 def test_a_server_that_leaves_the_handshake_is_told_as_that(authority: trustme.CA) -> None:
@@ -385,7 +402,7 @@ def test_a_server_that_leaves_the_handshake_is_told_as_that(authority: trustme.C
             link.recv(1)
             reset(link)
 
-    with Gone() as server, pytest.raises(httpx.ConnectError) as caught:
+    with Gone() as server, pytest.raises(ConnectError) as caught:
         get(f"https://localhost:{server.port}", _client_side(authority))
     assert tls_failure(caught.value) is None
 
@@ -408,5 +425,6 @@ async def _one_by_ipv6(listener: socket.socket) -> tuple[int, bytes]:
         writer.close()
 
     async with await asyncio.start_server(serve, sock=listener):
-        answer = await _get(f"http://[::1]:{listener.getsockname()[1]}")
-    return answer.status_code, answer.content
+        url = f"http://[::1]:{listener.getsockname()[1]}"
+        answer = await _read(_client(), "GET", url)
+    return answer.status, answer.content

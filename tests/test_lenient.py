@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from itertools import pairwise
 
-import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,7 +12,10 @@ from hypothesis import strategies as st
 from cogview_cli.api.client import ApiClient, NotSent
 from cogview_cli.api.request import ImageRequest
 from cogview_cli.net.clients import new_client
+from cogview_cli.net.failures import NetworkError, ReadError, ReadTimeout, RemoteProtocolError
 from cogview_cli.net.lenient import HEAD_LIMIT, AnswerRepair, NotHttp
+from cogview_cli.net.request_body import RequestBody
+from cogview_cli.net.target import target_of
 from tests.faults.peers import ConnectProxy, HttpProxy, Scripted, Socks5, http
 
 PAID = b'{"data":[{"url":"https://cdn.example/1.png"}]}'
@@ -86,16 +88,20 @@ def _post(said: bytes, way: str, monkeypatch: pytest.MonkeyPatch) -> tuple[int, 
 
 async def _talk(url: str) -> tuple[int, bytes, str]:
     body, status = b"", 0
-    async with new_client(httpx.URL(url), read_seconds=20) as client:
-        try:
-            async with client.stream("POST", url, content=b"{}") as response:
-                status = response.status_code
-                async for piece in response.aiter_raw():
-                    body += piece
-        except NotHttp as error:
-            return error.status, error.came, "NotHttp"
-        except httpx.RemoteProtocolError as error:
-            return status, body, type(error).__name__
+    target, sent = target_of(url), RequestBody(b"{}")
+    client = new_client(target, read_seconds=20)
+    try:
+        headers = {"Content-Length": str(len(sent))}
+        async with client.stream("POST", target, content=sent, headers=headers) as response:
+            status = response.status
+            async for piece in response.body:
+                body += piece
+    except NotHttp as error:
+        return error.status, error.came, "NotHttp"
+    except RemoteProtocolError as error:
+        return status, body, type(error).__name__
+    finally:
+        await client.aclose()
     return status, body, ""
 
 
@@ -196,7 +202,7 @@ def _read(pieces: list[bytes]) -> tuple[bytes, str]:
         try:
             while data := await repair.read(more):
                 got += data
-        except httpx.RemoteProtocolError as error:
+        except RemoteProtocolError as error:
             return got, type(error).__name__
         return got, ""
 
@@ -230,8 +236,8 @@ def test_no_bytes_raise_anything_else(said: bytes, cuts: list[int]) -> None:
     assert error in ("", "NotHttp", "RemoteProtocolError")
 
 
-@pytest.mark.parametrize("error", [httpx.ReadError("reset"), httpx.ReadTimeout("late")])
-def test_what_came_of_a_head_is_kept_when_the_connection_fails(error: httpx.TransportError) -> None:
+@pytest.mark.parametrize("error", [ReadError("reset"), ReadTimeout("late")])
+def test_what_came_of_a_head_is_kept_when_the_connection_fails(error: NetworkError) -> None:
     """Its link may be all there is of a paid picture. Without any byte, the error is as it was."""
     said = OK + b"X: y\r\n" + PAID
 

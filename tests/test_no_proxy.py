@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cogview_cli.net.clients import proxy_for
 from cogview_cli.net.no_proxy import is_exempt
+from cogview_cli.net.proxies import proxy_for
+from cogview_cli.net.target import target_of
 
 
 @pytest.mark.parametrize(
@@ -68,4 +68,4 @@ def test_the_environment_decides_by_the_hosts_name(
 ) -> None:
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    assert proxy_for(httpx.URL(url)) == proxy
+    assert proxy_for(target_of(url)) == proxy

@@ -15,9 +15,9 @@ from cogview_cli.engine.equal_pictures import TOLD, EqualPictures
 from cogview_cli.engine.failure import Failure
 from cogview_cli.i18n.stored_messages import Message
 from cogview_cli.outcome import Outcome, SavedFile, Status
-from cogview_cli.pictures.failure import DownloadFailed
+from cogview_cli.pictures.failure import DownloadFailed, hint_for
 from cogview_cli.pictures.links import allowed
-from cogview_cli.pictures.origin import Origin, hint_for, is_on_disk, is_relative
+from cogview_cli.pictures.origin import Origin, is_on_disk, is_relative
 from cogview_cli.pictures.verify import check
 from cogview_cli.sandbox.picture import Sketch, render
 from cogview_cli.sandbox.stamp import stamped

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -9,10 +10,13 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
 from cogview_cli.sandbox.faults import FAULTS
+from cogview_cli.sandbox.queue_rules import IMAGES
 from tests.conftest import Run
 from tests.processes import COMMAND, child
 
@@ -59,12 +63,39 @@ def test_help_lists_every_fault(cogview: Run) -> None:
     assert "sandbox:NAME" in shown
 
 
-@pytest.mark.parametrize("option", ["--latency", "--hd-latency", "--download-latency"])
+@pytest.mark.parametrize(
+    "option", ["--latency", "--hd-latency", "--download-latency", "--queue-latency"]
+)
 @pytest.mark.parametrize("value", ["soon", "5-1", "-1", "1-2-3", "nan"])
 def test_a_bad_latency_is_a_usage_error(cogview: Run, option: str, value: str) -> None:
     ended = cogview("sandbox", option, value)
     assert (ended.code, ended.out) == (2, "")
     assert "hint: " in ended.err
+
+
+@pytest.mark.parametrize("name", ["lost", "lost-createx", "queue-missing"])
+def test_an_unknown_fault_of_the_queue_is_a_usage_error(cogview: Run, name: str) -> None:
+    ended = cogview("sandbox", "--queue-fault", name)
+    assert (ended.code, ended.out) == (2, "")
+    assert "lost-create" in ended.err
+
+
+def test_the_queue_is_set_by_options() -> None:
+    options = ("--queue-latency", "0", "--queue-limit", "1", "--queue-fault", "not-listedx1")
+    with (
+        running("--quiet", *options) as (_, url),
+        httpx.Client(
+            base_url=url, headers={"Authorization": "Bearer any"}, trust_env=False
+        ) as client,
+    ):
+        body = {"model": "cogview-4", "prompt": "cat", "size": "512x512"}
+        asked = {"custom_id": "item-1", "method": "POST", "url": IMAGES, "body": body}
+        form: dict[str, Any] = {"files": {"file": ("a.jsonl", json.dumps(asked))}}
+        form["data"] = {"purpose": "batch"}
+        assert client.post("/files", **form).status_code == 400
+        create = {"input_file_id": client.post("/files", **form).json()["id"], "endpoint": IMAGES}
+        batch = client.post("/batches", json=create).json()
+        assert client.get(f"/batches/{batch['id']}").json()["status"] == "completed"
 
 
 @pytest.mark.parametrize("line", [("--tier", "V9"), ("--port", "70000"), ("--port", "-1")])

@@ -8,18 +8,19 @@ from contextlib import suppress
 from types import MappingProxyType
 from typing import Protocol
 
-import httpx
-
 from cogview_cli.api.protocol import Answer
 from cogview_cli.api.redaction import Redactors
 from cogview_cli.api.request import ENDPOINT, ImageRequest
 from cogview_cli.errors import MachineError
 from cogview_cli.i18n import _
 from cogview_cli.i18n.stored_messages import Message, StoredError
+from cogview_cli.net import failures
 from cogview_cli.net.clients import new_client, tls_failure
 from cogview_cli.net.inflate import unpacked
 from cogview_cli.net.lenient import NotHttp
 from cogview_cli.net.request_body import RequestBody
+from cogview_cli.net.response import Response
+from cogview_cli.net.target import Target, target_of
 
 ANSWER_LIMIT = 48 * 2**20
 KEPT_OF_TOO_LONG = 2**20
@@ -75,8 +76,8 @@ class _Exchange:
         """Whether it may have cost something: the body is on its way, or an answer came."""
         return bool(self.status or (self.body and self.body.taken))
 
-    def begin(self, response: httpx.Response) -> None:
-        self.status = response.status_code
+    def begin(self, response: Response) -> None:
+        self.status = response.status
         self.headers = {
             name: self._redactor.blotted_text(response.headers[name])[:500]
             for name in _KEPT_HEADERS
@@ -139,7 +140,7 @@ class ApiClient:
         sent = self._headers_sent.values()
         self._redactor = Redactors([*sent, *(value.removeprefix(BEARER) for value in sent)])
         self._timeout = timeout
-        self._client = new_client(_url(self._base_url), read_seconds=None)
+        self._client = new_client(_target(self._base_url), read_seconds=None)
 
     async def close(self) -> None:
         """Closes the connections."""
@@ -199,13 +200,13 @@ class ApiClient:
     async def _exchange(self, method: str, path: str, exchange: _Exchange) -> None:
         async with self._client.stream(
             method,
-            self._base_url + path,
+            _target(self._base_url + path),
             content=exchange.body,
             headers=self._headers(exchange.body),
-            extensions={"in_hand": exchange.now_in_hand},
+            in_hand=exchange.now_in_hand,
         ) as response:
             exchange.begin(response)
-            async for chunk in response.aiter_raw():
+            async for chunk in response.body:
                 exchange.raw += chunk
                 if exchange.too_long:
                     return
@@ -227,18 +228,18 @@ def authorization(key: Key | None, headers: Mapping[str, Key]) -> dict[str, str]
     return {"Authorization": BEARER + key.reveal(), **own}
 
 
-def _url(text: str) -> httpx.URL:
+def _target(url: str) -> Target:
     try:
-        return httpx.URL(text)
-    except httpx.InvalidURL as error:
+        return target_of(url)
+    except ValueError as error:
         raise MachineError(
-            _("the base URL '{url}' is not an address: {why}", url=text, why=error),
+            _("the base URL '{url}' is not an address: {why}", url=url, why=error),
             hint=_("see: cogview config get base-url"),
         ) from error
 
 
 def _explained(error: Exception, exchange: _Exchange) -> Exception:
-    """The one place where httpx's exceptions become ours; their messages are stored."""
+    """The one place where failures of the network get our words; their messages are stored."""
     if exchange.sent:
         return AnswerLost(exchange.words(error), exchange.partial)
     if tls := tls_failure(error):
@@ -246,9 +247,9 @@ def _explained(error: Exception, exchange: _Exchange) -> Exception:
             Message.of("tls", why=getattr(tls, "verify_message", "") or tls.reason or tls),
             hint=_("check the base URL, the clock and SSL_CERT_FILE; the key was not sent"),
         )
-    if isinstance(error, httpx.ProxyError) and "407" in str(error):
+    if isinstance(error, failures.ProxyError) and "407" in str(error):
         return MachineError(Message.of("proxy-login"), hint=_("put it into HTTPS_PROXY"))
-    if isinstance(error, httpx.UnsupportedProtocol | httpx.LocalProtocolError | httpx.InvalidURL):
+    if isinstance(error, failures.UnsupportedProtocol | failures.LocalProtocolError):
         return MachineError(
             Message.of("bad-request", why=error), hint=_("check the base URL and the key")
         )
@@ -256,10 +257,10 @@ def _explained(error: Exception, exchange: _Exchange) -> Exception:
 
 
 _NETWORK_ERRORS: dict[type[Exception], Message] = {
-    httpx.ConnectTimeout: Message.of("connect-timeout"),
-    httpx.ConnectError: Message.of("connect-error"),
-    httpx.ReadError: Message.of("read-error"),
-    httpx.RemoteProtocolError: Message.of("closed-early"),
+    failures.ConnectTimeout: Message.of("connect-timeout"),
+    failures.ConnectError: Message.of("connect-error"),
+    failures.ReadError: Message.of("read-error"),
+    failures.RemoteProtocolError: Message.of("closed-early"),
     NotHttp: Message.of("closed-early"),
-    httpx.WriteError: Message.of("write-error"),
+    failures.WriteError: Message.of("write-error"),
 }

@@ -25,6 +25,7 @@ from cogview_cli.ledger import UNVERIFIED, Entry, Ledger, State
 from cogview_cli.ledger.marks import Mark, Marks
 from cogview_cli.outcome import Outcome, Problem, SavedFile, Status
 from cogview_cli.pictures.existing import image_in_the_way
+from cogview_cli.pictures.outcomes import unsaved_problem
 from cogview_cli.pictures.seen import look
 from cogview_cli.pictures.sidecar import UNVERIFIED_SUFFIX, found_file
 
@@ -164,8 +165,6 @@ def _comparable(image: str) -> str:
 
 
 def _unverified(path: str) -> Problem:
-    from cogview_cli.pictures.saver import unsaved_problem  # with the network side behind it
-
     return unsaved_problem(Message.of("kept-unverified", path=path), code=UNVERIFIED)
 
 

@@ -185,7 +185,7 @@ def _moved(entry: Any, out: str | None) -> Any:
 def lost_outcomes(entries: Iterable[Any]) -> list[Outcome]:
     """What to say of requests whose process died before it kept the answer."""
     from cogview_cli.errors import ExitCode
-    from cogview_cli.pictures.saver import outcome_of
+    from cogview_cli.pictures.outcomes import outcome_of
 
     problem = Problem(
         code=Status.UNKNOWN,

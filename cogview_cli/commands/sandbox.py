@@ -11,10 +11,12 @@ from cogview_cli.api.models import TIER_SLOTS
 from cogview_cli.cli import completion
 from cogview_cli.errors import MachineError, UsageError
 from cogview_cli.i18n import _
+from cogview_cli.sandbox.deferred_faults import QUEUE_SETTINGS, QueueSettings
 from cogview_cli.sandbox.faults import FAULTS
 from cogview_cli.terminal import output
 
 _NAMES = ", ".join(sorted(FAULTS))
+_SETTINGS = ", ".join(QUEUE_SETTINGS)
 EPILOG = _(
     "A prompt with sandbox:NAME provokes a fault, sandbox:NAMExK only the first K times,"
     " such as 'a cat sandbox:1302x2'. NAME is any code of the vendor (1301, 1302, 1113, 500 …)"
@@ -56,6 +58,29 @@ def sandbox(
             "--download-latency", metavar="SECONDS", help=_("Seconds before a picture is served.")
         ),
     ] = "0",
+    queue_latency: Annotated[
+        str,
+        typer.Option(
+            "--queue-latency", metavar="SECONDS", help=_("Seconds a batch of the queue takes.")
+        ),
+    ] = "1-2",
+    queue_limit: Annotated[
+        int | None,
+        typer.Option(
+            "--queue-limit",
+            metavar="N",
+            min=1,
+            help=_("Requests that may wait in the queue. [default: the vendor's 10,000]"),
+        ),
+    ] = None,
+    queue_fault: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--queue-fault",
+            metavar="NAME",
+            help=_("A fault of the queue, NAMExK only K times: {names}.", names=_SETTINGS),
+        ),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help=_("Print only the base URL."))] = False,
 ) -> None:
     """Run a stand-in of the API on 127.0.0.1 until Ctrl-C: no key, no network, no cost."""
@@ -74,6 +99,9 @@ def sandbox(
         latency=_range(latency),
         hd_latency=_range(hd_latency or latency),
         download_latency=_range(download_latency),
+        queue_latency=_range(queue_latency),
+        queue_limit=queue_limit,
+        queue_faults=_queue_faults(queue_fault or []),
     )
     asyncio.run(_serve(server, quiet))
 
@@ -86,6 +114,19 @@ def _range(text: str) -> tuple[float, float]:
             _("'{text}' is not a range of seconds", text=text), hint=_("give 5-10, or 2")
         )
     return float(match[1]), float(match[2] or match[1])
+
+
+def _queue_faults(names: list[str]) -> list[str]:
+    """The names as given. UsageError if one is none."""
+    for name in names:
+        try:
+            QueueSettings([name])
+        except ValueError:
+            raise UsageError(
+                _("'{name}' is no fault of the queue", name=name),
+                hint=_("use one of: {names}", names=_SETTINGS),
+            ) from None
+    return names
 
 
 async def _serve(server: object, quiet: bool) -> None:

@@ -39,7 +39,8 @@ from cogview_cli.errors import CogviewError, MachineError, Temporary
 from cogview_cli.i18n import _
 from cogview_cli.ledger import Claimed, Entry
 from cogview_cli.outcome import Outcome, Problem, Status, problem_of
-from cogview_cli.pictures.saver import ImageSaver, outcome_of
+from cogview_cli.pictures.later import LaterSaver
+from cogview_cli.pictures.outcomes import outcome_of
 
 
 class Notify(Protocol):
@@ -71,7 +72,7 @@ class JobRunner:
         self,
         *,
         sender: Sender,
-        saver: ImageSaver,
+        saver: LaterSaver,
         slots: Callable[[str], Slots],
         budget: Budget,
         policy: Policy,
@@ -168,7 +169,7 @@ class JobRunner:
         """Saves the images of an answer that an earlier run kept. Free."""
         if not await self._sender.take_over(entry):
             return outcome_of(entry, Status.UNSAVED, problem=claimed())
-        outcome = await self._saver.resuming().finish(entry)
+        outcome = await self._saver.finish_earlier(entry)
         self._gate.stop_for_the_disk(outcome)
         return outcome
 
@@ -216,6 +217,7 @@ class JobRunner:
 
     async def _post(self, job: Job, entry: Entry, slot: SlotLease) -> Result:
         self.in_flight += 1
+        self._saver.prepare()  # there is time until the answer
         try:
             return await self._sender.post(job, entry, slot)
         finally:

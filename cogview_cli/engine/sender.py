@@ -27,7 +27,7 @@ from cogview_cli.i18n.stored_messages import Message
 from cogview_cli.ledger import Entry, Intent, Ledger, marks
 from cogview_cli.ledger.fallback import write_fallback
 from cogview_cli.outcome import Outcome, Status, problem_of
-from cogview_cli.pictures.saver import outcome_of, unsaved_problem
+from cogview_cli.pictures.outcomes import outcome_of, unsaved_problem
 
 
 class Answered(NamedTuple):

@@ -6,9 +6,10 @@ import hashlib
 import shutil
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from cogview_cli.api import models
@@ -27,9 +28,11 @@ from cogview_cli.ledger import SANDBOX_ACCOUNT, Ledger
 from cogview_cli.ledger.open import open_ledger
 from cogview_cli.net.addresses import is_loopback
 from cogview_cli.net.clients import preload_trust
-from cogview_cli.pictures.download import Downloader
-from cogview_cli.pictures.saver import ImageSaver
+from cogview_cli.pictures.later import LaterSaver
 from cogview_cli.terminal.output import warn
+
+if TYPE_CHECKING:
+    from cogview_cli.pictures.saver import ImageSaver
 
 # Most servers of open weights make one picture at a time; the next one can wait there.
 OTHER_SLOTS = 2
@@ -142,15 +145,8 @@ async def open_job_runner(
             target.base_url, target.key, timeout=settings.timeout, headers=target.headers
         )
         stack.push_async_callback(client.close)
-        content = authorization(target.key, target.headers) if settings.content_auth else {}
-        downloader = Downloader(
-            target.base_url,
-            width=max(width, 4),
-            total=settings.timeout,
-            patience=settings.download_patience,
-            headers=content,
-        )
-        stack.push_async_callback(downloader.close)
+        saver = LaterSaver(partial(_saver, run, settings, width))
+        stack.push_async_callback(saver.close)
         slots = _SlotTable(settings, target, ledger.folder)
         stack.callback(slots.forget)
         tariff = settings.tariff
@@ -166,7 +162,7 @@ async def open_job_runner(
         )
         yield JobRunner(
             sender=sender,
-            saver=ImageSaver(ledger, downloader),
+            saver=saver,
             slots=slots,
             budget=budget,
             policy=policy_of(settings),
@@ -174,6 +170,22 @@ async def open_job_runner(
             notify=notify,
             tariff=tariff,
         )
+
+
+def _saver(run: OpenSession, settings: Settings, width: int) -> ImageSaver:
+    from cogview_cli.pictures.download import Downloader
+    from cogview_cli.pictures.saver import ImageSaver
+
+    target = run.endpoint
+    content = authorization(target.key, target.headers) if settings.content_auth else {}
+    downloader = Downloader(
+        target.base_url,
+        width=max(width, 4),
+        total=settings.timeout,
+        patience=settings.download_patience,
+        headers=content,
+    )
+    return ImageSaver(run.ledger, downloader)
 
 
 def _look_back(ledger: Ledger) -> None:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from cogview_cli.engine import pool, session
@@ -22,8 +23,6 @@ from cogview_cli.gen.rest import hint_for_the_rest
 from cogview_cli.i18n import _
 from cogview_cli.ledger import Entry, Ledger, State
 from cogview_cli.outcome import Outcome, SavedFile, Status
-from cogview_cli.pictures.placing import kept_unverified
-from cogview_cli.pictures.sidecar import found_file
 from cogview_cli.terminal import output
 from cogview_cli.terminal.reporter import Reporter
 
@@ -118,7 +117,7 @@ class Work:
         counted = {entry.id for entry in (*found.done, *found.to_fetch)}
         for number in self.to_send:
             if path := earlier.same_picture(self._plan, self._job(number).target, counted):
-                there.append(_There((found_file(path),)))
+                there.append(_There((_found_file(path),)))
         return there
 
     def _pass_over(self, there: Sequence[_There]) -> None:
@@ -234,6 +233,8 @@ class Work:
         """The request where it belongs: to overwrite is what this command asks for."""
         if self._plan.destination.on_exists != "overwrite":
             return entry
+        from cogview_cli.pictures.placing import kept_unverified
+
         target = self._job(n).target.asked_now().record()
         return entry._replace(target=target, files=kept_unverified(entry.files))
 
@@ -271,3 +272,9 @@ def _bare(plan: GenPlan, n: int) -> Outcome:
         model=request.model,
         size=request.size,
     )
+
+
+def _found_file(path: Path) -> SavedFile:
+    from cogview_cli.pictures.sidecar import found_file  # seldom needed before a request
+
+    return found_file(path)

@@ -6,20 +6,22 @@ import os
 import ssl
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
-from http.cookiejar import CookieJar, DefaultCookiePolicy
-from urllib.request import getproxies, proxy_bypass
-
-import httpx
 
 from cogview_cli import __version__
 from cogview_cli.errors import MachineError
 from cogview_cli.i18n import _
 from cogview_cli.i18n.stored_messages import Message
-from cogview_cli.net.addresses import is_loopback
-from cogview_cli.net.http11 import Transport
-from cogview_cli.net.no_proxy import is_exempt
+from cogview_cli.net.http11 import DirectClient
+from cogview_cli.net.proxies import proxy_for
+from cogview_cli.net.response import Client, Limits
+from cogview_cli.net.target import Target
 
-USER_AGENT = f"cogview-cli/{__version__}"
+HEADERS = {
+    "Accept": "*/*",
+    "Accept-Encoding": "identity",
+    "Connection": "keep-alive",
+    "User-Agent": f"cogview-cli/{__version__}",
+}
 CONNECT_SECONDS = 10.0
 _PROXY_VARIABLES = ("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY")
 
@@ -48,7 +50,12 @@ def tls_context() -> ssl.SSLContext:
 
 
 def _context() -> ssl.SSLContext:
-    context = httpx.create_ssl_context()
+    file, folder = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
+    if not (file or folder):
+        import certifi
+
+        file = certifi.where()
+    context = ssl.create_default_context(cafile=file or None, capath=folder or None)
     context.set_alpn_protocols(["http/1.1"])
     return context
 
@@ -61,63 +68,36 @@ def understand_socks() -> None:
             os.environ[name] = "socks5://" + value[len("socks://") :]
 
 
-def new_client(url: httpx.URL, *, read_seconds: float | None) -> httpx.AsyncClient:
-    """A client for `url`'s host: no redirects, cookies or kept connections, no proxy to loopback.
+def new_client(target: Target, *, read_seconds: float | None) -> Client:
+    """A client for the host of `target`: no redirects, cookies or kept connections.
 
     A kept connection may be closed during a POST, which would be an avoidable unknown
     outcome. Raises MachineError for a proxy setting that can't be used.
     """
     understand_socks()
-    trusted = tls_context() if url.scheme == "https" else None
+    trusted = tls_context() if target.scheme == "https" else None
     connect = min(CONNECT_SECONDS, read_seconds or CONNECT_SECONDS)
-    proxy = proxy_for(url)
+    limits = Limits(connect, read_seconds)
+    if proxy := proxy_for(target):
+        return _proxied(proxy, trusted, limits)
+    return DirectClient(trusted, limits, HEADERS)
+
+
+def _proxied(proxy: str, trusted: ssl.SSLContext | None, limits: Limits) -> Client:
+    import httpx  # 40 ms that a direct way does not take
+
+    from cogview_cli.net.proxied import ProxiedClient
+
     try:
-        client = httpx.AsyncClient(
-            transport=None if proxy else Transport(trusted),
-            proxy=proxy,
-            verify=trusted or False,
-            trust_env=False,
-            follow_redirects=False,
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
-            timeout=httpx.Timeout(read_seconds, connect=connect, pool=None),
-            headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-            event_hooks={"response": [_set_location_aside]},
-        )
+        return ProxiedClient(proxy, trusted, limits, HEADERS)
     except (ValueError, ImportError, httpx.InvalidURL) as error:
         raise MachineError(
             Message.of("proxy-settings", why=error), hint=_("check HTTPS_PROXY and ALL_PROXY")
         ) from error
-    if proxy:
-        from cogview_cli.net.proxied import read_leniently  # loads httpcore and anyio
-
-        read_leniently(client)
-    return client
-
-
-async def _set_location_aside(response: httpx.Response) -> None:
-    """Moves `Location` to the extension `location`: httpx reads it also where none is followed.
-
-    It raises whatever comes of a malformed one, and the response would be lost.
-    """
-    if "location" in response.headers:
-        response.extensions["location"] = response.headers.pop("location")
-
-
-def proxy_for(url: httpx.URL) -> str | None:
-    """The environment's proxy for `url`, judged by the host's name; None to go there directly."""
-    host, proxies = url.raw_host.decode("ascii"), getproxies()
-    proxy = proxies.get(url.scheme) or proxies.get("all")
-    port = url.port or (443 if url.scheme == "https" else 80)
-    if not proxy or is_loopback(host) or is_exempt(host, port, proxies.get("no", "")):
-        return None
-    if proxy_bypass(host):  # what macOS and Windows keep elsewhere
-        return None
-    return proxy if "://" in proxy else f"http://{proxy}"
 
 
 def tls_failure(error: BaseException | None) -> ssl.SSLError | None:
-    """The TLS error behind an exception of httpx, if there is one."""
+    """The TLS error behind an exception, if there is one."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))

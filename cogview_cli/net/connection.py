@@ -15,9 +15,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
-import httpx
-
 from cogview_cli.net.addresses import address
+from cogview_cli.net.failures import (
+    ConnectError,
+    ConnectTimeout,
+    NetworkError,
+    ReadError,
+    ReadTimeout,
+    WriteError,
+    WriteTimeout,
+)
 from cogview_cli.net.race import first_to_finish
 
 WINDOW = 512 * 1024  # two reads of the event loop: one arrives while the other is written
@@ -41,7 +48,7 @@ class Connection(asyncio.Protocol):
 
     async def read(self, timeout: Seconds) -> bytes:
         """The next bytes as they arrived, none at the end. Raises ReadTimeout, ReadError."""
-        with _errors_as(httpx.ReadTimeout, httpx.ReadError):
+        with _errors_as(ReadTimeout, ReadError):
             await _within(timeout, self._news)
             if self._came:
                 return self._next()
@@ -59,7 +66,7 @@ class Connection(asyncio.Protocol):
 
     async def write(self, data: bytes, timeout: Seconds) -> None:
         """Sends `data`; waits while the buffer is full. Raises WriteTimeout, WriteError."""
-        with _errors_as(httpx.WriteTimeout, httpx.WriteError):
+        with _errors_as(WriteTimeout, WriteError):
             if self._ended or self._transport.is_closing():
                 raise self._error or ConnectionResetError("the server closed the connection")
             self._transport.write(data)
@@ -131,7 +138,7 @@ async def connect(
     With `tls`, the certificate must be `name`'s. With `addresses`, these and no others are
     tried, in their order. Raises ConnectTimeout or ConnectError.
     """
-    with _errors_as(httpx.ConnectTimeout, httpx.ConnectError):
+    with _errors_as(ConnectTimeout, ConnectError):
         async with asyncio.timeout(timeout):
             if addresses:
                 connection = await first_to_finish(
@@ -161,10 +168,8 @@ async def _within(timeout: Seconds, event: asyncio.Event) -> None:
 
 
 @contextmanager
-def _errors_as(
-    late: type[httpx.TransportError], failed: type[httpx.TransportError]
-) -> Iterator[None]:
-    """Turns system errors into httpx's."""
+def _errors_as(late: type[NetworkError], failed: type[NetworkError]) -> Iterator[None]:
+    """Turns system errors into ours."""
     try:
         yield
     except TimeoutError as error:

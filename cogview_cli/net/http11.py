@@ -1,174 +1,151 @@
-"""HTTP/1.1 for httpx on top of h11: one request on one connection, no pool.
+"""HTTP/1.1 of our own: one request on one connection, no pool, nothing to load for it.
 
-httpx's own transport loads httpcore and anyio, which doubles the time of a start, and costs
-twice the CPU for each picture. It is still used where a proxy is set.
+httpx with its transport doubles the time of a start, and costs twice the CPU for each picture.
+It is still used where a proxy is set.
 """
 
 from __future__ import annotations
 
+import re
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
-
-import h11
-import httpx
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 
 from cogview_cli.net.connection import Connection, Seconds, connect
-from cogview_cli.net.lenient import HEAD_LIMIT, AnswerRepair
+from cogview_cli.net.failures import LocalProtocolError, RemoteProtocolError, WriteError
+from cogview_cli.net.lenient import Chunks, Head, HeadReader
+from cogview_cli.net.response import Limits, Response
+from cogview_cli.net.target import Target
 
 PROCESSING = 102
+_METHOD = re.compile(r"[A-Z]+")
+_NAME = re.compile(r"[-!#$%&'*+.^_`|~0-9a-zA-Z]+")
+_VALUE = re.compile(r"[\t -~]*")
 
 
-class Transport(httpx.AsyncBaseTransport):
+class DirectClient:
     """Opens a connection for each request and closes it after the response."""
 
-    def __init__(self, tls: ssl.SSLContext | None) -> None:
-        """`tls`: what to trust, for https URLs."""
-        self._tls = tls
+    def __init__(
+        self, tls: ssl.SSLContext | None, limits: Limits, headers: Mapping[str, str]
+    ) -> None:
+        """`tls`: what to trust, for https URLs; `headers`: of every request."""
+        self._tls, self._limits, self._headers = tls, limits, headers
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """The response, its body still to be read. Raises httpx.TransportError.
+    async def aclose(self) -> None:
+        """Nothing stays open."""
 
-        Of the extensions it knows `timeout`, `sni_hostname`, `addresses`, the only ones to
-        connect to, and `in_hand`, which hears of a 102. The request's body is read once, when
-        the connection and its TLS stand and the head is known to be sound.
+    @asynccontextmanager
+    async def stream(
+        self,
+        method: str,
+        target: Target,
+        *,
+        content: AsyncIterable[bytes] | None = None,
+        headers: Mapping[str, str],
+        addresses: Sequence[str] = (),
+        in_hand: Callable[[], None] | None = None,
+    ) -> AsyncIterator[Response]:
+        """The response, its body still to be read. Raises NetworkError.
+
+        `addresses`: the only ones to connect to. `in_hand` hears of a 102. The body is read
+        once, when the connection and its TLS stand and the head is known to be sound.
         """
-        url, limits = request.url, request.extensions.get("timeout", {})
-        tls = self._tls if url.scheme == "https" else None
-        host = url.raw_host.decode("ascii")
         connection = await connect(
-            host,
-            url.port or (443 if tls else 80),
-            tls=tls,
-            name=request.extensions.get("sni_hostname", host),
-            timeout=limits.get("connect"),
-            addresses=request.extensions.get("addresses", ()),
+            target.host,
+            target.port,
+            tls=self._tls if target.scheme == "https" else None,
+            name=target.host,
+            timeout=self._limits.connect,
+            addresses=addresses,
         )
-        exchange = _Exchange(connection, limits)
+        exchange = _Exchange(connection, self._limits.read)
         try:
-            await exchange.send(request)
-            head = await exchange.head(request.extensions.get("in_hand"))
-            body = _Body(exchange, _length(head))
-        except BaseException:
+            await exchange.send(_head(method, target, [self._headers, headers]), content)
+            head = await exchange.head(in_hand)
+            yield Response(head.status, head.fields(), exchange.body(head))
+        finally:
             await connection.close()
-            raise
-        return httpx.Response(head.status_code, headers=head.headers.raw_items(), stream=body)
+
+
+def _head(method: str, target: Target, headers: Sequence[Mapping[str, str]]) -> bytes:
+    """A request's head; LocalProtocolError for what no server could read."""
+    fields = {"host": ("Host", target.authority)}
+    for given in headers:
+        fields |= {name.lower(): (name, value) for name, value in given.items()}
+    sound = _METHOD.fullmatch(method) and all(
+        _NAME.fullmatch(name) and _VALUE.fullmatch(value) for name, value in fields.values()
+    )
+    if not sound:
+        raise LocalProtocolError("a header of the request has characters that none may have")
+    lines = [f"{method} {target.path} HTTP/1.1", *(f"{n}: {v}" for n, v in fields.values())]
+    return "\r\n".join([*lines, "", ""]).encode("ascii")
 
 
 class _Exchange:
     """A request and its response on one connection."""
 
-    def __init__(self, connection: Connection, limits: dict[str, Seconds]) -> None:
+    def __init__(self, connection: Connection, seconds: Seconds) -> None:
+        """`seconds`: for one read or write."""
         self._connection = connection
-        self._limits = limits
-        self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEAD_LIMIT)
-        self._repair = AnswerRepair()
+        self._seconds = seconds
+        self._heads = HeadReader()
 
-    async def send(self, request: httpx.Request) -> None:
-        with _errors():
-            head = h11.Request(
-                method=request.method,
-                target=request.url.raw_path,
-                headers=request.headers.raw,
-            )
-            data = self._http.send(head) or b""
+    async def send(self, head: bytes, content: AsyncIterable[bytes] | None) -> None:
+        """Sends the head with the body's first piece: most requests are one."""
+        data = head
         try:
-            await self._write(data, request)
-        except httpx.WriteError:
+            if content is not None:
+                async for piece in content:
+                    await self._connection.write(data + piece, self._seconds)
+                    data = b""
+            if data:
+                await self._connection.write(data, self._seconds)
+        except WriteError:
             return  # a server may answer, and close, before it has read everything
 
-    async def _write(self, data: bytes, request: httpx.Request) -> None:
-        """Sends head and body in one piece: requests are small."""
-        assert isinstance(request.stream, httpx.AsyncByteStream)
-        async for chunk in request.stream:
-            with _errors():
-                data += self._http.send(h11.Data(data=chunk)) or b""
-        with _errors():
-            data += self._http.send(h11.EndOfMessage()) or b""
-        await self._connection.write(data, self._limits.get("write"))
-
-    async def head(self, in_hand: Callable[[], None] | None = None) -> h11.Response:
+    async def head(self, in_hand: Callable[[], None] | None) -> Head:
         """The head of the answer; `in_hand` hears of a 102 (RFC 2518 §10.1) before it."""
         while True:
-            event = await self._event()
-            if isinstance(event, h11.Response):
-                return event
-            interim = isinstance(event, h11.InformationalResponse)
-            if interim and event.status_code == PROCESSING and in_hand:
-                in_hand()
+            while head := self._heads.next():
+                if head.is_final:
+                    return head
+                if head.status == PROCESSING and in_hand:
+                    in_hand()
+            data = await self._heads.read(self._read)
+            self._heads.add(data)
+            self._heads.check(ended=not data)
+            if not data:
+                raise RemoteProtocolError("Server disconnected without sending a response.")
 
-    async def pieces(self, length: int) -> AsyncIterator[bytes]:
-        """A body of `length` bytes as it arrives: h11 would copy a picture four times."""
-        data, _closed = self._http.trailing_data
-        left = length
+    def body(self, head: Head) -> AsyncIterator[bytes]:
+        """The body as it arrives, without its chunks."""
+        if head.length is not None:
+            return self._pieces(head.length)
+        return self._chunks() if head.chunked else self._until_closed()
+
+    async def _pieces(self, length: int) -> AsyncIterator[bytes]:
+        data, left = self._heads.rest(), length
         while left > 0:
             data = data or await self._read()
             if not data:
-                raise httpx.RemoteProtocolError(f"{length - left} of {length} bytes came")
+                raise RemoteProtocolError(f"{length - left} of {length} bytes came")
             yield data[:left]
             left -= len(data)
             data = b""
 
-    async def body(self) -> AsyncIterator[bytes]:
-        """A body without a stated length: chunked, or up to the end of the connection."""
-        while True:
-            event = await self._event()
-            if isinstance(event, h11.EndOfMessage | h11.ConnectionClosed):
-                return
-            yield bytes(event.data)
+    async def _chunks(self) -> AsyncIterator[bytes]:
+        chunks, data = Chunks(), self._heads.rest()
+        while not chunks.ended:
+            if piece := chunks.feed(data or await self._read()):
+                yield piece
+            data = b""
 
-    async def close(self) -> None:
-        await self._connection.close()
+    async def _until_closed(self) -> AsyncIterator[bytes]:
+        data = self._heads.rest() or await self._read()
+        while data:
+            yield data
+            data = await self._read()
 
     async def _read(self) -> bytes:
-        """What comes next, as a strict parser takes it; nothing at the end."""
-        return await self._repair.read(lambda: self._connection.read(self._limits.get("read")))
-
-    async def _event(self) -> Any:
-        """The next event from the server."""
-        while True:
-            with _errors():
-                event = self._http.next_event()
-            if event is not h11.NEED_DATA:
-                return event
-            data = await self._read()
-            if not data and self._http.their_state is h11.SEND_RESPONSE:
-                raise httpx.RemoteProtocolError("Server disconnected without sending a response.")
-            with _errors():
-                self._http.receive_data(data)
-
-
-class _Body(httpx.AsyncByteStream):
-    """A response's body as it arrives."""
-
-    def __init__(self, exchange: _Exchange, length: int | None) -> None:
-        self._exchange = exchange
-        self._length = length
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        if self._length is None:
-            return self._exchange.body()
-        return self._exchange.pieces(self._length)
-
-    async def aclose(self) -> None:
-        await self._exchange.close()
-
-
-def _length(head: h11.Response) -> int | None:
-    """The body's Content-Length if that is what ends it. h11 has checked the number."""
-    headers = dict(head.headers)
-    if b"transfer-encoding" in headers or head.status_code in (204, 304):
-        return None
-    return int(headers[b"content-length"]) if b"content-length" in headers else None
-
-
-@contextmanager
-def _errors() -> Iterator[None]:
-    """Turns h11's errors into httpx's."""
-    try:
-        yield
-    except h11.RemoteProtocolError as error:
-        raise httpx.RemoteProtocolError(str(error)) from error
-    except h11.LocalProtocolError as error:
-        raise httpx.LocalProtocolError(str(error)) from error
+        return await self._connection.read(self._seconds)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
-import httpx
+from cogview_cli.net.failures import RemoteProtocolError
 
 # A head longer than this is no answer.
 HEAD_LIMIT = 2**20
@@ -26,7 +26,7 @@ _PACKINGS = (b"gzip", b"x-gzip", b"deflate")
 Headers = list[tuple[bytes, bytes]]
 
 
-class NotHttp(httpx.RemoteProtocolError):
+class NotHttp(RemoteProtocolError):
     """What came cannot be read as an answer; `came` is all of it, `status` 0 where none is told."""
 
     def __init__(self, message: str, came: bytes) -> None:
@@ -36,7 +36,7 @@ class NotHttp(httpx.RemoteProtocolError):
         self.status = int(found[1]) if found else 0
 
 
-class _Head(NamedTuple):
+class Head(NamedTuple):
     """A head as a strict parser takes it, and whether the body is said to be chunked."""
 
     status: int
@@ -44,10 +44,79 @@ class _Head(NamedTuple):
     headers: Headers
     chunked: bool
 
+    @property
+    def is_final(self) -> bool:
+        """Whether what follows is the answer's body, not another head."""
+        return self.status >= 200 or self.status == 101
+
+    @property
+    def length(self) -> int | None:
+        """The body's bytes; None where its own chunks or the connection's end tell."""
+        if self.status in (204, 304):
+            return 0
+        said = (value for name, value in self.headers if name.lower() == b"content-length")
+        return next(map(int, said), None)
+
+    def fields(self) -> dict[str, str]:
+        """The headers by name in lower case; those of one name in one, with commas."""
+        found: dict[str, str] = {}
+        for name, value in self.headers:
+            key, text = name.decode("ascii").lower(), _text(value)
+            found[key] = f"{found[key]}, {text}" if key in found else text
+        return found
+
     def encode(self) -> bytes:
+        """The head as bytes."""
         lines = [b"HTTP/1.1 %d %s" % (self.status, self.reason)]
         lines += [name + b": " + value for name, value in self.headers]
         return b"\r\n".join(lines) + b"\r\n\r\n"
+
+
+def _text(value: bytes) -> str:
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
+
+
+class HeadReader:
+    """Heads out of the bytes of a connection: informational ones may come before the answer's."""
+
+    def __init__(self) -> None:
+        self._came = bytearray()
+
+    async def read(self, more: Callable[[], Awaitable[bytes]]) -> bytes:
+        """The next bytes; a connection that fails inside the head does not cost what came of it."""
+        try:
+            return await more()
+        except Exception as error:
+            if self._came:
+                raise NotHttp("the head of the answer was cut", bytes(self._came)) from error
+            raise
+
+    def add(self, data: bytes) -> None:
+        """Takes what came."""
+        self._came += data
+
+    def next(self) -> Head | None:
+        """The next head if it is whole; NotHttp for what is none."""
+        found = _END_OF_HEAD.search(self._came)
+        if found is None:
+            return None
+        head = _read_head(bytes(self._came[: found.start()]))
+        if head is None:
+            raise NotHttp("what came is no HTTP answer", bytes(self._came))
+        del self._came[: found.end()]
+        return head
+
+    def check(self, *, ended: bool) -> None:
+        """NotHttp if what is here can no longer become a head."""
+        if self._came and (ended or len(self._came) > HEAD_LIMIT):
+            raise NotHttp("the head of the answer has no end", bytes(self._came))
+
+    def rest(self) -> bytes:
+        """What came behind the last head."""
+        return bytes(self._came)
 
 
 class AnswerRepair:
@@ -57,59 +126,44 @@ class AnswerRepair:
     """
 
     def __init__(self) -> None:
-        self._head: bytearray | None = bytearray()
-        self._chunks: _Chunks | None = None
+        self._head: HeadReader | None = HeadReader()
+        self._chunks: Chunks | None = None
 
     async def read(self, more: Callable[[], Awaitable[bytes]]) -> bytes:
         """The next bytes for the parser, nothing at the end; `more` reads from the connection.
 
-        Raises httpx.RemoteProtocolError where the answer breaks off or makes no sense.
+        Raises RemoteProtocolError where the answer breaks off or makes no sense.
         """
         while not (self._chunks and self._chunks.ended):
-            ready = self._feed(data := await self._came(more))
+            data = await (self._head.read(more) if self._head else more())
+            ready = self._feed(data)
             if ready or not data:
                 return ready
         return b""
 
-    async def _came(self, more: Callable[[], Awaitable[bytes]]) -> bytes:
-        """The next bytes; a connection that fails inside the head does not cost what came of it."""
-        try:
-            return await more()
-        except Exception as error:
-            if self._head:
-                raise NotHttp("the head of the answer was cut", bytes(self._head)) from error
-            raise
-
     def _feed(self, data: bytes) -> bytes:
         if self._head is not None:
-            return self._opening(data)
+            return self._opening(self._head, data)
         return self._chunks.feed(data) if self._chunks else data
 
-    def _opening(self, data: bytes) -> bytes:
-        """Heads as far as they are whole: informational ones may come before the answer's own."""
-        assert self._head is not None
-        self._head += data
+    def _opening(self, reader: HeadReader, data: bytes) -> bytes:
+        """Heads as far as they are whole."""
+        reader.add(data)
         ready = b""
-        while found := _END_OF_HEAD.search(self._head):
-            head = _read_head(bytes(self._head[: found.start()]))
-            if head is None:
-                raise NotHttp("what came is no HTTP answer", bytes(self._head))
+        while head := reader.next():
             ready += head.encode()
-            rest = bytes(self._head[found.end() :])
-            if head.status >= 200 or head.status == 101:
-                return ready + self._begin_body(head, rest)
-            self._head = bytearray(rest)
-        if self._head and (not data or len(self._head) > HEAD_LIMIT):
-            raise NotHttp("the head of the answer has no end", bytes(self._head))
+            if head.is_final:
+                return ready + self._begin_body(head, reader.rest())
+        reader.check(ended=not data)
         return ready
 
-    def _begin_body(self, head: _Head, rest: bytes) -> bytes:
+    def _begin_body(self, head: Head, rest: bytes) -> bytes:
         self._head = None
-        self._chunks = _Chunks() if head.chunked else None
+        self._chunks = Chunks() if head.chunked else None
         return self._chunks.feed(rest) if self._chunks and rest else rest
 
 
-def _read_head(raw: bytes) -> _Head | None:
+def _read_head(raw: bytes) -> Head | None:
     """Status and headers without the lines that no parser would take; None if it has no status."""
     status = _STATUS_LINE.match(raw)
     if status is None:
@@ -123,7 +177,7 @@ def _read_head(raw: bytes) -> _Head | None:
     )
     reason = status[2].strip() if re.fullmatch(rb"[ -~]*", status[2]) else b""
     framed = _framed(headers, chunked) + _transfer_codings(headers)
-    return _Head(int(status[1]), reason, framed, chunked)
+    return Head(int(status[1]), reason, framed, chunked)
 
 
 def _unfolded(lines: list[bytes]) -> list[bytes]:
@@ -168,7 +222,7 @@ def _transfer_codings(headers: Headers) -> Headers:
     return [(b"Content-Encoding", name) for name in names if name in _PACKINGS]
 
 
-class _Chunks:
+class Chunks:
     """A chunked body (RFC 9112 §7.1) unpacked; from where it breaks the rules on, as it came."""
 
     def __init__(self) -> None:
@@ -191,7 +245,7 @@ class _Chunks:
         """What is left, once; then the error."""
         rest, self._buffer, self._broken = self._buffer, b"", True
         if not rest:
-            raise httpx.RemoteProtocolError("the chunks of the answer broke off")
+            raise RemoteProtocolError("the chunks of the answer broke off")
         return rest
 
     def _next(self) -> bytes | None:

@@ -1,21 +1,126 @@
-"""httpx's own transport, in use where a proxy is set, with the leniency of ours."""
+"""httpx and its own transport, in use where a proxy is set, with the leniency of ours."""
 
 from __future__ import annotations
 
 import re
 import ssl
-from collections.abc import Iterable
+from collections.abc import (
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from contextlib import asynccontextmanager, contextmanager
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
 import httpcore
 import httpx
 
+from cogview_cli.net import failures
 from cogview_cli.net.lenient import AnswerRepair
+from cogview_cli.net.response import Limits, Response
+from cogview_cli.net.target import Target
 
 _REQUEST = re.compile(rb"[A-Z]+ \S+ HTTP/1\.")
+_OURS: dict[type[Exception], type[failures.NetworkError]] = {
+    httpx.ConnectTimeout: failures.ConnectTimeout,
+    httpx.ConnectError: failures.ConnectError,
+    httpx.ProxyError: failures.ProxyError,
+    httpx.ReadTimeout: failures.ReadTimeout,
+    httpx.ReadError: failures.ReadError,
+    httpx.WriteTimeout: failures.WriteTimeout,
+    httpx.WriteError: failures.WriteError,
+    httpx.RemoteProtocolError: failures.RemoteProtocolError,
+    httpx.LocalProtocolError: failures.LocalProtocolError,
+    httpx.UnsupportedProtocol: failures.UnsupportedProtocol,
+}
 
 
-def read_leniently(client: httpx.AsyncClient) -> None:
+class ProxiedClient:
+    """Opens a connection for each request through a proxy and closes it after the response."""
+
+    def __init__(
+        self, proxy: str, tls: ssl.SSLContext | None, limits: Limits, headers: Mapping[str, str]
+    ) -> None:
+        """ValueError, ImportError or httpx.InvalidURL for a proxy that can't be used."""
+        self._client = httpx.AsyncClient(
+            proxy=proxy,
+            verify=tls or False,
+            trust_env=False,
+            follow_redirects=False,
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
+            timeout=httpx.Timeout(limits.read, connect=limits.connect, pool=None),
+            headers=headers,
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+            event_hooks={"response": [_set_location_aside]},
+        )
+        _read_leniently(self._client)
+
+    async def aclose(self) -> None:
+        """Closes the connections."""
+        await self._client.aclose()
+
+    @asynccontextmanager
+    async def stream(
+        self,
+        method: str,
+        target: Target,
+        *,
+        content: AsyncIterable[bytes] | None = None,
+        headers: Mapping[str, str],
+        addresses: Sequence[str] = (),
+        in_hand: Callable[[], None] | None = None,
+    ) -> AsyncIterator[Response]:
+        """As DirectClient; the proxy chooses the address, and no 102 is heard of."""
+        with _errors():
+            request = self._client.build_request(
+                method, target.url, content=content, headers=headers
+            )
+            response = await self._client.send(request, stream=True)
+        try:
+            yield Response(response.status_code, _fields(response), _body(response))
+        finally:
+            await response.aclose()
+
+
+async def _set_location_aside(response: httpx.Response) -> None:
+    """Moves `Location` to the extension `location`: httpx reads it also where none is followed.
+
+    It raises whatever comes of a malformed one, and the response would be lost.
+    """
+    if "location" in response.headers:
+        response.extensions["location"] = response.headers.pop("location")
+
+
+def _fields(response: httpx.Response) -> dict[str, str]:
+    found = dict(response.headers)
+    if "location" in response.extensions:
+        found["location"] = response.extensions["location"]
+    return found
+
+
+async def _body(response: httpx.Response) -> AsyncIterator[bytes]:
+    with _errors():
+        async for piece in response.aiter_raw():
+            yield piece
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    """Turns httpx's errors into ours."""
+    try:
+        yield
+    except httpx.HTTPError as error:
+        raise _OURS.get(type(error), failures.NetworkError)(str(error)) from error
+    except httpx.InvalidURL as error:
+        raise failures.LocalProtocolError(str(error)) from error
+
+
+def _read_leniently(client: httpx.AsyncClient) -> None:
     """Puts right what comes over the connections of `client`.
 
     httpx has no public way to its connections; a test holds that this one works.

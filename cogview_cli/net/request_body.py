@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-import httpx
+from cogview_cli.net.failures import BodyConsumed
 
 
-class RequestBody(httpx.AsyncByteStream):
+class RequestBody:
     """Bytes for one request; `taken` is set as they are handed on, never before.
 
     A transport reads a body once the connection (and its TLS) stands and the head of the
     request is out or goes with it; a proxy's CONNECT has no part in it. So `taken` is the
-    point of no return, by httpx's public interface, whatever the transport.
+    point of no return, whatever the transport.
     """
 
     def __init__(self, data: bytes) -> None:
@@ -23,8 +23,8 @@ class RequestBody(httpx.AsyncByteStream):
         return len(self._data)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        """The bytes, in one piece. StreamConsumed the second time: nothing is sent twice."""
+        """The bytes, in one piece. BodyConsumed the second time: nothing is sent twice."""
         if self.taken:
-            raise httpx.StreamConsumed
+            raise BodyConsumed
         self.taken = True
         yield self._data

@@ -11,7 +11,7 @@ import os
 import random
 import re
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -24,13 +24,17 @@ from cogview_cli.api.image_urls import server_date
 from cogview_cli.api.protocol import retry_after
 from cogview_cli.disk.atomic import open_new
 from cogview_cli.i18n.stored_messages import Message
+from cogview_cli.net import failures
 from cogview_cli.net.addresses import is_loopback, is_public, may_be_public
-from cogview_cli.net.clients import CONNECT_SECONDS, new_client, proxy_for, tls_failure
+from cogview_cli.net.clients import CONNECT_SECONDS, new_client, tls_failure
+from cogview_cli.net.proxies import proxy_for
 from cogview_cli.net.race import interleaved
+from cogview_cli.net.response import Client, Response
+from cogview_cli.net.target import PORTS, Target
 from cogview_cli.pictures.arrival import SIZE_LIMIT, Fetched, judged
-from cogview_cli.pictures.failure import NOT_NOW, DownloadFailed, next_wait
+from cogview_cli.pictures.failure import NOT_NOW, DownloadFailed, Stalled, next_wait
 from cogview_cli.pictures.links import allowed, host_of, redirected
-from cogview_cli.pictures.origin import PORTS, Origin, is_on_disk
+from cogview_cli.pictures.origin import Origin, is_on_disk
 
 TOTAL_SECONDS = 120.0
 IDLE_SECONDS = 15.0
@@ -44,9 +48,6 @@ WRITE_BYTES = 512 * 1024
 _MOVED = (301, 302, 303, 307, 308)
 _GONE = (401, 403, 404, 410)
 _WHOLE_RANGE = re.compile(r"bytes 0-([0-9]{1,19})/(?:([0-9]{1,19})|\*)")
-
-
-Stalled = Callable[[], None]
 
 
 class Downloader:
@@ -73,7 +74,7 @@ class Downloader:
         self._total = min(total, TOTAL_SECONDS)
         self._patience = patience
         self._gate = asyncio.Semaphore(width)
-        self._clients: dict[str, httpx.AsyncClient] = {}
+        self._clients: dict[str, Client] = {}
         self._checks = ThreadPoolExecutor(CHECKS_AT_ONCE, thread_name_prefix="check")
 
     async def close(self) -> None:
@@ -129,7 +130,7 @@ class Downloader:
         except TimeoutError:
             late = Message.of("download-timeout", seconds=f"{self._total:g}")
             raise DownloadFailed(late, retry_after=NOT_NOW) from None
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        except failures.NetworkError as error:
             wait = NOT_NOW if tls_failure(error) else None
             raise DownloadFailed(_words(error), retry_after=wait) from error
         judge = partial(judged, part, coding, seen, last=self._patience <= 0)
@@ -154,15 +155,16 @@ class Downloader:
 
     async def _hop(self, link: httpx.URL, part: Path, tries: int) -> str | httpx.URL:
         """The packing of what is written to `part`, or where the server says it is."""
-        client = self._client(link)
-        response = await client.send(await self._request(client, link, tries), stream=True)
-        try:
-            location = response.extensions.get("location")
-            if response.status_code not in _MOVED or location is None:
+        target = _target(link)
+        addresses = await self._addresses(target, tries)
+        headers = self._origin.headers_for(link)
+        async with self._client(target).stream(
+            "GET", target, headers=headers, addresses=addresses
+        ) as response:
+            location = response.headers.get("location")
+            if response.status not in _MOVED or location is None:
                 return await _to_file(response, part)
             return self._moved(link, location)
-        finally:
-            await response.aclose()
 
     def _moved(self, link: httpx.URL, location: str) -> httpx.URL:
         try:
@@ -170,26 +172,23 @@ class Downloader:
         except DownloadFailed as failure:
             raise DownloadFailed(failure.message, retry_after=NOT_NOW) from failure
 
-    def _client(self, url: httpx.URL) -> httpx.AsyncClient:
-        kind = f"{url.scheme} {proxy_for(url)}"
+    def _client(self, target: Target) -> Client:
+        kind = f"{target.scheme} {proxy_for(target)}"
         if kind not in self._clients:
-            self._clients[kind] = new_client(url, read_seconds=IDLE_SECONDS)
+            self._clients[kind] = new_client(target, read_seconds=IDLE_SECONDS)
         return self._clients[kind]
 
-    async def _request(
-        self, client: httpx.AsyncClient, url: httpx.URL, tries: int
-    ) -> httpx.Request:
-        """A request that goes to the very addresses that were checked, or to a proxy."""
-        host, headers = host_of(url), self._origin.headers_for(url)
+    async def _addresses(self, target: Target, tries: int) -> list[str]:
+        """The very addresses that were checked; none where the host's name is enough."""
+        host = target.host
         if is_loopback(host) and is_loopback(self._base_host):
-            return client.build_request("GET", url, headers=headers)
-        if proxy_for(url):  # it resolves the name itself
+            return []
+        if proxy_for(target):  # it resolves the name itself
             await self._refuse_private([] if may_be_public(host) else [host])
-            return client.build_request("GET", url, headers=headers)
-        found = await _resolve(host, url.port or PORTS[url.scheme])
+            return []
+        found = await _resolve(host, target.port)
         await self._refuse_private(found)
-        extensions = {"addresses": interleaved(found, tries - 1)}
-        return client.build_request("GET", url, headers=headers, extensions=extensions)
+        return interleaved(found, tries - 1)
 
     async def _refuse_private(self, found: list[str]) -> None:
         private = [ip for ip in found if not is_public(ip)]
@@ -212,7 +211,12 @@ async def _resolve(host: str, port: int) -> list[str]:
     return [str(entry[4][0]) for entry in found]
 
 
-async def _to_file(response: httpx.Response, part: Path) -> str:
+def _target(link: httpx.URL) -> Target:
+    path = link.raw_path.decode("ascii")
+    return Target(link.scheme, host_of(link), link.port or PORTS[link.scheme], path)
+
+
+async def _to_file(response: Response, part: Path) -> str:
     """Writes the body off the loop, a piece at a time; `judged` syncs it."""
     _check_head(response)
     size, pieces, waiting = 0, [], 0
@@ -220,7 +224,7 @@ async def _to_file(response: httpx.Response, part: Path) -> str:
     began = loop.time()
     part.unlink(missing_ok=True)  # of the try before
     with open_new(part) as file:
-        async for chunk in response.aiter_raw():
+        async for chunk in response.body:
             size += len(chunk)
             if size > SIZE_LIMIT:
                 raise DownloadFailed(Message.of("too-many-bytes"), retry_after=NOT_NOW)
@@ -234,8 +238,8 @@ async def _to_file(response: httpx.Response, part: Path) -> str:
     return str(response.headers.get("content-encoding", ""))
 
 
-def _check_head(response: httpx.Response) -> None:
-    status, headers = response.status_code, response.headers
+def _check_head(response: Response) -> None:
+    status, headers = response.status, response.headers
     if status not in (200, 203, 206):
         message = Message.of("host-status", status=status)
         wait, gone = retry_after(headers), status in _GONE
@@ -262,11 +266,11 @@ def _check_speed(size: int, seconds: float) -> None:
 
 
 _HOST_ERRORS: dict[type[Exception], Message] = {
-    httpx.ConnectTimeout: Message.of("host-connect-timeout", seconds=f"{CONNECT_SECONDS:g}"),
-    httpx.ReadTimeout: Message.of("host-read-timeout", seconds=f"{IDLE_SECONDS:g}"),
-    httpx.ConnectError: Message.of("host-connect-error"),
-    httpx.RemoteProtocolError: Message.of("host-closed-early"),
-    httpx.ReadError: Message.of("host-read-error"),
+    failures.ConnectTimeout: Message.of("host-connect-timeout", seconds=f"{CONNECT_SECONDS:g}"),
+    failures.ReadTimeout: Message.of("host-read-timeout", seconds=f"{IDLE_SECONDS:g}"),
+    failures.ConnectError: Message.of("host-connect-error"),
+    failures.RemoteProtocolError: Message.of("host-closed-early"),
+    failures.ReadError: Message.of("host-read-error"),
 }
 
 

@@ -6,12 +6,15 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
+from cogview_cli.i18n import _
 from cogview_cli.i18n.stored_messages import Message, StoredError
 
 # Growing waits between tries, in seconds, each cut by up to half so that many do not meet.
 FIRST_WAIT, LONGEST_WAIT = 0.2, 15.0
 
 
+# Hears that a download has failed and is tried again.
+Stalled = Callable[[], None]
 # Seconds to wait for what another run may get, and this one will not.
 NOT_NOW = math.inf
 
@@ -72,3 +75,12 @@ def next_wait(
         return None
     longest = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(tries - 1, 16))
     return max(asked, min(left, uniform(longest / 2, longest)))
+
+
+def hint_for(message: Message) -> str | None:
+    """What to do about links of the API's own origin; None for all other messages."""
+    if message.name == "server-path":
+        return _("ask for the picture inside the answer: --response-format b64_json")
+    if message.name == "content-key":
+        return _("content-auth = true in the profile, then: cogview recover")
+    return None

@@ -13,12 +13,11 @@ from typing import NamedTuple
 
 import httpx
 
-from cogview_cli.i18n import _
 from cogview_cli.i18n.stored_messages import Message
+from cogview_cli.net.target import PORTS
 
 _WEB = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]+:(?!\\)")
 _DISK = re.compile(r"\s*(?:file:|[A-Za-z]:[\\/]|\\\\)", re.IGNORECASE)
-PORTS = {"http": 80, "https": 443}
 
 
 class Origin(NamedTuple):
@@ -81,12 +80,3 @@ def is_relative(link: str) -> bool:
 def is_on_disk(link: str) -> bool:
     """Whether a link can only be a path on the server's disk."""
     return bool(_DISK.match(link))
-
-
-def hint_for(message: Message) -> str | None:
-    """What to do about one of the messages above; None for all others."""
-    if message.name == "server-path":
-        return _("ask for the picture inside the answer: --response-format b64_json")
-    if message.name == "content-key":
-        return _("content-auth = true in the profile, then: cogview recover")
-    return None

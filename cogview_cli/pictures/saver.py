@@ -21,15 +21,14 @@ from cogview_cli.disk.atomic import own_name
 from cogview_cli.disk.destination import Target
 from cogview_cli.disk.trouble import meets_every_file
 from cogview_cli.errors import ExitCode, MachineError
-from cogview_cli.i18n import _
 from cogview_cli.i18n.stored_messages import Message
 from cogview_cli.ledger import UNVERIFIED, Entry, Ledger, State, marks
 from cogview_cli.outcome import Outcome, Problem, SavedFile, Status
 from cogview_cli.pictures import inline, sidecar
 from cogview_cli.pictures.arrival import Fetched, copied, store_base64
-from cogview_cli.pictures.download import Downloader, Stalled
-from cogview_cli.pictures.failure import DownloadFailed
-from cogview_cli.pictures.origin import hint_for
+from cogview_cli.pictures.download import Downloader
+from cogview_cli.pictures.failure import DownloadFailed, Stalled
+from cogview_cli.pictures.outcomes import BUG, outcome_of, unsaved_problem
 from cogview_cli.pictures.placing import (
     Place,
     discard_unverified,
@@ -38,13 +37,6 @@ from cogview_cli.pictures.placing import (
     place_image,
 )
 from cogview_cli.terminal import ending
-
-BUG = "bug"
-HINTS: dict[str, str] = {
-    State.EXPIRED: _("the link has expired; it cannot be fetched any more"),
-    UNVERIFIED: _("look at what arrived: the same came twice, so fetching it again is of no use"),
-    BUG: _("this is a bug: cogview recover --debug shows where; please report it"),
-}
 
 
 class ImageSaver:
@@ -59,6 +51,10 @@ class ImageSaver:
     def resuming(self) -> ImageSaver:
         """This finisher for what an earlier run may have begun."""
         return ImageSaver(self._ledger, self._downloader, resuming=True)
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        await self._downloader.close()
 
     async def finish(self, entry: Entry, stalled: Stalled = lambda: None) -> Outcome:
         """Saves every image of `entry`. Never raises: an error costs this answer alone.
@@ -297,50 +293,5 @@ class _Saving:
         return found._replace(warnings=tuple(self._warnings))
 
 
-def unsaved_problem(
-    message: Message, *, code: str = Status.UNSAVED, final: bool = False, id: str = "ID"
-) -> Problem:
-    """What to tell the user of a picture that is paid and not on disk; `id` of its request."""
-    hint = _("trying again cannot help; to end it: cogview history resolve {id} --drop", id=id)
-    return Problem(
-        code=code,
-        message=_("paid, not saved: {why}", why=message),
-        exit_code=ExitCode.UNSAVED,
-        retryable=not final and code not in (State.EXPIRED, UNVERIFIED),
-        hint=HINTS.get(code) or hint_for(message) or (hint if final else "cogview recover"),
-        reason=str(message),
-    )
-
-
 def _unreadable(error: ApiError) -> Problem:
     return Problem(code=error.code, message=str(error.message), exit_code=ExitCode.UNKNOWN)
-
-
-def outcome_of(
-    entry: Entry,
-    status: Status,
-    *,
-    reply: Reply | None = None,
-    files: list[SavedFile] | None = None,
-    problem: Problem | None = None,
-) -> Outcome:
-    """The outcome of a request the ledger knows."""
-    fields: dict[str, Any] = entry.target.get("fields", {})
-    return Outcome(
-        status=status,
-        row=int(fields.get("index", 1)),
-        n=int(fields.get("n", 1)),
-        prompt=entry.body["prompt"],
-        model=entry.body["model"],
-        size=entry.body.get("size"),
-        id=entry.id,
-        price=entry.price,
-        cost=entry.price if reply else None,
-        currency=entry.currency,
-        files=tuple(files or ()),
-        content_filter=reply.content_filter if reply else (),
-        problem=problem,
-        seconds=entry.generate_s,
-        row_id=(entry.source or {}).get("row_id"),
-        request_id=reply.request_id if reply else None,
-    )

@@ -83,9 +83,10 @@ def _renamed(fields: Fields) -> bytes:
 
 
 def _half(fields: Fields) -> bytes:
-    """Cut inside the url."""
+    """Cut inside the url, if there is one."""
     body = encode(fields)
-    return body[: body.index(b'"url"') + 20]
+    start = body.find(b'"url"')
+    return body[: start + 20 if start >= 0 else len(body) // 2]
 
 
 _HELP = "https://docs.example.invalid/help"
@@ -143,6 +144,11 @@ BODIES: dict[str, Callable[[Fields], bytes]] = {
     "url-and-junk": encode,
     "data-picture": encode,
 }
+# What befalls any body; the others are about pictures.
+ANY_BODY = (
+    *("empty-200", "html-200", "bom-200", "utf16-200", "cut-json", "deep-json", "big-number"),
+    *("nan-json", "surrogate-json", "error-beside", "junk-behind", "event-stream", "multipart"),
+)
 URLS: dict[str, Callable[[str], str]] = {
     **dict.fromkeys(("expired-url", *LINK_TIMES), lambda url: url),
     "private-url": lambda url: "http://169.254.169.254/latest/meta-data/iam",
@@ -208,7 +214,8 @@ async def _silent(reply: HttpReply) -> None:
 
 async def _cut_late(reply: HttpReply) -> None:
     await reply.open()
-    await reply.peer.send(reply.body[: reply.body.index(b"}]") + 1])
+    end = reply.body.find(b"}]") + 1
+    await reply.peer.send(reply.body[: end or len(reply.body) - 1])
 
 
 async def _cut_early(reply: HttpReply) -> None:

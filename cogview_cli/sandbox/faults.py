@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from cogview_cli.api.error_codes import CODES
+from cogview_cli.sandbox.deferred_faults import QUEUE_FAULTS, TASK_FAULTS
 
 FREE_FAULTS = {
     "html-500": "500 with an HTML page, nothing made",
@@ -183,6 +184,8 @@ FAULTS: dict[str, str] = {
     **URL_FAULTS,
     **WIRE_FAULTS,
     **DOWNLOAD_FAULTS,
+    **QUEUE_FAULTS,
+    **TASK_FAULTS,
 }
 
 _TRIGGER = re.compile(r"sandbox:([a-z0-9-]+?)(?:x([0-9]{1,6}))?(?![a-z0-9-])")
@@ -203,13 +206,31 @@ class Trigger:
     def of_download(self) -> bool:
         return self.name in DOWNLOAD_FAULTS
 
+    @property
+    def of_queue(self) -> bool:
+        return self.name in QUEUE_FAULTS
+
+    @property
+    def of_task(self) -> bool:
+        return self.name in TASK_FAULTS
+
+    @property
+    def of_answer(self) -> bool:
+        return not (self.of_download or self.of_queue or self.of_task)
+
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The faults of one request: of its answer (`""` for none) and of the picture it makes."""
+    """The faults of one request.
+
+    `answer` and `queue` are names, `""` for none; `downloads` are the picture's, `looks` those
+    of a task's answers.
+    """
 
     answer: str = ""
     downloads: tuple[Trigger, ...] = ()
+    queue: str = ""
+    looks: tuple[Trigger, ...] = ()
 
 
 def triggers(prompt: str) -> tuple[Trigger, ...]:
@@ -228,9 +249,13 @@ def due(faults: Iterable[Trigger], nth: int) -> str:
 
 
 def choose(faults: Sequence[Trigger], nth: int) -> Chosen:
-    """Split triggers into the answer's and the download's."""
-    answer = due((fault for fault in faults if not fault.of_download), nth)
-    return Chosen(answer, tuple(fault for fault in faults if fault.of_download))
+    """Split triggers by what they are about."""
+    return Chosen(
+        answer=due((fault for fault in faults if fault.of_answer), nth),
+        downloads=tuple(fault for fault in faults if fault.of_download),
+        queue=due((fault for fault in faults if fault.of_queue), nth),
+        looks=tuple(fault for fault in faults if fault.of_task),
+    )
 
 
 def unknown(faults: Iterable[Trigger]) -> list[str]:

@@ -16,7 +16,7 @@ from cogview_cli.sandbox.faults import Trigger
 from cogview_cli.sandbox.picture import Sketch
 from cogview_cli.sandbox.rules import GenerationRequest
 
-KEPT = 10_000
+KEPT = 60_000  # more than a full file of the queue
 LIFETIME_S = 7 * 24 * 3600
 _BEIJING_S = 8 * 3600
 # What a link may say of its end instead of the truth, by the fault and the time.
@@ -56,9 +56,13 @@ class PictureStore:
         *,
         expired: bool = False,
         expires: str = "",
+        made: float | None = None,
     ) -> str:
-        """Hang a picture and return its url; `expires` is what it says instead of the truth."""
-        now = int(time.time())
+        """Hang a picture and return its url; `expires` is what it says instead of the truth.
+
+        Its link lives from when it was made: now, or at `made` (seconds since the epoch).
+        """
+        now = int(time.time() if made is None else made)
         stamp = time.strftime("%Y%m%d%H%M%S", time.gmtime(now + _BEIJING_S))
         path = f"/{stamp}{self._rng.getrandbits(64):016x}_watermark.png"
         end = now + LIFETIME_S

@@ -47,7 +47,7 @@ class ImageHost:
         hung = self._gallery.find(request.path)
         if hung is None or request.method != "GET":
             await peer.reply(404, xml_error("NoSuchKey", "no such picture"), XML)
-        elif fault := _refusal(hung, request.query):
+        elif fault := _refusal(hung, request.query, self._books.now()):
             await peer.reply(403, xml_error(*fault), XML, {"Date": _date(hung)})
         else:
             await self._serve(peer, request, hung, mirrored=mirrored)
@@ -69,11 +69,11 @@ class ImageHost:
         self._books.leaks.extend(found)
 
 
-def _refusal(hung: StoredPicture, query: str) -> tuple[str, str] | None:
+def _refusal(hung: StoredPicture, query: str, now: float) -> tuple[str, str] | None:
     """Why a request may not have the picture. The query counts byte for byte."""
     if query != hung.query:
         return "SignatureDoesNotMatch", "the signature does not match"
-    if hung.expired:
+    if hung.expired or now > hung.expires:
         return "AccessDenied", "the link has expired"
     return None
 

@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import dataclass
 
+from cogview_cli.api.error_codes import CODES
 from cogview_cli.api.models import USER_ID_LENGTH, ModelRules, Size, rules_for, size_fault
 from cogview_cli.sandbox.messages import message
 
@@ -14,11 +15,14 @@ _QUALITIES = ("hd", "standard")
 
 
 class Refusal(Exception):
-    """The request gets an error instead of an image. `text` replaces the code's own."""
+    """The request gets an error instead of an image. Texts and status replace the code's own."""
 
-    def __init__(self, code: str, chinese: str = "", english: str = "") -> None:
+    def __init__(
+        self, code: str, chinese: str = "", english: str = "", *, status: int | None = None
+    ) -> None:
         super().__init__(code)
         self.code = code
+        self.status = CODES[code].status if status is None else status
         self._texts = chinese, english
 
     def text(self, *, english: bool) -> str:

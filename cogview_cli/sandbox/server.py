@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Self
 
 from cogview_cli.api.models import TIER_SLOTS
 from cogview_cli.sandbox.api import BASE, Api, Pace, Range
 from cogview_cli.sandbox.books import Stats
+from cogview_cli.sandbox.deferred_faults import QueueSettings
 from cogview_cli.sandbox.faults import FaultPlan
 from cogview_cli.sandbox.gallery import PictureStore
 from cogview_cli.sandbox.images import ImageHost
+from cogview_cli.sandbox.queue import Queue
 from cogview_cli.sandbox.wire import Handler, Peer, converse
 
 HOST = "127.0.0.1"
@@ -27,7 +30,9 @@ class Sandbox:
     """A stand-in of the image API; see `faults` for what can go wrong on request.
 
     Latencies are ranges in seconds. `slots` replaces the tier's concurrency.
-    `drip` is the pause between the pieces of slow faults.
+    `drip` is the pause between the pieces of slow faults. A batch of the queue takes
+    `queue_latency`; `queue_limit` replaces the vendor's limit of waiting requests, and
+    `queue_faults` are names of `deferred_faults.QUEUE_SETTINGS`.
     """
 
     def __init__(
@@ -41,6 +46,9 @@ class Sandbox:
         seed: int = 0,
         slots: int | None = None,
         drip: float = 0.05,
+        queue_latency: Range = (1.0, 2.0),
+        queue_limit: int | None = None,
+        queue_faults: Iterable[str] = (),
     ) -> None:
         self.books = Stats()
         self._port = port
@@ -48,7 +56,16 @@ class Sandbox:
         rng = random.Random(seed)
         self._gallery = PictureStore(rng)
         pace = Pace(latency, hd_latency, drip, TIER_SLOTS[tier] if slots is None else slots)
-        self._api = Api(self._gallery, self.books, self._plan, rng, pace)
+        self._queue = Queue(
+            self._gallery,
+            self.books,
+            self._plan,
+            rng,
+            latency=queue_latency,
+            limit=queue_limit,
+            settings=QueueSettings(queue_faults),
+        )
+        self._api = Api(self._gallery, self.books, self._plan, rng, pace, self._queue)
         self._images = ImageHost(
             self._gallery, self.books, rng, latency=download_latency, drip=drip
         )
@@ -76,6 +93,15 @@ class Sandbox:
         `ok` stands for no fault; `None` matches every prompt.
         """
         self._plan.script(match, names)
+
+    def queue_fault(self, name: str) -> None:
+        """Switch on a fault of the whole queue: `lost-create`, or `lost-createx1` for once."""
+        self._queue.settings.add(name)
+
+    def skip(self, seconds: float) -> None:
+        """Let time pass for the queue and the links, at once."""
+        self.books.skipped += seconds
+        self._queue.advance()
 
     async def start(self) -> None:
         """Listen."""

@@ -42,6 +42,22 @@ class SandboxThread:
         """See `Sandbox.script`."""
         self._box.script(match, names)
 
+    def queue_fault(self, name: str) -> None:
+        """See `Sandbox.queue_fault`."""
+        self._box.queue_fault(name)
+
+    def skip(self, seconds: float) -> None:
+        """See `Sandbox.skip`; done when this returns."""
+        done = threading.Event()
+
+        def act() -> None:
+            self._box.skip(seconds)
+            done.set()
+
+        assert self._loop
+        self._loop.call_soon_threadsafe(act)
+        done.wait()
+
     def _run(self) -> None:
         try:
             asyncio.run(self._serve())

@@ -19,6 +19,7 @@ from cogview_cli import __version__
 from cogview_cli.api.dialects import SANDBOX_SERVER
 
 MAX_BODY = 4 * 2**20
+MAX_UPLOAD = 128 * 2**20
 JSON = "application/json; charset=UTF-8"
 HTML = "text/html"
 
@@ -54,7 +55,8 @@ def head(status: int, headers: Mapping[str, str | int]) -> bytes:
 
 
 def _phrase(status: int) -> str:
-    return HTTPStatus(status).phrase
+    """The usual words; the vendor has a status of its own, 435."""
+    return HTTPStatus(status).phrase if status in set(HTTPStatus) else "Error"
 
 
 class Peer:
@@ -71,13 +73,14 @@ class Peer:
         parser = h11.Connection(h11.SERVER)
         if self._rest:
             parser.receive_data(self._rest)
-        opening, body = None, bytearray()
+        opening: h11.Request | None = None
+        body = bytearray()
         async for event in self._events(parser):
             if isinstance(event, h11.Request):
                 opening = event
             elif isinstance(event, h11.Data):
                 body += event.data
-                _check_length(body)
+                _check_length(opening, len(body))
         self._rest = parser.trailing_data[0]
         self._request = _request(opening, bytes(body)) if opening else None
         self.closing = not (self._request and self._request.keep_alive)
@@ -136,8 +139,9 @@ class Peer:
         self._writer.transport.abort()
 
 
-def _check_length(body: bytearray) -> None:
-    if len(body) > MAX_BODY:
+def _check_length(opening: h11.Request | None, length: int) -> None:
+    upload = opening is not None and opening.target.endswith(b"/files")
+    if length > (MAX_UPLOAD if upload else MAX_BODY):
         raise h11.RemoteProtocolError("body too long", error_status_hint=413)
 
 

@@ -37,6 +37,6 @@ def both_transports(
         return
     with HttpProxy() as proxy:
         monkeypatch.setenv("ALL_PROXY", f"http://{HOST}:{proxy.port}")
-        monkeypatch.setattr("cogview_cli.net.clients.is_loopback", lambda _host: False)
+        monkeypatch.setattr("cogview_cli.net.proxies.is_loopback", lambda _host: False)
         yield
         assert any("/images/generations" in url for url in proxy.asked)
