@@ -20,7 +20,7 @@ ROOT = Path(cogview_cli.__file__).parent
 ORDER: tuple[tuple[str, ...], ...] = (
     ("__main__",),
     ("commands", "library"),
-    ("gen", "batch"),
+    ("gen", "batch", "history"),
     ("engine", "gallery", "app"),
     ("pictures", "cli"),
     ("ledger",),
@@ -44,8 +44,8 @@ HOMES = {
     "filelock": {"disk", "engine"},
     "gc": {"loading"},
 }
-# Outside these no module speaks SQL or sees a connection.
-SQL_HOMES = {"batch.plan"}
+# Outside these no module speaks SQL or sees a connection; more texts of it than so many are there.
+SQL_HOMES = {"batch.plan": 10, "batch.name_table": 1}
 _SQL = re.compile(
     r"\b(SELECT|INSERT|UPDATE|DELETE FROM|CREATE TABLE|PRAGMA|ORDER BY|GROUP BY|NOT IN|IS NULL)\b"
 )
@@ -55,6 +55,9 @@ OTHER_WORDS = {
     ("batch.report", "failed"): "the name of a file",
     ("cli.json_fields", "expired"): "a picture of a gallery",
     ("engine.retry", "unknown"): "a counter of Attempts",
+    ("history.lines", "refused"): "what people read",
+    ("history.lines", "saved"): "what people read",
+    ("history.lines", "unknown"): "what people read",
     ("ledger.entry", "answer"): "a column",
     ("ledger.reader", "answer"): "a column",
 }
@@ -164,10 +167,10 @@ def test_sql_has_one_home_beside_the_ledger(path: Path) -> None:
 
 def test_the_homes_of_sql_are_found() -> None:
     """Or the test above could not fail."""
-    for name in SQL_HOMES:
+    for name, fewest in SQL_HOMES.items():
         path = ROOT.joinpath(*name.split(".")).with_suffix(".py")
         found = [node for node in ast.walk(_without_docstrings(path)) if _is_text(node, _SQL)]
-        assert len(found) > 10
+        assert len(found) > fewest
 
 
 def _is_text(node: ast.AST, pattern: re.Pattern[str]) -> bool:

@@ -13,6 +13,7 @@ from itertools import chain
 from typing import Any
 
 from cogview_cli.batch.item import Counts, FailedRow, Group, Item
+from cogview_cli.batch.name_table import NameTable, storable
 from cogview_cli.batch.resume import Action
 from cogview_cli.batch.row import RowRequest, item_key
 from cogview_cli.batch.selection import Selection
@@ -26,12 +27,12 @@ MOST_COUNT = 2**36
 _SCHEMA = f"""
 CREATE TABLE rows (
     r INTEGER PRIMARY KEY, file TEXT, line INTEGER, body TEXT, template TEXT, fields TEXT,
-    source TEXT, columns TEXT, roles TEXT, sheet INTEGER, content BLOB, count INTEGER
+    source TEXT, columns TEXT, roles TEXT, sheet INTEGER, content BLOB, count INTEGER, own TEXT
 );
 CREATE TABLE items (
     i INTEGER PRIMARY KEY, r INTEGER, n INTEGER, key TEXT, model TEXT,
     copy INTEGER DEFAULT 1, action TEXT DEFAULT '{Action.SEND}', known TEXT DEFAULT '',
-    status TEXT, code TEXT, message TEXT, hint TEXT, outcome TEXT
+    earlier TEXT, status TEXT, code TEXT, message TEXT, hint TEXT, outcome TEXT
 );
 """
 
@@ -70,19 +71,20 @@ class Plan:
         """One more row."""
         record = row.record
         columns = _json(without_secrets(row.columns)) if record.columns else None
+        own = _json(without_secrets(record.columns)) if record.columns else None
         self._waiting.append(
             (
-                row.index, _storable(record.file), record.line, _json(row.request.body()),
+                row.index, storable(record.file), record.line, _json(row.request.body()),
                 row.template, _json(row.fields), _json(row.source), columns,
                 _json(record.roles), record.table, row.content,
-                min(row.count, MOST_COUNT),
+                min(row.count, MOST_COUNT), own,
             )
         )  # fmt: skip
         if len(self._waiting) >= CHUNK:
             self._flush()
 
     def _flush(self) -> None:
-        marks = ", ".join("?" * 12)
+        marks = ", ".join("?" * 13)
         self._db.executemany(f"INSERT INTO rows VALUES ({marks})", self._waiting)
         self._waiting.clear()
 
@@ -157,6 +159,10 @@ class Plan:
     def decide(self, decisions: Iterable[tuple[Action, str, int]]) -> None:
         """Stores (what to do, ids of the requests to pass over, item number)."""
         self._db.executemany("UPDATE items SET action = ?, known = ? WHERE i = ?", decisions)
+
+    def paid_earlier(self, costs: Iterable[tuple[str, int]]) -> None:
+        """Stores (what earlier runs have paid for it, item number) for the report."""
+        self._db.executemany("UPDATE items SET earlier = ? WHERE i = ?", costs)
 
     def counts(self) -> Counts:
         """How many items there are, and how many of them are still to be worked on."""
@@ -249,7 +255,7 @@ class Plan:
             (
                 outcome.status,
                 problem.code if problem else None,
-                _storable(problem.message) if problem else None,
+                storable(problem.message) if problem else None,
                 problem.hint if problem else None,
                 None if record is None else _json(record),
                 outcome.row,
@@ -270,16 +276,24 @@ class Plan:
     def records(self) -> Iterator[dict[str, Any]]:
         """The `--json` records of all items, each with its source, in the order of the source."""
         found = self._db.execute(
-            "SELECT r, n, status, outcome, file, line, body, json_extract(source, '$.row_id')"
-            " FROM items JOIN rows USING (r) ORDER BY i"
+            "SELECT r, n, status, outcome, file, line, body, json_extract(source, '$.row_id'),"
+            " own, earlier FROM items JOIN rows USING (r) ORDER BY i"
         )
-        for index, n, status, kept, file, line, body, row_id in found:
+        for index, n, status, kept, file, line, body, row_id, columns, earlier in found:
             bare = {"type": "image", "status": status or Status.NOT_SENT, "index": index, "n": n}
             request = json.loads(body)
             bare |= {name: request.get(name) for name in ("prompt", "model", "size")}
-            own = {} if row_id is None else {"row_id": row_id}
+            id = {} if row_id is None else {"row_id": row_id}
+            source = {"file": file, "line": line}
+            source |= {"columns": json.loads(columns)} if columns else {}
             for record in json.loads(kept) if kept else [bare]:
-                yield {**record, **own, "source": {"file": file, "line": line}}
+                yield {**record, **id, "earlier_cost": earlier, "source": source}
+                earlier = None  # several pictures of one answer were paid once
+
+    def column_names(self) -> list[str]:
+        """The names of the rows' own columns, in the order in which they come."""
+        found = self._db.execute("SELECT own FROM rows WHERE own IS NOT NULL ORDER BY r")
+        return list(dict.fromkeys(name for (own,) in found for name in json.loads(own)))
 
     def failed_rows(self) -> Iterator[FailedRow]:
         """The rows to ask again for images that were refused or failed."""
@@ -314,36 +328,9 @@ class Plan:
         return tuple(_place(*row) for row in found)
 
 
-class NameTable:
-    """Names and the row that claimed each first; like the plan, not bound by memory."""
-
-    def __init__(self, db: sqlite3.Connection, table: str) -> None:
-        self._db, self._table = db, table
-        db.execute(f"CREATE TEMP TABLE {table} (name TEXT PRIMARY KEY, r INTEGER) WITHOUT ROWID")
-
-    def claim(self, name: str, row: int) -> int | None:
-        """Gives a free name to `row`; the row that has it already, or None."""
-        owner = self.owner(name)
-        if owner is None:
-            insert = f"INSERT INTO {self._table} VALUES (?, ?)"
-            self._db.execute(insert, (_storable(name), row))
-        return owner
-
-    def owner(self, name: str) -> int | None:
-        """The row that claimed `name`; None if none did."""
-        query = f"SELECT r FROM {self._table} WHERE name = ?"
-        found = self._db.execute(query, (_storable(name),)).fetchone()
-        return found and int(found[0])
-
-
 def _place(file: str, line: int) -> str:
     return f"{file}:{line}"
 
 
 def _json(value: object) -> str:
-    return _storable(json.dumps(value, ensure_ascii=False, default=str))
-
-
-def _storable(text: str) -> str:
-    """Text that SQLite can keep: bytes of a file name that are no text are escaped."""
-    return text.encode("utf-8", "backslashreplace").decode()
+    return storable(json.dumps(value, ensure_ascii=False, default=str))

@@ -27,6 +27,8 @@ _COLUMNS = (
     "index", "n", "status", "file", "sidecar", "id", "prompt", "model", "size", "cost",
     "error_code", "error_message", "source_file", "source_line", "row_id",
 )  # fmt: skip
+# What earlier runs have paid for the image; the column `cost` is of this run.
+_EARLIER = "earlier_cost"
 _BOM = "\ufeff"
 # How a report of ours begins.
 _JSON_BEGINS = b'{"images": ['
@@ -116,18 +118,39 @@ def write_report(path: Path, plan: Plan, summary: Summary, *, overwrite: bool) -
 
 def _write_csv(file: TextIO, plan: Plan, summary: Summary) -> None:
     file.write(_BOM)  # spreadsheets take the text for UTF-8 only with a byte order mark
-    writer = csv.DictWriter(file, _COLUMNS, extrasaction="ignore")
-    writer.writeheader()
+    own = own_columns(plan.column_names())
+    writer = csv.writer(file)
+    writer.writerow([*_COLUMNS, _EARLIER, *map(neutral, own.values())])
     for record in plan.records():
-        error = record.get("error") or {}
+        error, source = record.get("error") or {}, record["source"]
         flat = {
             **record,
             "error_code": error.get("code"),
             "error_message": error.get("message"),
-            "source_file": record["source"]["file"],
-            "source_line": record["source"]["line"],
+            "source_file": source["file"],
+            "source_line": source["line"],
         }
-        writer.writerow({name: neutral(flat.get(name)) for name in _COLUMNS})
+        columns = source.get("columns", {})
+        cells = [flat.get(name) for name in (*_COLUMNS, _EARLIER)]
+        writer.writerow(map(neutral, [*cells, *(_plain(columns.get(name)) for name in own)]))
+
+
+def own_columns(names: Sequence[str]) -> dict[str, str]:
+    """The rows' own columns and what they are called in a report, beside its own names."""
+    taken = {*_COLUMNS, _EARLIER}
+    found: dict[str, str] = {}
+    for name in names:
+        called = name
+        while called in taken:
+            called = f"row_{called}"
+        taken.add(called)
+        found[name] = called
+    return found
+
+
+def _plain(value: object) -> object:
+    """A value of a row as a cell: lists and objects as JSON."""
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
 
 
 def _write_json(file: TextIO, plan: Plan, summary: Summary) -> None:

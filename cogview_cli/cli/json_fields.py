@@ -190,6 +190,21 @@ HISTORY = Line(
         Field("sandbox", {"const": True}, N_("a sandbox made it: it cost nothing")),
     ),
 )
+_BY_CURRENCY: Schema = {"type": "object", "additionalProperties": MAYBE_AMOUNT}
+TOTAL = Line(
+    "total",
+    "total",
+    N_("A sum of past requests, of history --by."),
+    (
+        Field("by", {"enum": ["day", "month", "model", "folder"]}, N_("what is added up"), True),
+        Field("name", TEXT, N_("the day, month, model or folder"), True),
+        Field("requests", COUNT, N_("how many requests there are"), True),
+        Field(Status.SAVED, COUNT, N_("how many of them have their pictures on disk"), True),
+        Field("cost", _BY_CURRENCY, N_("what was surely paid, by currency; null: unknown"), True),
+        Field("cost_max", _BY_CURRENCY, N_("the same with what may have been paid"), True),
+        Field("sandbox", {"const": True}, N_("a sandbox made them: they cost nothing")),
+    ),
+)
 SIZE = Line(
     "size",
     "size",
@@ -259,6 +274,6 @@ SHEET = Line(
     ),
 )
 LINES = (
-    IMAGE, SUMMARY, RUN_ERROR, REQUEST, HISTORY, SIZE, SETTING, CHECK, GALLERY, SHEET,
+    IMAGE, SUMMARY, RUN_ERROR, REQUEST, HISTORY, TOTAL, SIZE, SETTING, CHECK, GALLERY, SHEET,
 )  # fmt: skip
 NESTED = {"content_filter": FILTER, "text": LETTERING, "error": ERROR}

@@ -31,7 +31,7 @@ COMMANDS = {
         "recover",
         "Download, check and save every image that is paid for and not on disk.",
     ),
-    "history": ("history", "List past requests: time, status, cost, file."),
+    "history": ("history", "List past requests: time, status, cost, prompt, file."),
     "gallery": (
         "gallery",
         "Show a folder of results as a page, or as contact sheets; print what was written.",
@@ -70,7 +70,8 @@ def _loaded(name: str) -> Any:
         group: Any = typer.main.get_command(parent)
         return group.commands[name]
     epilog = getattr(module, "EPILOG", None)
-    decorate = parent.command(name, cls=Command, epilog=epilog, context_settings=SETTINGS)
+    kind = getattr(module, "CLASS", Command)
+    decorate = parent.command(name, cls=kind, epilog=epilog, context_settings=SETTINGS)
     decorate(getattr(module, name))
     return typer.main.get_command(parent)
 

@@ -73,8 +73,8 @@ def gen(
         str | None,
         typer.Option(
             "--from",
-            metavar="SIDECAR",
-            help=_("Repeat the request of this sidecar (.json)."),
+            metavar="WHAT",
+            help=_("Repeat the request of a picture, a sidecar or an id of history."),
             rich_help_panel=options.PICTURE,
         ),
     ] = None,
@@ -165,7 +165,7 @@ def gen(
 
 
 def _request(text: str | None, repeat: str | None, settings: Settings) -> ImageRequest:
-    """The request: from a sidecar with flags on top, or from settings alone."""
+    """The request: an earlier one with flags on top, or from settings alone."""
     if repeat is None:
         assert text is not None
         return ImageRequest(
@@ -178,9 +178,9 @@ def _request(text: str | None, repeat: str | None, settings: Settings) -> ImageR
             response_format=settings.response_format,
             extra=settings.extra or {},
         )
-    from cogview_cli.pictures.sidecar import read_request
+    from cogview_cli.gen.repeat import past_request
 
-    past = read_request(Path(repeat))
+    past = past_request(repeat)
     flag = settings.is_flag
     return ImageRequest(
         prompt=past.prompt if text is None else text,

@@ -78,6 +78,7 @@ class _Recovery:
 
 async def _recover(ids: set[str], out: str | None, summary: Summary, reporter: Reporter) -> None:
     from cogview_cli.engine import pool
+    from cogview_cli.ledger.lookup import full_id
     from cogview_cli.ledger.open import open_ledger
 
     def report(outcome: Outcome) -> None:
@@ -86,6 +87,7 @@ async def _recover(ids: set[str], out: str | None, summary: Summary, reporter: R
 
     with open_ledger() as ledger:
         lost = ledger.settle_dead_runs()
+        ids = {full_id(ledger, id) for id in ids}
         check_ids(ledger, ids)
         for outcome in lost_outcomes(lost):
             report(outcome)

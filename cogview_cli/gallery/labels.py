@@ -18,6 +18,7 @@ class Labels:
     status: dict[ItemStatus, str]
     every: str
     search: str
+    search_plain: str
     none_match: str
     keys: str
     model: str
@@ -52,6 +53,7 @@ ENGLISH = Labels(
     },
     every="All",
     search="Filter by prompt, file or model",
+    search_plain="Filter by prompt",
     none_match="Nothing matches.",
     keys="/ filter · arrows or j k move · Enter opens · Esc closes",
     model="Model",
@@ -85,6 +87,7 @@ CHINESE = Labels(
     },
     every="全部",
     search="按提示词、文件名或模型筛选",
+    search_plain="按提示词筛选",
     none_match="没有匹配的内容。",
     keys="/ 筛选 · 方向键或 j k 移动 · Enter 打开 · Esc 关闭",
     model="模型",

@@ -152,7 +152,7 @@ def is_sandbox(account: str, base_url: str) -> bool:
 
 def entry_of(row: sqlite3.Row) -> Entry:
     """The entry that a row of the table holds."""
-    fields = {name: row[name] for name in row.keys()}  # noqa: SIM118 - a Row iterates values
+    fields = dict(zip(row.keys(), row, strict=True))  # to look a name up takes a Row long
     status, headers = fields["status"], fields.pop("headers")
     raw, whole = fields.pop("answer"), fields.pop("whole")
     answer = None

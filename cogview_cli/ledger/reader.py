@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 from cogview_cli.disk.locks import is_alive
 from cogview_cli.ledger.entry import COLUMNS, UNVERIFIED, Entry, State, entry_of
 from cogview_cli.ledger.file import LedgerFile
+from cogview_cli.ledger.search import Search, found
 
 
 class LedgerReader:
@@ -28,6 +29,24 @@ class LedgerReader:
     def has(self, id: str) -> bool:
         """Whether there is a request with this id."""
         return bool(self._file.rows("SELECT 1 FROM requests WHERE id = ?", (id,)))
+
+    def ids_like(self, text: str, most: int) -> list[str]:
+        """The id `text`; else the first `most` ids that begin so, or whose last part does."""
+        if self.has(text):
+            return [text]
+        begins = "substr(id, 1, length(?)) = ? OR substr(id, -10, length(?)) = ?"
+        query = f"SELECT id FROM requests WHERE {begins} ORDER BY seq DESC LIMIT ?"
+        return [row["id"] for row in self._file.rows(query, (text,) * 4 + (most,))]
+
+    def find_file(self, sha256: str) -> Entry | None:
+        """The newest request that a saved picture with this hash came of."""
+        listed = self._select("files IS NOT NULL AND instr(files, ?)", sha256)
+        same = (e for e in listed if any(file.get("sha256") == sha256 for file in e.files))
+        return next(iter(reversed([*same])), None)
+
+    def search(self, wanted: Search) -> Iterator[Entry]:
+        """The requests that are looked for, without raw answers, read as they are asked for."""
+        return found(self._file.rows, wanted)
 
     def by_key(self, namespace: str, keys: Iterable[str]) -> dict[str, list[Entry]]:
         """All requests for these keys in `namespace`, oldest first, by key; no raw answers."""

@@ -47,8 +47,11 @@ def cut_cells(text: str, columns: int) -> str:
     """`text` cut with `…` to fit so many terminal columns."""
     if cell_width(text) <= columns:
         return text
-    while text and cell_width(text) > columns - 1:
-        text = text[:-1]
+    taken = 0
+    for at, char in enumerate(text):
+        taken += cell_width(char)
+        if taken > columns - 1:
+            return text[:at] + "…"
     return text + "…"
 
 

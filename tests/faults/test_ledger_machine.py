@@ -20,8 +20,8 @@ from hypothesis.stateful import (
 
 from cogview_cli.api.links import links_end
 from cogview_cli.api.protocol import Answer
-from cogview_cli.commands.history import totals
 from cogview_cli.engine.budget import Budget
+from cogview_cli.history.totals import totals
 from cogview_cli.i18n.stored_messages import Message
 from cogview_cli.ledger import Entry, Intent, Ledger
 
