@@ -43,6 +43,8 @@ class ExitCode(IntEnum):
 
 
 # First match wins when the items of one run ended in different ways.
+# A run that ends so was told to: what can wait is not waited for.
+SIGNALS = (ExitCode.HANGUP, ExitCode.INTERRUPTED, ExitCode.TERMINATED)
 PRECEDENCE = (
     ExitCode.STDOUT_CLOSED,
     ExitCode.INTERRUPTED,
@@ -65,7 +67,7 @@ EXIT_MEANINGS = {
     ExitCode.OK: "every requested image is on disk and checked (or already was)",
     ExitCode.BUG: "a bug: please report it",
     ExitCode.USAGE: "wrong usage or input; nothing was sent",
-    ExitCode.REJECTED: "some items were refused or rejected for good; the others are saved",
+    ExitCode.REJECTED: "some items were refused for good or carry wrong text; others are saved",
     ExitCode.ACCOUNT: "key or account: missing, invalid, locked, out of balance, no right",
     ExitCode.UNKNOWN: "an outcome is unknown: it may have been paid (cogview history --unknown)",
     ExitCode.UNSAVED: "paid for, not on disk; the answer is kept (cogview recover, free)",

@@ -27,7 +27,11 @@ import importlib, pkgutil
 import cogview_cli
 for module in pkgutil.walk_packages(cogview_cli.__path__, "cogview_cli."):
     if module.name != "cogview_cli.__main__":
-        importlib.import_module(module.name)
+        try:
+            importlib.import_module(module.name)
+        except ModuleNotFoundError as error:
+            if error.name not in ("cv2", "numpy", "rapidocr"):  # of the extra `ocr`
+                raise
         print(module.name)
 """
 _COMMAND = """

@@ -18,11 +18,12 @@ import pytest
 from PIL import Image
 
 from cogview_cli.api.error_codes import CODES
-from cogview_cli.sandbox import answers, downloads, faults
+from cogview_cli.sandbox import answers, downloads, faults, lettering
 from cogview_cli.sandbox.messages import CHINESE
 from cogview_cli.sandbox.picture import NAMESPACE, Sketch, render
 from cogview_cli.sandbox.server import Sandbox
 from cogview_cli.sandbox.thread import SandboxThread
+from cogview_cli.textcheck.plain import plain
 
 KEY = {"Authorization": "Bearer id.secret"}
 SMALL = {"model": "cogview-4", "size": "512x512"}
@@ -84,6 +85,7 @@ def test_every_fault_that_is_listed_is_built_and_the_other_way_round() -> None:
     assert set(faults.URL_FAULTS) == set(answers.URLS)
     assert {*faults.WIRE_FAULTS, *faults.LOSS_FAULTS} == set(answers.WIRES)
     assert set(faults.DOWNLOAD_FAULTS) == set(downloads.ACTS)
+    assert set(faults.TEXT_FAULTS) == {"text-wrong", "text-missing", *lettering.LAYOUTS}
     assert not set(faults.FAULTS) & set(CODES)
     assert set(CHINESE) <= set(CODES)
 
@@ -98,6 +100,21 @@ def test_every_name_can_be_written_in_a_prompt_with_and_without_a_count(name: st
 def test_triggers_follow_each_other() -> None:
     plan = faults.triggers("sandbox:1302x2 sandbox:503x1")
     assert [faults.due(plan, nth) for nth in range(1, 5)] == ["1302", "1302", "503", ""]
+
+
+def test_faults_of_the_text_count_pictures_beside_the_others() -> None:
+    plan = faults.triggers("sandbox:text-wrongx2 sandbox:1302x1 sandbox:jpeg")
+    chosen = [faults.choose(plan, nth) for nth in range(1, 4)]
+    assert [each.text for each in chosen] == ["text-wrong", "text-wrong", ""]
+    assert [each.answer for each in chosen] == ["1302", "", ""]
+    assert {each.downloads for each in chosen} == {(faults.Trigger("jpeg"),)}
+
+
+@pytest.mark.parametrize("text", ["重生之我是韦小宝", "室", "永室", "SALE", "x", "38", "８", "Ｘ"])
+def test_one_wrong_character_is_another_one(text: str) -> None:
+    wrong = lettering.one_wrong(text)
+    assert sum(a != b for a, b in zip(text, wrong, strict=True)) == 1
+    assert plain(wrong) != plain(text)
 
 
 # What the API checks

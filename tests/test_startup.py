@@ -51,7 +51,8 @@ def loaded_by(*arguments: str, heavy: tuple[str, ...] = HEAVY, **more: str) -> l
     [
         "", "--help", "-h", "--version", "gen --help", "sizes", "sizes 16:9", "sizes 1440x720",
         "config path", "config get model", "config show", "help exit-codes", "sandbox --help",
-        "history --help", "recover --help", "gen cat --dry-run",
+        "help", "help batch", "help gen", "skill", "skill install --help",
+        "history --help", "recover --help", "gen cat --dry-run", "check-text --help",
     ],
 )  # fmt: skip
 def test_a_local_command_loads_no_network_or_image_library(line: str) -> None:

@@ -112,7 +112,7 @@ class PreviousRun(NamedTuple):
     def _settled(self, entries: Iterable[Entry]) -> Iterator[Entry]:
         """Without what living runs still work on; what dead ones left open is unknown."""
         for entry in entries:
-            if entry.state not in (State.INTENT, State.ANSWER):
+            if entry.state not in (State.INTENT, State.ANSWER, State.PENDING):
                 yield entry
             elif not self._alive(entry.run):
                 yield _lost(entry) if entry.state == State.INTENT else entry

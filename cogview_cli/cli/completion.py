@@ -164,10 +164,12 @@ def language(ctx: typer.Context, incomplete: str) -> Iterable[Offer]:
 
 @_quiet
 def topic(ctx: typer.Context, incomplete: str) -> Iterable[Offer]:
-    """The topics of `cogview help`."""
-    from cogview_cli.cli.topics import TOPICS
+    """The topics of `cogview help`, and the commands it explains."""
+    from cogview_cli.cli.lazy_group import COMMANDS
+    from cogview_cli.help.pages import TOPICS, page
 
-    return [(name, "") for name in TOPICS]
+    topics = [(name, page(name).line) for name in TOPICS]
+    return [*topics, *((name, "") for name in COMMANDS if name not in TOPICS)]
 
 
 @_quiet

@@ -130,6 +130,7 @@ REQUEST = Line(
         Field("quality", WORDS, N_("the quality asked for")),
         Field("user_id", WORDS, N_("the user's id")),
         Field("watermark_enabled", FLAG, N_("whether a watermark is asked for")),
+        Field("endpoint", WORDS, N_("where it is posted, below the base URL"), True),
         Field("response_format", {"enum": ["url", "b64_json"]}, N_("the form of the answer")),
         _INDEX,
         _N,

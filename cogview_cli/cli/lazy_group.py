@@ -36,11 +36,16 @@ COMMANDS = {
         "gallery",
         "Show a folder of results as a page, or as contact sheets; print what was written.",
     ),
+    "check-text": (
+        "check_text",
+        "Read the text on pictures, free, and compare it with what their prompts ask for.",
+    ),
+    "skill": ("skill", "Show or install a page that tells coding agents how to use cogview."),
     "sandbox": (
         "sandbox",
         "Run a stand-in of the API on 127.0.0.1 until Ctrl-C: no key, no network, no cost.",
     ),
-    "help": ("help", "Explain exit codes, name templates, prompt files, --json or the Python API."),
+    "help": ("help", "Show a page of the manual; list its topics."),
 }
 
 
@@ -72,7 +77,7 @@ def _loaded(name: str) -> Any:
     epilog = getattr(module, "EPILOG", None)
     kind = getattr(module, "CLASS", Command)
     decorate = parent.command(name, cls=kind, epilog=epilog, context_settings=SETTINGS)
-    decorate(getattr(module, name))
+    decorate(getattr(module, COMMANDS[name][0]))
     return typer.main.get_command(parent)
 
 

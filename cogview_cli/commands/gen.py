@@ -8,13 +8,14 @@ from typing import Annotated, Any
 
 import typer
 
-from cogview_cli.api.request import ImageRequest
-from cogview_cli.cli import options, server_options
+from cogview_cli.api.request import ENDPOINT, ImageRequest
+from cogview_cli.cli import deadline_option, options, server_options
 from cogview_cli.config.settings import Settings, load
 from cogview_cli.config.store import state_dir
 from cogview_cli.config.tables import EXTRA
 from cogview_cli.disk.destination import STDOUT, Destination, from_output
 from cogview_cli.disk.home import expand_home
+from cogview_cli.engine.deadline import deadline_of
 from cogview_cli.engine.validation import check_models, validate_request
 from cogview_cli.errors import MachineError, UsageError
 from cogview_cli.gen.plan import GenPlan, check_budget, target_of
@@ -116,8 +117,10 @@ def gen(
     timeout: options.Timeout = None,
     max_wait: options.MaxWait = None,
     retries: options.Retries = None,
+    deadline: deadline_option.Deadline = None,
     response_format: server_options.ResponseFormat = None,
     extra: server_options.Extra = None,
+    async_: server_options.Async = None,
     no_validate: options.NoValidate = False,
     sandbox: options.Sandbox = None,
     quiet: options.Quiet = False,
@@ -131,7 +134,7 @@ def gen(
             watermark=watermark, format=format, sidecar=sidecar, on_exists=on_exists,
             on_unknown=on_unknown, max_cost=max_cost, tier=tier, jobs=jobs, profile=profile,
             base_url=base_url, timeout=timeout, max_wait=max_wait, retries=retries,
-            sandbox=sandbox, response_format=response_format, extra=extra,
+            sandbox=sandbox, response_format=response_format, extra=extra, async_=async_,
         )
     )  # fmt: skip
     style = output.OutputOptions(
@@ -159,6 +162,7 @@ def gen(
         open=open_,
         once=once,
         yes=yes,
+        deadline=deadline_of(deadline, settings),
     )
     _check(plan)
     raise typer.Exit(show(plan) if dry_run else run(plan))
@@ -215,8 +219,20 @@ def _check(plan: GenPlan) -> None:
     if plan.destination.stdout:
         _check_stdout(plan)
     check_models([plan.request.model], plan.settings)
+    _check_async(plan)
     if not plan.dry_run:
         check_budget(plan)
+
+
+def _check_async(plan: GenPlan) -> None:
+    """To ask for the asynchronous call of a model that has none is a mistake."""
+    settings, model = plan.settings, plan.request.model
+    typed = settings.is_flag("async_") and settings.async_
+    if typed and settings.endpoint(model) == ENDPOINT:
+        raise UsageError(
+            _("{model} has no asynchronous call; glm-image has", model=model),
+            hint=_("leave --async out"),
+        )
 
 
 def _check_stdout(plan: GenPlan) -> None:

@@ -21,6 +21,7 @@ _STATUS = {
     State.REJECTED: None,
     State.UNKNOWN: ItemStatus.UNKNOWN,
     State.ANSWER: ItemStatus.UNSAVED,
+    State.PENDING: ItemStatus.UNSAVED,
     State.EXPIRED: ItemStatus.EXPIRED,
 }
 

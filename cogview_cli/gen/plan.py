@@ -11,6 +11,7 @@ from cogview_cli.api.request import ImageRequest
 from cogview_cli.config.settings import Settings
 from cogview_cli.disk.destination import Destination, Target
 from cogview_cli.engine.confirm import Price, price_of
+from cogview_cli.engine.deadline import NONE, Deadline
 from cogview_cli.engine.validation import name_fields
 from cogview_cli.errors import BudgetReached
 from cogview_cli.i18n import _
@@ -38,6 +39,7 @@ class GenPlan(NamedTuple):
     open: bool = False
     once: bool = False
     yes: bool = False
+    deadline: Deadline = NONE
 
     @property
     def content(self) -> str:

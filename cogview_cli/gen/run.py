@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 def show(plan: GenPlan) -> int:
     """Prints the requests and the price; sends nothing, creates nothing."""
     reporter = Reporter(plan.style, relative_to=_shown_from(plan))
+    path = plan.settings.endpoint(plan.request.model)
     for n in range(1, plan.images + 1):
         if plan.style.json:
             output.write_json(_request_record(plan, n, reporter))
@@ -39,6 +40,7 @@ def show(plan: GenPlan) -> int:
         output.write_json(foreseen.planned(plan.price(plan.images).most, requests=plan.images))
     _show_pictures(plan, [])
     if not plan.style.quiet:
+        output.say(f"POST {path}")
         output.say(
             _(
                 "{count} request(s), price {price}; nothing was sent",
@@ -60,7 +62,9 @@ def _request_record(plan: GenPlan, n: int, reporter: Reporter) -> dict[str, Any]
     file = {} if nameless else {"file": reporter.path(str(target.expected_path()))}
     if plan.destination.stdout:
         file = {}
-    return {**plan.request.body(), "type": "request", "index": 1, "n": n, **file, **cost}
+    path = plan.settings.endpoint(plan.request.model)
+    head = {**plan.request.body(), "type": "request", "endpoint": path}
+    return {**head, "index": 1, "n": n, **file, **cost}
 
 
 def _shown_from(plan: GenPlan) -> str | None:
@@ -166,7 +170,7 @@ def _make_state_folder() -> None:
     except OSError as error:
         raise MachineError(
             _("the state folder '{path}': {why}", path=state_dir(), why=error.strerror),
-            hint=_("set COGVIEW_STATE_DIR to a folder that can be written"),
+            hint=_("set COGVIEW_STATE_DIR to a folder that can be written, or to auto"),
         ) from None
 
 

@@ -15,6 +15,8 @@ def decide(ledger: Ledger, entry: Entry, decision: Resolution) -> None:
     """Carries the decision out; UsageError where there is nothing to decide."""
     if entry.state == State.UNKNOWN:
         ledger.resolved(entry.id, decision)
+    elif entry.state == State.PENDING and entry.obtainable:
+        _leave_with_the_server(ledger, entry, decision)
     elif entry.state == State.ANSWER and decision == Resolution.DROP:
         _give_up(ledger, entry)
     elif entry.state == State.ANSWER:
@@ -29,15 +31,29 @@ def decide(ledger: Ledger, entry: Entry, decision: Resolution) -> None:
         )
 
 
+def _leave_with_the_server(ledger: Ledger, entry: Entry, decision: Resolution) -> None:
+    if decision != Resolution.DROP:
+        raise UsageError(
+            _("request '{id}' is with the server, and can be asked for", id=clean(entry.id)),
+            hint=f"cogview recover {clean(entry.id)}",
+        )
+    _take_over(ledger, entry)
+    ledger.resolved(entry.id, decision)
+
+
 def _give_up(ledger: Ledger, entry: Entry) -> None:
+    _take_over(ledger, entry)
+    ledger.given_up(entry.id)
+    for link in _links(ledger.get(entry.id)):
+        output.say(_("its link, without the signature: {url}", url=clean(link)))
+
+
+def _take_over(ledger: Ledger, entry: Entry) -> None:
     if not ledger.take_over([entry.id]):
         raise Temporary(
             _("a running cogview is saving '{id}'", id=clean(entry.id)),
             hint=_("run it again later"),
         )
-    ledger.given_up(entry.id)
-    for link in _links(ledger.get(entry.id)):
-        output.say(_("its link, without the signature: {url}", url=clean(link)))
 
 
 def _links(entry: Entry) -> list[str]:

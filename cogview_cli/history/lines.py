@@ -49,6 +49,7 @@ def record(entry: Entry) -> dict[str, Any]:
         "prompt": entry.body.get("prompt"),
         "file": entry.files[0]["file"] if entry.files else None,
         "files": [file["file"] for file in entry.files],
+        "task": entry.task,
         "code": entry.code or None,
         "message": str(entry.message) if entry.message else None,
         "sandbox": entry.by_sandbox or None,
@@ -57,12 +58,13 @@ def record(entry: Entry) -> dict[str, Any]:
 
 
 def plain_line(entry: Entry) -> str:
-    """Id, time, state, cost, prompt, and the file if there is one; the same in every language."""
+    """Id, time, state, cost, prompt, and the file or the server's task; in English for scripts."""
     when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry.asked))
     status = entry.state + (" (sandbox)" if entry.by_sandbox else "")
     prompt = f"“{cut_cells(_prompt(entry), PLAIN_PROMPT)}”"
     file = _GAP + clean(entry.files[0]["file"]) if entry.files else ""
-    return f"{entry.id}  {when}  {status:<8}  {_cost(entry):>5}  {prompt}{file}"
+    task = f"{_GAP}task {clean(entry.task)}" if entry.task and not entry.files else ""
+    return f"{entry.id}  {when}  {status:<8}  {_cost(entry):>5}  {prompt}{file}{task}"
 
 
 def _prompt(entry: Entry) -> str:

@@ -128,6 +128,12 @@ class Entry(NamedTuple):
         return self.state in DOUBTFUL_STATES or blocked
 
     @property
+    def obtainable(self) -> bool:
+        """Whether its picture may be had without another request; a queue's is the queue's own."""
+        with_server = self.state == State.PENDING and self.part is None
+        return (self.state == State.ANSWER or with_server) and not self.in_sandbox
+
+    @property
     def given_up(self) -> bool:
         """Whether the user wants the paid image of this request no more."""
         return self.state == State.EXPIRED and self.code == Resolution.DROP

@@ -56,24 +56,28 @@ class LedgerReader:
         found.sort(key=lambda entry: entry.key)
         return {key: list(entries) for key, entries in groupby(found, lambda entry: entry.key)}
 
-    def by_content(self, content: str, state: State | None = None) -> list[Entry]:
-        """All requests for this content, oldest first, but for those of living processes."""
-        found = self._select("content = ? AND (? IS NULL OR +state = ?)", content, state, state)
-        open_states = (State.INTENT, State.ANSWER)
+    def by_content(self, content: str, *states: State) -> list[Entry]:
+        """All requests for this content, or those in `states`, oldest first.
+
+        But for those of living processes.
+        """
+        open_states = (State.INTENT, State.ANSWER, State.PENDING)
         return [
             entry
-            for entry in found
+            for entry in self._select("content = ?", content)
+            if not states or entry.state in states
             if entry.state not in open_states or not is_alive(self.folder / "runs", entry.run)
         ]
 
     def unfinished(self, *, unverified: bool = False) -> list[Entry]:
-        """Paid images that are not on disk and that no living process works on.
+        """Images that are paid, or with the server, and that no living process works on.
 
         `unverified`: also those of which all that can be had is kept beside. Without their raw
-        answers: `get` has each.
+        answers: `get` has each. What is in a queue is the queue's own.
         """
-        found = self.abandoned(State.ANSWER)
-        return [entry for entry in found if unverified or entry.code != UNVERIFIED]
+        paid = self.abandoned(State.ANSWER)
+        found = [entry for entry in paid if unverified or entry.code != UNVERIFIED]
+        return found + [entry for entry in self.abandoned(State.PENDING) if entry.part is None]
 
     def history(
         self,

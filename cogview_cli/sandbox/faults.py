@@ -1,7 +1,8 @@
 """Faults on request: a prompt that holds `sandbox:NAME` or `sandbox:NAMExK` meets one.
 
 `xK` limits a fault to the first K requests of exactly that prompt, or to the
-first K downloads of its picture. Several triggers in a prompt follow each other.
+first K downloads of its picture. Faults of the quoted text count requests: with
+`text-wrongx2` it is right on the third picture. Several triggers in a prompt follow each other.
 Every code of the vendor is a name as well: `sandbox:1301`, `sandbox:1302x2`.
 """
 
@@ -179,6 +180,12 @@ DOWNLOAD_FAULTS = {
     "redirect-empty": "302 without an address",
     "lost-download": "closes without an answer",
 }
+TEXT_FAULTS = {
+    "text-wrong": "the quoted text with one character wrong",
+    "text-missing": "a picture without the quoted text",
+    "text-tiny": "the quoted text in tiny letters",
+    "text-vertical": "the quoted text in columns",
+}
 FAULTS: dict[str, str] = {
     **FREE_FAULTS,
     **GATEWAY_FAULTS,
@@ -187,6 +194,7 @@ FAULTS: dict[str, str] = {
     **URL_FAULTS,
     **WIRE_FAULTS,
     **DOWNLOAD_FAULTS,
+    **TEXT_FAULTS,
     **QUEUE_FAULTS,
     **TASK_FAULTS,
 }
@@ -210,6 +218,10 @@ class Trigger:
         return self.name in DOWNLOAD_FAULTS
 
     @property
+    def of_text(self) -> bool:
+        return self.name in TEXT_FAULTS
+
+    @property
     def of_queue(self) -> bool:
         return self.name in QUEUE_FAULTS
 
@@ -219,19 +231,20 @@ class Trigger:
 
     @property
     def of_answer(self) -> bool:
-        return not (self.of_download or self.of_queue or self.of_task)
+        return not (self.of_download or self.of_text or self.of_queue or self.of_task)
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
     """The faults of one request.
 
-    `answer` and `queue` are names, `""` for none; `downloads` are the picture's, `looks` those
-    of a task's answers.
+    `answer`, `text` (on the picture) and `queue` are names, `""` for none; `downloads` are the
+    picture's, `looks` those of a task's answers.
     """
 
     answer: str = ""
     downloads: tuple[Trigger, ...] = ()
+    text: str = ""
     queue: str = ""
     looks: tuple[Trigger, ...] = ()
 
@@ -256,6 +269,7 @@ def choose(faults: Sequence[Trigger], nth: int) -> Chosen:
     return Chosen(
         answer=due((fault for fault in faults if fault.of_answer), nth),
         downloads=tuple(fault for fault in faults if fault.of_download),
+        text=due((fault for fault in faults if fault.of_text), nth),
         queue=due((fault for fault in faults if fault.of_queue), nth),
         looks=tuple(fault for fault in faults if fault.of_task),
     )

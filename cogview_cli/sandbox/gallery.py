@@ -61,6 +61,7 @@ class PictureStore:
         *,
         expired: bool = False,
         expires: str = "",
+        text_fault: str = "",
         made: float | None = None,
     ) -> str:
         """Hang a picture and return its url; `expires` is what it says instead of the truth.
@@ -73,7 +74,7 @@ class PictureStore:
         end = now + LIFETIME_S
         query = self._sign(path, expires or f"Expires={end}")
         self._hung[path] = StoredPicture(
-            sketch_of(order, faults), query, end, expired, faults, order.mark, order.key
+            sketch_of(order, faults, text_fault), query, end, expired, faults, order.mark, order.key
         )
         if len(self._hung) > KEPT:
             self._hung.popitem(last=False)
@@ -90,8 +91,11 @@ class PictureStore:
         return f"UCloudPublicKey=TOKEN_sandbox&Signature={signature}&{expires}"
 
 
-def sketch_of(order: GenerationRequest, faults: tuple[Trigger, ...] = ()) -> Sketch:
+def sketch_of(
+    order: GenerationRequest, faults: tuple[Trigger, ...] = (), text_fault: str = ""
+) -> Sketch:
     """What an order's picture looks like."""
-    plain = Sketch(order.prompt, order.size.width, order.size.height, order.watermark)
+    size = order.size
+    plain = Sketch(order.prompt, size.width, size.height, order.watermark, text_fault=text_fault)
     formats = [_FORMATS[fault.name] for fault in faults if fault.name in _FORMATS]
     return replace(plain, format=formats[0]) if formats else plain

@@ -42,6 +42,13 @@ def picture_url(
     """Hang the picture, made at `made` (now, if None), and return its url."""
     expired = chosen.answer == "expired-url"
     says = LINK_TIMES[chosen.answer](time.time()) if chosen.answer in LINK_TIMES else ""
-    url = gallery.add(order, chosen.downloads, expired=expired, expires=says, made=made)
+    url = gallery.add(
+        order,
+        chosen.downloads,
+        expired=expired,
+        expires=says,
+        made=made,
+        text_fault=chosen.text,
+    )
     form = chosen.answer or ("relative-url" if order.relative else "")
     return URLS[form](url) if form in URLS else url

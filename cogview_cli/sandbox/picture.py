@@ -1,7 +1,7 @@
 """Draws the sandbox's pictures and labels them as the vendor does.
 
-The labels: cogview_cli/api/README.md#labels. This is the only module of the sandbox that needs
-Pillow, which is imported when the first picture is drawn.
+The labels: cogview_cli/api/README.md#labels. Only this module and `lettering` need Pillow, which
+is imported when the first picture is drawn.
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ import math
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
+
+from cogview_cli.sandbox import lettering
+from cogview_cli.textcheck.wanted import wanted_texts
 
 if TYPE_CHECKING:
     from PIL import Image, ImageDraw
@@ -40,6 +43,7 @@ class Sketch:
     height: int
     watermark: bool = True
     format: str = "PNG"
+    text_fault: str = ""
 
 
 def digest(sketch: Sketch) -> bytes:
@@ -52,6 +56,7 @@ def render(sketch: Sketch) -> bytes:
     """The finished file: same sketch, same bytes."""
     image = _scene(digest(sketch), sketch.width, sketch.height)
     _write_name(image)
+    lettering.write(image, wanted_texts(sketch.prompt) or (), sketch.text_fault)
     if sketch.watermark:
         _capsule(image)
     return _encode(image, sketch)

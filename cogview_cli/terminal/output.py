@@ -179,3 +179,8 @@ def on_terminal() -> bool:
     if listener():
         return False
     return bool(sys.stderr and sys.stderr.isatty()) and os.environ.get("TERM") != "dumb"
+
+
+def stdout_is_terminal() -> bool:
+    """Whether people read stdout, on a terminal that shows more than plain lines."""
+    return bool(sys.stdout and sys.stdout.isatty()) and os.environ.get("TERM") != "dumb"
