@@ -15,9 +15,11 @@ from cogview_cli.api import models
 from cogview_cli.batch import report
 from cogview_cli.batch.display import Display
 from cogview_cli.batch.edited import Edited, edited_line, edited_rows, set_aside
+from cogview_cli.batch.failed_rows import Notes, keep_failed
 from cogview_cli.batch.findings import Findings
 from cogview_cli.batch.grid import Grids
 from cogview_cli.batch.item import Group, Item
+from cogview_cli.batch.layout_files import LayoutFiles
 from cogview_cli.batch.options import BatchOptions
 from cogview_cli.batch.plan import Plan
 from cogview_cli.batch.previous_run import PreviousRun
@@ -57,8 +59,7 @@ class BatchRun:
         self._summary = Summary(single=False, currency=self._tariff.currency)
         base = str(Path.cwd()) if options.relative else None
         self._reporter = reporter or Reporter(options.style, relative_to=base)
-        columns = options.grid[0] if options.grid else 0
-        self._grids = Grids(plan, options.destination, columns) if options.grid else None
+        self._grids = _more_files(options, plan)
         self._display: Display | None = None
         self._reason: Problem | None = None
 
@@ -197,7 +198,7 @@ class BatchRun:
         own = outcome._replace(problem=None) if ended_by_run(outcome, reason) else outcome
         self._plan.ended(own, image_records(shown))
         if self._grids and outcome.files and outcome.status in WITH_IMAGE:
-            self._grids.row_ended(outcome.row, fresh=fresh and outcome.status == Status.SAVED)
+            self._grids.picture(outcome, fresh=fresh and outcome.status == Status.SAVED)
         if self._options.fail_fast and fresh and outcome.status in LOSSES and outcome.problem:
             runner.stop(_first_failure(outcome.problem))
         assert self._display is not None
@@ -223,7 +224,7 @@ class BatchRun:
     async def _finish_grids(self) -> None:
         assert self._grids is not None
         for trouble in await self._grids.finish():
-            why = _("a grid could not be made: {reason}", reason=trouble)
+            why = _("a file for the scorer or a grid could not be made: {reason}", reason=trouble)
             output.show_error(MachineError(why))
             self._summary.codes.add(ExitCode.MACHINE)
 
@@ -232,7 +233,9 @@ class BatchRun:
     def _close(self) -> None:
         """The failed rows, the report, and the closing words."""
         plan, options = self._plan, self._options
-        failed = self._kept(partial(report.write_failed, options.folder, plan))
+        notes = Notes(options.folder, options.reading.files, options.selection)
+        complete = not self._summary.counts[Status.NOT_SENT]
+        failed = self._kept(partial(keep_failed, options.folder, plan, notes, complete=complete))
         self._write_report()
         self._write_summary()
         if self._reason and self._reason != pool.STDOUT_CLOSED:
@@ -275,6 +278,13 @@ class BatchRun:
             output.show_error(_unwritten(error))
             self._summary.codes.add(ExitCode.MACHINE)
             return None
+
+
+def _more_files(options: BatchOptions, plan: Plan) -> Grids | LayoutFiles | None:
+    """What is made of the pictures beside them."""
+    if options.defaults.layout:
+        return LayoutFiles(plan, options.destination, options.defaults.layout)
+    return Grids(plan, options.destination, options.grid[0]) if options.grid else None
 
 
 def closing_lines(summary: Summary, groups: Sequence[Group]) -> Iterator[str]:

@@ -41,6 +41,8 @@ def show(plan: GenPlan) -> int:
     _show_pictures(plan, [])
     if not plan.style.quiet:
         output.say(f"POST {path}")
+        if told := _limit_line(plan):
+            output.say(told)
         output.say(
             _(
                 "{count} request(s), price {price}; nothing was sent",
@@ -70,6 +72,20 @@ def _request_record(plan: GenPlan, n: int, reporter: Reporter) -> dict[str, Any]
 def _shown_from(plan: GenPlan) -> str | None:
     """The folder that paths are shown relative to."""
     return str(Path.cwd()) if plan.relative else None
+
+
+def _limit_line(plan: GenPlan) -> str | None:
+    """How many pictures --max-cost allows, if not all."""
+    limit, price = plan.settings.max_cost, plan.settings.tariff.price_of(plan.request.model)
+    if limit is None or not price or price * plan.images <= limit:
+        return None
+    count = int(limit // price)
+    return _(
+        "--max-cost {limit} ends it after {count} of {total} picture(s)",
+        limit=limit,
+        count=count,
+        total=plan.images,
+    )
 
 
 def run(plan: GenPlan) -> int:

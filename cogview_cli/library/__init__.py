@@ -25,7 +25,7 @@ from cogview_cli.batch.selection import Selection
 from cogview_cli.config.settings import Settings, load
 from cogview_cli.disk.destination import STDOUT, from_output
 from cogview_cli.disk.home import expand_home
-from cogview_cli.engine.validation import check_models, validate_request
+from cogview_cli.engine.validation import check_model_name, check_models, validate_request
 from cogview_cli.errors import UsageError
 from cogview_cli.gen.plan import GenPlan, check_budget, target_of
 from cogview_cli.gen.run import carry_out
@@ -150,6 +150,7 @@ def _gen_plan(
 ) -> GenPlan:
     if settings.output == STDOUT:
         raise UsageError(_("there is no stdout to write to here"), hint="output='images/'")
+    check_model_name(settings.model, settings, validate=True)
     request = ImageRequest(
         prompt=prompt,
         model=settings.model,
