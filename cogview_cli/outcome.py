@@ -215,7 +215,7 @@ class Summary:
 
     def _add_money(self, outcome: Outcome) -> None:
         self.cost += outcome.cost or 0
-        perhaps = outcome.lost + (outcome.status == Status.UNKNOWN)
+        perhaps = outcome.lost + (outcome.status in (Status.UNKNOWN, Status.QUEUED))
         self.unknown_cost += perhaps * outcome.price if perhaps and outcome.price else 0
         self.unpriced += outcome.paid_unpriced
 
@@ -256,4 +256,6 @@ class Summary:
         }
 
     def _counted(self) -> dict[str, int]:
-        return {status: self.counts[status] for status in STATUSES}
+        queued = self.counts[Status.QUEUED]
+        ended = {str(status): self.counts[status] for status in STATUSES}
+        return {**ended, str(Status.QUEUED): queued} if queued else ended

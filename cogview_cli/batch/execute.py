@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
 from decimal import Decimal
 from functools import partial
+from itertools import chain
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING
 
 from cogview_cli.api import models
-from cogview_cli.batch import report
+from cogview_cli.batch.closing import Closing
 from cogview_cli.batch.display import Display
 from cogview_cli.batch.edited import Edited, edited_line, edited_rows, set_aside
-from cogview_cli.batch.failed_rows import Notes, keep_failed
 from cogview_cli.batch.findings import Findings
 from cogview_cli.batch.grid import Grids
-from cogview_cli.batch.item import Group, Item
+from cogview_cli.batch.item import Item
 from cogview_cli.batch.layout_files import LayoutFiles
 from cogview_cli.batch.options import BatchOptions
 from cogview_cli.batch.plan import Plan
 from cogview_cli.batch.previous_run import PreviousRun
-from cogview_cli.disk.atomic import check_writable, ensure_folder, is_temporary
+from cogview_cli.disk.atomic import check_writable, ensure_folder
 from cogview_cli.engine import pool, session
-from cogview_cli.engine.confirm import confirm
+from cogview_cli.engine.confirm import Price, confirm
 from cogview_cli.engine.deadline import CODE as DEADLINE
 from cogview_cli.engine.job_runner import JobRunner
 from cogview_cli.errors import CogviewError, ExitCode, MachineError
@@ -43,11 +42,14 @@ from cogview_cli.outcome import (
     problem_of,
 )
 from cogview_cli.terminal import ending, output
-from cogview_cli.terminal.reporter import Reporter, summary_line
+from cogview_cli.terminal.reporter import Reporter
 from cogview_cli.terminal.text import clean
 
-HINTS_SHOWN = 3
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from cogview_cli.batch.queued import QueuedBatch
+
+# A direct batch that costs more hears of the queue.
+CHEAPER_ABOVE = Decimal(10)
 
 
 class BatchRun:
@@ -62,6 +64,7 @@ class BatchRun:
         self._grids = _more_files(options, plan)
         self._display: Display | None = None
         self._reason: Problem | None = None
+        self._queued: QueuedBatch | None = None
 
     def run(self) -> int:
         """Runs it; the exit code."""
@@ -69,7 +72,7 @@ class BatchRun:
             asyncio.run(self._run())
         marks.remove_folder(self._options.folder)
         if self._display is not None:
-            self._close()
+            Closing(self._options, self._plan, self._summary, self._reporter).close(self._reason)
         return int(self._summary.exit_code)
 
     async def _run(self) -> None:
@@ -79,18 +82,42 @@ class BatchRun:
             self._prepare(previous.decide(self._plan))
             if self._grids:
                 self._grids.check()
-            edited = self._edited(previous)
-            self._ask()
-            self._make_folder()
-            if self._options.replace_edited:
-                set_aside(edited, self._options.folder)
-            width = sum(lane_width(self._options, model) for model in self._plan.models())
-            async with session.open_job_runner(
-                opened, settings, self._note, width, self._options.deadline
-            ) as runner:
-                self._display = self._new_display(runner)
-                with self._display.running():
-                    await self._work(runner, previous)
+            async with self._open_queue(opened, previous):
+                edited = self._edited(previous)
+                self._ask()
+                self._make_folder()
+                if self._options.replace_edited:
+                    set_aside(edited, self._options.folder)
+                width = sum(lane_width(self._options, model) for model in self._plan.models())
+                async with session.open_job_runner(
+                    opened, settings, self._note, width, self._options.deadline
+                ) as runner:
+                    self._display = self._new_display(runner)
+                    with self._display.running():
+                        await self._work(runner, previous)
+
+    @asynccontextmanager
+    async def _open_queue(
+        self, opened: session.OpenSession, previous: PreviousRun
+    ) -> AsyncIterator[None]:
+        """The vendor's queue where it is asked for, or has what is asked for; looked at once."""
+        if not (self._options.queue or self._plan.counts().waiting):
+            yield
+            return
+        from cogview_cli.batch.queued import QueuedBatch
+        from cogview_cli.queue.session import open_queue
+
+        async with open_queue(
+            opened.endpoint,
+            opened.ledger,
+            timeout=self._options.settings.timeout,
+            say=self._note,
+            sleep=lambda seconds: queued.sleep(seconds),
+        ) as queue:
+            queued = QueuedBatch(self._options, self._plan, previous, queue)
+            await queued.look_back()
+            self._queued = queued
+            yield
 
     def _new_display(self, runner: JobRunner) -> Display:
         counts = self._plan.counts()
@@ -103,11 +130,14 @@ class BatchRun:
             where=self._plan.place,
             in_flight=lambda: runner.in_flight,
             stop_reason=lambda: runner.stop_reason,
+            queue=self._queued.progress if self._queued else None,
         )
 
     def _note(self, text: str, *, urgent: bool = False) -> None:
         if self._display is not None:
             self._display.note(text, urgent=urgent)
+        elif self._options.style.verbose:
+            output.say(clean(text, 300))
 
     # Before the first request.
 
@@ -120,6 +150,8 @@ class BatchRun:
     def _ask(self) -> None:
         """Asks before much is spent; UsageError where there is nobody to ask."""
         options, price = self._options, self._options.price(self._plan)
+        if not options.style.quiet and (line := cheaper_line(options, self._plan, price)):
+            output.say(line)
         few = _("--limit 10 tries the first ten")
         confirm(price, options.settings, yes=options.yes, hint=few)
 
@@ -158,7 +190,9 @@ class BatchRun:
         """What ended the run before its work was done; a deadline may come after all was sent."""
         reason = runner.stop_reason
         all_sent = not self._summary.counts[Status.NOT_SENT]
-        return None if reason and reason.code == DEADLINE and all_sent else reason
+        if reason and reason.code == DEADLINE and all_sent:
+            reason = None
+        return reason or (self._queued.reason if self._queued else None)
 
     async def _go_through(self, runner: JobRunner, previous: PreviousRun) -> None:
         try:
@@ -169,10 +203,13 @@ class BatchRun:
         await pool.run_all(
             runner, self._lanes(runner, previous), partial(self._report, runner, fresh=True)
         )
+        if self._queued and self._display:
+            report = partial(self._report, runner, fresh=True)
+            await self._queued.run(runner, report, self._display.tick)
 
     def _lanes(self, runner: JobRunner, previous: PreviousRun) -> Iterator[pool.Lane]:
         """One lane a model, so that none waits for the slots of another; one for free ones."""
-        for model in self._plan.models_to_send():
+        for model in () if self._options.queue else self._plan.models_to_send():
             jobs = (
                 partial(runner.run, item.job(self._options.destination, previous.namespace))
                 for item in self._plan.to_send(model)
@@ -183,14 +220,16 @@ class BatchRun:
 
     async def _fetch(self, runner: JobRunner, previous: PreviousRun, item: Item) -> Outcome:
         """An image that an earlier run paid for, or left with the server; free."""
-        outcome = await runner.finish(previous.entry(item))
+        entry = previous.entry(item)
+        # What this run has read out of the queue is counted by this run.
+        new = entry.part is not None and previous.is_ours(entry)
+        outcome = await runner.finish(entry)
         hint = _("run the same command again")
         problem = outcome.problem
         if problem and problem.retryable:
             problem = problem._replace(hint=hint)
-        return outcome._replace(
-            row=item.index, n=item.n, cost=Decimal(0), price=None, problem=problem
-        )
+        cost, price = (entry.price, entry.price) if new else (Decimal(0), None)
+        return outcome._replace(row=item.index, n=item.n, cost=cost, price=price, problem=problem)
 
     def _report(self, runner: JobRunner, outcome: Outcome, *, fresh: bool) -> None:
         self._summary.add(outcome)
@@ -206,6 +245,8 @@ class BatchRun:
 
     def _never_sent(self, runner: JobRunner) -> None:
         """What the end of the run came before: told one by one to scripts, counted for people."""
+        if self._queued:
+            self._still_queued(runner, self._queued)
         left = self._plan.counts().unfinished
         if not left:
             return
@@ -216,6 +257,15 @@ class BatchRun:
             job = item.job(self._options.destination, "")
             with suppress(output.StdoutClosed):
                 self._report(runner, runner.never_sent(job), fresh=False)
+
+    def _still_queued(self, runner: JobRunner, queued: QueuedBatch) -> None:
+        """What waits in the vendor's queue, and what could not be put there."""
+        for outcome in chain(queued.waiting(), queued.unsent(runner.stop_reason)):
+            self._summary.add(outcome)
+            self._plan.ended(outcome, image_records(outcome))
+            if self._options.style.json and not self._stdout_closed(runner):
+                with suppress(output.StdoutClosed):
+                    self._reporter.data(outcome)
 
     @staticmethod
     def _stdout_closed(runner: JobRunner) -> bool:
@@ -228,57 +278,6 @@ class BatchRun:
             output.show_error(MachineError(why))
             self._summary.codes.add(ExitCode.MACHINE)
 
-    # After it.
-
-    def _close(self) -> None:
-        """The failed rows, the report, and the closing words."""
-        plan, options = self._plan, self._options
-        notes = Notes(options.folder, options.reading.files, options.selection)
-        complete = not self._summary.counts[Status.NOT_SENT]
-        failed = self._kept(partial(keep_failed, options.folder, plan, notes, complete=complete))
-        self._write_report()
-        self._write_summary()
-        if self._reason and self._reason != pool.STDOUT_CLOSED:
-            output.show_error(CogviewError(self._reason.message, hint=self._reason.hint))
-        groups = plan.groups()
-        if groups or not options.style.quiet:
-            for line in closing_lines(self._summary, groups):
-                output.say(clean(line, 600))
-            if failed:
-                path = self._reporter.path(str(failed))
-                output.say(clean(_("failed rows: {path}", path=path)))
-
-    def _write_report(self) -> None:
-        if self._options.report:
-            path = Path(self._options.report)
-            self._kept(partial(self._write_report_to, path))
-
-    def _write_report_to(self, path: Path) -> None:
-        overwrite = self._options.settings.on_exists == "overwrite"
-        place = report.write_report(path, self._plan, self._summary, overwrite=overwrite)
-        if place != path:
-            output.warn(
-                _("'{path}' came meanwhile: the report is '{place}'", path=path, place=place)
-            )
-
-    def _write_summary(self) -> None:
-        """The last object; where it cannot be written the report learns of that too."""
-        before = self._summary.exit_code
-        with ending.counted(self._summary, lambda: True):
-            if self._options.style.json:
-                output.write_json(self._summary.record())
-        if self._summary.exit_code is not before:
-            self._write_report()
-
-    def _kept(self, write: Callable[[], T]) -> T | None:
-        """What `write` wrote; if it can't, the run has ended badly on this machine."""
-        try:
-            return write()
-        except OSError as error:
-            output.show_error(_unwritten(error))
-            self._summary.codes.add(ExitCode.MACHINE)
-            return None
-
 
 def _more_files(options: BatchOptions, plan: Plan) -> Grids | LayoutFiles | None:
     """What is made of the pictures beside them."""
@@ -287,24 +286,12 @@ def _more_files(options: BatchOptions, plan: Plan) -> Grids | LayoutFiles | None
     return Grids(plan, options.destination, options.grid[0]) if options.grid else None
 
 
-def closing_lines(summary: Summary, groups: Sequence[Group]) -> Iterator[str]:
-    """What came of it: the counts and the money, each kind of failure, what to do next."""
-    yield summary_line(summary, sum(summary.counts.values()))
-    for group in groups:
-        yield f"  {report.group_line(group)}"
-    hints = dict.fromkeys(group.hint for group in groups if group.hint)
-    for hint in list(hints)[:HINTS_SHOWN]:
-        yield f"hint: {hint}"
-
-
-def _unwritten(error: OSError) -> MachineError:
-    path = error.filename2 or error.filename or ""
-    if is_temporary(Path(path)):
-        path = os.path.dirname(path)
-    return MachineError(
-        _("cannot write '{path}': {reason}", path=path, reason=_(str(error.strerror))),
-        hint=_("free some space, or choose another place"),
-    )
+def cheaper_line(options: BatchOptions, plan: Plan, price: Price) -> str:
+    """What to say of the queue before a direct batch that it would make cheaper; "" if nothing."""
+    if options.queue or price.known <= CHEAPER_ABOVE or options.settings.sandbox:
+        return ""
+    half = options.queue_price(plan)
+    return "" if half is None else _("with --queue it costs {price}, within a day", price=half)
 
 
 def lane_width(options: BatchOptions, model: str) -> int:

@@ -68,16 +68,17 @@ class Item:
 
 
 class Counts(NamedTuple):
-    """How many items a plan has, are to be sent, to be fetched, and without a noted end."""
+    """How many items a plan has, are to be sent, to be fetched, without a noted end, waiting."""
 
     total: int
     to_send: int
     to_fetch: int
     unfinished: int
+    waiting: int = 0
 
     @property
     def to_do(self) -> int:
-        return self.to_send + self.to_fetch
+        return self.to_send + self.to_fetch + self.waiting
 
 
 class FailedRow(NamedTuple):

@@ -43,7 +43,8 @@ def _any_of(values: Iterable[str]) -> str:
 
 _TO_SEND = f"action = '{Action.SEND}'"
 _TO_FETCH = f"action = '{Action.FETCH}'"
-_SETTLED = f"action NOT IN ({_any_of([Action.SEND, Action.FETCH])})"
+_SETTLED = f"action NOT IN ({_any_of([Action.SEND, Action.FETCH, Action.WAIT])})"
+_WAITING = f"action = '{Action.WAIT}' AND status IS NULL"
 _UNFINISHED = "status IS NULL"
 _NO_IMAGE = f"status NOT IN ({_any_of(WITH_IMAGE)})"
 # Not what is paid or may be: to ask for it again from a file would pay it twice.
@@ -131,6 +132,10 @@ class Plan:
         """The settled items and those to fetch, a few hundred at a time."""
         return self._chunks(f"NOT ({_TO_SEND})")
 
+    def waiting_chunks(self) -> Iterator[list[Item]]:
+        """The items that wait in the vendor's queue, a few hundred at a time."""
+        return self._chunks(_WAITING)
+
     def unfinished(self) -> Iterator[Item]:
         """The items whose end is not noted yet."""
         return chain.from_iterable(self._chunks(_UNFINISHED))
@@ -166,7 +171,8 @@ class Plan:
 
     def counts(self) -> Counts:
         """How many items there are, and how many of them are still to be worked on."""
-        parts = (f"coalesce(sum({part}), 0)" for part in (_TO_SEND, _TO_FETCH, _UNFINISHED))
+        counted = (_TO_SEND, _TO_FETCH, _UNFINISHED, _WAITING)
+        parts = (f"coalesce(sum({part}), 0)" for part in counted)
         query = f"SELECT count(*), {', '.join(parts)} FROM items"
         return Counts(*self._db.execute(query).fetchone())
 

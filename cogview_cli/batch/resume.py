@@ -21,10 +21,11 @@ from cogview_cli.pictures.seen import Seen, look
 
 
 class Action(StrEnum):
-    """What to do with an item; but for the first two, nothing."""
+    """What to do with an item; but for the first three, nothing."""
 
     SEND = "send"
     FETCH = "fetch"  # paid for already, so free
+    WAIT = "wait"  # the vendor's queue has it
     DONE = "done"
     UNKNOWN = "unknown"
     REFUSED = "refused"
@@ -70,12 +71,13 @@ def decide(
     ours = [entry for entry in entries if entry.state not in (State.NOT_SENT, State.INTENT)]
     newest = ours[::-1]
     looks = {entry.id: [look(file) for file in entry.files] for entry in newest}
-    for entry in newest:
-        if entry.state == State.SAVED and entry.files and _all(looks[entry.id], Seen.WHOLE):
-            return Decision(action=Action.DONE, entry=entry, image=entry.files[0]["file"])
+    if whole := _whole(newest, looks):
+        return Decision(action=Action.DONE, entry=whole, image=whole.files[0]["file"])
     spoilt = tuple(_spoilt(newest, looks))
     if waiting := _fetchable(newest, State.ANSWER) or _fetchable(newest, State.PENDING):
         return Decision(action=Action.FETCH, entry=waiting)
+    if queued := next((e for e in newest if e.state == State.PENDING and e.part), None):
+        return Decision(action=Action.WAIT, entry=queued)
     if image := seen(Seen.WHOLE):
         return Decision(action=Action.DONE, image=image)
     if deleted := _fetchable(newest, State.SAVED):
@@ -87,6 +89,12 @@ def decide(
     if image := seen(Seen.CHANGED):
         return Decision(action=Action.DONE, image=image, spoilt=(image,))
     return _without_image(newest, rules)._replace(spoilt=spoilt)
+
+
+def _whole(newest: Sequence[Entry], looks: Mapping[str, Sequence[Seen]]) -> Entry | None:
+    """The newest request whose pictures are on disk as they were saved."""
+    saved = (entry for entry in newest if entry.state == State.SAVED and entry.files)
+    return next((entry for entry in saved if _all(looks[entry.id], Seen.WHOLE)), None)
 
 
 def _without_image(newest: Sequence[Entry], rules: Rules) -> Decision:

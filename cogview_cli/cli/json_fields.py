@@ -87,6 +87,10 @@ _N = Field("n", NUMBER, N_("which picture of its row it is, from 1"), True)
 _ROW_ID = Field("row_id", TEXT, N_("what the row calls itself"))
 _CURRENCY = Field("currency", CURRENCY, N_("the currency of the amounts; absent: CNY"))
 
+_EXIT_CODE = Field(
+    "exit_code", CODE, N_("what the process ends with: cogview help exit-codes"), True
+)
+
 IMAGE = Line(
     "image",
     "image",
@@ -152,8 +156,9 @@ SUMMARY = Line(
         Field(Status.QUEUED, COUNT, N_("how many wait in the queue of the vendor")),
         Field("cost", MAYBE_AMOUNT, N_("what was surely paid; null: unknown"), True),
         Field("cost_max", MAYBE_AMOUNT, N_("the same with what may have been paid"), True),
+        Field("queue_cost_max", AMOUNT, N_("--dry-run: the same through the queue")),
         _CURRENCY,
-        Field("exit_code", CODE, N_("what the process ends with: cogview help exit-codes"), True),
+        _EXIT_CODE,
     ),
 )
 RUN_ERROR = Line(
@@ -274,7 +279,55 @@ SHEET = Line(
         Field("file", WORDS, N_("the sheet"), True),
     ),
 )
+LETTERED = Line(
+    "text",
+    "text",
+    N_("A picture that check-text has looked at."),
+    (
+        Field("file", WORDS, N_("the picture"), True),
+        Field(
+            "text", {"anyOf": [nested(*LETTERING), {"type": "null"}]},
+            N_("its lettering; null: nothing says what it should be"),
+        ),
+        Field("error", nested(*ERROR[:3]), N_("why it was not read")),
+    ),
+)  # fmt: skip
+LETTERED_SUMMARY = Line(
+    "text-summary",
+    "summary",
+    N_("The last line of check-text."),
+    (
+        Field("right", COUNT, N_("pictures with the right text"), True),
+        Field("wrong", COUNT, N_("pictures with wrong text"), True),
+        Field("unjudged", COUNT, N_("pictures with no text to compare"), True),
+        Field("unread", COUNT, N_("pictures that could not be read"), True),
+        _EXIT_CODE,
+    ),
+)
+BATCH = Line(
+    "batch",
+    "batch",
+    N_("A batch in the queue of the vendor, of queue list and queue cancel."),
+    (
+        Field("id", WORDS, N_("what the vendor calls it, else the part"), True),
+        Field("part", WORDS, N_("the part of a run that it is, in the ledger"), True),
+        Field("number", COUNT, N_("the number of the part in its run"), True),
+        Field("state", WORDS, N_("how far it is, in the words of the vendor"), True),
+        Field("model", WORDS, N_("the model"), True),
+        Field("done", COUNT, N_("how many requests are answered"), True),
+        Field("failed", COUNT, N_("how many requests have failed"), True),
+        Field("total", COUNT, N_("how many requests it holds"), True),
+        Field(Status.UNSAVED, COUNT, N_("how many pictures are not on disk yet")),
+        Field("cost_max", AMOUNT, N_("what it costs at most")),
+        _CURRENCY,
+        Field("folder", WORDS, N_("where its pictures go"), True),
+        Field("created_at", {"type": "string", "format": "date-time"}, N_("when it began"), True),
+        Field("age_s", COUNT, N_("seconds since then"), True),
+        Field("base_url", WORDS, N_("the API that has it"), True),
+    ),
+)
 LINES = (
-    IMAGE, SUMMARY, RUN_ERROR, REQUEST, HISTORY, TOTAL, SIZE, SETTING, CHECK, GALLERY, SHEET,
+    IMAGE, SUMMARY, RUN_ERROR, REQUEST, BATCH, LETTERED, LETTERED_SUMMARY, HISTORY, TOTAL, SIZE,
+    SETTING, CHECK, GALLERY, SHEET,
 )  # fmt: skip
 NESTED = {"content_filter": FILTER, "text": LETTERING, "error": ERROR}

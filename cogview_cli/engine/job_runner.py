@@ -111,6 +111,10 @@ class JobRunner:
         """Nothing new is sent from now on; what is in flight is waited for."""
         self._switch.stop(reason)
 
+    async def sleep(self, seconds: float) -> None:
+        """Waits so long, or until the run stops."""
+        await self._switch.sleep(seconds)
+
     async def run(self, job: Job) -> Outcome:
         """The outcome of one job. Raises only for bugs."""
         lost: list[Failed] = []
