@@ -82,7 +82,7 @@ def test_off_a_terminal_a_note_stays_as_it_is(capsys: pytest.CaptureFixture[str]
 
 @pytest.mark.skipif(os.name == "nt", reason="terminals of POSIX")
 def test_a_terminal_shows_the_seconds_and_then_size_cost_and_path() -> None:
-    """At most one picture of the line a second, besides the first and the last."""
+    """At most two pictures of the line a second, besides the first and the last."""
     from tests.faults.world import terminal
 
     with SandboxThread(latency=(2.5, 2.5)) as box:
