@@ -13,6 +13,9 @@ from cogview_cli.disk.destination import Destination, Target
 from cogview_cli.engine.confirm import Price, price_of
 from cogview_cli.engine.deadline import NONE, Deadline
 from cogview_cli.engine.validation import name_fields
+from cogview_cli.errors import BudgetReached
+from cogview_cli.i18n import _
+from cogview_cli.outcome import money
 from cogview_cli.terminal import output
 
 if TYPE_CHECKING:
@@ -61,6 +64,21 @@ class GenPlan(NamedTuple):
         model, retry = self.request.model, self.settings.on_unknown == "retry"
         first = {model: max(0, images - again)}
         return price_of({model: images}, first, retry=retry, tariff=self.settings.tariff)
+
+
+def check_budget(plan: GenPlan) -> None:
+    """BudgetReached where `max_cost` is below the price of one image."""
+    tariff, limit = plan.settings.tariff, plan.settings.max_cost
+    price = tariff.price_of(plan.request.model)
+    if limit is not None and price is not None and price > limit:
+        raise BudgetReached(
+            _(
+                "one image costs {price}, --max-cost is {limit}",
+                price=money(price, tariff.currency),
+                limit=limit,
+            ),
+            hint=f"--max-cost {price}",
+        )
 
 
 def target_of(plan: GenPlan, n: int, now: float, key: str = "") -> Target:
