@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import io
 import json
 import socket
@@ -218,6 +219,67 @@ def test_other_addresses_are_404(box: SandboxThread, client: httpx.Client) -> No
     assert client.head(f"{box.base_url}/images/generations").status_code == 404
     assert client.get(f"{box.base_url}/nothing").status_code == 404
     assert client.get(f"{box.origin}/files", headers=KEY).status_code == 404
+
+
+TOKEN_HEAD = '{"alg":"HS256","sign_type":"SIGN"}'
+
+
+def token(**claims: object) -> str:
+    """A token as the vendor's SDKs make it; the signature is not looked at."""
+    told = {"api_key": "id", "exp": 4_000_000_000_000, "timestamp": 1, **claims}
+    parts = (TOKEN_HEAD, json.dumps(told), "signature")
+    return ".".join(base64.urlsafe_b64encode(part.encode()).decode().rstrip("=") for part in parts)
+
+
+@pytest.mark.parametrize("scheme", ["", "Bearer "])
+def test_a_token_is_taken_with_and_without_bearer(
+    box: SandboxThread, client: httpx.Client, scheme: str
+) -> None:
+    """zhipuai-sdk-nodejs-v4 sends it bare."""
+    url, body = f"{box.base_url}/images/generations", {**SMALL, "prompt": "a"}
+    headers = {"Authorization": f"{scheme}{token()}"}
+    assert client.post(url, json=body, headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("claims", "code"),
+    [({"exp": 1}, "1003"), ({"api_key": "invalid"}, "1000"), ({"exp": "soon"}, "1002")],
+)
+def test_a_token_that_is_past_or_wrong_is_refused(
+    box: SandboxThread, client: httpx.Client, claims: dict[str, object], code: str
+) -> None:
+    headers = {"Authorization": token(**claims)}
+    answer = client.get(f"{box.base_url}/models", headers=headers)
+    assert (answer.status_code, code_of(answer)) == (401, code)
+
+
+def test_a_token_and_its_key_are_one_account(box: SandboxThread, client: httpx.Client) -> None:
+    url, body = f"{box.base_url}/async/images/generations", {"model": "glm-image", "prompt": "a"}
+    task = client.post(url, json=body, headers=KEY).json()["id"]
+    looked = client.get(f"{box.base_url}/async-result/{task}", headers={"Authorization": token()})
+    assert looked.json()["task_status"] == "SUCCESS"
+
+
+def test_the_form_of_the_answer_can_be_asked_for(box: SandboxThread, client: httpx.Client) -> None:
+    (one,) = post(client, box, response_format="b64_json").json()["data"]
+    assert base64.b64decode(one["b64_json"]).startswith(b"\x89PNG") and "url" not in one
+    assert set(post(client, box, response_format="url").json()["data"][0]) == {"url"}
+    assert code_of(post(client, box, response_format="png")) == "1214"
+
+
+def test_the_models_are_listed_as_openais_are(box: SandboxThread, client: httpx.Client) -> None:
+    told = client.get(f"{box.base_url}/models", headers=KEY).json()
+    names = ["cogview-4-250304", "cogview-4", "cogview-3-flash", "glm-image"]
+    assert told["object"] == "list" and [model["id"] for model in told["data"]] == names
+    assert code_of(client.get(f"{box.base_url}/models")) == "1001"
+
+
+def test_a_relative_url_is_behind_the_key(box: SandboxThread, client: httpx.Client) -> None:
+    url = picture_url(client, box, "sandbox:relative-url")
+    assert url.startswith("/v1/images/")
+    assert client.get(f"{box.origin}{url}", headers=KEY).content.startswith(b"\x89PNG")
+    assert client.get(f"{box.origin}{url}").status_code == 401
+    assert client.get(f"{box.origin}/v1/images/no/content", headers=KEY).status_code == 404
 
 
 # Faults of the answer

@@ -548,6 +548,53 @@ def test_cut_results_are_whole_the_next_time(new_box: Box) -> None:
     assert len(client.lines(done["output_file_id"])) == 2
 
 
+@pytest.mark.parametrize("fault", ["cut-upload", "cut-create"])
+def test_what_is_cut_never_happened(new_box: Box, fault: str) -> None:
+    box = new_box(f"{fault}x1")
+    client = Client(box)
+    with pytest.raises(httpx.RemoteProtocolError):
+        client.begin("a")
+    happened = (box.books.queue.uploads, box.books.queue.creates)
+    assert happened == ((0, 0) if fault == "cut-upload" else (1, 0))
+    assert client.finish(client.begin("a"))["status"] == "completed"
+
+
+def test_looks_get_lost_or_a_503(new_box: Box) -> None:
+    client = Client(new_box("lost-lookx1", "look-503x2"))
+    batch_id = client.begin("a")
+    with pytest.raises(httpx.RemoteProtocolError):
+        client.batch(batch_id)
+    for path in (f"/batches/{batch_id}", "/batches"):
+        busy = client.get(path)
+        assert (busy.status_code, busy.headers["retry-after"]) == (503, "1")
+    assert client.batch(batch_id)["status"] == "validating"
+
+
+def test_result_files_get_a_503(new_box: Box) -> None:
+    client = Client(new_box("results-503x1"))
+    path = f"/files/{client.finish(client.begin('a'))['output_file_id']}/content"
+    assert [client.get(path).status_code for _ in range(2)] == [503, 200]
+
+
+def test_files_are_gone_after_30_days(new_box: Box) -> None:
+    box = new_box()
+    client = Client(box)
+    done = client.finish(client.begin("a"))
+    box.skip(29 * 24 * 3600)
+    assert client.lines(done["output_file_id"])
+    box.skip(2 * 24 * 3600)
+    assert client.get(f"/files/{done['output_file_id']}/content").status_code == 404
+    assert client.batch(done["id"])["output_file_id"] == done["output_file_id"]
+
+
+def test_a_script_gives_faults_to_successive_requests(new_box: Box) -> None:
+    box = new_box()
+    box.script("cat", ["queue-missing", "ok"])
+    client = Client(box)
+    done = client.finish(client.begin("cat", "cat"))
+    assert len(client.lines(done["output_file_id"])) == 1 and done["error_file_id"] == ""
+
+
 def test_counts_stand_at_the_top_by_setting(new_box: Box) -> None:
     client = Client(new_box("top-counts"))
     done = client.finish(client.begin("a", "sandbox:1301"))

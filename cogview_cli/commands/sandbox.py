@@ -12,6 +12,7 @@ from cogview_cli.cli import completion
 from cogview_cli.errors import MachineError, UsageError
 from cogview_cli.i18n import _
 from cogview_cli.sandbox.deferred_faults import QUEUE_SETTINGS, QueueSettings
+from cogview_cli.sandbox.dialects import BASES, VENDOR
 from cogview_cli.sandbox.faults import FAULTS
 from cogview_cli.terminal import output
 
@@ -81,6 +82,14 @@ def sandbox(
             help=_("A fault of the queue, NAMExK only K times: {names}.", names=_SETTINGS),
         ),
     ] = None,
+    dialect: Annotated[
+        str,
+        typer.Option(
+            "--dialect",
+            metavar="NAME",
+            help=_("bigmodel, or openai: as Xinference, SGLang and vLLM-Omni speak."),
+        ),
+    ] = VENDOR,
     quiet: Annotated[bool, typer.Option("--quiet", help=_("Print only the base URL."))] = False,
 ) -> None:
     """Run a stand-in of the API on 127.0.0.1 until Ctrl-C: no key, no network, no cost."""
@@ -93,6 +102,11 @@ def sandbox(
             _("tier '{tier}' is unknown", tier=tier),
             hint=_("use one of: {names}", names=", ".join(TIER_SLOTS)),
         )
+    if dialect not in BASES:
+        raise UsageError(
+            _("dialect '{name}' is unknown", name=dialect),
+            hint=_("use one of: {names}", names=", ".join(BASES)),
+        )
     server = Sandbox(
         port=port,
         tier=tier.upper(),
@@ -102,8 +116,9 @@ def sandbox(
         queue_latency=_range(queue_latency),
         queue_limit=queue_limit,
         queue_faults=_queue_faults(queue_fault or []),
+        dialect=dialect,
     )
-    asyncio.run(_serve(server, quiet))
+    asyncio.run(_serve(server, dialect, quiet))
 
 
 def _range(text: str) -> tuple[float, float]:
@@ -129,11 +144,12 @@ def _queue_faults(names: list[str]) -> list[str]:
     return names
 
 
-async def _serve(server: object, quiet: bool) -> None:
+async def _serve(server: object, dialect: str, quiet: bool) -> None:
     import asyncio
     import signal
     from contextlib import suppress
 
+    from cogview_cli.sandbox.openai_api import SERVED
     from cogview_cli.sandbox.server import Sandbox
 
     assert isinstance(server, Sandbox)
@@ -152,7 +168,8 @@ async def _serve(server: object, quiet: bool) -> None:
     try:
         output.write_line(server.base_url)
         if not quiet:
-            command = f"COGVIEW_API_KEY=any cogview gen '猫' --base-url {server.base_url}"
+            options = "" if dialect == VENDOR else f" -m {SERVED[0]} --response-format b64_json"
+            command = f"COGVIEW_API_KEY=any cogview gen '猫' --base-url {server.base_url}{options}"
             output.say(_("try: {command}", command=command))
             output.say(_("books: {url}   stop: Ctrl-C", url=f"{server.origin}/sandbox/books"))
         await stop.wait()

@@ -7,9 +7,10 @@ import base64
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from cogview_cli.sandbox.gallery import LINK_TIMES
-from cogview_cli.sandbox.gateway import LOSSES, REFUSALS
+from cogview_cli.sandbox.gateway import LOSSES, REFUSALS, detail
 from cogview_cli.sandbox.messages import CHINESE, error_body
 from cogview_cli.sandbox.wire import HTML, JSON, Peer, head
 
@@ -51,6 +52,7 @@ FREE: dict[str, Plain] = {
     "error-in-200": Plain(200, error_body("1302", CHINESE["1302"])),
     "code-number": Plain(429, b'{"error":{"code":1302,"message":"sandbox"}}'),
     "hostile": Plain(400, error_body("1210", _HOSTILE)),
+    "loading": Plain(503, detail("The model is being loaded"), headers={"Retry-After": 1}),
     **{name: Plain(*answer) for name, answer in REFUSALS.items()},
 }
 
@@ -144,6 +146,8 @@ BODIES: dict[str, Callable[[Fields], bytes]] = {
     "url-and-junk": encode,
     "data-picture": encode,
 }
+# A picture's path below the API's own origin.
+CONTENT = "/v1/images/{name}/content"
 # What befalls any body; the others are about pictures.
 ANY_BODY = (
     *("empty-200", "html-200", "bom-200", "utf16-200", "cut-json", "deep-json", "big-number"),
@@ -165,6 +169,8 @@ URLS: dict[str, Callable[[str], str]] = {
     "spaced-url": lambda url: f" \n{url}\t\n",
     "userinfo-url": lambda url: url.replace("://", "://user:secret@", 1),
     "control-url": lambda url: url + "\n\x1b[31m",
+    "relative-url": lambda url: CONTENT.format(name=urlsplit(url).path.removeprefix("/")),
+    "disk-path": lambda url: "/root/.xinference/image/1f0c.jpg",
     "long-url": lambda url: url + "&pad=" + "a" * (10_000 - len(url) - 5),
 }
 

@@ -1,156 +1,116 @@
-"""The API's origin: generations, async results, and the sandbox's own books."""
+"""The vendor's API: generations, tasks, the queue, and the sandbox's own books."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-import random
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
-from cogview_cli.sandbox.answers import (
-    ANY_BODY,
-    BODIES,
-    FREE,
-    INLINE,
-    WIRES,
-    HttpReply,
-    Plain,
-    encode,
-    moved,
-)
-from cogview_cli.sandbox.books import Stats
-from cogview_cli.sandbox.faults import Chosen, FaultPlan
-from cogview_cli.sandbox.gallery import PictureStore, sketch_of
-from cogview_cli.sandbox.maker import CONTENT_FILTER, pick, picture_url
+from cogview_cli.sandbox.answers import ANY_BODY, WIRES, encode
+from cogview_cli.sandbox.contents import name_of, serve_content
+from cogview_cli.sandbox.dialects import BASES, VENDOR
+from cogview_cli.sandbox.faults import Chosen
+from cogview_cli.sandbox.keys import check_key
+from cogview_cli.sandbox.maker import CONTENT_FILTER, model_list, served_names
 from cogview_cli.sandbox.messages import error_body, wants_english
-from cogview_cli.sandbox.picture import render
 from cogview_cli.sandbox.queue import Queue
 from cogview_cli.sandbox.queue_api import QueueApi
 from cogview_cli.sandbox.rules import GenerationRequest, Refusal, parse_body, read_order
-from cogview_cli.sandbox.stamp import stamped
+from cogview_cli.sandbox.studio import Made, Studio
 from cogview_cli.sandbox.tasks import Submit, TaskStore, check_model
 from cogview_cli.sandbox.wire import Peer, Request
 
-BASE = "/api/paas/v4"
-Range = tuple[float, float]
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How long things take, in seconds. `slots` limits requests at once per key and model."""
-
-    standard: Range
-    hd: Range
-    drip: float
-    slots: int
+BASE = BASES[VENDOR]
+BOOKS = "/sandbox/books"
+GENERATIONS = f"{BASE}/images/generations"
 
 
 class Api:
     """Answers the API's origin."""
 
-    def __init__(
-        self,
-        gallery: PictureStore,
-        books: Stats,
-        plan: FaultPlan,
-        rng: random.Random,
-        pace: Pace,
-        queue: Queue,
-    ) -> None:
-        self._gallery, self._books, self._plan = gallery, books, plan
-        self._rng, self._pace = rng, pace
+    def __init__(self, studio: Studio, queue: Queue) -> None:
+        self._studio, self._books = studio, studio.books
         self._queue, self._queue_api = queue, QueueApi(queue)
-        self._tasks = TaskStore(gallery, books, rng)
+        self._tasks = TaskStore(studio.gallery, studio.books, studio.rng)
         self._busy: Counter[tuple[str, str]] = Counter()
 
     async def handle(self, peer: Peer, request: Request) -> None:
         """Answer one request."""
-        route = request.method, request.path
-        if route == ("POST", f"{BASE}/images/generations"):
-            await self._generate(peer, request)
-        elif route == ("GET", "/sandbox/books"):
-            self._queue.advance()
-            await peer.reply(200, json.dumps(self._books.as_dict()).encode())
-        elif route == ("POST", f"{BASE}/async/images/generations"):
-            await self._submit(peer, request)
-        elif request.method == "GET" and request.path.startswith(f"{BASE}/async-result/"):
-            await self._look(peer, request)
-        elif not (request.path.startswith(BASE) and await self._queued(peer, request)):
-            await peer.reply(
-                404, encode({"status": 404, "error": "Not Found", "path": request.path})
-            )
-
-    async def _queued(self, peer: Peer, request: Request) -> bool:
-        """Answer a request of the queue; False if it is none."""
         try:
-            return await self._queue_api.handle(peer, request, request.path.removeprefix(BASE))
+            await self._answer(peer, request)
         except Refusal as refusal:
-            await _refuse(peer, request, refusal)
-            return True
+            text = refusal.text(english=wants_english(request.headers))
+            await peer.reply(refusal.status, error_body(refusal.code, text))
+
+    async def _answer(self, peer: Peer, request: Request) -> None:
+        match request.method, request.path:
+            case "POST", path if path == GENERATIONS:
+                await self._generate(peer, request)
+            case "POST", path if path == f"{BASE}/async/images/generations":
+                await self._submit(peer, request)
+            case "GET", path if path.startswith(f"{BASE}/async-result/"):
+                await self._look(peer, request)
+            case "GET", path if path == f"{BASE}/models":
+                check_key(request.headers)
+                await peer.reply(200, encode(model_list(served_names())))
+            case _:
+                await self._answer_other(peer, request)
+
+    async def _answer_other(self, peer: Peer, request: Request) -> None:
+        path = request.path
+        if (request.method, path) == ("GET", BOOKS):
+            self._queue.advance()
+            await peer.reply(200, self._studio.told())
+        elif name := name_of(request):
+            check_key(request.headers)
+            await serve_content(self._studio, peer, name)
+        elif not (
+            path.startswith(BASE)
+            and await self._queue_api.handle(peer, request, path.removeprefix(BASE))
+        ):
+            await peer.reply(404, encode({"status": 404, "error": "Not Found", "path": path}))
 
     async def _submit(self, peer: Peer, request: Request) -> None:
-        try:
-            fields = parse_body(request.body)
-            nth = self._note(fields)
-            order = read_order(request.headers, fields)
-            check_model(order)
-            chosen = pick(self._plan, order.prompt, nth)
-            with self._slot(order), self._books.working():
-                made = self._take(order, chosen, fields.get("request_id"))
-        except Refusal as refusal:
-            await _refuse(peer, request, refusal)
-        else:
-            known = chosen.answer in {*ANY_BODY, *WIRES}
-            await self._deliver(peer, chosen if known else Chosen(), made)
+        fields = parse_body(request.body)
+        nth = self._studio.note(fields)
+        order = read_order(check_key(request.headers), fields)
+        check_model(order)
+        chosen = self._studio.pick(order.prompt, nth)
+        with self._slot(order), self._books.working():
+            made = self._take(order, chosen, fields.get("request_id"))
+        known = chosen.answer in {*ANY_BODY, *WIRES}
+        await self._studio.deliver(peer, chosen if known else Chosen(), made)
 
-    def _take(
-        self, order: GenerationRequest, chosen: Chosen, request_id: object
-    ) -> Plain | dict[str, object]:
+    def _take(self, order: GenerationRequest, chosen: Chosen, request_id: object) -> Made:
         """Begin a task; free faults do not."""
-        if (plain := self._free(chosen)) is not None:
+        if (plain := self._studio.free(chosen, GENERATIONS)) is not None:
             return plain
-        return self._tasks.add(Submit(order, chosen, request_id, self._length(order))).taken()
+        length = self._studio.length(order)
+        return self._tasks.add(Submit(order, chosen, request_id, length)).taken()
 
     async def _look(self, peer: Peer, request: Request) -> None:
-        try:
-            fault, told = self._tasks.look(request.headers, request.path.rpartition("/")[2])
-        except Refusal as refusal:
-            await _refuse(peer, request, refusal)
-            return
+        fault, told = self._tasks.look(request.headers, request.path.rpartition("/")[2])
         if fault == "task-lost-poll":
             peer.closing = True
         else:
             await peer.reply(200, encode(told))
 
     async def _generate(self, peer: Peer, request: Request) -> None:
-        try:
-            fields = parse_body(request.body)
-            nth = self._note(fields)
-            order = read_order(request.headers, fields)
-            chosen = pick(self._plan, order.prompt, nth)
-            with self._slot(order), self._books.working():
-                made = await self._make(order, chosen)
-        except Refusal as refusal:
-            await _refuse(peer, request, refusal)
-        else:
-            await self._deliver(peer, chosen, made)
-
-    def _note(self, fields: dict[str, object]) -> int:
-        """Book an arrived body; how often its prompt has come so far."""
-        self._books.bodies.append(fields)
-        prompt = str(fields.get("prompt", ""))
-        self._books.posts[prompt] += 1
-        return self._books.posts[prompt]
+        fields = parse_body(request.body)
+        nth = self._studio.note(fields)
+        order = read_order(check_key(request.headers), fields)
+        chosen = self._studio.pick(order.prompt, nth)
+        with self._slot(order), self._books.working():
+            made = await self._make(order, chosen)
+        await self._studio.deliver(peer, chosen, made)
 
     @contextmanager
     def _slot(self, order: GenerationRequest) -> Iterator[None]:
         """One of the key's slots for this model; 1302 if all are taken."""
         who = order.key, order.rules.name
-        if self._busy[who] >= (order.rules.slots or self._pace.slots):
+        if self._busy[who] >= (order.rules.slots or self._studio.pace.slots):
             raise Refusal("1302")
         self._busy[who] += 1
         try:
@@ -158,46 +118,12 @@ class Api:
         finally:
             self._busy[who] -= 1
 
-    async def _make(self, order: GenerationRequest, chosen: Chosen) -> Plain | dict[str, object]:
+    async def _make(self, order: GenerationRequest, chosen: Chosen) -> Made:
         """Let the time pass, then book the charge; free faults do neither."""
-        if (plain := self._free(chosen)) is not None:
+        if (plain := self._studio.free(chosen, GENERATIONS)) is not None:
             return plain
         created = int(time.time())
-        await asyncio.sleep(self._length(order))
-        data = await self._data(order, chosen)
+        await asyncio.sleep(self._studio.length(order))
+        data = await self._studio.data(order, chosen)
         self._books.charge(order.prompt, order.rules.price)
         return {"created": created, "data": data, "content_filter": CONTENT_FILTER}
-
-    def _free(self, chosen: Chosen) -> Plain | None:
-        """The answer of a fault that makes nothing."""
-        if chosen.answer == "redirect":
-            return moved(f"{self._gallery.origin}{BASE}/images/generations")
-        return FREE.get(chosen.answer)
-
-    def _length(self, order: GenerationRequest) -> float:
-        """How long this one takes, in seconds."""
-        return self._rng.uniform(*(self._pace.hd if order.quality == "hd" else self._pace.standard))
-
-    async def _data(self, order: GenerationRequest, chosen: Chosen) -> list[dict[str, str]]:
-        if chosen.answer in INLINE:
-            sketch = sketch_of(order, chosen.downloads, chosen.text)
-            image = await asyncio.to_thread(render, sketch)
-            own = stamped(image, f"{self._rng.getrandbits(64):016x}")
-            return [INLINE[chosen.answer](picture_url(self._gallery, order, chosen), own)]
-        count = 2 if chosen.answer == "two-images" else 1
-        return [{"url": picture_url(self._gallery, order, chosen)} for _ in range(count)]
-
-    async def _deliver(self, peer: Peer, chosen: Chosen, made: Plain | dict[str, object]) -> None:
-        if isinstance(made, Plain):
-            await peer.reply(made.status, made.body, made.kind, made.headers)
-            return
-        body = BODIES.get(chosen.answer, encode)(made)
-        if chosen.answer in WIRES:
-            await WIRES[chosen.answer](HttpReply(peer, body, self._pace.drip))
-        else:
-            await peer.reply(200, body, more={"X-Log-Id": f"{self._rng.getrandbits(64):016x}"})
-
-
-async def _refuse(peer: Peer, request: Request, refusal: Refusal) -> None:
-    text = refusal.text(english=wants_english(request.headers))
-    await peer.reply(refusal.status, error_body(refusal.code, text))

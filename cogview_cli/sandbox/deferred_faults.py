@@ -26,6 +26,8 @@ TASK_FAULTS = {
 QUEUE_SETTINGS = {
     "lost-upload": "the file is kept, the connection closes without an answer",
     "lost-create": "the batch is made, the connection closes without an answer",
+    "cut-upload": "no file is kept, the connection closes without an answer",
+    "cut-create": "no batch is made, the connection closes without an answer",
     "create-502": "the batch is made, the answer is 502 with an HTML page",
     "no-metadata": "metadata does not come back",
     "endpoint-refused": "/v4/images/generations is refused, /v4/chat/completions is taken",
@@ -36,6 +38,9 @@ QUEUE_SETTINGS = {
     "no-real-name": "uploads and creates are refused: the account has no real name",
     "slow-upload-429": "429: files are uploaded too often",
     "errors-only": "completed without output_file_id: all results are in the error file",
+    "lost-look": "looks at batches and lists of them are not answered",
+    "look-503": "looks at batches and lists of them get 503 with Retry-After: 1",
+    "results-503": "result files get 503 with Retry-After: 1",
     "cut-results": "the connection closes in the middle of a result file",
     "top-counts": "request_counts is a number, total, completed and failed stand beside it",
 }

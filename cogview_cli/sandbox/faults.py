@@ -28,6 +28,7 @@ FREE_FAULTS = {
     "retry-after-junk": "1303 with Retry-After: soon",
     "retry-after-digits": "1303 with a Retry-After of 20 digits",
     "retry-after-past": "1303 with a Retry-After date in the past",
+    "loading": "503 with FastAPI's detail and Retry-After: 1: the model is being loaded",
     "redirect": "307 to another origin",
     "error-in-200": "200 with error 1302 inside, nothing made",
     "code-number": "1302 as a number instead of a string",
@@ -112,6 +113,8 @@ URL_FAULTS = {
     "spaced-url": "blanks and line feeds around the url",
     "userinfo-url": "the url holds a user and a password",
     "control-url": "the url holds a line feed and an escape sequence",
+    "relative-url": "the url is relative: a path of the API's own origin, behind the key",
+    "disk-path": "the url is a path on the server's disk",
     "long-url": "the url has 10,000 characters",
 }
 WIRE_FAULTS = {

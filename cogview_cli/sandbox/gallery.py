@@ -31,13 +31,18 @@ _FORMATS = {"jpeg": "JPEG", "webp": "WEBP"}
 
 @dataclass(slots=True)
 class StoredPicture:
-    """One picture: how to draw it, its exact query, and how its downloads fail."""
+    """One picture: how to draw it, its exact query, and how its downloads fail.
+
+    `mark` makes it its own file; `""` takes the path. `key` is whose it is.
+    """
 
     sketch: Sketch
     query: str
     expires: int
     expired: bool = False
     faults: tuple[Trigger, ...] = ()
+    mark: str = ""
+    key: str = ""
     gets: int = field(default=0)
 
 
@@ -69,7 +74,7 @@ class PictureStore:
         end = now + LIFETIME_S
         query = self._sign(path, expires or f"Expires={end}")
         sketch = sketch_of(order, faults, text_fault)
-        self._hung[path] = StoredPicture(sketch, query, end, expired, faults)
+        self._hung[path] = StoredPicture(sketch, query, end, expired, faults, order.mark, order.key)
         if len(self._hung) > KEPT:
             self._hung.popitem(last=False)
         return f"{self.origin}{path}?{query}"

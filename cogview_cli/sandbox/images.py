@@ -59,7 +59,7 @@ class ImageHost:
         fault = "" if mirrored else due(hung.faults, hung.gets)
         self._books.downloads[hung.sketch.prompt] += 1
         await asyncio.sleep(self._rng.uniform(*self._latency))
-        image = stamped(await asyncio.to_thread(render, hung.sketch), request.path)
+        image = stamped(await asyncio.to_thread(render, hung.sketch), hung.mark or request.path)
         await ACTS.get(fault, whole)(Fetch(peer, request, image, self.mirror, self._drip))
 
     def _note_leaks(self, request: Request) -> None:

@@ -5,12 +5,24 @@ from __future__ import annotations
 import time
 
 from cogview_cli.api.error_codes import CODES
+from cogview_cli.api.models import MODELS
 from cogview_cli.sandbox.answers import FREE, URLS
 from cogview_cli.sandbox.faults import Chosen, FaultPlan, triggers, unknown
 from cogview_cli.sandbox.gallery import LINK_TIMES, PictureStore
 from cogview_cli.sandbox.rules import GenerationRequest, Refusal
 
 CONTENT_FILTER = [{"role": "assistant", "level": 3}]
+
+
+def served_names() -> list[str]:
+    """The models that a request may name."""
+    return [name for name, rules in MODELS.items() if not rules.retired]
+
+
+def model_list(names: list[str]) -> dict[str, object]:
+    """OpenAI's list of models."""
+    listed = [{"id": name, "object": "model", "created": 0, "owned_by": "zai"} for name in names]
+    return {"object": "list", "data": listed}
 
 
 def pick(plan: FaultPlan, prompt: str, nth: int) -> Chosen:
@@ -38,4 +50,5 @@ def picture_url(
         made=made,
         text_fault=chosen.text,
     )
-    return URLS[chosen.answer](url) if chosen.answer in URLS else url
+    form = chosen.answer or ("relative-url" if order.relative else "")
+    return URLS[form](url) if form in URLS else url

@@ -33,6 +33,7 @@ from cogview_cli.sandbox.queue_rules import (
 from cogview_cli.sandbox.rules import Refusal, read_order
 
 _HALF = 2
+FILE_LIFETIME_S = 30 * 24 * 3600
 
 
 @dataclass(slots=True)
@@ -70,7 +71,6 @@ class Create(NamedTuple):
     endpoint: str
     metadata: dict[str, str] | None
     delete_input: bool
-    headers: dict[str, str]
 
 
 class Queue:
@@ -127,7 +127,6 @@ class Queue:
         faults = {queue_fault(each) for _, each in chosen}
         batch = Batch(
             id=f"batch_{self._rng.getrandbits(60)}",
-            headers=asked.headers,
             key=asked.file.key,
             model=asked.file.model,
             input_file_id=asked.file.id,
@@ -180,10 +179,13 @@ class Queue:
             batch.cancelling_at = self.now
 
     def advance(self) -> None:
-        """Make what is due by now, and close what has ended."""
+        """Make what is due by now, close what has ended, forget files after 30 days."""
         for batch in self.batches.values():
             if not batch.closed:
                 self._advance(batch)
+        oldest = self.now - FILE_LIFETIME_S
+        for file in [file for file in self.files.values() if file.created < oldest]:
+            del self.files[file.id]
 
     def _advance(self, batch: Batch) -> None:
         now = self.now
@@ -227,7 +229,7 @@ class Queue:
         if plain := free_fault(due.chosen):
             return of_plain(plain)
         try:
-            order = read_order(batch.headers, due.line.fields)
+            order = read_order(batch.key, due.line.fields)
         except Refusal as refusal:
             return refused(refusal)
         url = picture_url(self._gallery, order, due.chosen, due.at)

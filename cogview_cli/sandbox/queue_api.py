@@ -9,11 +9,12 @@ from typing import NamedTuple, Protocol, TypeVar
 from urllib.parse import parse_qs
 
 from cogview_cli.sandbox.answers import encode
+from cogview_cli.sandbox.keys import check_key
 from cogview_cli.sandbox.multipart import read_form
 from cogview_cli.sandbox.queue import Create, Queue, StoredFile
 from cogview_cli.sandbox.queue_batch import Batch, BatchStatus
 from cogview_cli.sandbox.queue_rules import CHAT, IMAGES, check_metadata
-from cogview_cli.sandbox.rules import Refusal, check_key, parse_body
+from cogview_cli.sandbox.rules import Refusal, parse_body
 from cogview_cli.sandbox.wire import HTML, Peer, Request
 
 _PAGE, _LARGEST_PAGE = 20, 100
@@ -77,6 +78,9 @@ class QueueApi:
         if settings.meets("slow-upload-429"):
             raise Refusal("1303", "上传文件频率过快", "files are uploaded too often")
         filename, content = _form(call.request)
+        if settings.meets("cut-upload"):
+            call.peer.closing = True
+            return
         file = self._queue.upload(call.key, filename, content)
         if settings.meets("lost-upload"):
             call.peer.closing = True
@@ -107,16 +111,21 @@ class QueueApi:
         await call.answer({"id": file.id, "object": "file", "deleted": True})
 
     async def _content(self, call: Call) -> None:
-        file = self._file(call)
+        file, settings = self._file(call), self._queue.settings
         content, kind = file.content, "application/octet-stream"
-        if file.model or not self._queue.settings.meets("cut-results"):
+        if not file.model and settings.meets("results-503"):
+            await _busy(call.peer)
+        elif not file.model and settings.meets("cut-results"):
+            await call.peer.start(200, {"Content-Type": kind, "Content-Length": len(content)})
+            await call.peer.send(content[: len(content) // 2])
+        else:
             await call.peer.reply(200, content, kind)
-            return
-        await call.peer.start(200, {"Content-Type": kind, "Content-Length": len(content)})
-        await call.peer.send(content[: len(content) // 2])
 
     async def _create(self, call: Call) -> None:
         self._check_name()
+        if self._queue.settings.meets("cut-create"):
+            call.peer.closing = True
+            return
         batch = self._queue.create(self._asked(call))
         loop, length = asyncio.get_running_loop(), batch.timeline.ended - batch.timeline.created
         loop.call_later(length, self._queue.advance)  # charged although nobody looks
@@ -139,14 +148,25 @@ class QueueApi:
         metadata = check_metadata(fields.get("metadata"))
         kept = None if self._queue.settings.meets("no-metadata") else metadata
         delete = fields.get("auto_delete_input_file") is not False
-        return Create(file, str(endpoint), kept, delete, call.request.headers)
+        return Create(file, str(endpoint), kept, delete)
 
     def _check_endpoint(self, endpoint: object) -> None:
         refused = {IMAGES: "endpoint-refused", CHAT: "chat-refused"}
         if endpoint not in refused or self._queue.settings.meets(refused[str(endpoint)]):
             raise Refusal("1214", "不支持当前endpoint值", "the endpoint is not supported")
 
+    async def _disturbed(self, peer: Peer) -> bool:
+        """Whether a look ended with a fault instead of an answer."""
+        if self._queue.settings.meets("lost-look"):
+            peer.closing = True
+            return True
+        if busy := self._queue.settings.meets("look-503"):
+            await _busy(peer)
+        return busy
+
     async def _list_batches(self, call: Call) -> None:
+        if await self._disturbed(call.peer):
+            return
         most = _PAGE if self._queue.settings.meets("page-20") else _LARGEST_PAGE
         page, more = _page(list(self._queue.batches.values()), call, most)
         data = [self._told(batch) for batch in page]
@@ -157,7 +177,8 @@ class QueueApi:
         return _own(self._queue.batches.get(call.id), call, "任务不存在", "no such batch")
 
     async def _show_batch(self, call: Call) -> None:
-        await call.answer(self._told(self._batch(call)))
+        if not await self._disturbed(call.peer):
+            await call.answer(self._told(self._batch(call)))
 
     async def _cancel(self, call: Call) -> None:
         batch = self._batch(call)
@@ -167,6 +188,10 @@ class QueueApi:
     def _told(self, batch: Batch, status: BatchStatus | None = None) -> dict[str, object]:
         top = self._queue.settings.meets("top-counts")
         return batch.as_dict(status or batch.status(self._queue.now), top_counts=top)
+
+
+async def _busy(peer: Peer) -> None:
+    await peer.reply(503, b"", HTML, {"Retry-After": 1})
 
 
 def _form(request: Request) -> tuple[str, bytes]:

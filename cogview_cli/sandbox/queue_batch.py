@@ -79,7 +79,6 @@ class Batch:
     """One batch. `todo` is in the order of making; result files grow as it is made."""
 
     id: str
-    headers: dict[str, str]
     key: str
     model: str
     input_file_id: str

@@ -1,4 +1,9 @@
-"""What the batch queue takes (cogview_cli/api/README.md; docs.bigmodel.cn/cn/guide/tools/batch)."""
+"""What the batch queue takes (docs.bigmodel.cn/cn/guide/tools/batch, 2026-11-25).
+
+No document gives codes for most of these. The sandbox answers 1210 for what is wrong with a
+file, 1302 where the queue is full, 1303 for uploads that come too often, 1220 without a real
+name, and the HTTP status itself for 404 and 435.
+"""
 
 from __future__ import annotations
 

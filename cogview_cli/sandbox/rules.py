@@ -31,7 +31,11 @@ class Refusal(Exception):
 
 @dataclass(frozen=True, slots=True)
 class GenerationRequest:
-    """A request that passed every check."""
+    """A request that passed every check.
+
+    `inline`: the picture goes into the answer; `relative`: its url is relative. `mark` makes a
+    picture its own file; `""` leaves that to chance.
+    """
 
     key: str
     rules: ModelRules
@@ -39,17 +43,9 @@ class GenerationRequest:
     size: Size
     quality: str
     watermark: bool
-
-
-def check_key(headers: dict[str, str]) -> str:
-    """The key of `Authorization: Bearer KEY`; keys that begin with `invalid` are refused."""
-    header = headers.get("authorization")
-    if header is None:
-        raise Refusal("1001")
-    scheme, _, key = header.partition(" ")
-    if scheme.lower() != "bearer" or not key.strip() or key.startswith("invalid"):
-        raise Refusal("1000")
-    return key
+    inline: bool = False
+    relative: bool = False
+    mark: str = ""
 
 
 def parse_body(body: bytes) -> dict[str, object]:
@@ -63,9 +59,11 @@ def parse_body(body: bytes) -> dict[str, object]:
     return value
 
 
-def read_order(headers: dict[str, str], fields: dict[str, object]) -> GenerationRequest:
-    """Check everything and fill in the defaults. Unknown fields are ignored."""
-    key = check_key(headers)
+def read_order(key: str, fields: dict[str, object]) -> GenerationRequest:
+    """Check everything and fill in the defaults; `key` is whose it is.
+
+    Unknown fields are ignored.
+    """
     model, prompt = _required(fields, "model"), _required(fields, "prompt")
     rules = _rules(model)
     if rules.prompt_limit and len(prompt) > rules.prompt_limit:
@@ -78,6 +76,7 @@ def read_order(headers: dict[str, str], fields: dict[str, object]) -> Generation
         size=_size(rules, fields.get("size")),
         quality=_quality(rules, fields.get("quality")),
         watermark=_flag(fields.get("watermark_enabled")),
+        inline=_inline(fields.get("response_format")),
     )
 
 
@@ -119,6 +118,12 @@ def _quality(rules: ModelRules, value: object) -> str:
     if value not in _QUALITIES or (rules.qualities and value not in rules.qualities):
         raise _invalid("quality")
     return str(value)
+
+
+def _inline(value: object) -> bool:
+    if value not in (None, "url", "b64_json"):
+        raise _invalid("response_format")
+    return value == "b64_json"
 
 
 def _check_user(value: object) -> None:

@@ -13,13 +13,15 @@ from types import TracebackType
 from typing import Self
 
 from cogview_cli.api.models import TIER_SLOTS
-from cogview_cli.sandbox.api import BASE, Api, Pace, Range
+from cogview_cli.sandbox import api, openai_api
 from cogview_cli.sandbox.books import Stats
 from cogview_cli.sandbox.deferred_faults import QueueSettings
+from cogview_cli.sandbox.dialects import BASES, OPENAI, VENDOR
 from cogview_cli.sandbox.faults import FaultPlan
 from cogview_cli.sandbox.gallery import PictureStore
 from cogview_cli.sandbox.images import ImageHost
 from cogview_cli.sandbox.queue import Queue
+from cogview_cli.sandbox.studio import Pace, Range, Studio
 from cogview_cli.sandbox.wire import Handler, Peer, converse
 
 HOST = "127.0.0.1"
@@ -32,7 +34,8 @@ class Sandbox:
     Latencies are ranges in seconds. `slots` replaces the tier's concurrency.
     `drip` is the pause between the pieces of slow faults. A batch of the queue takes
     `queue_latency`; `queue_limit` replaces the vendor's limit of waiting requests, and
-    `queue_faults` are names of `deferred_faults.QUEUE_SETTINGS`.
+    `queue_faults` are names of `deferred_faults.QUEUE_SETTINGS`. `dialect` is one of
+    `dialects.BASES`: the vendor's own API, or that of servers of open weights.
     """
 
     def __init__(
@@ -49,9 +52,10 @@ class Sandbox:
         queue_latency: Range = (1.0, 2.0),
         queue_limit: int | None = None,
         queue_faults: Iterable[str] = (),
+        dialect: str = VENDOR,
     ) -> None:
         self.books = Stats()
-        self._port = port
+        self._port, self._base = port, BASES[dialect]
         self._plan = FaultPlan()
         rng = random.Random(seed)
         self._gallery = PictureStore(rng)
@@ -65,7 +69,9 @@ class Sandbox:
             limit=queue_limit,
             settings=QueueSettings(queue_faults),
         )
-        self._api = Api(self._gallery, self.books, self._plan, rng, pace, self._queue)
+        studio = Studio(self._gallery, self.books, self._plan, rng, pace)
+        own = openai_api.OpenAiApi(studio) if dialect == OPENAI else None
+        self._api = own or api.Api(studio, self._queue)
         self._images = ImageHost(
             self._gallery, self.books, rng, latency=download_latency, drip=drip
         )
@@ -80,7 +86,7 @@ class Sandbox:
     @property
     def base_url(self) -> str:
         """What a client takes for the vendor's base URL."""
-        return self.origin + BASE
+        return self.origin + self._base
 
     @property
     def image_origin(self) -> str:

@@ -10,9 +10,10 @@ from typing import NamedTuple
 from cogview_cli.sandbox.books import Stats
 from cogview_cli.sandbox.faults import Chosen, Trigger, due
 from cogview_cli.sandbox.gallery import PictureStore
+from cogview_cli.sandbox.keys import check_key
 from cogview_cli.sandbox.maker import picture_url
 from cogview_cli.sandbox.messages import CHINESE, error_body
-from cogview_cli.sandbox.rules import GenerationRequest, Refusal, check_key
+from cogview_cli.sandbox.rules import GenerationRequest, Refusal
 
 MODEL = "glm-image"
 _FAILS = ("task-refused", "task-failed")

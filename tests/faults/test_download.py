@@ -59,6 +59,8 @@ NOWHERE = {
     "G14 user:password@": "userinfo-url",
     "G15 line feed and ESC in the URL": "control-url",
     "G15 10,000 characters": "long-url",
+    "G25 behind the key, which stays here": "relative-url",
+    "G25 a path on the server's disk": "disk-path",
     "G25 empty label": "host-url",
     "G25 label of 64 letters": "label-url",
     "G25 bad punycode": "punycode-url",
