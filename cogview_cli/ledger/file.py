@@ -72,6 +72,7 @@ ALTER TABLE requests ADD COLUMN task TEXT;
 ALTER TABLE requests ADD COLUMN part TEXT;
 ALTER TABLE requests ADD COLUMN take INTEGER NOT NULL DEFAULT 1;
 ALTER TABLE requests ADD COLUMN text TEXT;
+CREATE INDEX by_take ON requests (namespace, key) WHERE take > 1;
 CREATE INDEX by_part ON requests (part) WHERE part IS NOT NULL;
 """
 # What makes each version of the schema out of the one before.
