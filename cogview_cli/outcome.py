@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -98,6 +98,14 @@ class Outcome(NamedTuple):
     warnings: tuple[str, ...] = ()
     lost: int = 0
     currency: str = CURRENCY
+    # Whether the text on the picture was looked at, and how it compares; None without any.
+    checked: bool = False
+    text: Mapping[str, Any] | None = None
+
+    @property
+    def wrong_text(self) -> bool:
+        """Whether the picture carries wrong text."""
+        return self.text is not None and not self.text["ok"]
 
     @property
     def paid_unpriced(self) -> bool:
@@ -109,7 +117,7 @@ class Outcome(NamedTuple):
     def exit_code(self) -> ExitCode:
         if self.problem is not None:
             return self.problem.exit_code
-        return ExitCode.OK
+        return ExitCode.REJECTED if self.wrong_text else ExitCode.OK
 
 
 def money(amount: Decimal | None, currency: str) -> str:
@@ -157,7 +165,8 @@ def _record(outcome: Outcome, file: SavedFile | None, cost: Decimal | None) -> d
         "warnings": list(outcome.warnings) or None,
         "error": _error_record(problem) if problem else None,
     }
-    return {name: value for name, value in record.items() if value is not None}
+    shown = {name: value for name, value in record.items() if value is not None}
+    return {**shown, "text": outcome.text} if outcome.checked else shown
 
 
 def _error_record(problem: Problem) -> dict[str, Any]:
@@ -175,8 +184,8 @@ class Summary:
     """Counts, money and exit code of a run; `add` each outcome as it ends."""
 
     __slots__ = (
-        "codes", "cost", "counts", "currency", "earlier", "single", "stopped", "unknown_cost",
-        "unpriced",
+        "checking", "codes", "cost", "counts", "currency", "earlier", "single", "stopped",
+        "text_right", "text_wrong", "unknown_cost", "unpriced",
     )  # fmt: skip
 
     def __init__(self, *, single: bool, earlier: bool = False, currency: str = CURRENCY) -> None:
@@ -186,6 +195,9 @@ class Summary:
         """
         self.single, self.earlier, self.currency = single, earlier, currency
         self.unpriced = 0
+        # Whether pictures are read, and on how many the text is right or wrong.
+        self.checking = False
+        self.text_right = self.text_wrong = 0
         self.counts: Counter[Status] = Counter()
         self.codes: set[ExitCode] = set()
         self.cost = Decimal(0)
@@ -196,6 +208,9 @@ class Summary:
         """Counts one outcome."""
         self.counts[outcome.status] += 1
         self.codes.add(self._code(outcome))
+        if outcome.text is not None:
+            self.text_wrong += outcome.wrong_text
+            self.text_right += not outcome.wrong_text
         if not self.earlier:
             self._add_money(outcome)
 
@@ -222,5 +237,11 @@ class Summary:
             "cost": None if self.unpriced else str(self.cost),
             "cost_max": None if self.unpriced else str(self.cost + self.unknown_cost),
             **currency_field(self.currency),
+            **self._texts(),
             "exit_code": int(self.exit_code),
         }
+
+    def _texts(self) -> dict[str, int]:
+        """What was read, where pictures are read."""
+        counted = {"text_right": self.text_right, "text_wrong": self.text_wrong}
+        return counted if self.checking else {}

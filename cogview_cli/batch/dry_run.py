@@ -11,6 +11,7 @@ from cogview_cli.batch.item import Item
 from cogview_cli.batch.options import BatchOptions
 from cogview_cli.batch.plan import Plan
 from cogview_cli.batch.prepare import ReadSummary
+from cogview_cli.engine.confirm import Price
 from cogview_cli.i18n import _
 from cogview_cli.ledger.open import existing_ledger
 from cogview_cli.outcome import currency_field
@@ -25,6 +26,10 @@ def show(options: BatchOptions, plan: Plan, summary: ReadSummary) -> int:
     with existing_ledger() as ledger:
         previous = options.previous_run(ledger)
         findings = previous.decide(plan)
+        if options.settings.checks_text:
+            from cogview_cli.batch.texts import TextPlan
+
+            TextPlan(options, previous).decide(plan)
         edited = edited_rows(plan, previous.sidecars) if options.selection.is_whole else []
     for line in findings.warnings():
         output.warn(clean(line, 600))
@@ -38,14 +43,14 @@ def show(options: BatchOptions, plan: Plan, summary: ReadSummary) -> int:
         _say_names(names, count)
         if line := edited_line(edited, plan, replace=options.replace_edited):
             output.say(line)
-        output.say(
-            _(
-                "{count} request(s), price {price}; nothing was sent",
-                count=count,
-                price=options.price(plan),
-            )
-        )
+        output.say(_price_line(options.price(plan), count))
     return 0
+
+
+def _price_line(price: Price, count: int) -> str:
+    if price.retakes:
+        return _("{what}; nothing was sent", what=price.counted)
+    return _("{count} request(s), price {price}; nothing was sent", count=count, price=price)
 
 
 def _write_requests(options: BatchOptions, plan: Plan, gone: Container[str]) -> list[str]:
@@ -82,10 +87,12 @@ def _record(item: Item, name: str, tariff: Tariff) -> dict[str, Any]:
 
 def _summary_record(options: BatchOptions, plan: Plan, summary: ReadSummary) -> dict[str, Any]:
     """The last `--json` object."""
-    most = options.price(plan).most
+    price, count = options.price(plan), plan.counts().to_send
+    most = price.most
     return {
         "type": "summary",
-        "requests": plan.counts().to_send,
+        "requests": count,
+        **({"requests_max": count + price.retakes} if price.retakes else {}),
         "rows": summary.rows,
         "cost": "0",
         "cost_max": None if most is None else str(most),

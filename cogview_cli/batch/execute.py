@@ -3,31 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING
 
 from cogview_cli.api import models
-from cogview_cli.batch import report
+from cogview_cli.batch.closing import Closing
 from cogview_cli.batch.display import Display
 from cogview_cli.batch.edited import Edited, edited_line, edited_rows, set_aside
 from cogview_cli.batch.findings import Findings
 from cogview_cli.batch.grid import Grids
-from cogview_cli.batch.item import Group, Item
+from cogview_cli.batch.item import Item
 from cogview_cli.batch.options import BatchOptions
 from cogview_cli.batch.plan import Plan
-from cogview_cli.batch.previous_run import PreviousRun
-from cogview_cli.disk.atomic import check_writable, ensure_folder, is_temporary
+from cogview_cli.batch.previous_run import PreviousRun, settled_outcome
+from cogview_cli.disk.atomic import check_writable, ensure_folder
 from cogview_cli.engine import pool, session
 from cogview_cli.engine.confirm import confirm
+from cogview_cli.engine.job import Job
 from cogview_cli.engine.job_runner import JobRunner
 from cogview_cli.errors import CogviewError, ExitCode, MachineError
 from cogview_cli.i18n import _
-from cogview_cli.ledger import marks
+from cogview_cli.ledger import Ledger, marks
 from cogview_cli.outcome import (
     LOSSES,
     WITH_IMAGE,
@@ -39,12 +39,14 @@ from cogview_cli.outcome import (
     image_records,
     problem_of,
 )
+from cogview_cli.pictures.takes import put_right
 from cogview_cli.terminal import ending, output
-from cogview_cli.terminal.reporter import Reporter, summary_line
+from cogview_cli.terminal.reporter import Reporter
 from cogview_cli.terminal.text import clean
 
-HINTS_SHOWN = 3
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from cogview_cli.batch.texts import TextPlan
+    from cogview_cli.engine.takes import TakeRunner
 
 
 class BatchRun:
@@ -60,6 +62,9 @@ class BatchRun:
         self._grids = Grids(plan, options.destination, columns) if options.grid else None
         self._display: Display | None = None
         self._reason: Problem | None = None
+        self._summary.checking = options.settings.checks_text
+        self._texts: TextPlan | None = None
+        self._takes: TakeRunner | None = None
 
     def run(self) -> int:
         """Runs it; the exit code."""
@@ -67,14 +72,16 @@ class BatchRun:
             asyncio.run(self._run())
         marks.remove_folder(self._options.folder)
         if self._display is not None:
-            self._close()
+            Closing(self._options, self._plan, self._summary, self._reporter).close(self._reason)
         return int(self._summary.exit_code)
 
     async def _run(self) -> None:
         settings = self._options.settings
         async with session.open_session(settings) as opened:
             previous = self._options.previous_run(opened.ledger)
+            put_right(opened.ledger, previous.namespace)
             self._prepare(previous.decide(self._plan))
+            self._decide_texts(previous)
             if self._grids:
                 self._grids.check()
             edited = self._edited(previous)
@@ -83,10 +90,34 @@ class BatchRun:
             if self._options.replace_edited:
                 set_aside(edited, self._options.folder)
             width = sum(lane_width(self._options, model) for model in self._plan.models())
-            async with session.open_job_runner(opened, settings, self._note, width) as runner:
+            async with (
+                session.open_job_runner(opened, settings, self._note, width) as runner,
+                self._reading(runner, opened.ledger),
+            ):
                 self._display = self._new_display(runner)
                 with self._display.running():
                     await self._work(runner, previous)
+
+    def _decide_texts(self, previous: PreviousRun) -> None:
+        if self._options.settings.checks_text:
+            from cogview_cli.batch.texts import TextPlan
+
+            self._texts = TextPlan(self._options, previous)
+            self._texts.decide(self._plan)
+
+    @asynccontextmanager
+    async def _reading(self, runner: JobRunner, ledger: Ledger) -> AsyncIterator[None]:
+        """What reads the pictures while the run goes on, if it is to."""
+        if self._texts is None:
+            yield
+            return
+        from cogview_cli.engine.takes import TakeRunner
+        from cogview_cli.textcheck.checker import TextChecker
+
+        async with TextChecker(strict=self._options.settings.strict_text) as checker:
+            self._takes = TakeRunner(runner, ledger, checker)
+            runner.promise(self._options.price(self._plan).known)
+            yield
 
     def _new_display(self, runner: JobRunner) -> Display:
         counts = self._plan.counts()
@@ -152,7 +183,7 @@ class BatchRun:
 
     async def _go_through(self, runner: JobRunner, previous: PreviousRun) -> None:
         try:
-            for outcome in previous.outcomes(self._plan):
+            for outcome in self._settled(previous):
                 self._report(runner, outcome, fresh=False)
         except output.StdoutClosed:
             runner.stop(pool.STDOUT_CLOSED)
@@ -160,16 +191,29 @@ class BatchRun:
             runner, self._lanes(runner, previous), partial(self._report, runner, fresh=True)
         )
 
+    def _settled(self, previous: PreviousRun) -> Iterator[Outcome]:
+        if self._texts is not None:
+            return self._texts.settled(self._plan)
+        return (outcome for _item, _found, outcome in previous.outcomes(self._plan))
+
     def _lanes(self, runner: JobRunner, previous: PreviousRun) -> Iterator[pool.Lane]:
         """One lane a model, so that none waits for the slots of another; one for free ones."""
         for model in self._plan.models_to_send():
             jobs = (
-                partial(runner.run, item.job(self._options.destination, previous.namespace))
+                partial((self._takes or runner).run, self._job(item, previous))
                 for item in self._plan.to_send(model)
             )
             yield pool.Lane(jobs, lane_width(self._options, model))
+        width = models.TIER_SLOTS[self._options.settings.tier]
         fetches = (partial(self._fetch, runner, previous, item) for item in self._plan.to_fetch())
-        yield pool.Lane(fetches, models.TIER_SLOTS[self._options.settings.tier])
+        yield pool.Lane(fetches, width)
+        checks = (partial(self._check, previous, item) for item in self._plan.to_check())
+        yield pool.Lane(checks, width)
+
+    def _job(self, item: Item, previous: PreviousRun) -> Job:
+        job = item.job(self._options.destination, previous.namespace)
+        rules = self._texts.rules(item) if self._texts and item.wanted else None
+        return job._replace(text=rules)
 
     async def _fetch(self, runner: JobRunner, previous: PreviousRun, item: Item) -> Outcome:
         """An image that an earlier run paid for; free."""
@@ -178,7 +222,16 @@ class BatchRun:
         problem = outcome.problem
         if problem and problem.retryable:
             problem = problem._replace(hint=hint)
-        return outcome._replace(row=item.index, n=item.n, cost=Decimal(0), problem=problem)
+        outcome = outcome._replace(row=item.index, n=item.n, cost=Decimal(0), problem=problem)
+        return (
+            await self._takes.judged(self._job(item, previous), outcome) if self._takes else outcome
+        )
+
+    async def _check(self, previous: PreviousRun, item: Item) -> Outcome:
+        """An image that is there: read, and asked for again if that is to be."""
+        assert self._takes is not None
+        outcome = settled_outcome(item, previous.decision(item))
+        return await self._takes.look_again(self._job(item, previous), outcome)
 
     def _report(self, runner: JobRunner, outcome: Outcome, *, fresh: bool) -> None:
         self._summary.add(outcome)
@@ -216,79 +269,15 @@ class BatchRun:
             output.show_error(MachineError(why))
             self._summary.codes.add(ExitCode.MACHINE)
 
-    # After it.
-
-    def _close(self) -> None:
-        """The failed rows, the report, and the closing words."""
-        plan, options = self._plan, self._options
-        failed = self._kept(partial(report.write_failed, options.folder, plan))
-        self._write_report()
-        self._write_summary()
-        if self._reason and self._reason != pool.STDOUT_CLOSED:
-            output.show_error(CogviewError(self._reason.message, hint=self._reason.hint))
-        groups = plan.groups()
-        if groups or not options.style.quiet:
-            for line in closing_lines(self._summary, groups):
-                output.say(clean(line, 600))
-            if failed:
-                path = self._reporter.path(str(failed))
-                output.say(clean(_("failed rows: {path}", path=path)))
-
-    def _write_report(self) -> None:
-        if self._options.report:
-            path = Path(self._options.report)
-            self._kept(partial(self._write_report_to, path))
-
-    def _write_report_to(self, path: Path) -> None:
-        overwrite = self._options.settings.on_exists == "overwrite"
-        place = report.write_report(path, self._plan, self._summary, overwrite=overwrite)
-        if place != path:
-            output.warn(
-                _("'{path}' came meanwhile: the report is '{place}'", path=path, place=place)
-            )
-
-    def _write_summary(self) -> None:
-        """The last object; where it cannot be written the report learns of that too."""
-        before = self._summary.exit_code
-        with ending.counted(self._summary, lambda: True):
-            if self._options.style.json:
-                output.write_json(self._summary.record())
-        if self._summary.exit_code is not before:
-            self._write_report()
-
-    def _kept(self, write: Callable[[], T]) -> T | None:
-        """What `write` wrote; if it can't, the run has ended badly on this machine."""
-        try:
-            return write()
-        except OSError as error:
-            output.show_error(_unwritten(error))
-            self._summary.codes.add(ExitCode.MACHINE)
-            return None
-
-
-def closing_lines(summary: Summary, groups: Sequence[Group]) -> Iterator[str]:
-    """What came of it: the counts and the money, each kind of failure, what to do next."""
-    yield summary_line(summary, sum(summary.counts.values()))
-    for group in groups:
-        yield f"  {report.group_line(group)}"
-    hints = dict.fromkeys(group.hint for group in groups if group.hint)
-    for hint in list(hints)[:HINTS_SHOWN]:
-        yield f"hint: {hint}"
-
-
-def _unwritten(error: OSError) -> MachineError:
-    path = error.filename2 or error.filename or ""
-    if is_temporary(Path(path)):
-        path = os.path.dirname(path)
-    return MachineError(
-        _("cannot write '{path}': {reason}", path=path, reason=_(str(error.strerror))),
-        hint=_("free some space, or choose another place"),
-    )
-
 
 def lane_width(options: BatchOptions, model: str) -> int:
-    """Images worked on at once: those generated and as many downloaded; 1 with --jobs 1."""
+    """Images worked on at once: those generated and as many downloaded; 1 with --jobs 1.
+
+    Where pictures are read, as many again may wait for that, so that none holds others up.
+    """
     slots = session.slots_width(options.settings, model)
+    if options.settings.checks_text:
+        return 4 * slots
     return 1 if options.settings.jobs == 1 else 2 * slots
 
 

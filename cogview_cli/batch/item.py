@@ -32,11 +32,14 @@ class Item:
     source: dict[str, Any]
     known: frozenset[str]
     copy: int = 1
+    # The text that the picture is to carry, if anybody looks; what is decided about the item.
+    wanted: tuple[str, ...] | None = None
+    action: str = ""
 
     @classmethod
     def of_columns(
         cls, number: int, index: int, n: int, key: str, body: str, template: str, fields: str,
-        source: str, known: str, copy: int,
+        source: str, known: str, copy: int, wanted: str | None, action: str,
     ) -> Item:  # fmt: skip
         """The item that a plan keeps in these columns."""
         return cls(
@@ -50,6 +53,8 @@ class Item:
             source=json.loads(source),
             known=frozenset(known.split()),
             copy=copy,
+            wanted=tuple(json.loads(wanted)) if wanted else None,
+            action=action,
         )
 
     def job(self, destination: Destination, namespace: str) -> Job:
@@ -87,16 +92,17 @@ def _is_taken(folder: Path, stem: str, gone: Container[str]) -> bool:
 
 
 class Counts(NamedTuple):
-    """How many items a plan has, are to be sent, to be fetched, and without a noted end."""
+    """How many items a plan has, are to be sent, to be fetched, without a noted end, to be read."""
 
     total: int
     to_send: int
     to_fetch: int
     unfinished: int
+    to_check: int = 0
 
     @property
     def to_do(self) -> int:
-        return self.to_send + self.to_fetch
+        return self.to_send + self.to_fetch + self.to_check
 
 
 class FailedRow(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from cogview_cli.batch.plan import Plan
@@ -20,6 +20,9 @@ from cogview_cli.ledger.marks import Marks
 from cogview_cli.net.addresses import is_loopback
 from cogview_cli.sources import Reading
 from cogview_cli.terminal.output import OutputOptions
+
+if TYPE_CHECKING:
+    from cogview_cli.ledger.takes import TextRules
 
 SANDBOX_HOST = "sandbox"
 # One machine under all its names: another spelling must not pay again.
@@ -46,6 +49,19 @@ class BatchOptions(NamedTuple):
     wait: bool
     verify: bool = False
     replace_edited: bool = False
+
+    def text_rules(self, wanted: tuple[str, ...]) -> TextRules:
+        """What is asked of the text of a picture that is to say this."""
+        from cogview_cli.ledger.takes import TextRules
+
+        settings = self.settings
+        return TextRules(
+            wanted=wanted,
+            strict=settings.strict_text,
+            retakes=settings.retake,
+            retry_failed=self.retry_failed,
+            retry_unknown=settings.on_unknown == "retry",
+        )
 
     @property
     def host(self) -> str:
@@ -75,7 +91,9 @@ class BatchOptions(NamedTuple):
         """What the items to send cost."""
         retry = self.settings.on_unknown == "retry"
         counts, first = plan.models_to_send(), plan.models_to_send(first=True)
-        return price_of(counts, first, retry=retry, tariff=self.settings.tariff)
+        return price_of(
+            counts, first, retry=retry, tariff=self.settings.tariff, retakes=plan.retakes()
+        )
 
     def previous_run(self, ledger: Ledger | None) -> PreviousRun:
         """What earlier runs on the folder have left."""

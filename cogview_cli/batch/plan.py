@@ -13,9 +13,11 @@ from itertools import chain
 from typing import Any
 
 from cogview_cli.batch.item import Counts, FailedRow, Group, Item
+from cogview_cli.batch.name_table import NameTable
 from cogview_cli.batch.resume import Action
 from cogview_cli.batch.row import RowRequest, item_key
 from cogview_cli.batch.selection import Selection
+from cogview_cli.batch.storable import place_of, storable, to_text
 from cogview_cli.outcome import WITH_IMAGE, Outcome, Status
 from cogview_cli.sources.secrets import without_secrets
 
@@ -26,12 +28,13 @@ MOST_COUNT = 2**36
 _SCHEMA = f"""
 CREATE TABLE rows (
     r INTEGER PRIMARY KEY, file TEXT, line INTEGER, body TEXT, template TEXT, fields TEXT,
-    source TEXT, columns TEXT, roles TEXT, sheet INTEGER, content BLOB, count INTEGER
+    source TEXT, columns TEXT, roles TEXT, sheet INTEGER, content BLOB, count INTEGER,
+    wanted TEXT
 );
 CREATE TABLE items (
     i INTEGER PRIMARY KEY, r INTEGER, n INTEGER, key TEXT, model TEXT,
     copy INTEGER DEFAULT 1, action TEXT DEFAULT '{Action.SEND}', known TEXT DEFAULT '',
-    status TEXT, code TEXT, message TEXT, hint TEXT, outcome TEXT
+    retakes INTEGER DEFAULT 0, status TEXT, code TEXT, message TEXT, hint TEXT, outcome TEXT
 );
 """
 
@@ -42,8 +45,10 @@ def _any_of(values: Iterable[str]) -> str:
 
 _TO_SEND = f"action = '{Action.SEND}'"
 _TO_FETCH = f"action = '{Action.FETCH}'"
-_SETTLED = f"action NOT IN ({_any_of([Action.SEND, Action.FETCH])})"
+_TO_CHECK = f"action = '{Action.READ}'"
+_SETTLED = f"action NOT IN ({_any_of([Action.SEND, Action.FETCH, Action.READ])})"
 _UNFINISHED = "status IS NULL"
+_COUNTED = (_TO_SEND, _TO_FETCH, _UNFINISHED, _TO_CHECK)
 _NO_IMAGE = f"status NOT IN ({_any_of(WITH_IMAGE)})"
 # Not what is paid or may be: to ask for it again from a file would pay it twice.
 _TO_ASK_AGAIN = f"status IN ({_any_of([Status.REFUSED, Status.FAILED])})"
@@ -69,20 +74,20 @@ class Plan:
     def add(self, row: RowRequest) -> None:
         """One more row."""
         record = row.record
-        columns = _json(without_secrets(row.columns)) if record.columns else None
+        columns = to_text(without_secrets(row.columns)) if record.columns else None
         self._waiting.append(
             (
-                row.index, _storable(record.file), record.line, _json(row.request.body()),
-                row.template, _json(row.fields), _json(row.source), columns,
-                _json(record.roles), record.table, row.content,
-                min(row.count, MOST_COUNT),
+                row.index, storable(record.file), record.line, to_text(row.request.body()),
+                row.template, to_text(row.fields), to_text(row.source), columns,
+                to_text(record.roles), record.table, row.content,
+                min(row.count, MOST_COUNT), to_text(row.wanted) if row.wanted else None,
             )
         )  # fmt: skip
         if len(self._waiting) >= CHUNK:
             self._flush()
 
     def _flush(self) -> None:
-        marks = ", ".join("?" * 12)
+        marks = ", ".join("?" * 13)
         self._db.executemany(f"INSERT INTO rows VALUES ({marks})", self._waiting)
         self._waiting.clear()
 
@@ -121,6 +126,14 @@ class Plan:
         """The items whose image is paid for and can be had for nothing."""
         return chain.from_iterable(self._chunks(_TO_FETCH))
 
+    def to_check(self) -> Iterator[Item]:
+        """The items whose picture is there, to be read and perhaps asked for again."""
+        return chain.from_iterable(self._chunks(_TO_CHECK))
+
+    def with_text(self) -> Iterator[list[Item]]:
+        """The items whose picture is to carry some text, a few hundred at a time."""
+        return self._chunks("wanted IS NOT NULL")
+
     def settled(self) -> Iterator[list[Item]]:
         """The items that need nothing more, a few hundred at a time."""
         return self._chunks(_SETTLED)
@@ -136,7 +149,8 @@ class Plan:
     def _chunks(self, where: str = "1", *values: object) -> Iterator[list[Item]]:
         """The items that `where` selects in order, a few hundred at a time."""
         select = (
-            "SELECT i, items.r, n, key, body, template, fields, source, known, copy"
+            "SELECT i, items.r, n, key, body, template, fields, source, known, copy,"
+            " wanted, action"
             " FROM items JOIN rows USING (r)"
         )
         for page in self._pages(select, where, *values):
@@ -158,9 +172,18 @@ class Plan:
         """Stores (what to do, ids of the requests to pass over, item number)."""
         self._db.executemany("UPDATE items SET action = ?, known = ? WHERE i = ?", decisions)
 
+    def decide_takes(self, decisions: Iterable[tuple[Action, int, int]]) -> None:
+        """Stores (what to do, how many more takes at most, item number)."""
+        self._db.executemany("UPDATE items SET action = ?, retakes = ? WHERE i = ?", decisions)
+
+    def retakes(self) -> dict[str, int]:
+        """How many more takes each model may have to make."""
+        query = f"SELECT model, sum(retakes) FROM items WHERE NOT ({_SETTLED}) GROUP BY model"
+        return {model: count for model, count in self._db.execute(query) if count}
+
     def counts(self) -> Counts:
         """How many items there are, and how many of them are still to be worked on."""
-        parts = (f"coalesce(sum({part}), 0)" for part in (_TO_SEND, _TO_FETCH, _UNFINISHED))
+        parts = (f"coalesce(sum({part}), 0)" for part in _COUNTED)
         query = f"SELECT count(*), {', '.join(parts)} FROM items"
         return Counts(*self._db.execute(query).fetchone())
 
@@ -225,7 +248,7 @@ class Plan:
     def place(self, index: int) -> str:
         """Where a row stands, such as `prompts.csv:37`."""
         query = "SELECT file, line FROM rows WHERE r = ?"
-        return _place(*self._db.execute(query, (index,)).fetchone())
+        return place_of(*self._db.execute(query, (index,)).fetchone())
 
     def first_of_other_count(self, count: int) -> tuple[int, int] | None:
         """The first row that does not make `count` images, and how many it makes."""
@@ -249,9 +272,9 @@ class Plan:
             (
                 outcome.status,
                 problem.code if problem else None,
-                _storable(problem.message) if problem else None,
+                storable(problem.message) if problem else None,
                 problem.hint if problem else None,
-                None if record is None else _json(record),
+                None if record is None else to_text(record),
                 outcome.row,
                 outcome.n,
             ),
@@ -311,39 +334,4 @@ class Plan:
             " WHERE status = ? AND code IS ? ORDER BY i LIMIT ?",
             (status, code, EXAMPLES),
         )
-        return tuple(_place(*row) for row in found)
-
-
-class NameTable:
-    """Names and the row that claimed each first; like the plan, not bound by memory."""
-
-    def __init__(self, db: sqlite3.Connection, table: str) -> None:
-        self._db, self._table = db, table
-        db.execute(f"CREATE TEMP TABLE {table} (name TEXT PRIMARY KEY, r INTEGER) WITHOUT ROWID")
-
-    def claim(self, name: str, row: int) -> int | None:
-        """Gives a free name to `row`; the row that has it already, or None."""
-        owner = self.owner(name)
-        if owner is None:
-            insert = f"INSERT INTO {self._table} VALUES (?, ?)"
-            self._db.execute(insert, (_storable(name), row))
-        return owner
-
-    def owner(self, name: str) -> int | None:
-        """The row that claimed `name`; None if none did."""
-        query = f"SELECT r FROM {self._table} WHERE name = ?"
-        found = self._db.execute(query, (_storable(name),)).fetchone()
-        return found and int(found[0])
-
-
-def _place(file: str, line: int) -> str:
-    return f"{file}:{line}"
-
-
-def _json(value: object) -> str:
-    return _storable(json.dumps(value, ensure_ascii=False, default=str))
-
-
-def _storable(text: str) -> str:
-    """Text that SQLite can keep: bytes of a file name that are no text are escaped."""
-    return text.encode("utf-8", "backslashreplace").decode()
+        return tuple(place_of(*row) for row in found)

@@ -6,9 +6,9 @@ import csv
 import io
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from cogview_cli.batch.item import FailedRow, Group
 from cogview_cli.batch.plan import Plan
@@ -27,6 +27,8 @@ _COLUMNS = (
     "index", "n", "status", "file", "sidecar", "id", "prompt", "model", "size", "cost",
     "error_code", "error_message", "source_file", "source_line", "row_id",
 )  # fmt: skip
+# More where the text on the pictures was looked at.
+_TEXT_COLUMNS = ("text_ok", "text_wanted", "text_found", "text_missing", "text_score")
 _BOM = "\ufeff"
 # How a report of ours begins.
 _JSON_BEGINS = b'{"images": ['
@@ -116,7 +118,8 @@ def write_report(path: Path, plan: Plan, summary: Summary, *, overwrite: bool) -
 
 def _write_csv(file: TextIO, plan: Plan, summary: Summary) -> None:
     file.write(_BOM)  # spreadsheets take the text for UTF-8 only with a byte order mark
-    writer = csv.DictWriter(file, _COLUMNS, extrasaction="ignore")
+    columns = (*_COLUMNS, *(_TEXT_COLUMNS if summary.checking else ()))
+    writer = csv.DictWriter(file, columns, extrasaction="ignore")
     writer.writeheader()
     for record in plan.records():
         error = record.get("error") or {}
@@ -126,8 +129,17 @@ def _write_csv(file: TextIO, plan: Plan, summary: Summary) -> None:
             "error_message": error.get("message"),
             "source_file": record["source"]["file"],
             "source_line": record["source"]["line"],
+            **_flat_text(record.get("text")),
         }
-        writer.writerow({name: neutral(flat.get(name)) for name in _COLUMNS})
+        writer.writerow({name: neutral(flat.get(name)) for name in columns})
+
+
+def _flat_text(text: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What was read off a picture, one text behind the other; {} if nothing was."""
+    if text is None:
+        return {}
+    joined = {f"text_{name}": " / ".join(text[name]) for name in ("wanted", "found", "missing")}
+    return {**joined, "text_ok": str(text["ok"]).lower(), "text_score": text["score"]}
 
 
 def _write_json(file: TextIO, plan: Plan, summary: Summary) -> None:

@@ -18,13 +18,15 @@ from cogview_cli.ledger import Entry, Resolution, State
 from cogview_cli.ledger.marks import Mark
 from cogview_cli.pictures import sidecar
 from cogview_cli.pictures.seen import Seen, look
+from cogview_cli.pictures.takes import is_aside, is_take
 
 
 class Action(StrEnum):
-    """What to do with an item; but for the first two, nothing."""
+    """What to do with an item; but for the first three, nothing."""
 
     SEND = "send"
     FETCH = "fetch"  # paid for already, so free
+    READ = "read-text"  # there, but its text was not read, or is to be asked for again
     DONE = "done"
     UNKNOWN = "unknown"
     REFUSED = "refused"
@@ -68,7 +70,20 @@ def decide(
     as long as that can be tried.
     """
     ours = [entry for entry in entries if entry.state not in (State.NOT_SENT, State.INTENT)]
-    newest = ours[::-1]
+    found = _without_takes(ours[::-1], seen, rules, look)
+    if found.action == Action.SEND:
+        return found._replace(known=frozenset(entry.id for entry in ours))
+    return found
+
+
+def _without_takes(
+    newest: Sequence[Entry],
+    seen: Callable[[Seen], str | None],
+    rules: Rules,
+    look: Callable[[Mapping[str, Any]], Seen],
+) -> Decision:
+    """The same by the request that has the name: other takes neither help nor harm."""
+    newest = [entry for entry in newest if not is_aside(entry)]
     looks = {entry.id: [look(file) for file in entry.files] for entry in newest}
     for entry in newest:
         if entry.state == State.SAVED and entry.files and _all(looks[entry.id], Seen.WHOLE):
@@ -190,7 +205,8 @@ def _sidecars(folder: Path) -> Iterator[str]:
         folders[:] = [name for name in folders if not name.startswith(".")]
         images = set(names)
         for name in names:
-            if name.endswith(sidecar.SUFFIX) and name.removesuffix(sidecar.SUFFIX) in images:
+            image = name.removesuffix(sidecar.SUFFIX)
+            if name != image and image in images and not is_take(os.path.join(root, image)):
                 yield os.path.join(root, name)
 
 

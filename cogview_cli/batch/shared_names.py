@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from cogview_cli.batch.plan import NameTable, Plan
+from cogview_cli.batch.name_table import NameTable
+from cogview_cli.batch.plan import Plan
 from cogview_cli.batch.row import target_of
 from cogview_cli.disk.destination import Destination
 from cogview_cli.disk.names import template_fields, with_number

@@ -47,6 +47,9 @@ class SettingFlags(TypedDict):
     sandbox: bool | None
     response_format: str | None
     extra: list[str] | None
+    check_text: bool | None
+    retake: int | None
+    strict_text: bool | None
 
 
 def about(name: str, text: str, default: str = "") -> str:

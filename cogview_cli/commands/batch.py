@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from cogview_cli.cli import batch_options, options, server_options
+from cogview_cli.cli import batch_options, options, server_options, text_options
 from cogview_cli.config.settings import Settings, load
 from cogview_cli.disk.home import expand_home
 from cogview_cli.errors import UsageError
@@ -79,6 +79,10 @@ def batch(
     retries: options.Retries = None,
     response_format: server_options.ResponseFormat = None,
     extra: server_options.Extra = None,
+    check_text: text_options.CheckText = None,
+    text: text_options.Text = None,
+    retake: text_options.Retake = None,
+    strict_text: text_options.Strict = None,
     no_validate: options.NoValidate = False,
     sandbox: options.Sandbox = None,
     quiet: options.Quiet = False,
@@ -100,8 +104,10 @@ def batch(
             on_unknown=on_unknown, max_cost=max_cost, tier=tier, jobs=jobs, profile=profile,
             base_url=base_url, timeout=timeout, max_wait=max_wait, retries=retries,
             sandbox=sandbox, response_format=response_format, extra=extra,
+            check_text=check_text, retake=retake, strict_text=strict_text,
         )
     )  # fmt: skip
+    settings = text_options.settings_with_text(settings, text)
     sources = _sources(sources)
     selection = Selection(start=start, limit=limit, shard=parse_shard(shard), dedupe=dedupe)
     tiles = parse_grid(grid)
@@ -110,13 +116,13 @@ def batch(
         settings=settings,
         folder=_folder(settings, sources),
         relative=not Path(expand_home(settings.output or "")).is_absolute(),
-        defaults=_row_defaults(settings, count, tiles, name, validate=not no_validate),
+        defaults=_row_defaults(settings, count, tiles, name, text, validate=not no_validate),
         reading=Reading(
             sources,
             ReadOptions(
                 format=input_format, prompt_field=prompt_field, template=template,
                 comments=comments, lang=lang, encoding=encoding, sheet=sheet,
-                ask=column_question(),
+                ask=column_question(), lettering=settings.checks_text,
             ),
         ),
         selection=selection,
@@ -182,6 +188,7 @@ def _row_defaults(
     count: int | None,
     grid: tuple[int, int] | None,
     name: str | None,
+    text: list[str] | None,
     *,
     validate: bool,
 ) -> RowDefaults:
@@ -192,6 +199,7 @@ def _row_defaults(
         settings=settings,
         count=count or (grid[0] * grid[1] if grid else None),
         name=name,
+        text=tuple(text) if text else None,
         validate=validate,
         now=time.time(),
     )

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from cogview_cli.api.request import ImageRequest
-from cogview_cli.cli import options, server_options
+from cogview_cli.cli import options, server_options, text_options
 from cogview_cli.config.settings import Settings, load
 from cogview_cli.config.store import state_dir
 from cogview_cli.config.tables import EXTRA
@@ -119,6 +119,10 @@ def gen(
     retries: options.Retries = None,
     response_format: server_options.ResponseFormat = None,
     extra: server_options.Extra = None,
+    check_text: text_options.CheckText = None,
+    text_: text_options.Text = None,
+    retake: text_options.Retake = None,
+    strict_text: text_options.Strict = None,
     no_validate: options.NoValidate = False,
     sandbox: options.Sandbox = None,
     quiet: options.Quiet = False,
@@ -133,8 +137,10 @@ def gen(
             on_unknown=on_unknown, max_cost=max_cost, tier=tier, jobs=jobs, profile=profile,
             base_url=base_url, timeout=timeout, max_wait=max_wait, retries=retries,
             sandbox=sandbox, response_format=response_format, extra=extra,
+            check_text=check_text, retake=retake, strict_text=strict_text,
         )
     )  # fmt: skip
+    settings = text_options.settings_with_text(settings, text_)
     style = output.OutputOptions(
         json=json,
         print0=print0,
@@ -160,9 +166,16 @@ def gen(
         open=open_,
         once=once,
         yes=yes,
+        wanted=_wanted(request.prompt, text_) if settings.checks_text else None,
     )
     _check(plan)
     raise typer.Exit(show(plan) if dry_run else run(plan))
+
+
+def _wanted(prompt: str, text: list[str] | None) -> tuple[str, ...] | None:
+    from cogview_cli.textcheck.wanted import wanted_texts  # seldom asked for
+
+    return wanted_texts(prompt, text)
 
 
 def _request(text: str | None, repeat: str | None, settings: Settings) -> ImageRequest:

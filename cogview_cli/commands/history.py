@@ -176,6 +176,8 @@ def _record(entry: Entry) -> dict[str, Any]:
         "code": entry.code or None,
         "message": str(entry.message) if entry.message else None,
         "sandbox": entry.by_sandbox or None,
+        "take": entry.take if entry.take > 1 else None,
+        "text": entry.text,
     }
     return {name: value for name, value in record.items() if value is not None}
 
@@ -190,7 +192,16 @@ def _line(entry: Entry) -> str:
         cost = money(known, entry.currency)
     where = clean(entry.files[0]["file"]) if entry.files else _short(str(entry.body.get("prompt")))
     status = entry.state + (" (sandbox)" if entry.by_sandbox else "")
-    return f"{entry.id}  {when}  {status:<8}  {cost:>5}  {where}"
+    return f"{entry.id}  {when}  {status:<8}  {cost:>5}  {where}{_text_note(entry)}"
+
+
+def _text_note(entry: Entry) -> str:
+    """Which characters on the picture are wrong, if its text was looked at."""
+    text = entry.text or {"ok": True}
+    if text["ok"]:
+        return ""
+    wrong = clean(" ".join(text.get("missing") or text.get("doubtful") or []), 60)
+    return "  " + _("(wrong text: {wrong})", wrong=wrong)
 
 
 def _short(prompt: str) -> str:

@@ -99,6 +99,13 @@ async def _recover(ids: set[str], out: str | None, summary: Summary, reporter: R
             )
             lane = pool.Lane(work, AT_ONCE)
             await pool.run_all(_Recovery(summary), [lane], report)
+        _put_takes_right(ledger)
+
+
+def _put_takes_right(ledger: Any) -> None:
+    from cogview_cli.pictures.takes import put_right
+
+    put_right(ledger)
 
 
 def check_ids(ledger: Any, ids: Iterable[str]) -> None:

@@ -22,6 +22,8 @@ PROFILES: dict[str, dict[str, Any]] = {
 FLAG = "flag"
 # Fifty times the highest tier; each takes tasks, lock files and connections.
 MOST_JOBS = 1000
+# More takes of one picture are a mistake.
+MOST_RETAKES = 20
 # The default of `timeout` where a picture costs nothing: one's own machine may be slow.
 FREE_TIMEOUT = 900.0
 NO_AUTH = "none"
@@ -64,11 +66,20 @@ class Settings(NamedTuple):
     size_rules: str | None = None
     allow_http: bool = False
     content_auth: bool = False
+    check_text: bool = False
+    retake: int = 0
+    strict_text: bool = False
     origins: Mapping[str, str] = MappingProxyType({})
 
     def is_flag(self, name: str) -> bool:
         """Whether the value was typed on the command line."""
         return self.origins[name].startswith(f"{FLAG} ")
+
+    @property
+    def checks_text(self) -> bool:
+        """Whether pictures are read; a number of retakes says so too, unless that is typed."""
+        typed = self.origins.get("check_text", "").startswith(f"{FLAG} ")
+        return self.check_text or (self.retake > 0 and not typed)
 
     @property
     def tariff(self) -> Tariff:
@@ -146,5 +157,8 @@ _DECLARED = (
     ),
     Setting("allow_http", vt.BOOL, "plain http to the base URL's host, in a private network"),
     Setting("content_auth", vt.BOOL, "the key also for picture links on the base URL's own origin"),
+    Setting("check_text", vt.BOOL, "read the text on each picture and compare it"),
+    Setting("retake", vt.whole(0, MOST_RETAKES), "ask again so often while its text is wrong"),
+    Setting("strict_text", vt.BOOL, "characters read with low confidence count as wrong"),
 )
 SETTINGS: dict[str, Setting] = {setting.name: setting for setting in _DECLARED}

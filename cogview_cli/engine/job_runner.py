@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from decimal import Decimal
 from functools import partial
 from typing import Protocol
 
@@ -112,6 +113,14 @@ class JobRunner:
         """Nothing new is sent from now on; what is in flight is waited for."""
         self._switch.stop(reason)
 
+    def promise(self, price: Decimal) -> None:
+        """Keeps `price` of the budget for pictures that are asked for the first time."""
+        self._budget.promised += price
+
+    def no_room(self, job: Job) -> Problem | None:
+        """Why the budget has no room for a retake, if it has none."""
+        return None if self._budget.has_room(job.price) else over_budget(self._budget)
+
     async def run(self, job: Job) -> Outcome:
         """The outcome of one job. Raises only for bugs."""
         lost: list[Failed] = []
@@ -185,7 +194,7 @@ class JobRunner:
             async with self._turn(), slots.hold(self._switch.thrown) as slot:
                 if not (self.stopping or self._gate.is_open):
                     continue  # it was shut while this one waited for its slot
-                if self.stopping or not self._afford(job):
+                if self.stopping or not self._afford(job, again=entry is not None):
                     return Ended(self.never_sent(job, entry))
                 self._gate.passed(job.key)
                 result: Result | None = None
@@ -208,9 +217,11 @@ class JobRunner:
             return Ended(self.never_sent(job, entry))
         return await self._post(job, entry, slot)
 
-    def _afford(self, job: Job) -> bool:
+    def _afford(self, job: Job, *, again: bool) -> bool:
         """Whether the price of `job` could be set aside; if not, the run stops."""
         if self._budget.reserve(job.price):
+            if job.take == 1 and not again:
+                self._budget.redeem(job.price)
             return True
         self.stop(over_budget(self._budget))
         return False

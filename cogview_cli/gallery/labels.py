@@ -17,6 +17,9 @@ class Labels:
     paid: str
     status: dict[ItemStatus, str]
     every: str
+    wrong_text: str
+    wanted: str
+    found: str
     search: str
     none_match: str
     keys: str
@@ -51,6 +54,9 @@ ENGLISH = Labels(
         ItemStatus.EXPIRED: "Expired",
     },
     every="All",
+    wrong_text="Wrong text",
+    wanted="Text wanted",
+    found="Text found",
     search="Filter by prompt, file or model",
     none_match="Nothing matches.",
     keys="/ filter · arrows or j k move · Enter opens · Esc closes",
@@ -84,6 +90,9 @@ CHINESE = Labels(
         ItemStatus.EXPIRED: "已过期",
     },
     every="全部",
+    wrong_text="文字有误",
+    wanted="应有文字",
+    found="识别到的文字",
     search="按提示词、文件名或模型筛选",
     none_match="没有匹配的内容。",
     keys="/ 筛选 · 方向键或 j k 移动 · Enter 打开 · Esc 关闭",

@@ -28,7 +28,7 @@
   function filter() {
     const words = plain(field.value).split(/\s+/).filter(Boolean);
     shown = all.filter((card) =>
-      (!status || card.dataset.status === status) &&
+      (!status || card.dataset.status.split(" ").includes(status)) &&
       words.every((word) => haystack.get(card).includes(word)));
     const kept = new Set(shown);
     for (const card of all) card.hidden = !kept.has(card);

@@ -26,6 +26,7 @@ from cogview_cli.gallery.ours import GENERATOR
 
 # Shapes in hundredths of width to height; beyond the limits a caption has no room.
 _SQUARE, _NARROWEST, _WIDEST = 100, 66, 240
+WRONG_TEXT = "wrong-text"
 _NO_SCRIPT_STYLE = ".tools,.copy{display:none!important}.prompt{display:block}"
 
 
@@ -89,6 +90,8 @@ def _head(items: Sequence[GalleryItem], title: str, labels: Labels) -> str:
     facts = [labels.images_one if number == 1 else labels.images.format(number)]
     facts += [labels.paid.format(money(cost)) for cost in total_cost(items)]
     facts += [f"{labels.status[name]} {found[name]}" for name in found if name != ItemStatus.SAVED]
+    wrong = sum(item.wrong_text for item in items)
+    facts += [f"{labels.wrong_text} {wrong}"] if wrong else []
     listed = "".join(f"<li>{escape(fact)}</li>" for fact in facts)
     return f"""<header>
 <h1>{isolated(title)}</h1>
@@ -96,18 +99,19 @@ def _head(items: Sequence[GalleryItem], title: str, labels: Labels) -> str:
 <search class="tools">
 <input type="search" id="filter" placeholder="{labels.search}" aria-label="{labels.search}"
  autocomplete="off" spellcheck="false">
-{_status_filter(found, labels)}
+{_status_filter(found, labels, wrong=bool(wrong))}
 <output for="filter" aria-live="polite"></output>
 </search>
 </header>"""
 
 
-def _status_filter(found: dict[ItemStatus, int], labels: Labels) -> str:
-    """One button a status; nothing where there is only one."""
-    if len(found) < 2:
+def _status_filter(found: dict[ItemStatus, int], labels: Labels, *, wrong: bool) -> str:
+    """One button a status, and one for wrong text; nothing where there is only one."""
+    if len(found) + wrong < 2:
         return ""
     names: dict[str, str] = {"": labels.every}
     names.update((status, labels.status[status]) for status in found)
+    names.update({WRONG_TEXT: labels.wrong_text} if wrong else {})
     buttons = "".join(
         f'<button type="button" data-status="{status}" aria-pressed="{_flag(not status)}">'
         f"{name}</button>"
@@ -123,10 +127,15 @@ def _flag(value: bool) -> str:
 def _card(item: GalleryItem, place: Place, labels: Labels) -> str:
     face = _picture(item, item.picture, place, labels) if item.picture else _stub(item, labels)
     return (
-        f'<li class="{_classes(item.picture)}" data-status="{item.status}">{face}'
+        f'<li class="{_classes(item.picture)}" data-status="{_statuses(item)}">{face}'
         f'<div class="text">{_prompt(item, labels)}<dl>{_facts(item, labels)}</dl>'
         f"{_copy(item, labels)}</div></li>\n"
     )
+
+
+def _statuses(item: GalleryItem) -> str:
+    """What the filter's buttons look for."""
+    return f"{item.status} {WRONG_TEXT}" if item.wrong_text else item.status
 
 
 def _picture(item: GalleryItem, picture: Picture, place: Place, labels: Labels) -> str:
@@ -164,7 +173,10 @@ def _copy(item: GalleryItem, labels: Labels) -> str:
 
 
 def _facts(item: GalleryItem, labels: Labels) -> str:
+    wrong = item.lettering if item.wrong_text else None
     rows = (
+        ("wanted line", labels.wanted, wrong.wanted if wrong else ""),
+        ("found line", labels.found, (wrong.found or "-") if wrong else ""),
         ("model", labels.model, item.model),
         ("size", labels.size, _size(item)),
         ("quality", labels.quality, item.quality),

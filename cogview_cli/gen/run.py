@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from cogview_cli.config.store import state_dir
 from cogview_cli.disk.names import template_fields
-from cogview_cli.engine.confirm import confirm
+from cogview_cli.engine.confirm import Price, confirm
 from cogview_cli.errors import MachineError
 from cogview_cli.gen.plan import GenPlan, job_of, namespace_of
 from cogview_cli.gen.stdout import StdoutDelivery
@@ -28,20 +28,22 @@ if TYPE_CHECKING:
 def show(plan: GenPlan) -> int:
     """Prints the requests and the price; sends nothing, creates nothing."""
     tariff = plan.settings.tariff
-    price, currency = tariff.price_of(plan.request.model), currency_field(tariff.currency)
+    one, currency = tariff.price_of(plan.request.model), currency_field(tariff.currency)
+    price = plan.price(plan.images)
     for n in range(1, plan.images + 1):
         if plan.style.json:
             record = {**plan.request.body(), "type": "request", "index": 1, "n": n}
-            cost = {"cost": None if price is None else str(price)}
+            cost = {"cost": None if one is None else str(one)}
             output.write_json({**record, **cost, **currency})
         else:
             output.write_bare_json(plan.request.body())
     if plan.style.json:
-        most = plan.price(plan.images).most
+        most = price.most
         output.write_json(
             {
                 "type": "summary",
                 "requests": plan.images,
+                **({"requests_max": plan.images + price.retakes} if price.retakes else {}),
                 "cost": "0",
                 "cost_max": None if most is None else str(most),
                 "exit_code": 0,
@@ -50,14 +52,14 @@ def show(plan: GenPlan) -> int:
         )
     _show_pictures(plan, [])
     if not plan.style.quiet:
-        output.say(
-            _(
-                "{count} request(s), price {price}; nothing was sent",
-                count=plan.images,
-                price=plan.price(plan.images),
-            )
-        )
+        output.say(_price_line(price))
     return 0
+
+
+def _price_line(price: Price) -> str:
+    if price.retakes:
+        return _("{what}; nothing was sent", what=price.counted)
+    return _("{count} request(s), price {price}; nothing was sent", count=price.images, price=price)
 
 
 def run(plan: GenPlan) -> int:
@@ -65,6 +67,7 @@ def run(plan: GenPlan) -> int:
     import asyncio
 
     summary = Summary(single=True, currency=plan.settings.tariff.currency)
+    summary.checking = plan.settings.checks_text
     base = str(Path.cwd()) if plan.relative else None
     reporter = Reporter(plan.style, relative_to=base)
     files: list[str] = []
@@ -113,7 +116,7 @@ async def _run(plan: GenPlan, summary: Summary, reporter: Reporter, files: list[
     async with session.open_session(plan.settings) as opened:
         work = Work(plan, numbers, job, report)
         work.look_back(opened.ledger, shown=files)
-        price = plan.price(len(work.to_send), again=work.again)
+        price = plan.price(len(work.to_send), again=work.again, retakes=work.retakes)
         confirm(price, plan.settings, yes=plan.yes, hint=_("fewer: --count"))
         if work.any:
             _make_folders(plan, numbers, job)
@@ -127,7 +130,7 @@ def _wanted(
     plan: GenPlan, job: Callable[[int], Job], report: Callable[[Outcome], None]
 ) -> Sequence[int]:
     """The numbers of the pictures to make; the others are there, under --on-exists skip."""
-    from cogview_cli.gen.work import skipped
+    from cogview_cli.gen.settled import skipped
     from cogview_cli.pictures.sidecar import found_file
 
     numbers = range(1, plan.images + 1)
