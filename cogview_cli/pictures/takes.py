@@ -199,8 +199,11 @@ def _rename(here: Path, wanted: Path, *, replaced: Path) -> None:
 
 def _clear(place: Path, wanted: Path, kept: Path, old: _File) -> None:
     """Removes the old picture from a name of another suffix, if it is in `takes/` for certain."""
-    if place != wanted and old.is_at(place) and old.is_at(kept):
+    if place == wanted or not old.is_at(kept):
+        return
+    if old.is_at(place):
         place.unlink()
+    if not os.path.lexists(place) and old.beside(place) is not None:
         _remove(sidecar.sidecar_path(place))
 
 
