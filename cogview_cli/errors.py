@@ -43,6 +43,8 @@ class ExitCode(IntEnum):
 
 
 # First match wins when the items of one run ended in different ways.
+# A run that ends so was told to: what can wait is not waited for.
+SIGNALS = (ExitCode.HANGUP, ExitCode.INTERRUPTED, ExitCode.TERMINATED)
 PRECEDENCE = (
     ExitCode.STDOUT_CLOSED,
     ExitCode.INTERRUPTED,

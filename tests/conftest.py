@@ -85,6 +85,7 @@ def cogview(
     """Runs a command line in this process against the sandbox; returns how it ended."""
     monkeypatch.setenv("COGVIEW_BASE_URL", sandbox.base_url)
     monkeypatch.setenv("COGVIEW_API_KEY", "test-key.canary")
+    monkeypatch.setattr("cogview_cli.engine.poller.POLL_SECONDS", 0.02)
 
     def run(*arguments: str) -> Ended:
         from cogview_cli.app import main

@@ -1,7 +1,8 @@
 """Everything that is generated, made by one command: `python -m tests.generate`.
 
 `--check` only compares and exits with 1, naming what differs. Made are the Chinese catalogue
-(.po updated from the code, .mo compiled), the README's tables and the completion scripts.
+(.po updated from the code, .mo compiled), the tables of the manual's pages, the completion
+scripts and the pictures of the README.
 """
 
 from __future__ import annotations
@@ -18,10 +19,9 @@ os.environ["COGVIEW_LANG"] = "en"
 
 from babel.messages.catalog import Catalog
 
-from tests import catalogue, readme
+from tests import catalogue, readme, screenshot
 
 ROOT = Path(__file__).parent.parent
-README = ROOT / "README.md"
 COMPLETIONS = {
     "bash": "cogview.bash",
     "zsh": "_cogview",
@@ -31,14 +31,39 @@ COMPLETIONS = {
 _COGVIEW = "import sys; sys.argv[0] = 'cogview'; from cogview_cli.__main__ import main; main()"
 
 
-def generated(chinese: Catalog) -> dict[Path, bytes]:
-    """Every generated file with what belongs into it, given the updated catalogue."""
+def translations(chinese: Catalog) -> dict[Path, bytes]:
+    """The catalogue as source and compiled; what follows is made with it."""
     return {
         catalogue.SOURCE: catalogue.source(chinese),
         catalogue.COMPILED: catalogue.compiled(chinese),
-        README: readme.filled(README.read_text("utf-8"), readme.sections(chinese)).encode(),
+    }
+
+
+def generated(chinese: Catalog) -> dict[Path, bytes]:
+    """Every other generated file with what belongs into it, given the updated catalogue."""
+
+    def in_chinese(text: str) -> str:
+        entry = chinese.get(text)
+        return str(entry.string or text) if entry else text
+
+    parts = {
+        "en": readme.sections("en", str, readme.options_reference()),
+        "zh": readme.sections("zh", in_chinese, options("zh")),
+    }
+    pages = {path: text for lang in parts for path, text in readme.pages(lang, parts[lang]).items()}
+    return {
+        **{path: text.encode() for path, text in pages.items()},
         **{ROOT / "completions" / file: script(shell) for shell, file in COMPLETIONS.items()},
     }
+
+
+def options(lang: str) -> str:
+    """The reference of all options in another language than this process's."""
+    code = f"from tests.readme import options_reference; print(options_reference({lang!r}))"
+    environment = {**os.environ, "COGVIEW_LANG": lang, "PYTHONUTF8": "1"}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=True)
+    return done.stdout.decode("utf-8")
 
 
 def script(shell: str) -> bytes:
@@ -68,10 +93,14 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--check", action="store_true", help="only compare")
     check = parser.parse_args(arguments).check
     chinese = catalogue.updated(catalogue.catalogue(), catalogue.template())
-    code = bring_up_to_date(generated(chinese), check=check)
+    code = bring_up_to_date(translations(chinese), check=check)
+    code |= bring_up_to_date(generated(chinese), check=check)
+    code |= bring_up_to_date(screenshot.sessions(), check=check)
     missing = catalogue.untranslated(chinese)
     for text in missing:
         print(f"not translated, in {catalogue.SOURCE.name}: {text!r}")
+    if not (check or screenshot.RESULT.exists()):
+        screenshot.draw_result()
     return 1 if missing else code
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ COMMANDS = [
     (), ("gen",), ("sizes",), ("config",), ("config", "path"), ("config", "show"),
     ("config", "get"), ("config", "set"), ("config", "unset"), ("config", "check"),
     ("recover",), ("history",), ("history", "resolve"), ("sandbox",), ("help",),
+    ("skill",), ("skill", "install"),
 ]  # fmt: skip
 
 
@@ -53,7 +55,10 @@ def test_version(cogview: Run) -> None:
         (("config", "st"), ("st",)),
         (("config", "get"), ("NAME",)),
         (("history", "resolve"), ("ID",)),
-        (("help", "nothing"), ("nothing", "exit-codes")),
+        (("help", "exitcode"), ("exitcode", "cogview help exit-codes")),
+        (("help", "bach"), ("bach", "cogview help batch")),
+        (("help", "zzz"), ("zzz", "cogview help")),
+        (("help", "config", "sett"), ("config sett", "cogview help config")),
         (("--nope",), ("--nope",)),
     ],
 )
@@ -114,7 +119,7 @@ def test_interrupting_is_130(cogview: Run, monkeypatch: pytest.MonkeyPatch) -> N
 def test_help_lists_every_exit_code(cogview: Run) -> None:
     ended = cogview("help", "exit-codes")
     assert ended.code == 0
-    listed = [int(line.split()[0]) for line in ended.out.splitlines()]
+    listed = [int(code) for code in re.findall(r"^([0-9]+)  ", ended.out, re.MULTILINE)]
     assert sorted(listed) == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 75, 129, 130, 141, 143]
     assert set(EXIT_MEANINGS) == set(ExitCode)
 

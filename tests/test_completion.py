@@ -13,8 +13,10 @@ import pytest
 import shellingham
 
 from cogview_cli.api import models
+from cogview_cli.cli.lazy_group import COMMANDS
 from cogview_cli.config.settings import SETTINGS
 from cogview_cli.config.value_types import to_text
+from cogview_cli.help.pages import TOPICS
 from tests.conftest import Run
 from tests.test_startup import loaded_by
 
@@ -103,7 +105,8 @@ GLM_PRESETS = [str(size) for size in models.MODELS["glm-image"].presets]
         ("config set max-cost ", []),
         ("config get model --profile z", ["zai"]),
         ("config unset ", []),
-        ("help ", ["exit-codes", "names", "prompts", "servers"]),
+        ("help ", [*TOPICS, *(name for name in COMMANDS if name not in TOPICS)]),
+        ("help ex", ["exit-codes"]),
         ("sandbox --tier V", ["V0", "V1", "V2", "V3"]),
         ("recover ", []),
         ("history resolve ", []),
@@ -303,7 +306,7 @@ def test_every_setting_of_a_few_words_is_offered_them() -> None:
     few = {name: setting.kind for name, setting in SETTINGS.items() if setting.kind.values}
     assert few.keys() == {
         "quality", "format", "on_exists", "on_unknown", "tier", "watermark", "sidecar", "sandbox",
-        "response_format", "auth", "size_rules", "allow_http", "content_auth",
+        "response_format", "auth", "size_rules", "allow_http", "content_auth", "async_",
     }  # fmt: skip
     for kind in few.values():
         assert [to_text(kind.parse(value)) for value in kind.values] == list(kind.values)

@@ -33,7 +33,7 @@ from cogview_cli.config.secret import Secret
 from cogview_cli.config.settings import SETTINGS, Settings, load
 from cogview_cli.errors import AccountError, MachineError, Temporary, UsageError
 from cogview_cli.terminal import output
-from tests.readme import settings_reference
+from tests.readme import HEADS, settings_reference
 
 KEY = "0123456789abcdef0123456789abcdef.AbCdEfGhIjKlMnOp"
 
@@ -95,7 +95,9 @@ def test_defaults_hold_without_any_file_or_variable(home: Home) -> None:
     assert (current.tier, current.timeout, current.retries) == ("V0", 300.0, 3)
     assert current.confirm_above == Decimal(10)
     assert current.watermark is None and current.size is None and current.quality is None
-    assert set(current.origins.values()) == {"default"}
+    origins = dict(current.origins)
+    assert origins.pop("state_dir") == "environment COGVIEW_STATE_DIR"  # of every test
+    assert set(origins.values()) == {"default"}
 
 
 def test_flag_beats_environment_beats_profile_beats_file(home: Home) -> None:
@@ -124,9 +126,18 @@ def test_an_empty_variable_counts_as_unset(home: Home) -> None:
 
 def test_every_setting_has_a_variable_and_settings_has_its_attribute(home: Home) -> None:
     for setting in SETTINGS.values():
-        assert setting.env[0] == "COGVIEW_" + setting.name.upper()
-        assert getattr(home.load(), setting.name) == setting.default
+        assert setting.env[0] == "COGVIEW_" + setting.option.replace("-", "_").upper()
+        assert getattr(home.load(COGVIEW_STATE_DIR=""), setting.name) == setting.default
     assert [*SETTINGS, "origins"] == list(Settings._fields)
+
+
+def test_a_setting_whose_name_is_a_word_of_python(home: Home) -> None:
+    assert home.load().async_ is None
+    assert home.load(COGVIEW_ASYNC="no").async_ is False
+    assert run("set", "async", "false").exit_code == 0
+    assert home.data() == {"async": False} and home.load().async_ is False
+    assert run("get", "async").stdout == "false\n"
+    assert run("unset", "async").exit_code == 0 and home.data() == {}
 
 
 def test_built_in_profile_can_be_overridden_in_part(home: Home) -> None:
@@ -694,7 +705,7 @@ def test_a_failed_write_leaves_the_old_file(home: Home, monkeypatch: pytest.Monk
 def test_show_json_is_one_object_a_line(home: Home) -> None:
     output.begin_run()
     rows = [json.loads(line) for line in run("show", "--json").stdout.splitlines()]
-    assert [row["name"] for row in rows] == list(SETTINGS)
+    assert [row["name"] for row in rows] == [setting.word for setting in SETTINGS.values()]
     assert rows[0].pop("schema") == 1
     assert all(set(row) == {"name", "value", "origin"} for row in rows)
 
@@ -705,7 +716,7 @@ def test_show_hides_a_password_in_the_base_url(home: Home, monkeypatch: pytest.M
 
 
 def test_reference_names_every_setting_and_variable() -> None:
-    table = settings_reference()
+    table = settings_reference(HEADS["settings"][0])
     for setting in SETTINGS.values():
         assert f"| `{setting.option}` |" in table
         assert all(f"`{name}`" in table for name in setting.env)
@@ -878,7 +889,7 @@ def test_every_setting_but_those_of_the_key_and_the_question_has_a_flag() -> Non
         "headers", "auth", "price", "currency", "size_rules", "allow_http", "content_auth",
     }  # fmt: skip
     of_the_key = {"api_key", "api_key_command"}
-    others = {"confirm_above", "daily_limit", "download_patience"}
+    others = {"confirm_above", "daily_limit", "download_patience", "state_dir"}
     assert flags == set(SETTINGS) - of_the_key - others - of_a_profile
 
 

@@ -122,3 +122,81 @@ def test_any_json_is_a_request_that_can_be_sent_or_is_refused(
         read_request(path).encode()
     except UsageError:
         return
+
+
+# --- a picture, or an id of history -----------------------------------------------
+
+
+def same_request(ended: Ended, sandbox: SandboxThread) -> None:
+    """The last two bodies that were sent are the same."""
+    assert ended.code == 0, ended
+    assert sandbox.books.bodies[-1] == sandbox.books.bodies[-2]
+
+
+ASKED = ("gen", "a cat", "-s", "512x512", "-q", "hd", "--extra", "style=ink", "-o", "cat.png")
+
+
+def test_a_picture_is_as_good_as_its_sidecar(cogview: Run, sandbox: SandboxThread) -> None:
+    assert cogview(*ASKED).code == 0
+    same_request(cogview("gen", "--from", "cat.png"), sandbox)
+
+
+def test_a_picture_without_a_sidecar_is_known_by_its_bytes(
+    cogview: Run, sandbox: SandboxThread
+) -> None:
+    assert cogview(*ASKED, "--no-sidecar").code == 0
+    Path("cat.png").rename("other name.png")
+    same_request(cogview("gen", "--from", "other name.png"), sandbox)
+
+
+@pytest.mark.parametrize("part", [slice(None), slice(0, 15), slice(16, 23)])
+def test_an_id_of_history(part: slice, cogview: Run, sandbox: SandboxThread) -> None:
+    assert cogview(*ASKED).code == 0
+    id = json.loads(Path("cat.png.json").read_text("utf-8"))["id"]
+    same_request(cogview("gen", "--from", id[part]), sandbox)
+
+
+def test_an_id_of_a_request_that_was_refused(cogview: Run, sandbox: SandboxThread) -> None:
+    assert cogview("gen", "cat sandbox:1301x1", "-s", "512x512").code == 8
+    id = json.loads(cogview("history", "--json").out)["id"]
+    same_request(cogview("gen", "--from", id), sandbox)
+
+
+def test_flags_go_before_what_is_repeated(cogview: Run, sandbox: SandboxThread) -> None:
+    assert cogview(*ASKED).code == 0
+    assert cogview("gen", "--from", "cat.png", "-s", "1024x1024").code == 0
+    first, second = sandbox.books.bodies
+    assert second == {**first, "size": "1024x1024"}
+
+
+def test_a_file_called_like_an_id_is_a_file(cogview: Run, sandbox: SandboxThread) -> None:
+    Path("20261125").write_text(json.dumps(GOOD))
+    assert cogview("gen", "--from", "20261125").code == 0
+    assert sandbox.books.bodies[-1]["prompt"] == "cat"
+
+
+@pytest.mark.parametrize("what", ["20261125-000000-ffffffffff", "2026", "ffff"])
+def test_an_id_that_nothing_has(what: str, cogview: Run, sandbox: SandboxThread) -> None:
+    refused(cogview("gen", "--from", what), sandbox)
+    assert cogview("gen", "sandbox:1301", "-s", "512x512").code == 8
+    sandbox.books.bodies.clear()
+    if what != "2026":  # the beginning of every id
+        refused(cogview("gen", "--from", what), sandbox)
+
+
+def test_an_id_that_several_have(cogview: Run, sandbox: SandboxThread) -> None:
+    for _ in range(2):
+        cogview("gen", "sandbox:1301", "-s", "512x512")
+    sandbox.books.bodies.clear()
+    ended = cogview("gen", "--from", "20")
+    refused(ended, sandbox)
+    ended = cogview("gen", "--from", "2026") if "2026" in cogview("history").out else ended
+    refused(ended, sandbox)
+
+
+def test_a_picture_of_another_program(cogview: Run, sandbox: SandboxThread) -> None:
+    Path("own").mkdir()
+    Path("own/photo.jpg").write_bytes(b"\xff\xd8\xff\xe0 no picture of ours")
+    ended = cogview("gen", "--from", "own/photo.jpg")
+    refused(ended, sandbox)
+    assert "no sidecar" in ended.err

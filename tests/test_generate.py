@@ -6,26 +6,58 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from babel.messages.catalog import Catalog
+from PIL import Image
 
-from tests import catalogue, readme
-from tests.generate import ROOT, bring_up_to_date, generated
+from cogview_cli.help.pages import TOPICS
+from tests import catalogue, readme, screenshot
+from tests.generate import ROOT, bring_up_to_date, generated, translations
 
 CHINESE = catalogue.updated(catalogue.catalogue(), catalogue.template())
-FILES = generated(CHINESE)
+FILES = {**translations(CHINESE), **generated(CHINESE)}
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_the_file_is_what_its_source_makes_of_it(path: Path) -> None:
     """Regenerate: python -m tests.generate."""
     assert path.read_bytes() == FILES[path]
 
 
 def test_nothing_that_is_generated_is_empty_or_outside() -> None:
-    assert len(FILES) == 7
+    assert len(FILES) == 6 + 2 * len(TOPICS)
     assert all(len(data) > 100 and path.is_relative_to(ROOT) for path, data in FILES.items())
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("one\r\ntwo\r\n", ["one", "two"]),
+        ("wait\r\x1b[2Kdone\r\n", ["done"]),
+        ("\x1b[?25la\r\nb\r\n\x1b[?25h\r\x1b[1A\x1b[2K\x1b[1A\x1b[2Kc\r\n", ["c"]),
+        ("\x1b[32mgreen\x1b[0m\r\n", ["green"]),
+        ("abc\rX\r\n", ["Xbc"]),
+    ],
+)
+def test_the_screen_is_what_is_left_on_it(written: str, shown: list[str]) -> None:
+    assert screenshot.screen(written) == shown
+
+
+def test_the_picture_of_the_session_needs_nothing_from_elsewhere() -> None:
+    for path in screenshot.SESSIONS.values():
+        root = ElementTree.fromstring(path.read_text("utf-8"))
+        texts = [node.text for node in root.iter("{http://www.w3.org/2000/svg}text")]
+        assert "cat.png" in texts and texts.count("$") == len(screenshot.LINES)
+        assert "http" not in path.read_text("utf-8").replace("http://www.w3.org/2000/svg", "")
+
+
+def test_the_picture_of_the_result_is_what_the_program_makes(tmp_path: Path) -> None:
+    with Image.open(screenshot.RESULT) as picture:
+        assert (picture.format, picture.size) == ("WEBP", (1024, 512))
+    assert screenshot.RESULT.stat().st_size < 60_000
+    assert f'gen "{screenshot.PROMPT}"' in (ROOT / "README.md").read_text("utf-8")
 
 
 @pytest.mark.parametrize("locale", ["en", "zh_CN.UTF-8"])

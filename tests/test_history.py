@@ -65,7 +65,7 @@ def test_people_get_a_line_a_request_and_the_sum(cogview: Run) -> None:
         assert re.search(
             rf"^\S+  \d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d  {state} +{re.escape(cost)}  ", line
         )
-    assert lines[0].endswith(saved.files[0]["file"])
+    assert lines[0].endswith(f"“cat”  {saved.files[0]['file']}")
     assert "dog sandbox:lost-answer" in lines[1]
     assert ended.err == "3 request(s), paid 0.06 CNY, up to 0.12 CNY with the unknown\n"
 
@@ -97,12 +97,13 @@ def test_an_empty_history_is_no_error(cogview: Run) -> None:
     assert (ended.code, ended.out, ended.err) == (0, "", "0 request(s), paid 0 CNY\n")
 
 
-def test_a_sandbox_costs_nothing(cogview: Run) -> None:
+def test_a_sandbox_costs_nothing_and_is_told_apart(cogview: Run) -> None:
     cogview("gen", "cat", *GEN, "--sandbox")
     ended = cogview("history", "--json")
     record = json.loads(ended.out)
     assert (record["sandbox"], record["cost"], record["status"]) == (True, "0", "saved")
-    assert "paid 0 CNY" in ended.err
+    assert ended.err == "0 request(s), paid 0 CNY; 1 in a sandbox, free\n"
+    assert "saved (sandbox)" in cogview("history").out
 
 
 def test_what_a_prompt_holds_never_reaches_the_terminal_raw(cogview: Run) -> None:
@@ -137,7 +138,7 @@ def test_since_takes_a_date_or_an_age(since: str, expected: list[str], cogview: 
     assert found == expected
 
 
-@pytest.mark.parametrize("junk", ["yesterday", "7", "-3d", "7y", "", "2026-13-01", "٣d"])
+@pytest.mark.parametrize("junk", ["someday", "7", "-3d", "7y", "", "2026-13-01", "٣d"])
 def test_a_since_that_is_neither_is_wrong_usage(junk: str, cogview: Run) -> None:
     ended = cogview("history", f"--since={junk}")
     assert (ended.code, ended.out) == (2, ""), ended

@@ -20,11 +20,11 @@ ROOT = Path(cogview_cli.__file__).parent
 ORDER: tuple[tuple[str, ...], ...] = (
     ("__main__",),
     ("commands",),
-    ("gen", "batch"),
+    ("gen", "batch", "history"),
     ("engine", "gallery", "app"),
     ("pictures", "cli"),
     ("ledger",),
-    ("sandbox", "config", "sources"),
+    ("sandbox", "config", "sources", "help"),
     ("api", "terminal", "textcheck"),
     ("net", "disk", "outcome"),
     ("errors", "i18n", "loading", "pillow"),
@@ -48,8 +48,8 @@ HOMES = {
     "filelock": {"disk", "engine"},
     "gc": {"loading"},
 }
-# Outside these no module speaks SQL or sees a connection.
-SQL_HOMES = {"batch.plan": 10, "batch.name_table": 1}
+# Outside these no module speaks SQL or sees a connection; more texts of it than so many are there.
+SQL_HOMES = {"batch.plan": 10, "batch.name_table": 1, "batch.plan_results": 4}
 _SQL = re.compile(
     r"\b(SELECT|INSERT|UPDATE|DELETE FROM|CREATE TABLE|PRAGMA|ORDER BY|GROUP BY|NOT IN|IS NULL)\b"
 )
@@ -58,6 +58,9 @@ _EXECUTE = {"execute", "executemany", "executescript"}
 OTHER_WORDS = {
     ("batch.report", "failed"): "the name of a file",
     ("engine.retry", "unknown"): "a counter of Attempts",
+    ("history.lines", "refused"): "what people read",
+    ("history.lines", "saved"): "what people read",
+    ("history.lines", "unknown"): "what people read",
     ("ledger.entry", "answer"): "a column",
     ("ledger.reader", "answer"): "a column",
 }
@@ -162,10 +165,10 @@ def test_sql_has_one_home_beside_the_ledger(path: Path) -> None:
 
 def test_the_homes_of_sql_are_found() -> None:
     """Or the test above could not fail."""
-    for name, least in SQL_HOMES.items():
+    for name, fewest in SQL_HOMES.items():
         path = ROOT.joinpath(*name.split(".")).with_suffix(".py")
         found = [node for node in ast.walk(_without_docstrings(path)) if _is_text(node, _SQL)]
-        assert len(found) > least
+        assert len(found) > fewest
 
 
 def _is_text(node: ast.AST, pattern: re.Pattern[str]) -> bool:

@@ -27,7 +27,7 @@ from cogview_cli.api.links import links_end
 from cogview_cli.api.protocol import Answer
 from cogview_cli.errors import MachineError
 from cogview_cli.i18n.stored_messages import Message
-from cogview_cli.ledger import PAID_STATES, Claimed, Entry, Intent, Ledger
+from cogview_cli.ledger import PAID_STATES, Claimed, Entry, Intent, Ledger, State
 from cogview_cli.ledger import file as ledger_file
 from tests.processes import child
 
@@ -607,3 +607,26 @@ def test_a_ledger_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> 
         made = opened.intend(intent("2", content="c"))
         opened.unknown(made.id, Message.said("lost"), None)
         assert [entry.id for entry in opened.by_content("c")] == [made.id]
+
+
+def test_what_is_with_the_server_is_finished_but_for_what_a_queue_holds(tmp_path: Path) -> None:
+    intent = Intent(
+        key="k", body={"prompt": "p", "model": "glm-image"}, target={}, price=Decimal("0.1"),
+        currency="CNY", base_url="https://h", account="a", namespace="n", content="c",
+    )  # fmt: skip
+    with Ledger(tmp_path) as ledger:
+        mine = ledger.intend(intent)
+        queued = ledger.intend(intent._replace(key="q", part="part-1"))
+        for entry in (mine, queued):
+            ledger.pending(entry.id, f"task-{entry.id}")
+        assert ledger.unfinished() == []  # this process is at it
+    with Ledger(tmp_path) as later:
+        assert later.settle_dead_runs() == []
+        (found,) = later.unfinished()
+        assert (found.id, found.task, found.obtainable) == (mine.id, f"task-{mine.id}", True)
+        assert not later.get(queued.id).obtainable
+        assert later.get(mine.id).perhaps_paid
+        assert len(later.by_content("c", State.PENDING)) == 2
+        assert later.by_content("c", State.ANSWER) == []
+        later.answer(mine.id, ANSWER, 1.0)
+        assert later.get(mine.id).state is State.ANSWER and later.get(mine.id).task

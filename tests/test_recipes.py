@@ -1,4 +1,4 @@
-"""The README's recipes, run as they stand there: real shells, programs and files."""
+"""The manual's recipes, run as they stand there: real shells, programs and files."""
 
 from __future__ import annotations
 
@@ -12,21 +12,22 @@ from pathlib import Path
 
 import pytest
 
+from cogview_cli.help.pages import page
 from cogview_cli.ledger import Ledger
 from cogview_cli.sandbox.thread import SandboxThread
 
 if os.name == "nt":
     pytest.skip("recipes for POSIX shells", allow_module_level=True)
 
-README = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
+PAGE = page("recipes", {"COGVIEW_LANG": "en"}).text
 RECIPE = re.compile(r"<!-- recipe (\S+) -->\n```\w+\n(.*?)```\n<!-- /recipe -->", re.DOTALL)
-RECIPES = dict(RECIPE.findall(README))
+RECIPES = dict(RECIPE.findall(PAGE))
 NAMES = {"nightly", "llm", "xargs", "jq", "make", "rclone"}
 PATIENCE_S = 60
 
 
 def recipe(name: str) -> str:
-    assert name in RECIPES, f"README.md has no recipe '{name}'"
+    assert name in RECIPES, f"the page has no recipe '{name}'"
     return RECIPES[name]
 
 
@@ -67,9 +68,9 @@ def bash(script: str) -> subprocess.CompletedProcess[str]:
 Put = Callable[[str, str], None]
 
 
-def test_every_recipe_of_the_readme_is_run_here() -> None:
+def test_every_recipe_of_the_manual_is_run_here() -> None:
     assert set(RECIPES) == NAMES
-    assert README.count("<!-- recipe ") == len(NAMES)
+    assert PAGE.count("<!-- recipe ") == len(NAMES)
 
 
 # nightly

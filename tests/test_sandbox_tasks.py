@@ -167,29 +167,3 @@ def test_the_vendors_client_submits_and_retrieves(box: SandboxThread) -> None:
     assert done.task_status == "SUCCESS"
     image = httpx.get(done.image_result[0].url, trust_env=False)
     assert image.content.startswith(b"\x89PNG")
-
-
-def test_the_provider_of_hugging_face_gets_a_picture(monkeypatch: pytest.MonkeyPatch) -> None:
-    hub = pytest.importorskip(
-        "huggingface_hub", reason="needs huggingface_hub (pip install --group peers)"
-    )
-    from huggingface_hub.hf_api import InferenceProviderMapping
-    from huggingface_hub.inference._providers import PROVIDERS, _common, zai_org
-
-    model, prompt = "zai-org/GLM-Image", "cat sandbox:task-stuckx2"
-    mapping = InferenceProviderMapping(
-        hf_model_id=model,
-        providerId="glm-image",
-        provider="zai-org",
-        status="live",
-        task="text-to-image",
-    )
-    monkeypatch.setitem(_common.HARDCODED_MODEL_INFERENCE_MAPPING, "zai-org", {model: mapping})
-    monkeypatch.setattr(zai_org, "_POLLING_INTERVAL", 0.001)
-    with SandboxThread() as box:
-        monkeypatch.setattr(PROVIDERS["zai-org"]["text-to-image"], "base_url", box.origin)
-        client = hub.InferenceClient(provider="zai-org", api_key="id.secret")
-        picture = client.text_to_image(prompt, model=model, width=1024, height=1024)
-        hub.close_session()
-    assert picture.size == (1024, 1024)
-    assert box.books.charges == {prompt: 1} and not box.books.leaks

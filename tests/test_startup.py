@@ -51,6 +51,7 @@ def loaded_by(*arguments: str, heavy: tuple[str, ...] = HEAVY, **more: str) -> l
     [
         "", "--help", "-h", "--version", "gen --help", "sizes", "sizes 16:9", "sizes 1440x720",
         "config path", "config get model", "config show", "help exit-codes", "sandbox --help",
+        "help", "help batch", "help gen", "skill", "skill install --help",
         "history --help", "recover --help", "gen cat --dry-run", "check-text --help",
     ],
 )  # fmt: skip

@@ -46,7 +46,11 @@ def test_an_option_with_two_letters_exchanged_is_recognised(
     assert f"{path} {option}" in said.removeprefix("did you mean: ").split(", or: ")
 
 
-@pytest.mark.parametrize("path", [path for path in COMMANDS if " " in path])
+# `history` takes words to look for: `history resolvee` is one.
+TAKES_WORDS = ("cogview history resolve",)
+
+
+@pytest.mark.parametrize("path", [p for p in COMMANDS if " " in p and p not in TAKES_WORDS])
 def test_a_command_with_its_last_letter_doubled_is_recognised(cogview: Run, path: str) -> None:
     assert path in hint(cogview, *(path + path[-1]).split()[1:]).split(": ", 1)[1].split(", or: ")
 

@@ -146,29 +146,36 @@ class ApiClient:
         """Closes the connections."""
         await self._client.aclose()
 
-    async def post(self, request: ImageRequest) -> Answer:
+    async def post(self, request: ImageRequest, path: str = ENDPOINT) -> Answer:
         """Sends `request` once and returns the raw answer, whatever its status.
 
         Raises NotSent, AnswerLost, or MachineError for TLS and proxy settings.
         """
         exchange = _Exchange(self._redactor, RequestBody(request.encode()))
-        await self._within_time("POST", ENDPOINT, exchange)
+        await self._within_time("POST", path, exchange)
         return exchange.answer()
 
-    async def get(self, path: str, *, limit: int = ANSWER_LIMIT) -> Answer:
+    async def get(
+        self, path: str, *, limit: int = ANSWER_LIMIT, seconds: float | None = None
+    ) -> Answer:
         """What is at `path` below the base URL, at most `limit` bytes; it costs nothing.
 
+        `seconds`: to wait for all of it, if that is less than for a picture.
         Raises NotSent where no answer began, AnswerLost where it did not end, MachineError.
         """
         exchange = _Exchange(self._redactor, None, limit)
-        await self._within_time("GET", path, exchange)
+        within = self._timeout if seconds is None else min(seconds, self._timeout)
+        await self._within_time("GET", path, exchange, within)
         return exchange.answer()
 
-    async def _within_time(self, method: str, path: str, exchange: _Exchange) -> None:
+    async def _within_time(
+        self, method: str, path: str, exchange: _Exchange, seconds: float | None = None
+    ) -> None:
+        within = self._timeout if seconds is None else seconds
         task = asyncio.create_task(self._exchange(method, path, exchange))
         try:
-            if not await self._done(task, exchange):
-                raise TimeoutError(Message.of("no-answer", seconds=f"{self._timeout:g}"))
+            if not await self._done(task, exchange, within):
+                raise TimeoutError(Message.of("no-answer", seconds=f"{within:g}"))
             task.result()
         except asyncio.CancelledError as error:
             # The run is being stopped at once, and only here is it known what was sent.
@@ -185,12 +192,12 @@ class ApiClient:
             with suppress(asyncio.CancelledError, Exception):
                 await task
 
-    async def _done(self, task: asyncio.Task[None], exchange: _Exchange) -> bool:
-        """Whether `task` ends in time."""
+    async def _done(self, task: asyncio.Task[None], exchange: _Exchange, within: float) -> bool:
+        """Whether `task` ends within so many seconds."""
         clock = asyncio.get_running_loop().time
         start = clock()
         while not task.done():
-            left = (exchange.began or start) + self._timeout - clock()
+            left = (exchange.began or start) + within - clock()
             if left <= 0:
                 await asyncio.wait({task}, timeout=GRACE_SECONDS)
                 break

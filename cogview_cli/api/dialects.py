@@ -57,6 +57,8 @@ WORDS: dict[str, ErrorClass] = {
     "budget_exceeded": ErrorClass.QUOTA,
     "budgetexceedederror": ErrorClass.QUOTA,
     "throttling_error": ErrorClass.THROTTLE,
+    "no_db_connection": ErrorClass.ACCOUNT,  # so a wrong key is called where there are no others
+    "token_not_found_in_db": ErrorClass.ACCOUNT,
     # new-api
     "sensitive_words_detected": ErrorClass.REFUSED,
     "prompt_blocked": ErrorClass.REFUSED,

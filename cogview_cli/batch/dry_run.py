@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Container
 from typing import Any
 
-from cogview_cli.api.tariffs import Tariff
 from cogview_cli.batch.edited import edited_line, edited_rows
 from cogview_cli.batch.item import Item
 from cogview_cli.batch.options import BatchOptions
 from cogview_cli.batch.plan import Plan
 from cogview_cli.batch.prepare import ReadSummary
+from cogview_cli.config.settings import Settings
 from cogview_cli.engine.confirm import Price
 from cogview_cli.i18n import _
 from cogview_cli.ledger.open import existing_ledger
@@ -41,6 +41,8 @@ def show(options: BatchOptions, plan: Plan, summary: ReadSummary) -> int:
         _describe(summary)
         count = plan.counts().to_send
         _say_names(names, count)
+        for path in dict.fromkeys(map(options.settings.endpoint, plan.models_to_send())):
+            output.say(f"POST {path}")
         if line := edited_line(edited, plan, replace=options.replace_edited):
             output.say(line)
         output.say(_price_line(options.price(plan), count))
@@ -59,7 +61,7 @@ def _write_requests(options: BatchOptions, plan: Plan, gone: Container[str]) -> 
     for item in plan.to_send():
         name = options.shown_path(item.expected_path(options.destination, gone))
         if options.style.json:
-            output.write_json(_record(item, name, options.settings.tariff))
+            output.write_json(_record(item, name, options.settings))
         else:
             output.write_bare_json(item.body)
         if len(names) < NAMES_SHOWN:
@@ -75,14 +77,16 @@ def _say_names(names: list[str], count: int) -> None:
         output.say(_("… and {count} more", count=count - len(names)))
 
 
-def _record(item: Item, name: str, tariff: Tariff) -> dict[str, Any]:
+def _record(item: Item, name: str, settings: Settings) -> dict[str, Any]:
     """The `--json` object of one request, with its file and its price if that is known."""
-    price = tariff.price_of(item.body["model"])
+    tariff, model = settings.tariff, item.body["model"]
+    price = tariff.price_of(model)
     cost = {} if price is None else {"cost": str(price), **currency_field(tariff.currency)}
     row_id = item.source.get("row_id")
     own = {} if row_id is None else {"row_id": row_id}
     place = {"index": item.index, "n": item.n, **own, "file": name}
-    return {**item.body, "type": "request", **place, **cost}
+    path = settings.endpoint(model)
+    return {**item.body, "type": "request", "endpoint": path, **place, **cost}
 
 
 def _summary_record(options: BatchOptions, plan: Plan, summary: ReadSummary) -> dict[str, Any]:

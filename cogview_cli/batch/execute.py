@@ -23,6 +23,7 @@ from cogview_cli.batch.previous_run import PreviousRun, settled_outcome
 from cogview_cli.disk.atomic import check_writable, ensure_folder
 from cogview_cli.engine import pool, session
 from cogview_cli.engine.confirm import confirm
+from cogview_cli.engine.deadline import CODE as DEADLINE
 from cogview_cli.engine.job import Job
 from cogview_cli.engine.job_runner import JobRunner
 from cogview_cli.errors import CogviewError, ExitCode, MachineError
@@ -91,7 +92,9 @@ class BatchRun:
                 set_aside(edited, self._options.folder)
             width = sum(lane_width(self._options, model) for model in self._plan.models())
             async with (
-                session.open_job_runner(opened, settings, self._note, width) as runner,
+                session.open_job_runner(
+                    opened, settings, self._note, width, self._options.deadline
+                ) as runner,
                 self._reading(runner, opened.ledger),
             ):
                 self._display = self._new_display(runner)
@@ -175,11 +178,17 @@ class BatchRun:
             runner.stop(problem_of(error))
             self._summary.codes.add(ending.write_error(error))
         self._never_sent(runner)
-        self._reason = runner.stop_reason
+        self._reason = self._stopped_by(runner)
         if self._reason:
             self._summary.codes.add(self._reason.exit_code)
         if self._grids:
             await self._finish_grids()
+
+    def _stopped_by(self, runner: JobRunner) -> Problem | None:
+        """What ended the run before its work was done; a deadline may come after all was sent."""
+        reason = runner.stop_reason
+        all_sent = not self._summary.counts[Status.NOT_SENT]
+        return None if reason and reason.code == DEADLINE and all_sent else reason
 
     async def _go_through(self, runner: JobRunner, previous: PreviousRun) -> None:
         try:
@@ -216,13 +225,15 @@ class BatchRun:
         return job._replace(text=rules)
 
     async def _fetch(self, runner: JobRunner, previous: PreviousRun, item: Item) -> Outcome:
-        """An image that an earlier run paid for; free."""
+        """An image that an earlier run paid for, or left with the server; free."""
         outcome = await runner.finish(previous.entry(item))
         hint = _("run the same command again")
         problem = outcome.problem
         if problem and problem.retryable:
             problem = problem._replace(hint=hint)
-        outcome = outcome._replace(row=item.index, n=item.n, cost=Decimal(0), problem=problem)
+        outcome = outcome._replace(
+            row=item.index, n=item.n, cost=Decimal(0), price=None, problem=problem
+        )
         return (
             await self._takes.judged(self._job(item, previous), outcome) if self._takes else outcome
         )

@@ -1,10 +1,8 @@
-"""Names and the row that claimed each first, beside a plan in its database."""
+"""Names and the rows that claimed them, in a table beside the plan's."""
 
 from __future__ import annotations
 
 import sqlite3
-
-from cogview_cli.batch.storable import storable
 
 
 class NameTable:
@@ -27,3 +25,8 @@ class NameTable:
         query = f"SELECT r FROM {self._table} WHERE name = ?"
         found = self._db.execute(query, (storable(name),)).fetchone()
         return found and int(found[0])
+
+
+def storable(text: str) -> str:
+    """Text that SQLite can keep: bytes of a file name that are no text are escaped."""
+    return text.encode("utf-8", "backslashreplace").decode()

@@ -15,6 +15,7 @@ from cogview_cli.batch.selection import Selection
 from cogview_cli.config.settings import Settings
 from cogview_cli.disk.destination import Destination, without_suffix
 from cogview_cli.engine.confirm import Price, price_of
+from cogview_cli.engine.deadline import NONE, Deadline
 from cogview_cli.ledger import Ledger
 from cogview_cli.ledger.marks import Marks
 from cogview_cli.net.addresses import is_loopback
@@ -49,6 +50,7 @@ class BatchOptions(NamedTuple):
     wait: bool
     verify: bool = False
     replace_edited: bool = False
+    deadline: Deadline = NONE
 
     def text_rules(self, wanted: tuple[str, ...]) -> TextRules:
         """What is asked of the text of a picture that is to say this."""

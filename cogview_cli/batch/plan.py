@@ -12,49 +12,41 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any
 
-from cogview_cli.batch.item import Counts, FailedRow, Group, Item
-from cogview_cli.batch.name_table import NameTable
+from cogview_cli.batch.item import Counts, Item
+from cogview_cli.batch.name_table import NameTable, storable
+from cogview_cli.batch.plan_results import PlanResults, any_of, place_of, to_text
 from cogview_cli.batch.resume import Action
 from cogview_cli.batch.row import RowRequest, item_key
 from cogview_cli.batch.selection import Selection
-from cogview_cli.batch.storable import place_of, storable, to_text
-from cogview_cli.outcome import WITH_IMAGE, Outcome, Status
 from cogview_cli.sources.secrets import without_secrets
 
 CHUNK = 400
-EXAMPLES = 5
 # More than a run takes, and sums of it still fit into a number of SQLite.
 MOST_COUNT = 2**36
 _SCHEMA = f"""
 CREATE TABLE rows (
     r INTEGER PRIMARY KEY, file TEXT, line INTEGER, body TEXT, template TEXT, fields TEXT,
-    source TEXT, columns TEXT, roles TEXT, sheet INTEGER, content BLOB, count INTEGER,
+    source TEXT, columns TEXT, roles TEXT, sheet INTEGER, content BLOB, count INTEGER, own TEXT,
     wanted TEXT
 );
 CREATE TABLE items (
     i INTEGER PRIMARY KEY, r INTEGER, n INTEGER, key TEXT, model TEXT,
     copy INTEGER DEFAULT 1, action TEXT DEFAULT '{Action.SEND}', known TEXT DEFAULT '',
-    retakes INTEGER DEFAULT 0, status TEXT, code TEXT, message TEXT, hint TEXT, outcome TEXT
+    earlier TEXT, retakes INTEGER DEFAULT 0, status TEXT, code TEXT, message TEXT, hint TEXT,
+    outcome TEXT
 );
 """
-
-
-def _any_of(values: Iterable[str]) -> str:
-    return ", ".join(f"'{value}'" for value in values)
 
 
 _TO_SEND = f"action = '{Action.SEND}'"
 _TO_FETCH = f"action = '{Action.FETCH}'"
 _TO_CHECK = f"action = '{Action.READ}'"
-_SETTLED = f"action NOT IN ({_any_of([Action.SEND, Action.FETCH, Action.READ])})"
+_SETTLED = f"action NOT IN ({any_of([Action.SEND, Action.FETCH, Action.READ])})"
 _UNFINISHED = "status IS NULL"
 _COUNTED = (_TO_SEND, _TO_FETCH, _UNFINISHED, _TO_CHECK)
-_NO_IMAGE = f"status NOT IN ({_any_of(WITH_IMAGE)})"
-# Not what is paid or may be: to ask for it again from a file would pay it twice.
-_TO_ASK_AGAIN = f"status IN ({_any_of([Status.REFUSED, Status.FAILED])})"
 
 
-class Plan:
+class Plan(PlanResults):
     """Rows first (`add`), then `arrange` makes items of those that are meant."""
 
     def __init__(self) -> None:
@@ -75,12 +67,13 @@ class Plan:
         """One more row."""
         record = row.record
         columns = to_text(without_secrets(row.columns)) if record.columns else None
+        own = to_text(without_secrets(record.columns)) if record.columns else None
         self._waiting.append(
             (
                 row.index, storable(record.file), record.line, to_text(row.request.body()),
                 row.template, to_text(row.fields), to_text(row.source), columns,
                 to_text(record.roles), record.table, row.content,
-                min(row.count, MOST_COUNT), to_text(row.wanted) if row.wanted else None,
+                min(row.count, MOST_COUNT), own, to_text(row.wanted) if row.wanted else None,
             )
         )  # fmt: skip
         if len(self._waiting) >= CHUNK:
@@ -181,6 +174,10 @@ class Plan:
         query = f"SELECT model, sum(retakes) FROM items WHERE NOT ({_SETTLED}) GROUP BY model"
         return {model: count for model, count in self._db.execute(query) if count}
 
+    def paid_earlier(self, costs: Iterable[tuple[str, int]]) -> None:
+        """Stores (what earlier runs have paid for it, item number) for the report."""
+        self._db.executemany("UPDATE items SET earlier = ? WHERE i = ?", costs)
+
     def counts(self) -> Counts:
         """How many items there are, and how many of them are still to be worked on."""
         parts = (f"coalesce(sum({part}), 0)" for part in _COUNTED)
@@ -260,78 +257,3 @@ class Plan:
         """An empty table of names, kept beside the plan."""
         self._name_tables += 1
         return NameTable(self._db, f"names_{self._name_tables}")
-
-    # How it went.
-
-    def ended(self, outcome: Outcome, record: Any = None) -> None:
-        """Notes how an item ended; `record` is kept for the report."""
-        problem = outcome.problem
-        self._db.execute(
-            "UPDATE items SET status = ?, code = ?, message = ?, hint = ?, outcome = ?"
-            " WHERE r = ? AND n = ?",
-            (
-                outcome.status,
-                problem.code if problem else None,
-                storable(problem.message) if problem else None,
-                problem.hint if problem else None,
-                None if record is None else to_text(record),
-                outcome.row,
-                outcome.n,
-            ),
-        )
-
-    def images_of_row(self, index: int) -> list[str] | None:
-        """The files of a row's images in order; None as long as one of them is missing."""
-        query = "SELECT status, outcome FROM items WHERE r = ? ORDER BY n"
-        found = self._db.execute(query, (index,)).fetchall()
-        if any(status not in WITH_IMAGE for status, _ in found):
-            return None
-        # Taken out of the JSON here: SQLite has no word for a name whose bytes are no text.
-        files = [json.loads(records or "[{}]")[0].get("file") for _, records in found]
-        return files if all(files) else None
-
-    def records(self) -> Iterator[dict[str, Any]]:
-        """The `--json` records of all items, each with its source, in the order of the source."""
-        found = self._db.execute(
-            "SELECT r, n, status, outcome, file, line, body, json_extract(source, '$.row_id')"
-            " FROM items JOIN rows USING (r) ORDER BY i"
-        )
-        for index, n, status, kept, file, line, body, row_id in found:
-            bare = {"type": "image", "status": status or Status.NOT_SENT, "index": index, "n": n}
-            request = json.loads(body)
-            bare |= {name: request.get(name) for name in ("prompt", "model", "size")}
-            own = {} if row_id is None else {"row_id": row_id}
-            for record in json.loads(kept) if kept else [bare]:
-                yield {**record, **own, "source": {"file": file, "line": line}}
-
-    def failed_rows(self) -> Iterator[FailedRow]:
-        """The rows to ask again for images that were refused or failed."""
-        found = self._db.execute(
-            "SELECT body, columns, roles, sheet, count(*) FROM items JOIN rows USING (r)"
-            f" WHERE {_TO_ASK_AGAIN} GROUP BY r ORDER BY r"
-        )
-        for body, columns, roles, table, missing in found:
-            own = json.loads(columns) if columns else {}
-            yield FailedRow(json.loads(body), own, json.loads(roles), bool(table), missing)
-
-    def groups(self) -> list[Group]:
-        """What brought no image, grouped by how it ended, the largest group first."""
-        found = self._db.execute(
-            "SELECT status, code, min(message), min(hint), count(*) FROM items"
-            f" WHERE {_NO_IMAGE} AND (status != ? OR message IS NOT NULL)"
-            " GROUP BY status, code ORDER BY count(*) DESC, status, code",
-            (Status.NOT_SENT,),
-        ).fetchall()
-        return [
-            Group(Status(status), message or "", hint or "", count, self._places(status, code))
-            for status, code, message, hint, count in found
-        ]
-
-    def _places(self, status: str, code: str | None) -> tuple[str, ...]:
-        """Where a few of the rows stand whose items ended so."""
-        found = self._db.execute(
-            "SELECT DISTINCT file, line FROM items JOIN rows USING (r)"
-            " WHERE status = ? AND code IS ? ORDER BY i LIMIT ?",
-            (status, code, EXAMPLES),
-        )
-        return tuple(place_of(*row) for row in found)

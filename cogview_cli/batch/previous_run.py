@@ -13,6 +13,7 @@ from cogview_cli.api.dialects import kind_of
 from cogview_cli.api.error_codes import ErrorClass
 from cogview_cli.batch.findings import Findings
 from cogview_cli.batch.item import Item
+from cogview_cli.batch.paid_before import paid_before
 from cogview_cli.batch.plan import Plan
 from cogview_cli.batch.resume import Action, Decision, Rules, Sidecars, decide, marked
 from cogview_cli.disk.destination import Destination
@@ -53,12 +54,17 @@ class PreviousRun(NamedTuple):
         """
         findings = Findings()
         for chunk in plan.key_chunks():
-            found = self._decisions((key for _, key in chunk), verify=self.verify)
+            entries = self._entries(key for _, key in chunk)
+            found = {
+                key: self._decision(key, entries.get(key, ()), self.verify) for _, key in chunk
+            }
             for key, decision in found.items():
                 findings.note(decision, self.marks.of(key))
             plan.decide(
                 (found[key].action, _passed_over(found[key]), number) for number, key in chunk
             )
+            paid = ((paid_before(found[key], entries.get(key, ())), at) for at, key in chunk)
+            plan.paid_earlier((cost, number) for cost, number in paid if cost)
         if self.destination.on_exists in ("skip", "fail"):
             taken = (item.number for item in plan.to_send() if self._name_taken(item))
             plan.decide([(Action.DONE, "", number) for number in taken])
@@ -81,11 +87,14 @@ class PreviousRun(NamedTuple):
         """What was found of an item whose picture is there."""
         return self._decisions([item.key])[item.key]
 
-    def _decisions(self, keys: Iterable[str], *, verify: bool = False) -> dict[str, Decision]:
+    def _entries(self, keys: Iterable[str]) -> dict[str, list[Entry]]:
+        return self.ledger.by_key(self.namespace, keys) if self.ledger else {}
+
+    def _decisions(self, keys: Iterable[str]) -> dict[str, Decision]:
         """What ledger, sidecars and marks say of each key."""
         keys = list(keys)
-        found = self.ledger.by_key(self.namespace, keys) if self.ledger else {}
-        return {key: self._decision(key, found.get(key, ()), verify) for key in keys}
+        found = self._entries(keys)
+        return {key: self._decision(key, found.get(key, ()), verify=False) for key in keys}
 
     def _decision(self, key: str, entries: Sequence[Entry], verify: bool) -> Decision:
         seen = partial(self.sidecars.image, key)
@@ -107,7 +116,7 @@ class PreviousRun(NamedTuple):
     def _settled(self, entries: Iterable[Entry]) -> Iterator[Entry]:
         """Without what living runs still work on; what dead ones left open is unknown."""
         for entry in entries:
-            if entry.state not in (State.INTENT, State.ANSWER):
+            if entry.state not in (State.INTENT, State.ANSWER, State.PENDING):
                 yield entry
             elif not self._alive(entry.run):
                 yield _lost(entry) if entry.state == State.INTENT else entry

@@ -29,6 +29,8 @@ _COLUMNS = (
 )  # fmt: skip
 # More where the text on the pictures was looked at.
 _TEXT_COLUMNS = ("text_ok", "text_wanted", "text_found", "text_missing", "text_score")
+# What earlier runs have paid for the image; the column `cost` is of this run.
+_EARLIER = "earlier_cost"
 _BOM = "\ufeff"
 # How a report of ours begins.
 _JSON_BEGINS = b'{"images": ['
@@ -118,20 +120,23 @@ def write_report(path: Path, plan: Plan, summary: Summary, *, overwrite: bool) -
 
 def _write_csv(file: TextIO, plan: Plan, summary: Summary) -> None:
     file.write(_BOM)  # spreadsheets take the text for UTF-8 only with a byte order mark
-    columns = (*_COLUMNS, *(_TEXT_COLUMNS if summary.checking else ()))
-    writer = csv.DictWriter(file, columns, extrasaction="ignore")
-    writer.writeheader()
+    own = own_columns(plan.column_names())
+    ours = (*_COLUMNS, _EARLIER, *(_TEXT_COLUMNS if summary.checking else ()))
+    writer = csv.writer(file)
+    writer.writerow([*ours, *map(neutral, own.values())])
     for record in plan.records():
-        error = record.get("error") or {}
+        error, source = record.get("error") or {}, record["source"]
         flat = {
             **record,
             "error_code": error.get("code"),
             "error_message": error.get("message"),
-            "source_file": record["source"]["file"],
-            "source_line": record["source"]["line"],
+            "source_file": source["file"],
+            "source_line": source["line"],
             **_flat_text(record.get("text")),
         }
-        writer.writerow({name: neutral(flat.get(name)) for name in columns})
+        columns = source.get("columns", {})
+        cells = [flat.get(name) for name in ours]
+        writer.writerow(map(neutral, [*cells, *(_plain(columns.get(name)) for name in own)]))
 
 
 def _flat_text(text: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -140,6 +145,24 @@ def _flat_text(text: Mapping[str, Any] | None) -> dict[str, Any]:
         return {}
     joined = {f"text_{name}": " / ".join(text[name]) for name in ("wanted", "found", "missing")}
     return {**joined, "text_ok": str(text["ok"]).lower(), "text_score": text["score"]}
+
+
+def own_columns(names: Sequence[str]) -> dict[str, str]:
+    """The rows' own columns and what they are called in a report, beside its own names."""
+    taken = {*_COLUMNS, _EARLIER, *_TEXT_COLUMNS}
+    found: dict[str, str] = {}
+    for name in names:
+        called = name
+        while called in taken:
+            called = f"row_{called}"
+        taken.add(called)
+        found[name] = called
+    return found
+
+
+def _plain(value: object) -> object:
+    """A value of a row as a cell: lists and objects as JSON."""
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
 
 
 def _write_json(file: TextIO, plan: Plan, summary: Summary) -> None:

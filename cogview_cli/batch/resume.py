@@ -89,7 +89,7 @@ def _without_takes(
         if entry.state == State.SAVED and entry.files and _all(looks[entry.id], Seen.WHOLE):
             return Decision(action=Action.DONE, entry=entry, image=entry.files[0]["file"])
     spoilt = tuple(_spoilt(newest, looks))
-    if waiting := _fetchable(newest, State.ANSWER):
+    if waiting := _fetchable(newest, State.ANSWER) or _fetchable(newest, State.PENDING):
         return Decision(action=Action.FETCH, entry=waiting)
     if image := seen(Seen.WHOLE):
         return Decision(action=Action.DONE, image=image)
@@ -151,7 +151,12 @@ def _fetchable(newest: Sequence[Entry], state: State) -> Entry | None:
     The pictures of an in-process sandbox go with it.
     """
     found = (entry for entry in newest if entry.state == state and not entry.in_sandbox)
-    return next((entry for entry in found if entry.fetchable), None)
+    return next((entry for entry in found if entry.fetchable and not _is_queued(entry)), None)
+
+
+def _is_queued(entry: Entry) -> bool:
+    """Whether a queue has the request: it is asked there."""
+    return entry.state == State.PENDING and entry.part is not None
 
 
 class Made(NamedTuple):

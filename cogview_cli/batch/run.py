@@ -87,7 +87,8 @@ def _folder_lock(options: BatchOptions) -> Iterator[None]:
     what = f"{options.folder.resolve()}\n{number}/{shards}"
     name = hashlib.sha256(os.fsencode(what)).hexdigest()[:16]
     try:
-        with exclusive_lock(state_dir() / "folders" / f"{name}.lock", wait=options.wait):
+        path, most = state_dir() / "folders" / f"{name}.lock", options.deadline.left
+        with exclusive_lock(path, wait=options.wait, seconds=most):
             yield
     except Busy:
         raise Temporary(
@@ -101,5 +102,5 @@ def _folder_lock(options: BatchOptions) -> Iterator[None]:
                 path=state_dir(),
                 reason=_(str(error.strerror)),
             ),
-            hint=_("set COGVIEW_STATE_DIR to a folder that can be written"),
+            hint=_("set COGVIEW_STATE_DIR to a folder that can be written, or to auto"),
         ) from None

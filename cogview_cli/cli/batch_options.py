@@ -153,7 +153,7 @@ Report = Annotated[
         "--report",
         metavar="FILE",
         rich_help_panel=options.FILES,
-        help=_("Write a report, .csv or .json."),
+        help=_("Write a report, .csv or .json, with the columns of the rows."),
     ),
 ]
 Wait = Annotated[

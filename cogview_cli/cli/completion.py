@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -22,6 +22,8 @@ Offer = tuple[str, str]
 Completer = Callable[[typer.Context, str], list[Offer]]
 
 NEWEST = 20
+# What `history --by` adds up by.
+GROUPINGS = ("day", "month", "model", "folder")
 MORE_RATIOS = ("3:2", "2:3", "1:2", "21:9")
 _PROFILE = r"[A-Za-z0-9_-]+"
 # zsh evaluates what it is offered: a prompt of the ledger must stay text there.
@@ -162,10 +164,27 @@ def language(ctx: typer.Context, incomplete: str) -> Iterable[Offer]:
 
 @_quiet
 def topic(ctx: typer.Context, incomplete: str) -> Iterable[Offer]:
-    """The topics of `cogview help`."""
-    from cogview_cli.cli.topics import TOPICS
+    """The topics of `cogview help`, and the commands it explains."""
+    from cogview_cli.cli.lazy_group import COMMANDS
+    from cogview_cli.help.pages import TOPICS, page
 
-    return [(name, "") for name in TOPICS]
+    topics = [(name, page(name).line) for name in TOPICS]
+    return [*topics, *((name, "") for name in COMMANDS if name not in TOPICS)]
+
+
+@_quiet
+def subcommand(ctx: typer.Context, incomplete: str) -> Iterable[Offer]:
+    """The subcommands of a command that takes words as well."""
+    if ctx.params.get("text"):
+        return []
+    commands: dict[str, Any] = getattr(ctx.command, "commands", {})
+    return [(name, command.get_short_help_str()) for name, command in commands.items()]
+
+
+@_quiet
+def grouping(ctx: typer.Context, incomplete: str) -> Iterable[Offer]:
+    """What `history --by` takes."""
+    return [(name, "") for name in GROUPINGS]
 
 
 @_quiet

@@ -6,7 +6,6 @@ finished tree of commands; a page of our own wraps lines by columns, as Chinese 
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,15 +15,13 @@ import typer
 
 from cogview_cli.cli.help_page import ARGUMENTS, OTHERS
 from cogview_cli.i18n import _
-from cogview_cli.terminal.text import cell_width
+from cogview_cli.terminal.text import cell_width, fold
 
 WIDEST = 100
 NAMES_WIDEST = 30
 INDENT = "  "
 # A paragraph after this mark keeps its lines.
 VERBATIM = "\b\n"
-# What a line may end with: a word, or one wide character, with the marks that belong to it.
-_PIECE = re.compile(r" +|[“（「\[]*(?:[^\s\u2e80-\uffef“”…]+|.)[，。；：、）！？”」…]*")
 
 
 def translate_one(command: Any) -> None:
@@ -121,7 +118,7 @@ class Page:
         widest = max(cell_width(names) for names, _text in rows)
         column = min(widest, NAMES_WIDEST) + len(INDENT)
         for names, text in rows:
-            lines = fold(_row_text(text), self.width - column - len(self._indent))
+            lines = fold(row_text(text), self.width - column - len(self._indent))
             if cell_width(names) + len(INDENT) > column:
                 self._lines.append(f"{self._indent}{names}")
             else:
@@ -130,19 +127,9 @@ class Page:
             self._lines += [f"{self._indent}{' ' * column}{line}" for line in lines]
 
 
-def _row_text(text: str) -> str:
+def row_text(text: str) -> str:
     """The meaning of an option, with what the parser added to it."""
     added = {"[default: ": _("[default: "), "[required]": _("[required]")}
     for theirs, ours in added.items():
         text = text.replace(theirs, ours)
     return text
-
-
-def fold(text: str, columns: int) -> list[str]:
-    """`text` in lines of at most so many columns; only a word without a gap is longer."""
-    lines = [""]
-    for piece in _PIECE.findall(text):
-        if cell_width(lines[-1] + piece) > columns and lines[-1]:
-            lines.append("")
-        lines[-1] += piece if lines[-1] else piece.lstrip(" ")
-    return [line.rstrip() for line in lines]

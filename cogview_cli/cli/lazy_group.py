@@ -31,7 +31,7 @@ COMMANDS = {
         "recover",
         "Download, check and save every image that is paid for and not on disk.",
     ),
-    "history": ("history", "List past requests: time, status, cost, file."),
+    "history": ("history", "List past requests: time, status, cost, prompt, file."),
     "gallery": (
         "gallery",
         "Show a folder of results as a page, or as contact sheets; print what was written.",
@@ -40,11 +40,12 @@ COMMANDS = {
         "check_text",
         "Read the text on pictures, free, and compare it with what their prompts ask for.",
     ),
+    "skill": ("skill", "Show or install a page that tells coding agents how to use cogview."),
     "sandbox": (
         "sandbox",
         "Run a stand-in of the API on 127.0.0.1 until Ctrl-C: no key, no network, no cost.",
     ),
-    "help": ("help", "Explain exit codes, name templates or prompt files."),
+    "help": ("help", "Show a page of the manual; list its topics."),
 }
 
 
@@ -74,7 +75,8 @@ def _loaded(name: str) -> Any:
         group: Any = typer.main.get_command(parent)
         return group.commands[name]
     epilog = getattr(module, "EPILOG", None)
-    decorate = parent.command(name, cls=Command, epilog=epilog, context_settings=SETTINGS)
+    kind = getattr(module, "CLASS", Command)
+    decorate = parent.command(name, cls=kind, epilog=epilog, context_settings=SETTINGS)
     decorate(getattr(module, COMMANDS[name][0]))
     return typer.main.get_command(parent)
 

@@ -47,6 +47,7 @@ class SettingFlags(TypedDict):
     sandbox: bool | None
     response_format: str | None
     extra: list[str] | None
+    async_: bool | None
     check_text: bool | None
     retake: int | None
     strict_text: bool | None

@@ -28,3 +28,15 @@ Extra = Annotated[
         rich_help_panel=options.SENDING,
     ),
 ]
+Async = Annotated[
+    bool | None,
+    typer.Option(
+        "--async/--no-async",
+        help=options.about(
+            "async_",
+            _("Hand the request in and ask for the picture: no answer is lost (glm-image)."),
+            _("where the API has it"),
+        ),
+        rich_help_panel=options.SENDING,
+    ),
+]

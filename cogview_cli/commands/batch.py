@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from cogview_cli.cli import batch_options, options, server_options, text_options
+from cogview_cli.cli import batch_options, deadline_option, options, server_options, text_options
 from cogview_cli.config.settings import Settings, load
 from cogview_cli.disk.home import expand_home
 from cogview_cli.errors import UsageError
@@ -77,8 +77,10 @@ def batch(
     timeout: options.Timeout = None,
     max_wait: options.MaxWait = None,
     retries: options.Retries = None,
+    deadline: deadline_option.Deadline = None,
     response_format: server_options.ResponseFormat = None,
     extra: server_options.Extra = None,
+    async_: server_options.Async = None,
     check_text: text_options.CheckText = None,
     text: text_options.Text = None,
     retake: text_options.Retake = None,
@@ -95,6 +97,7 @@ def batch(
     from cogview_cli.batch.prepare import parse_grid
     from cogview_cli.batch.report import check_report
     from cogview_cli.batch.selection import Selection, parse_shard
+    from cogview_cli.engine.deadline import deadline_of
     from cogview_cli.sources import Reading, ReadOptions
 
     settings = load(
@@ -103,7 +106,7 @@ def batch(
             watermark=watermark, format=format, sidecar=sidecar, on_exists=on_exists,
             on_unknown=on_unknown, max_cost=max_cost, tier=tier, jobs=jobs, profile=profile,
             base_url=base_url, timeout=timeout, max_wait=max_wait, retries=retries,
-            sandbox=sandbox, response_format=response_format, extra=extra,
+            sandbox=sandbox, response_format=response_format, extra=extra, async_=async_,
             check_text=check_text, retake=retake, strict_text=strict_text,
         )
     )  # fmt: skip
@@ -139,6 +142,7 @@ def batch(
         wait=wait,
         verify=verify,
         replace_edited=replace_edited,
+        deadline=deadline_of(deadline, settings),
     )  # fmt: skip
     raise typer.Exit(_run(asked))
 

@@ -100,7 +100,10 @@ class _Check:
         strict: bool,
         again: bool,
     ) -> None:
+        from cogview_cli.engine.deadline import Deadline
+
         self.stopping = False
+        self.deadline = Deadline(None)  # nothing is paid: it may be killed at any time
         self.progress = progress
         self._style, self._text, self._strict, self._again = style, text, strict, again
         self._codes: list[ExitCode] = []
@@ -171,13 +174,17 @@ class _Check:
         kind, code = _judged(checked)
         self._counts[kind] += 1
         self._codes.append(code)
-        with self.progress.aside():
-            if self._style.json:
-                output.write_json(checked.record())
-            elif kind == "wrong":
-                output.write_path(checked.path, nul=self._style.print0)
-            self._tell(checked, kind)
+        if self._style.json or kind in ("wrong", "unread"):
+            with self.progress.aside():
+                self._write(checked, kind)
         self.progress.step(timed=checked.read)
+
+    def _write(self, checked: Checked, kind: str) -> None:
+        if self._style.json:
+            output.write_json(checked.record())
+        elif kind == "wrong":
+            output.write_path(checked.path, nul=self._style.print0)
+        self._tell(checked, kind)
 
     def _tell(self, checked: Checked, kind: str) -> None:
         if checked.error is not None:

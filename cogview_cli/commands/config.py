@@ -85,7 +85,7 @@ def show_command(
 
 def _record(current: Settings, setting: Setting) -> dict[str, object]:
     value, source = getattr(current, setting.name), current.origins[setting.name]
-    return {"name": setting.name, "value": _json_value(value), "origin": source}
+    return {"name": setting.word, "value": _json_value(value), "origin": source}
 
 
 def _line(current: Settings, setting: Setting, *, origin: bool) -> str:

@@ -8,13 +8,14 @@ from typing import Annotated, Any
 
 import typer
 
-from cogview_cli.api.request import ImageRequest
-from cogview_cli.cli import options, server_options, text_options
+from cogview_cli.api.request import ENDPOINT, ImageRequest
+from cogview_cli.cli import deadline_option, options, server_options, text_options
 from cogview_cli.config.settings import Settings, load
 from cogview_cli.config.store import state_dir
 from cogview_cli.config.tables import EXTRA
 from cogview_cli.disk.destination import STDOUT, Destination, from_output
 from cogview_cli.disk.home import expand_home
+from cogview_cli.engine.deadline import deadline_of
 from cogview_cli.engine.validation import check_models, validate_request
 from cogview_cli.errors import BudgetReached, MachineError, UsageError
 from cogview_cli.gen.plan import GenPlan, target_of
@@ -74,8 +75,8 @@ def gen(
         str | None,
         typer.Option(
             "--from",
-            metavar="SIDECAR",
-            help=_("Repeat the request of this sidecar (.json)."),
+            metavar="WHAT",
+            help=_("Repeat the request of a picture, a sidecar or an id of history."),
             rich_help_panel=options.PICTURE,
         ),
     ] = None,
@@ -117,8 +118,10 @@ def gen(
     timeout: options.Timeout = None,
     max_wait: options.MaxWait = None,
     retries: options.Retries = None,
+    deadline: deadline_option.Deadline = None,
     response_format: server_options.ResponseFormat = None,
     extra: server_options.Extra = None,
+    async_: server_options.Async = None,
     check_text: text_options.CheckText = None,
     text_: text_options.Text = None,
     retake: text_options.Retake = None,
@@ -136,7 +139,7 @@ def gen(
             watermark=watermark, format=format, sidecar=sidecar, on_exists=on_exists,
             on_unknown=on_unknown, max_cost=max_cost, tier=tier, jobs=jobs, profile=profile,
             base_url=base_url, timeout=timeout, max_wait=max_wait, retries=retries,
-            sandbox=sandbox, response_format=response_format, extra=extra,
+            sandbox=sandbox, response_format=response_format, extra=extra, async_=async_,
             check_text=check_text, retake=retake, strict_text=strict_text,
         )
     )  # fmt: skip
@@ -166,6 +169,7 @@ def gen(
         open=open_,
         once=once,
         yes=yes,
+        deadline=deadline_of(deadline, settings),
         wanted=_wanted(request.prompt, text_) if settings.checks_text else None,
     )
     _check(plan)
@@ -179,7 +183,7 @@ def _wanted(prompt: str, text: list[str] | None) -> tuple[str, ...] | None:
 
 
 def _request(text: str | None, repeat: str | None, settings: Settings) -> ImageRequest:
-    """The request: from a sidecar with flags on top, or from settings alone."""
+    """The request: an earlier one with flags on top, or from settings alone."""
     if repeat is None:
         assert text is not None
         return ImageRequest(
@@ -192,9 +196,9 @@ def _request(text: str | None, repeat: str | None, settings: Settings) -> ImageR
             response_format=settings.response_format,
             extra=settings.extra or {},
         )
-    from cogview_cli.pictures.sidecar import read_request
+    from cogview_cli.gen.repeat import past_request
 
-    past = read_request(Path(repeat))
+    past = past_request(repeat)
     flag = settings.is_flag
     return ImageRequest(
         prompt=past.prompt if text is None else text,
@@ -229,8 +233,20 @@ def _check(plan: GenPlan) -> None:
     if plan.destination.stdout:
         _check_stdout(plan)
     check_models([plan.request.model], plan.settings)
+    _check_async(plan)
     if not plan.dry_run:
         _check_budget(plan)
+
+
+def _check_async(plan: GenPlan) -> None:
+    """To ask for the asynchronous call of a model that has none is a mistake."""
+    settings, model = plan.settings, plan.request.model
+    typed = settings.is_flag("async_") and settings.async_
+    if typed and settings.endpoint(model) == ENDPOINT:
+        raise UsageError(
+            _("{model} has no asynchronous call; glm-image has", model=model),
+            hint=_("leave --async out"),
+        )
 
 
 def _check_stdout(plan: GenPlan) -> None:

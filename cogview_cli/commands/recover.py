@@ -1,4 +1,4 @@
-"""`cogview recover`: finishes what is paid for and not on disk. Never POSTs."""
+"""`cogview recover`: finishes what is paid for or with the server. Never POSTs."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cogview_cli.cli import completion, options
-from cogview_cli.errors import CogviewError, UsageError
+from cogview_cli.cli import completion, deadline_option, options
+from cogview_cli.errors import UsageError
 from cogview_cli.i18n import _
 from cogview_cli.outcome import Outcome, Problem, Status, Summary
 from cogview_cli.terminal import ending, output
 from cogview_cli.terminal.reporter import Reporter
+
+if TYPE_CHECKING:
+    from cogview_cli.engine.stop import StopSwitch
 
 AT_ONCE = 8
 
@@ -37,6 +40,7 @@ def recover(
     ] = None,
     json: options.Json = False,
     print0: options.Print0 = False,
+    deadline: deadline_option.Deadline = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
     debug: options.Debug = False,
@@ -48,7 +52,8 @@ def recover(
     summary = Summary(single=False, earlier=True)
     reporter = Reporter(style)
     with ending.counted(summary):
-        asyncio.run(_recover(set(ids or ()), out, summary, reporter))
+        run = _Recovery(summary, deadline)
+        asyncio.run(_recover(set(ids or ()), out, run, reporter))
     with ending.counted(summary):
         reporter.summary(summary)
     if not summary.counts and not summary.stopped and not quiet:
@@ -61,14 +66,31 @@ def recover(
 class _Recovery:
     """The run of `recover`, as the runner stops it."""
 
-    def __init__(self, summary: Summary) -> None:
-        self.stopping = False
-        self._summary = summary
+    def __init__(self, summary: Summary, deadline: str | None) -> None:
+        """UsageError for a `deadline` that is no time."""
+        from cogview_cli.engine.deadline import Deadline, seconds_of
+        from cogview_cli.engine.stop import StopSwitch
+
+        self.deadline = Deadline(None if deadline is None else seconds_of(deadline))
+        self.switch = StopSwitch()
+        self.summary = summary
+
+    @property
+    def stopping(self) -> bool:
+        """Whether nothing more is begun."""
+        return self.switch.thrown.is_set()
 
     def stop(self, reason: Problem) -> None:
         """Nothing more is begun."""
-        self.stopping = True
-        self._summary.stopped = self._summary.stopped or reason.exit_code
+        self.switch.stop(reason)
+
+    def ended(self, *, all_done: bool) -> None:
+        """Counts what stopped it; a deadline that came after all was done stopped nothing."""
+        from cogview_cli.engine.deadline import CODE
+
+        reason = self.switch.reason
+        if reason and not (reason.code == CODE and all_done):
+            self.summary.stopped = reason.exit_code
 
     def notify(self, text: str, *, urgent: bool = False) -> None:
         """Tells what people should know at once."""
@@ -76,16 +98,18 @@ class _Recovery:
             output.say(text)
 
 
-async def _recover(ids: set[str], out: str | None, summary: Summary, reporter: Reporter) -> None:
+async def _recover(ids: set[str], out: str | None, run: _Recovery, reporter: Reporter) -> None:
     from cogview_cli.engine import pool
+    from cogview_cli.ledger.lookup import full_id
     from cogview_cli.ledger.open import open_ledger
 
     def report(outcome: Outcome) -> None:
-        summary.add(outcome)
+        run.summary.add(outcome)
         reporter.outcome(outcome)
 
     with open_ledger() as ledger:
         lost = ledger.settle_dead_runs()
+        ids = {full_id(ledger, id) for id in ids}
         check_ids(ledger, ids)
         for outcome in lost_outcomes(lost):
             report(outcome)
@@ -93,12 +117,14 @@ async def _recover(ids: set[str], out: str | None, summary: Summary, reporter: R
         found = [entry for entry in waiting if not ids or entry.id in ids]
         ours = ledger.take_over(entry.id for entry in found)
         wanted = [entry for entry in found if entry.id in ours]
-        async with _finishers(ledger, {entry.base_url for entry in wanted}) as finishers:
+        async with _finishers(ledger, wanted, run.switch) as finishers:
             work = (
                 partial(finishers[entry.base_url].finish, _moved(entry, out)) for entry in wanted
             )
             lane = pool.Lane(work, AT_ONCE)
-            await pool.run_all(_Recovery(summary), [lane], report)
+            before = run.summary.counts.total()
+            await pool.run_all(run, [lane], report)
+            run.ended(all_done=run.summary.counts.total() - before == len(wanted))
         _put_takes_right(ledger)
 
 
@@ -115,7 +141,7 @@ def check_ids(ledger: Any, ids: Iterable[str]) -> None:
     wrong: dict[str | None, list[str]] = {}
     for id in sorted(ids):
         state = _state(ledger, id)
-        if state not in (State.ANSWER, State.SAVED):
+        if state not in (State.ANSWER, State.SAVED, State.PENDING):
             wrong.setdefault(state, []).append(f"'{id}'")
     for state, names in wrong.items():
         raise UsageError(_wrong_ids(", ".join(names), state), hint="cogview history")
@@ -137,38 +163,25 @@ def _wrong_ids(ids: str, state: str | None) -> str:
 
 
 @asynccontextmanager
-async def _finishers(ledger: Any, base_urls: Iterable[str]) -> AsyncIterator[dict[str, Any]]:
-    """One for each base URL: what addresses it may fetch from depends on that."""
+async def _finishers(
+    ledger: Any, entries: Iterable[Any], switch: StopSwitch
+) -> AsyncIterator[dict[str, Any]]:
+    """One for each base URL: where it asks, and what it may fetch from, depends on that."""
     from cogview_cli.config import settings
-    from cogview_cli.pictures.download import Downloader
-    from cogview_cli.pictures.saver import ImageSaver
+    from cogview_cli.engine.recovery import open_finisher
+    from cogview_cli.ledger import State
 
     patience = settings.load({}).download_patience
+    pending = {entry.base_url: False for entry in entries}
+    pending |= {entry.base_url: True for entry in entries if entry.state == State.PENDING}
     async with AsyncExitStack() as stack:
-        found: dict[str, ImageSaver] = {}
-        for base_url in base_urls:
-            downloader = Downloader(
-                base_url, width=AT_ONCE, patience=patience, headers=_content_headers(base_url)
+        yield {
+            base_url: await open_finisher(
+                stack, ledger, base_url, switch,
+                width=AT_ONCE, patience=patience, pending=pending[base_url],
             )
-            stack.push_async_callback(downloader.close)
-            found[base_url] = ImageSaver(ledger, downloader, resuming=True)
-        yield found
-
-
-def _content_headers(base_url: str) -> dict[str, str]:
-    """What goes with links on the API's own origin, where a profile of it says so."""
-    from cogview_cli.api.client import authorization
-    from cogview_cli.config.keys import key_if_any
-    from cogview_cli.config.settings import for_base_url
-
-    settings = for_base_url(base_url)
-    if settings is None or not settings.content_auth:
-        return {}
-    try:
-        return authorization(key_if_any(settings), settings.headers or {})
-    except CogviewError as error:  # other pictures need no key
-        output.warn(error.message)
-        return {}
+            for base_url in pending
+        }  # fmt: skip
 
 
 def _moved(entry: Any, out: str | None) -> Any:

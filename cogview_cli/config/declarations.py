@@ -7,7 +7,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from cogview_cli.api import models, tariffs
+from cogview_cli.api import endpoints, models, tariffs
 from cogview_cli.api.open_weights import NO_RULES, SIZE_RULES
 from cogview_cli.api.tariffs import Tariff
 from cogview_cli.config import tables
@@ -56,6 +56,7 @@ class Settings(NamedTuple):
     api_key: Secret | None = None
     api_key_command: str | None = None
     profile: str | None = None
+    state_dir: str | None = None
     sandbox: bool = False
     response_format: str | None = None
     extra: Mapping[str, Any] | None = None
@@ -66,6 +67,7 @@ class Settings(NamedTuple):
     size_rules: str | None = None
     allow_http: bool = False
     content_auth: bool = False
+    async_: bool | None = None
     check_text: bool = False
     retake: int = 0
     strict_text: bool = False
@@ -74,6 +76,12 @@ class Settings(NamedTuple):
     def is_flag(self, name: str) -> bool:
         """Whether the value was typed on the command line."""
         return self.origins[name].startswith(f"{FLAG} ")
+
+    def endpoint(self, model: str) -> str:
+        """The path below the base URL that requests of a model are sent to."""
+        chosen = True if self.sandbox and self.async_ is None else self.async_
+        known = endpoints.takes_tasks(model)
+        return endpoints.endpoint(model, self.base_url, chosen if known else self.async_)
 
     @property
     def checks_text(self) -> bool:
@@ -104,13 +112,18 @@ class Setting(NamedTuple):
         return Settings._field_defaults[self.name]
 
     @property
+    def word(self) -> str:
+        """The name as users know it; `async` is no name in Python."""
+        return self.name.rstrip("_")
+
+    @property
     def env(self) -> tuple[str, ...]:
-        return (f"COGVIEW_{self.name.upper()}", *self.more_env)
+        return (f"COGVIEW_{self.word.upper()}", *self.more_env)
 
     @property
     def option(self) -> str:
         """The name as typed in `config set` and, with --, as a flag."""
-        return self.name.replace("_", "-")
+        return self.word.replace("_", "-")
 
 
 _DECLARED = (
@@ -141,6 +154,7 @@ _DECLARED = (
     Setting("api_key", vt.SECRET, "the key; kept by `config set api-key`", _MORE_KEY_VARIABLES),
     Setting("api_key_command", vt.TEXT, "a command that prints the key"),
     Setting("profile", vt.TEXT, "bigmodel, zai or a table of your own"),
+    Setting("state_dir", vt.TEXT, "the ledger's folder; auto: the workspace if home is closed"),
     Setting("sandbox", vt.BOOL, "use the stand-in: no key, no network, no cost"),
     Setting(
         "response_format", vt.choice("b64_json", "url"), "b64_json or url, for servers that ask"
@@ -157,6 +171,7 @@ _DECLARED = (
     ),
     Setting("allow_http", vt.BOOL, "plain http to the base URL's host, in a private network"),
     Setting("content_auth", vt.BOOL, "the key also for picture links on the base URL's own origin"),
+    Setting("async_", vt.BOOL, "hand glm-image in and ask for it later, so no answer is lost"),
     Setting("check_text", vt.BOOL, "read the text on each picture and compare it"),
     Setting("retake", vt.whole(0, MOST_RETAKES), "ask again so often while its text is wrong"),
     Setting("strict_text", vt.BOOL, "characters read with low confidence count as wrong"),

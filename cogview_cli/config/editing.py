@@ -10,7 +10,7 @@ from cogview_cli.config import store
 
 def spelled(table: Mapping[str, Any], name: str) -> str:
     """The name of a setting as the table spells it: `base-url` or `base_url`."""
-    return next((key for key in table if store.plain_name(key) == name), name)
+    return next((key for key in table if store.plain_name(key) == name), name.rstrip("_"))
 
 
 def inline(value: object) -> object:

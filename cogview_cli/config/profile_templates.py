@@ -1,6 +1,6 @@
 """The tables that `config init` writes: what each server needs, with comments that say why.
 
-What they take and answer was read in their sources, and run where the README says so
+What they take and answer was read in their sources, and run where the manual says so
 (2026-11-25).
 """
 

@@ -41,7 +41,7 @@ class _Given(NamedTuple):
             return self._parse(setting)
         except ValueError as error:
             raise self.error(
-                _("{where}: {name} {why}", where=self.where, name=setting.name, why=error),
+                _("{where}: {name} {why}", where=self.where, name=setting.word, why=error),
                 hint=self.hint,
             ) from None
 
@@ -57,7 +57,7 @@ Layer = dict[str, _Given]
 
 def find_setting(name: str) -> Setting:
     """The setting called `base_url` or `base-url`; UsageError if there is none."""
-    setting = SETTINGS.get(name.strip().lower().replace("-", "_"))
+    setting = SETTINGS.get(store.plain_name(name.strip().lower()))
     if setting is None:
         names = ", ".join(item.option for item in SETTINGS.values())
         raise UsageError(
@@ -171,6 +171,10 @@ def _profile_table(config: store.ConfigFile, name: str) -> Layer:
     if "profile" in table:
         raise _file_error(
             config.where("profile", "profiles", name), _("a profile cannot select a profile")
+        )
+    if moved := [key for key in table if store.plain_name(key) == store.STATE_DIR]:
+        raise _file_error(
+            config.where(moved[0], "profiles", name), _("a profile cannot move the ledger")
         )
     return _table_layer(config, table, name)
 

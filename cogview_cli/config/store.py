@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from decimal import Decimal
+from keyword import iskeyword
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from cogview_cli.config import ownership
+from cogview_cli.config import ownership, workspace
 from cogview_cli.disk.home import no_home
 from cogview_cli.disk.regular import NotRegular, read_regular
 from cogview_cli.errors import MachineError
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 CONFIG_NAME = "config.toml"
 LEDGER_NAME = "ledger.db"
+STATE_VARIABLE, STATE_DIR = "COGVIEW_STATE_DIR", "state_dir"
 MAX_CONFIG_BYTES = 1 << 20
 # What others must not read.
 SECRETS = ("api_key", "headers")
@@ -29,12 +32,44 @@ _HEADER = re.compile(r"\s*\[+\s*(.+?)\s*\]+\s*(#.*)?")
 
 def config_dir(environ: Mapping[str, str] | None = None) -> Path:
     """The folder of config.toml: COGVIEW_CONFIG_DIR, or the platform's place."""
-    return _folder("COGVIEW_CONFIG_DIR", "user_config_dir", environ)
+    env = os.environ if environ is None else environ
+    return _folder("COGVIEW_CONFIG_DIR", "user_config_dir", env.get("COGVIEW_CONFIG_DIR"))
 
 
 def state_dir(environ: Mapping[str, str] | None = None) -> Path:
-    """The folder of the ledger: COGVIEW_STATE_DIR, or the platform's place."""
-    return _folder("COGVIEW_STATE_DIR", "user_state_dir", environ)
+    """The folder of the ledger: COGVIEW_STATE_DIR, `state-dir`, or the platform's place.
+
+    With `auto` the platform's, or where that cannot be written the workspace's.
+    """
+    env = os.environ if environ is None else environ
+    chosen = env.get(STATE_VARIABLE) or _configured_state(env)
+    if chosen == workspace.AUTO:
+        return replaced_state(env) or _folder(STATE_VARIABLE, "user_state_dir", None)
+    return _folder(STATE_VARIABLE, "user_state_dir", chosen)
+
+
+def replaced_state(environ: Mapping[str, str]) -> Path | None:
+    """The workspace's state folder, where `auto` is chosen and the platform's is closed."""
+    chosen = environ.get(STATE_VARIABLE) or _configured_state(environ)
+    if chosen != workspace.AUTO:
+        return None
+    with suppress(MachineError):  # no home: nothing can be written there
+        if not workspace.is_closed(_folder(STATE_VARIABLE, "user_state_dir", None)):
+            return None
+    return workspace.state_of_workspace(Path.cwd())
+
+
+def _configured_state(environ: Mapping[str, str]) -> str | None:
+    """`state-dir` of the config file, which is read as a whole only where it may hold it."""
+    try:
+        path = config_path(environ)
+        if b"state" not in read_regular(path, MAX_CONFIG_BYTES)[0]:
+            return None
+    except (OSError, NotRegular, MachineError):
+        return None
+    found = (value for name, value in read(environ).data.items() if plain_name(name) == STATE_DIR)
+    value = next(found, None)
+    return value if isinstance(value, str) else None
 
 
 def ledger_path(environ: Mapping[str, str] | None = None) -> Path:
@@ -47,9 +82,9 @@ def config_path(environ: Mapping[str, str] | None = None) -> Path:
     return config_dir(environ) / CONFIG_NAME
 
 
-def _folder(variable: str, function: str, environ: Mapping[str, str] | None) -> Path:
-    env = os.environ if environ is None else environ
-    folder = os.path.expanduser(env.get(variable) or _platform_folder(function))
+def _folder(variable: str, function: str, chosen: str | None) -> Path:
+    """The folder that was chosen, by `variable` or otherwise, else the platform's."""
+    folder = os.path.expanduser(chosen or _platform_folder(function))
     if folder.startswith("~"):
         # No HOME and no entry in the user database, or `~name` of a user that is unknown.
         raise no_home(
@@ -165,8 +200,12 @@ def _tables(data: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def plain_name(name: str) -> str:
-    """A setting's name as the program knows it: files may spell it with `-` or `_`."""
-    return name.replace("-", "_")
+    """A setting's name as the program knows it: files may spell it with `-` or `_`.
+
+    One that is a word of Python's own has a `_` behind it.
+    """
+    plain = name.replace("-", "_")
+    return f"{plain}_" if iskeyword(plain) else plain
 
 
 def _holds(data: Mapping[str, Any], *names: str) -> bool:

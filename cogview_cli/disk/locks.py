@@ -93,12 +93,16 @@ class WaitList:
 
 
 @contextmanager
-def exclusive_lock(path: Path, *, wait: bool) -> Iterator[None]:
-    """Holds the lock at `path`; raises Busy if another process does, unless `wait`."""
+def exclusive_lock(path: Path, *, wait: bool, seconds: float | None = None) -> Iterator[None]:
+    """Holds the lock at `path`; raises Busy if another process does, unless `wait`.
+
+    `seconds`: how long to wait at most.
+    """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = kernel_lock(path)
     try:
-        lock.acquire(timeout=-1 if wait else 0, poll_interval=0.2)
+        most = -1 if seconds is None else seconds
+        lock.acquire(timeout=most if wait else 0, poll_interval=0.2)
     except Timeout:
         raise Busy(path.name) from None
     try:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from cogview_cli.api.error_codes import ErrorClass
 from cogview_cli.engine.brake import Brake
 from cogview_cli.engine.failure import Failure, bought_nothing, disk_trouble
-from cogview_cli.engine.sender import Answered, Failed, Result
+from cogview_cli.engine.sender import Answered, Ended, Failed, Result
 from cogview_cli.engine.stop import StopSwitch
 from cogview_cli.i18n import _
 from cogview_cli.outcome import Outcome, Status
@@ -48,6 +48,9 @@ class SendGate:
             case Failed(failure) if _perhaps_paid(failure):
                 self._brake.unknown(key)
                 self._look(str(failure.message))
+            case Ended(Outcome(status=Status.UNSAVED, problem=problem)):
+                self._brake.unknown(key)
+                self._look(problem.reason if problem else "")
             case _:
                 self._brake.free(key)
                 self._look("")

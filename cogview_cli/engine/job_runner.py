@@ -15,6 +15,7 @@ from cogview_cli.api.tariffs import BIGMODEL, Tariff
 from cogview_cli.engine.breaker import CircuitBreaker
 from cogview_cli.engine.budget import Budget
 from cogview_cli.engine.clock import ClockWatch
+from cogview_cli.engine.deadline import NONE, Deadline
 from cogview_cli.engine.equal_pictures import EqualPictures
 from cogview_cli.engine.failure import (
     Failure,
@@ -25,6 +26,7 @@ from cogview_cli.engine.failure import (
 )
 from cogview_cli.engine.gate import SendGate
 from cogview_cli.engine.job import Job
+from cogview_cli.engine.pending import given_up
 from cogview_cli.engine.retry import (
     UNKNOWN_RETRIES,
     Attempts,
@@ -38,7 +40,7 @@ from cogview_cli.engine.slots import SlotLease, Slots
 from cogview_cli.engine.stop import StopSwitch
 from cogview_cli.errors import CogviewError, MachineError, Temporary
 from cogview_cli.i18n import _
-from cogview_cli.ledger import Claimed, Entry
+from cogview_cli.ledger import Claimed, Entry, State
 from cogview_cli.outcome import Outcome, Problem, Status, problem_of
 from cogview_cli.pictures.later import LaterSaver
 from cogview_cli.pictures.outcomes import outcome_of
@@ -54,11 +56,6 @@ def _silent(text: str, *, urgent: bool = False) -> None:
     """Nobody listens."""
 
 
-_STATUSES = {
-    ErrorClass.REFUSED: Status.REFUSED,
-    ErrorClass.UNKNOWN: Status.UNKNOWN,
-    None: Status.NOT_SENT,
-}
 # After one of these no other request of the run would fare better.
 _ENDS_THE_RUN = {ErrorClass.ACCOUNT, ErrorClass.QUOTA, ErrorClass.NOT_THE_API}
 
@@ -80,6 +77,7 @@ class JobRunner:
         switch: StopSwitch,
         notify: Notify = _silent,
         tariff: Tariff = BIGMODEL,
+        deadline: Deadline = NONE,
         uniform: Callable[[float, float], float] = random.uniform,
     ) -> None:
         """`sender` shares `budget` and `switch`; `slots` are those of a model."""
@@ -91,6 +89,7 @@ class JobRunner:
         self._switch = switch
         self.notify = notify
         self._tariff = tariff
+        self.deadline = deadline
         self._uniform = uniform
         self._equal = EqualPictures()
         self._breaker = CircuitBreaker()
@@ -166,18 +165,29 @@ class JobRunner:
         return await self._save(job, entry)
 
     async def _save(self, job: Job, entry: Entry) -> Outcome:
-        """Saves what was paid; whether that works decides about sending more."""
-        outcome = None
+        """Saves what was paid; whether that works, and how long it takes, decides about more."""
+        outcome, clock = None, asyncio.get_running_loop().time
+        began = clock()
         try:
             outcome = await self._saver.finish(entry, partial(self._gate.stalled, job.key))
         finally:
             self._gate.ended(job.key, outcome)
+        if outcome.status == Status.SAVED:
+            self.deadline.took((entry.generate_s or 0.0) + clock() - began)
         return outcome
 
     async def finish(self, entry: Entry) -> Outcome:
-        """Saves the images of an answer that an earlier run kept. Free."""
+        """Saves the images of an answer that an earlier run kept, or can still ask for. Free."""
         if not await self._sender.take_over(entry):
             return outcome_of(entry, Status.UNSAVED, problem=claimed())
+        if entry.state == State.PENDING:
+            match await self._sender.resume(entry):
+                case Answered(entry):
+                    pass
+                case Ended(outcome):
+                    return outcome
+                case Failed(failure, entry):
+                    return self._give_up(entry, failure, GiveUp())
         outcome = await self._saver.finish_earlier(entry)
         self._gate.stop_for_the_disk(outcome)
         return outcome
@@ -194,7 +204,8 @@ class JobRunner:
             async with self._turn(), slots.hold(self._switch.thrown) as slot:
                 if not (self.stopping or self._gate.is_open):
                     continue  # it was shut while this one waited for its slot
-                if self.stopping or not self._afford(job, again=entry is not None):
+                again = entry is not None
+                if self.stopping or not (self._in_time(job) and self._afford(job, again=again)):
                     return Ended(self.never_sent(job, entry))
                 self._gate.passed(job.key)
                 result: Result | None = None
@@ -216,6 +227,13 @@ class JobRunner:
             await self._sender.call_off(job, entry)
             return Ended(self.never_sent(job, entry))
         return await self._post(job, entry, slot)
+
+    def _in_time(self, job: Job) -> bool:
+        """Whether the answer can be here before the deadline; if not, the run stops."""
+        if self.deadline.fits(job.request.model, job.request.quality):
+            return True
+        self.stop(self.deadline.problem())
+        return False
 
     def _afford(self, job: Job, *, again: bool) -> bool:
         """Whether the price of `job` could be set aside; if not, the run stops."""
@@ -292,13 +310,9 @@ class JobRunner:
         await self._switch.sleep(wait.seconds)
 
     def _give_up(self, entry: Entry, failure: Failure, why: GiveUp) -> Outcome:
-        problem = failure.problem(why)
         if failure.kind in _ENDS_THE_RUN:
-            self.stop(problem)
-        status = _STATUSES.get(failure.kind, Status.FAILED)
-        outcome = outcome_of(entry, status, problem=problem)
-        filters = failure.error.content_filter if failure.error else ()
-        return outcome._replace(content_filter=filters, lost=int(failure.perhaps_paid))
+            self.stop(failure.problem(why))
+        return given_up(entry, failure, why)
 
     def never_sent(self, job: Job, entry: Entry | None = None) -> Outcome:
         """The outcome of a job that the end of the run came before."""

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import NamedTuple, Protocol
 
+from cogview_cli.engine.deadline import Deadline
 from cogview_cli.engine.job_runner import Notify
 from cogview_cli.errors import ExitCode
 from cogview_cli.i18n import _
@@ -28,7 +29,11 @@ Task = Callable[[], Awaitable[Outcome]]
 
 
 class Run(Protocol):
-    """What a signal, a failure or a closed stdout stops."""
+    """What a signal, a failure, a closed stdout or the deadline stops."""
+
+    @property
+    def deadline(self) -> Deadline:
+        """When it must have ended."""
 
     @property
     def notify(self) -> Notify:
@@ -56,7 +61,7 @@ async def run_all(
     *,
     hint: str | None = None,
 ) -> None:
-    """Runs all lanes side by side, reporting each outcome as it comes.
+    """Runs all lanes side by side, reporting each outcome as it comes, until the deadline.
 
     The first signal, or a closed stdout, lets what is in flight finish and leaves the
     rest of the work where it is; the second signal ends at once. `hint`: how to do the rest.
@@ -69,8 +74,10 @@ async def run_all(
             for _worker_number in range(lane.width):
                 worker = _worker(run, lane.work, report, failures)
                 workers.add(asyncio.create_task(worker))
+        watch = asyncio.create_task(_watch(run, workers))
         # A worker may be cancelled after its last outcome was reported: no failure.
         await asyncio.gather(*workers, return_exceptions=True)
+        watch.cancel()
     if failures:
         raise failures[0]
 
@@ -95,6 +102,19 @@ async def _worker(
             code = getattr(error, "exit_code", ExitCode.BUG)
             message = _("not sent: {why}", why=error)
             run.stop(Problem(code="failure", message=message, exit_code=code))
+
+
+async def _watch(run: Run, workers: set[asyncio.Task[None]]) -> None:
+    """Stops the run when nothing can be sent in time any more, and ends it at its deadline."""
+    deadline = run.deadline
+    while left := deadline.left_to_send:  # noqa: ASYNC110  (an answer may have shortened it)
+        await asyncio.sleep(left)
+    if deadline.left is None:
+        return
+    run.stop(deadline.problem())
+    await asyncio.sleep(deadline.left)
+    for worker in workers:
+        worker.cancel()
 
 
 class _Signals:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from decimal import Decimal
 from typing import NamedTuple
 
-from cogview_cli.api import dialects
+from cogview_cli.api import dialects, endpoints, tasks
 from cogview_cli.api.client import AnswerLost, ApiClient, NotSent
 from cogview_cli.api.error_codes import ErrorClass
 from cogview_cli.api.links import links_end
@@ -19,12 +20,14 @@ from cogview_cli.api.protocol import Answer, ApiError, Reply, decode
 from cogview_cli.engine.budget import Budget
 from cogview_cli.engine.failure import Failure
 from cogview_cli.engine.job import Job
+from cogview_cli.engine.pending import still_pending
+from cogview_cli.engine.poller import Polled, Poller
 from cogview_cli.engine.slots import SlotLease
 from cogview_cli.engine.stop import StopSwitch
 from cogview_cli.errors import ExitCode, Locked, MachineError
 from cogview_cli.i18n import _
 from cogview_cli.i18n.stored_messages import Message
-from cogview_cli.ledger import Entry, Intent, Ledger, marks
+from cogview_cli.ledger import SANDBOX_SERVER_ACCOUNT, Entry, Intent, Ledger, State, marks
 from cogview_cli.ledger.fallback import write_fallback
 from cogview_cli.outcome import Outcome, Status, problem_of
 from cogview_cli.pictures.outcomes import outcome_of, unsaved_problem
@@ -64,11 +67,16 @@ class Sender:
         base_url: str,
         account: str,
         switch: StopSwitch,
+        patience: float = 300.0,
         free: bool = False,
+        by_task: bool | None = None,
+        poll_seconds: float | None = None,
     ) -> None:
         """`switch` hears why nothing more should be sent.
 
-        `free`: the profile says that a picture costs nothing there.
+        `patience`: seconds for a picture. `free`: the profile says that one costs nothing there.
+        `by_task`: whether the asynchronous pair is used; None where it is known to be there.
+        `poll_seconds` is the poller's.
         """
         self._ledger = ledger
         self._client = client
@@ -77,6 +85,11 @@ class Sender:
         self._account = account
         self._switch = switch
         self._server = dialects.server_of(base_url, free=free)
+        self._by_task = by_task
+        self._poller = Poller(
+            client, self._server, switch,
+            patience=patience, every=poll_seconds,
+        )  # fmt: skip
         self.answer_lost = False
 
     async def intend(self, job: Job, entry: Entry | None) -> Entry:
@@ -133,8 +146,9 @@ class Sender:
     async def post(self, job: Job, entry: Entry, slot: SlotLease) -> Result:
         """Sends the request and puts what came of it into the ledger."""
         began = time.monotonic()
+        submits = endpoints.by_task(job.request.model, self._base_url, self._by_task)
         try:
-            answer = await self._client.post(job.request)
+            answer = await (self._submit(job) if submits else self._client.post(job.request))
         except NotSent as error:
             await self._not_sent(job, entry, error.message)
             return Failed(Failure(None, "", error.message), entry)
@@ -143,49 +157,99 @@ class Sender:
             self._switch.stop(problem_of(error))
             return Ended(outcome_of(entry, Status.NOT_SENT, problem=problem_of(error)))
         except AnswerLost as lost:
-            return await self._lost(job, entry, slot, lost, time.monotonic() - began)
-        return await self._keep(job, entry, slot, answer, time.monotonic() - began)
+            if not (submits and lost.partial and tasks.task_in(lost.partial)):
+                return await self._lost(job, entry, slot, lost, time.monotonic() - began)
+            answer = lost.partial
+        found = tasks.submitted(answer, self._server) if submits else None
+        if isinstance(found, str):
+            return await self._follow(job, entry, slot, found, answer, began)
+        return await self._keep(job.price, entry, slot, answer, time.monotonic() - began, found)
+
+    async def _submit(self, job: Job) -> Answer:
+        """Hands the request in; where that call turns out not to be there, asks the other way."""
+        answer = await self._client.post(job.request, endpoints.SUBMIT)
+        if self._by_task is None and tasks.has_no_pair(answer, self._server):
+            self._by_task = False
+            return await self._client.post(job.request)
+        return answer
+
+    async def _follow(
+        self, job: Job, entry: Entry, slot: SlotLease, task: str, answer: Answer, began: float
+    ) -> Result:
+        """The task on the disk before anything else, then its answer."""
+        await self._record(self._ledger.pending, entry.id, task, answer)
+        entry = entry._replace(state=State.PENDING, task=task)
+        return await self.resume(entry, price=job.price, slot=slot, began=began)
+
+    async def resume(
+        self, entry: Entry, *,
+        price: Decimal = Decimal(0), slot: SlotLease | None = None, began: float | None = None,
+    ) -> Result:  # fmt: skip
+        """The answer to a request that the server has taken. Sends nothing, costs nothing.
+
+        `price`: what this run has set aside for it. `began`: when it was sent.
+        """
+        assert entry.task is not None
+        if entry.base_url != self._base_url:  # another server would know nothing of it
+            return Ended(still_pending(entry, Message.of("no-way-to-ask", url=entry.base_url)))
+        try:
+            own = entry.account in (self._account, SANDBOX_SERVER_ACCOUNT)
+            found = await self._poller.follow(entry.task, at_once=began is None, own=own)
+        except asyncio.CancelledError:
+            found = tasks.Later(Message.of("stopped-before-answer"))
+        if isinstance(found, Polled):
+            seconds = time.monotonic() - began if began is not None else time.time() - entry.asked
+            return await self._keep(price, entry, slot, found.answer, seconds, found.reply)
+        self._budget.mark_unknown(price)
+        if isinstance(found, tasks.Gone):
+            await self._record(self._ledger.unknown, entry.id, found.why, None)
+            return Failed(Failure(ErrorClass.UNKNOWN, "", found.why), entry)
+        await self._record(self._ledger.unsaved, entry.id, found.why)
+        return Ended(still_pending(entry, found.why))
 
     async def _lost(
         self, job: Job, entry: Entry, slot: SlotLease, lost: AnswerLost, seconds: float
     ) -> Result:
         if lost.partial and isinstance(decode(lost.partial, self._server), Reply):
-            return await self._keep(job, entry, slot, lost.partial, seconds)
+            return await self._keep(job.price, entry, slot, lost.partial, seconds)
         self._budget.mark_unknown(job.price)
         await self._record(self._ledger.unknown, entry.id, lost.message, lost.partial)
         return Failed(Failure(ErrorClass.UNKNOWN, "", lost.message), entry)
 
     async def _keep(
-        self, job: Job, entry: Entry, slot: SlotLease, answer: Answer, seconds: float
-    ) -> Result:
-        reply = decode(answer, self._server)
+        self, price: Decimal, entry: Entry, slot: SlotLease | None, answer: Answer,
+        seconds: float, reply: Reply | ApiError | None = None,
+    ) -> Result:  # fmt: skip
+        """An answer into the ledger; `reply` is what it means, if that is known already."""
+        reply = reply or decode(answer, self._server)
         if isinstance(reply, ApiError):
-            await self._refused(job, entry, answer, reply)
+            await self._refused(price, entry, answer, reply)
             return Failed(Failure(reply.kind, reply.code, reply.message, reply), entry)
-        self._budget.charge(job.price)
+        self._budget.charge(price)
         try:
             expires = links_end(answer)
             keep = self._ledger.answer
             # The next holder of the slot writes its intent behind this, often in the same commit.
-            slot.hand_over()
+            if slot is not None:
+                slot.hand_over()
             return Answered(await self._ledger.call(keep, entry.id, answer, seconds, expires))
         except MachineError as error:
             rescued = entry._replace(generate_s=seconds, expires=expires)
-            return Ended(self._rescued(job, rescued, answer, error))
+            return Ended(self._rescued(rescued, answer, error))
         except asyncio.CancelledError:  # it is kept all the same, for `recover`
             problem = unsaved_problem(Message.of("stopped-before-saving"))
             return Ended(outcome_of(entry, Status.UNSAVED, reply=reply, problem=problem))
 
-    async def _refused(self, job: Job, entry: Entry, answer: Answer, error: ApiError) -> None:
+    async def _refused(self, price: Decimal, entry: Entry, answer: Answer, error: ApiError) -> None:
         if error.kind is ErrorClass.UNKNOWN:
-            self._budget.mark_unknown(job.price)
+            self._budget.mark_unknown(price)
             await self._record(self._ledger.unknown, entry.id, error.message, answer, error.code)
             return
         if error.kind is ErrorClass.REFUSED and not error.code:
             # A 200 without a picture: perhaps charged all the same.
-            self._budget.mark_unknown(job.price)
+            self._budget.mark_unknown(price)
         else:
-            self._budget.release(job.price)
+            self._budget.release(price)
         if error.kind in (ErrorClass.REFUSED, ErrorClass.BAD_REQUEST):
             record = self._ledger.rejected
             await self._record(record, entry.id, answer, error.code, error.message)
@@ -209,7 +273,7 @@ class Sender:
         except MachineError as error:
             self._switch.stop(problem_of(error))
 
-    def _rescued(self, job: Job, entry: Entry, answer: Answer, error: MachineError) -> Outcome:
+    def _rescued(self, entry: Entry, answer: Answer, error: MachineError) -> Outcome:
         """The ledger could not take a paid answer: keep it wherever there is room."""
         self.answer_lost = True
         path = write_fallback(self._ledger.folder, entry, answer)
@@ -226,7 +290,7 @@ class Sender:
             else _("free some space, then: cogview recover"),
         )
         self._switch.stop(problem)
-        return outcome_of(entry, Status.UNSAVED, problem=problem)._replace(cost=job.price)
+        return outcome_of(entry, Status.UNSAVED, problem=problem)._replace(cost=entry.price)
 
 
 def _unmarked(error: OSError) -> MachineError:

@@ -18,13 +18,15 @@ from cogview_cli.config.keys import key_if_any
 from cogview_cli.config.secret import Secret
 from cogview_cli.config.settings import Settings
 from cogview_cli.engine.budget import Budget
+from cogview_cli.engine.deadline import NONE, Deadline
 from cogview_cli.engine.job_runner import JobRunner, Notify
+from cogview_cli.engine.poller import SANDBOX_POLL_SECONDS
 from cogview_cli.engine.retry import Policy
 from cogview_cli.engine.sender import Sender
 from cogview_cli.engine.slots import Slots
 from cogview_cli.engine.stop import StopSwitch
 from cogview_cli.i18n import _
-from cogview_cli.ledger import SANDBOX_ACCOUNT, Ledger
+from cogview_cli.ledger import SANDBOX_ACCOUNT, Ledger, State
 from cogview_cli.ledger.open import open_ledger
 from cogview_cli.net.addresses import is_loopback
 from cogview_cli.net.clients import preload_trust
@@ -52,14 +54,18 @@ async def endpoint(settings: Settings) -> AsyncIterator[Endpoint]:
     """The API of the settings, or an in-process sandbox. AccountError without a key."""
     if not settings.sandbox:
         key = key_if_any(settings)
-        account = hashlib.sha256((key.reveal() if key else "").encode()).hexdigest()[:16]
         _tell_of_plain_http(settings.base_url)
-        yield Endpoint(settings.base_url, key, account, settings.headers or {})
+        yield Endpoint(settings.base_url, key, account_of(key), settings.headers or {})
         return
     from cogview_cli.sandbox.server import Sandbox
 
     async with Sandbox(tier=settings.tier) as sandbox:
         yield Endpoint(sandbox.base_url, Secret("sandbox-key"), SANDBOX_ACCOUNT)
+
+
+def account_of(key: Key | None) -> str:
+    """What the ledger calls the account of a key."""
+    return hashlib.sha256((key.reveal() if key else "").encode()).hexdigest()[:16]
 
 
 def _tell_of_plain_http(base_url: str) -> None:
@@ -136,7 +142,11 @@ async def open_session(settings: Settings) -> AsyncIterator[OpenSession]:
 
 @asynccontextmanager
 async def open_job_runner(
-    run: OpenSession, settings: Settings, notify: Notify, width: int
+    run: OpenSession,
+    settings: Settings,
+    notify: Notify,
+    width: int,
+    deadline: Deadline = NONE,
 ) -> AsyncIterator[JobRunner]:
     """A runner ready for jobs; `width`: downloads at once."""
     target, ledger = run.endpoint, run.ledger
@@ -158,7 +168,10 @@ async def open_job_runner(
             base_url=target.base_url,
             account=target.account,
             switch=switch,
+            patience=settings.timeout,
             free=tariff.free,
+            by_task=settings.async_,
+            poll_seconds=SANDBOX_POLL_SECONDS if target.account == SANDBOX_ACCOUNT else None,
         )
         yield JobRunner(
             sender=sender,
@@ -169,6 +182,7 @@ async def open_job_runner(
             switch=switch,
             notify=notify,
             tariff=tariff,
+            deadline=deadline,
         )
 
 
@@ -198,10 +212,19 @@ def _look_back(ledger: Ledger) -> None:
                 count=lost,
             )
         )
-    if waiting := len(ledger.unfinished()):
+    waiting = ledger.unfinished()
+    pending = sum(entry.state == State.PENDING for entry in waiting)
+    if paid := len(waiting) - pending:
         warn(
             _(
                 "{count} paid picture(s) not on disk yet, free to finish: cogview recover",
-                count=waiting,
+                count=paid,
+            )
+        )
+    if pending:
+        warn(
+            _(
+                "{count} earlier request(s) are with the server, free to ask for: cogview recover",
+                count=pending,
             )
         )

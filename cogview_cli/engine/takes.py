@@ -25,6 +25,7 @@ from cogview_cli.ledger.takes import (
     best_take,
     needs_another,
     takes_of,
+    to_fetch,
     unread,
 )
 from cogview_cli.outcome import WITH_IMAGE, Outcome, Problem, SavedFile, Status, problem_of
@@ -142,7 +143,7 @@ class _Judging:
 
     async def _fetched(self, takes: Sequence[Entry]) -> bool:
         """Whether a take that is paid and was not on disk was saved; free."""
-        waiting = [entry for entry in takes if entry.state == State.ANSWER and entry.take > 1]
+        waiting = to_fetch(takes)
         if not waiting or self.outcome.problem or self._ended_by_user:
             return False
         outcome = await self._runner.finish(waiting[0])

@@ -23,6 +23,13 @@ _FACES = (
     ("wqy-microhei.ttc", 0),
     ("wqy-zenhei.ttc", 0),
     ("DroidSansFallbackFull.ttf", 0),
+    ("NotoSerifCJK-Regular.ttc", 2),
+    ("uming.ttc", 0),
+    ("ukai.ttc", 0),
+)
+# What brings a font with Chinese characters, where the system has none from the start.
+PACKAGES = (
+    "Debian, Ubuntu: fonts-noto-cjk; Fedora: google-noto-sans-cjk-fonts; Arch: noto-fonts-cjk"
 )
 
 

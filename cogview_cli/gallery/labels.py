@@ -21,6 +21,7 @@ class Labels:
     wanted: str
     found: str
     search: str
+    search_plain: str
     none_match: str
     keys: str
     model: str
@@ -58,6 +59,7 @@ ENGLISH = Labels(
     wanted="Text wanted",
     found="Text found",
     search="Filter by prompt, file or model",
+    search_plain="Filter by prompt",
     none_match="Nothing matches.",
     keys="/ filter · arrows or j k move · Enter opens · Esc closes",
     model="Model",
@@ -94,6 +96,7 @@ CHINESE = Labels(
     wanted="应有文字",
     found="识别到的文字",
     search="按提示词、文件名或模型筛选",
+    search_plain="按提示词筛选",
     none_match="没有匹配的内容。",
     keys="/ 筛选 · 方向键或 j k 移动 · Enter 打开 · Esc 关闭",
     model="模型",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from cogview_cli.api.dialects import kind_of
@@ -21,6 +21,7 @@ _STATUS = {
     State.REJECTED: None,
     State.UNKNOWN: ItemStatus.UNKNOWN,
     State.ANSWER: ItemStatus.UNSAVED,
+    State.PENDING: ItemStatus.UNSAVED,
     State.EXPIRED: ItemStatus.EXPIRED,
 }
 
@@ -32,9 +33,14 @@ def without_picture(folder: Path, saved_keys: set[str]) -> list[GalleryItem]:
     Without a ledger there is nothing; none is ever created. Raises MachineError
     for one that cannot be read.
     """
+    roots = roots_of(folder)
     with existing_ledger() as ledger:
         rows = list(_rows(ledger)) if ledger else []
-    return select(rows, roots_of(folder), saved_keys)
+        lacking = [
+            row for row in rows if row.key not in saved_keys and _below(row.namespace, roots)
+        ]
+        made = ledger.history(state=State.SAVED, longest=0) if ledger and lacking else []
+    return select(lacking, [row for row in made if _is_in(row, roots)])
 
 
 def _rows(ledger: Ledger) -> Iterator[Entry]:
@@ -47,17 +53,59 @@ def roots_of(folder: Path) -> set[str]:
     return {os.path.abspath(folder), os.path.realpath(folder)}
 
 
-def select(rows: Iterable[Entry], roots: set[str], saved_keys: set[str]) -> list[GalleryItem]:
-    """The newest row of each key that belongs to one of `roots` and has no picture."""
-    newest: dict[str, Entry] = {}
-    for row in sorted(rows, key=lambda row: row.seq):
-        if row.key not in saved_keys and _below(row.namespace, roots):
-            newest[row.key] = row
-    return [item_of(row) for row in newest.values()]
+def select(rows: Iterable[Entry], made: Sequence[Entry]) -> list[GalleryItem]:
+    """The newest row of each key, but for those that a later one of `made` has settled."""
+    newest = {row.key: row for row in sorted(rows, key=lambda row: row.seq)}
+    settled = made_later(list(newest.values()), made)
+    return [item_of(row) for row in newest.values() if row.id not in settled]
 
 
-def _below(namespace: str, roots: set[str]) -> bool:
-    return any(namespace == root or namespace.startswith(root + os.sep) for root in roots)
+def made_later(rows: Sequence[Entry], made: Sequence[Entry]) -> set[str]:
+    """The ids of rows whose picture a later request brought.
+
+    One for the same image settles anything. What was refused is also settled by a later run
+    that asked for the same prompt, or for another one in the same row; one picture settles one.
+    """
+    last = {entry.key: entry.seq for entry in made}
+    settled = {row.id for row in rows if last.get(row.key, -1) > row.seq}
+    refused = [row for row in rows if row.state == State.REJECTED and row.id not in settled]
+    alike: dict[object, list[Entry]] = {}
+    for row in refused:
+        for likeness in _likenesses(row):
+            alike.setdefault(likeness, []).append(row)
+    keys = {row.key for row in rows}
+    for entry in made:
+        if entry.key not in keys:
+            found = (row for name in _likenesses(entry) for row in alike.get(name, ()))
+            settled.update([row.id for row in found if _may_settle(entry, row, settled)][:1])
+    return settled
+
+
+def _may_settle(made: Entry, row: Entry, settled: set[str]) -> bool:
+    return row.seq < made.seq and row.run != made.run and row.id not in settled
+
+
+def _likenesses(entry: Entry) -> list[object]:
+    """What a request may have in common with a later one that is for the same picture."""
+    row = _row(entry)
+    return [str(entry.body.get("prompt")), *([] if row is None else [row])]
+
+
+def _row(entry: Entry) -> tuple[str, object] | None:
+    """What tells the row of a prompt file from others: the file, and its id or else its line."""
+    source = entry.source or {}
+    if "file" not in source:
+        return None
+    return str(source["file"]), source.get("row_id", source.get("line"))
+
+
+def _is_in(entry: Entry, roots: set[str]) -> bool:
+    """Whether its picture was saved into one of `roots`."""
+    return any(_below(str(file["file"]), roots) for file in entry.files)
+
+
+def _below(place: str, roots: set[str]) -> bool:
+    return any(place == root or place.startswith(root + os.sep) for root in roots)
 
 
 def item_of(row: Entry) -> GalleryItem:

@@ -1,7 +1,9 @@
 
 "use strict";
 (() => {
-  const all = [...document.querySelectorAll(".card")];
+  const STEP = 300;
+  const list = document.querySelector(".cards");
+  const total = Number(list.dataset.count);
   const field = document.getElementById("filter");
   const counter = document.querySelector("output");
   const nothing = document.querySelector(".none");
@@ -11,29 +13,91 @@
   const panel = box.querySelector(".panel .text");
   const modified = (event) => event.ctrlKey || event.metaKey || event.altKey;
   const plain = (text) => text.normalize("NFKC").toLowerCase();
-  const part = (card, selector) => card.querySelector(selector)?.textContent ?? "";
-  const haystack = new Map(all.map((card) => [
-    card, plain([".prompt", ".file dd", ".model dd"].map((name) => part(card, name)).join("\n")),
-  ]));
+  /* Every request of the page, in order: its card, or as long as nobody has seen it its HTML. */
+  const all = [...list.querySelectorAll(".card")].map((card) => prepared({ card, status: card.dataset.status }));
+  const chunks = [...list.querySelectorAll("noscript")];
   let status = "";
   let shown = all;
+  let drawn = all.length;
   let open = -1;
 
-  for (const stub of document.querySelectorAll(".stub")) {
-    stub.tabIndex = 0;
-    stub.setAttribute("role", "button");
+  function prepared(entry) {
+    for (const stub of entry.card.querySelectorAll(".stub")) {
+      stub.tabIndex = 0;
+      stub.setAttribute("role", "button");
+    }
+    return entry;
   }
+  /* Cards beyond the first are text: a browser reads that a hundred times faster than elements. */
+  function unpack() {
+    const start = '<li class="card';
+    for (const chunk of chunks.splice(0)) {
+      for (const html of chunk.textContent.split(start).slice(1)) {
+        all.push({ html: start + html, status: html.match(/data-status="([\w -]+)"/)[1] });
+      }
+      chunk.remove();
+    }
+  }
+  function make(entry) {
+    const holder = document.createElement("template");
+    holder.innerHTML = entry.html;
+    entry.card = holder.content.firstElementChild;
+    entry.html = "";
+    return prepared(entry);
+  }
+  /* The first `count` of what is shown, as cards in their places. */
+  function draw(count) {
+    drawn = Math.min(count, shown.length);
+    const visible = new Set(shown.slice(0, drawn));
+    let next = null;
+    for (let i = all.length - 1; i >= 0; i--) {
+      const entry = all[i];
+      if (visible.has(entry) && !entry.card) list.insertBefore(make(entry).card, next);
+      if (!entry.card) continue;
+      entry.card.hidden = !visible.has(entry);
+      next = entry.card;
+    }
+  }
+  function more() {
+    if (chunks.length) {
+      unpack();
+      shown = chosen();
+    }
+    if (drawn >= shown.length) return;
+    draw(drawn + STEP);
+    watch();
+  }
+  const end = new IntersectionObserver((seen) => {
+    if (seen.some((each) => each.isIntersecting)) more();
+  }, { rootMargin: "1500px" });
+  const footer = document.querySelector("footer");
+  const watch = () => { end.unobserve(footer); end.observe(footer); };
 
   // The filter.
-  function filter() {
+  const PARTS = /<p class="prompt[^>]*>(.*?)<\/p>|<div class="(?:model|file line)"><dt>.*?<\/dt><dd>(.*?)<\/dd>/gs;
+  const SIGNS = { "&lt;": "<", "&gt;": ">", "&quot;": '"', "&#x27;": "'", "&amp;": "&" };
+  const bare = (html) => html.replace(/<[^>]*>/g, "").replace(/&(?:lt|gt|quot|#x27|amp);/g, (sign) => SIGNS[sign]);
+  const part = (card, selector) => card.querySelector(selector)?.textContent ?? "";
+  function haystack(entry) {
+    entry.text ??= plain(entry.card
+      ? [".prompt", ".file dd", ".model dd"].map((name) => part(entry.card, name)).join("\n")
+      : [...entry.html.matchAll(PARTS)].map((found) => bare(found[1] ?? found[2])).join("\n"));
+    return entry.text;
+  }
+  function chosen() {
     const words = plain(field.value).split(/\s+/).filter(Boolean);
-    shown = all.filter((card) =>
-      (!status || card.dataset.status.split(" ").includes(status)) &&
-      words.every((word) => haystack.get(card).includes(word)));
-    const kept = new Set(shown);
-    for (const card of all) card.hidden = !kept.has(card);
+    if (!words.length && !status) return all;
+    return all.filter((entry) =>
+      (!status || entry.status.split(" ").includes(status)) &&
+      words.every((word) => haystack(entry).includes(word)));
+  }
+  function filter() {
+    unpack();
+    shown = chosen();
+    draw(STEP);
     nothing.hidden = shown.length > 0;
-    counter.textContent = shown.length === all.length ? "" : `${shown.length} / ${all.length}`;
+    counter.textContent = shown.length === total ? "" : `${shown.length} / ${total}`;
+    watch();
   }
   function choose(button) {
     status = button.dataset.status;
@@ -43,11 +107,20 @@
 
   // Moving from card to card.
   const face = (card) => card.querySelector(".face");
-  const current = () => shown.indexOf(document.activeElement?.closest(".card"));
+  const number = (card) => shown.findIndex((entry) => entry.card === card);
+  const current = () => {
+    const card = document.activeElement?.closest(".card");
+    return card ? number(card) : -1;
+  };
+  function reach(at) {
+    if (at >= drawn) more();
+    if (at >= drawn && at < shown.length) draw(at + STEP);
+    return at >= 0 && at < shown.length;
+  }
   function focus(at) {
-    if (at < 0 || at >= shown.length) return;
-    face(shown[at]).focus();
-    shown[at].scrollIntoView({ block: "nearest" });
+    if (!reach(at)) return;
+    face(shown[at].card).focus();
+    shown[at].card.scrollIntoView({ block: "nearest" });
   }
   function step(by) {
     const at = current();
@@ -57,10 +130,11 @@
   function row(direction) {
     const at = current();
     if (at < 0) return focus(0);
-    const from = shown[at].getBoundingClientRect();
+    reach(at + 60);
+    const from = shown[at].card.getBoundingClientRect();
     let best = -1, bestGap = Infinity, top = null;
-    for (let i = at + direction; i >= 0 && i < shown.length; i += direction) {
-      const rect = shown[i].getBoundingClientRect();
+    for (let i = at + direction; i >= 0 && i < drawn; i += direction) {
+      const rect = shown[i].card.getBoundingClientRect();
       if (Math.abs(rect.top - from.top) < 2) continue;
       top ??= rect.top;
       if (Math.abs(rect.top - top) > 1) break;
@@ -71,15 +145,22 @@
   }
 
   // The lightbox.
+  /* A picture that is in the page itself is text, too, until it is opened. */
+  function large(picture, address) {
+    const kept = address?.startsWith("#p") && document.getElementById(`l${address.slice(2)}`);
+    if (kept) picture.src = kept.textContent.match(/src="([^"]*)"/)[1];
+  }
   function show(at) {
-    if (at < 0 || at >= shown.length) return;
+    if (!reach(at)) return;
+    if (chunks.length) more();
     open = at;
-    const card = shown[at];
+    const card = shown[at].card;
     const picture = face(card).cloneNode(true);
     picture.removeAttribute("tabindex");
     picture.removeAttribute("role");
     stage.replaceChildren(picture.matches("a") ? picture.firstElementChild : picture);
     stage.firstElementChild.removeAttribute("loading");
+    large(stage.firstElementChild, face(card).getAttribute("href"));
     panel.replaceChildren(...[...card.querySelector(".text").childNodes].map((n) => n.cloneNode(true)));
     box.querySelector("#at").textContent = `${at + 1} / ${shown.length}`;
     box.querySelector(".back").disabled = at === 0;
@@ -117,7 +198,7 @@
     else if (button?.matches(".step")) show(open + (button.matches(".on") ? 1 : -1));
     else if (card && event.target.closest(".face") && !modified(event) && !event.shiftKey) {
       event.preventDefault();
-      show(shown.indexOf(card));
+      show(number(card));
     }
   });
 
@@ -151,5 +232,8 @@
     act();
   });
   field.addEventListener("input", filter);
-  filter();
+  addEventListener("beforeprint", () => { more(); draw(shown.length); });
+  // A browser that goes back keeps what was typed.
+  if (field.value) filter();
+  else watch();
 })();

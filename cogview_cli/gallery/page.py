@@ -2,53 +2,60 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
-from pathlib import Path
 
 from cogview_cli import __version__
+from cogview_cli.gallery.cards import (
+    WRONG_TEXT,
+    Inline,
+    Look,
+    Place,
+    card,
+    large,
+    money,
+    shape,
+)
 from cogview_cli.gallery.items import (
-    Cost,
     GalleryItem,
     ItemStatus,
-    Picture,
     counts,
-    is_chinese,
     mostly_chinese,
     total_cost,
 )
 from cogview_cli.gallery.labels import CHINESE, ENGLISH, Labels
-from cogview_cli.gallery.markup import csp_hash, escape, isolated, link, shown_name
+from cogview_cli.gallery.markup import csp_hash, escape, isolated
 from cogview_cli.gallery.ours import GENERATOR
 
-# Shapes in hundredths of width to height; beyond the limits a caption has no room.
-_SQUARE, _NARROWEST, _WIDEST = 100, 66, 240
-WRONG_TEXT = "wrong-text"
-_NO_SCRIPT_STYLE = ".tools,.copy{display:none!important}.prompt{display:block}"
+# Cards of the page at the beginning, and as many more at a time.
+AT_ONCE = 300
+_NO_SCRIPT_STYLE = (
+    ".tools,.copy{display:none!important}.prompt{display:block}.cards noscript{display:contents}"
+)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where the pictures are and where the page lies; links go from one to the other."""
+def build(
+    items: Sequence[GalleryItem],
+    place: Place,
+    title: str,
+    *,
+    chinese: bool = False,
+    plain: bool = False,
+    embedded: Mapping[str, Inline] | None = None,
+) -> str:
+    """The whole page; its own words are Chinese if asked, or if most of the prompts are.
 
-    folder: Path
-    page_folder: Path
-
-
-def build(items: Sequence[GalleryItem], place: Place, title: str, *, chinese: bool = False) -> str:
-    """The whole page; its own words are Chinese if asked, or if most of the prompts are."""
+    `plain`: nothing but pictures and prompts. `embedded`: the pictures themselves, by path.
+    """
     labels = CHINESE if chinese or mostly_chinese(items) else ENGLISH
-    cards = [_card(item, place, labels) for item in items]
+    look = Look(labels, place, plain, embedded)
     style, script = _asset("page.css") + _ratio_rules(items), _asset("page.js")
     return f"""<!doctype html>
 <html lang="{labels.lang}">
 <head>
 <meta charset="utf-8">
 <meta name="generator" content="{GENERATOR} {__version__}">
-<meta http-equiv="Content-Security-Policy" content="{policy(style, script)}">
+<meta http-equiv="Content-Security-Policy" content="{policy(style, script, look)}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>{escape(title)}</title>
@@ -57,13 +64,13 @@ def build(items: Sequence[GalleryItem], place: Place, title: str, *, chinese: bo
 <noscript><style>{_NO_SCRIPT_STYLE}</style></noscript>
 </head>
 <body>
-{_head(items, title, labels)}
+{_head(items, title, look)}
 <main>
-<ol class="cards" role="list">
-{"".join(cards)}</ol>
+<ol class="cards" role="list" data-count="{len(items)}">
+{_cards(items, look)}</ol>
 <p class="none" hidden>{labels.none_match}</p>
 </main>
-<footer><p class="tools">{labels.keys}</p><p>{labels.made_by}</p></footer>
+{_larges(items, embedded)}<footer><p class="tools">{labels.keys}</p>{_made_by(look)}</footer>
 {_lightbox(labels)}
 <script>{script}</script>
 </body>
@@ -71,11 +78,34 @@ def build(items: Sequence[GalleryItem], place: Place, title: str, *, chinese: bo
 """
 
 
-def policy(style: str, script: str) -> str:
-    """The content security policy: our style and script, pictures from beside the page."""
+def _cards(items: Sequence[GalleryItem], look: Look) -> str:
+    """The first cards, and the others as text that the script turns into cards when needed.
+
+    A browser without scripts takes what is in `noscript` for cards like the first.
+    """
+    parts = ["".join(card(item, look) for item in items[:AT_ONCE])]
+    for start in range(AT_ONCE, len(items), AT_ONCE):
+        more = "".join(card(item, look) for item in items[start : start + AT_ONCE])
+        parts.append(f"<noscript>{more}</noscript>\n")
+    return "".join(parts)
+
+
+def _larges(items: Iterable[GalleryItem], embedded: Mapping[str, Inline] | None) -> str:
+    pictures = ((item.picture, item.prompt) for item in items if item.picture)
+    found = embedded or {}
+    return "".join(large(found[each.path], alt) for each, alt in pictures if each.path in found)
+
+
+def _made_by(look: Look) -> str:
+    return "" if look.plain else f"<p>{look.labels.made_by}</p>"
+
+
+def policy(style: str, script: str, look: Look) -> str:
+    """The content security policy: our style and script, pictures beside the page or in it."""
+    pictures = "'self' file: data:" if look.embedded is None else "data:"
     styles = f"{csp_hash(style)} {csp_hash(_NO_SCRIPT_STYLE)}"
     return (
-        "default-src 'none'; img-src 'self' file: data:; "
+        f"default-src 'none'; img-src {pictures}; "
         f"style-src {styles}; script-src {csp_hash(script)}; base-uri 'none'; form-action 'none'"
     )
 
@@ -84,20 +114,22 @@ def _asset(name: str) -> str:
     return (files(__package__) / name).read_text("utf-8")
 
 
-def _head(items: Sequence[GalleryItem], title: str, labels: Labels) -> str:
-    found = counts(items)
+def _head(items: Sequence[GalleryItem], title: str, look: Look) -> str:
+    found, labels = counts(items), look.labels
     number = found.get(ItemStatus.SAVED, 0)
     facts = [labels.images_one if number == 1 else labels.images.format(number)]
-    facts += [labels.paid.format(money(cost)) for cost in total_cost(items)]
+    if not look.plain:
+        facts += [labels.paid.format(money(cost)) for cost in total_cost(items)]
     facts += [f"{labels.status[name]} {found[name]}" for name in found if name != ItemStatus.SAVED]
-    wrong = sum(item.wrong_text for item in items)
+    wrong = 0 if look.plain else sum(item.wrong_text for item in items)
     facts += [f"{labels.wrong_text} {wrong}"] if wrong else []
+    search = labels.search_plain if look.plain else labels.search
     listed = "".join(f"<li>{escape(fact)}</li>" for fact in facts)
     return f"""<header>
 <h1>{isolated(title)}</h1>
 <ul class="facts-line">{listed}</ul>
 <search class="tools">
-<input type="search" id="filter" placeholder="{labels.search}" aria-label="{labels.search}"
+<input type="search" id="filter" placeholder="{search}" aria-label="{search}"
  autocomplete="off" spellcheck="false">
 {_status_filter(found, labels, wrong=bool(wrong))}
 <output for="filter" aria-live="polite"></output>
@@ -124,122 +156,10 @@ def _flag(value: bool) -> str:
     return "true" if value else "false"
 
 
-def _card(item: GalleryItem, place: Place, labels: Labels) -> str:
-    face = _picture(item, item.picture, place, labels) if item.picture else _stub(item, labels)
-    return (
-        f'<li class="{_classes(item.picture)}" data-status="{_statuses(item)}">{face}'
-        f'<div class="text">{_prompt(item, labels)}<dl>{_facts(item, labels)}</dl>'
-        f"{_copy(item, labels)}</div></li>\n"
-    )
-
-
-def _statuses(item: GalleryItem) -> str:
-    """What the filter's buttons look for."""
-    return f"{item.status} {WRONG_TEXT}" if item.wrong_text else item.status
-
-
-def _picture(item: GalleryItem, picture: Picture, place: Place, labels: Labels) -> str:
-    address = escape(link(place.folder, picture.path, place.page_folder))
-    sides = ""
-    if picture.width and picture.height:
-        sides = f' width="{picture.width}" height="{picture.height}"'
-    alt = escape(item.prompt or shown_name(picture.path))
-    return (
-        f'<a class="face" href="{address}"><img src="{address}" alt="{alt}"{sides}'
-        ' loading="lazy" decoding="async"></a>'
-    )
-
-
-def _stub(item: GalleryItem, labels: Labels) -> str:
-    """What stands where a picture is missing."""
-    code = f'<span class="code">{escape(item.code)}</span>' if item.code else ""
-    return (
-        f'<div class="face stub"><strong>{labels.status[item.status]}</strong>'
-        f'{code}<span class="why">{isolated(item.message)}</span></div>'
-    )
-
-
-def _prompt(item: GalleryItem, labels: Labels) -> str:
-    if not item.prompt:
-        return f'<p class="prompt none-known">{labels.no_prompt}</p>'
-    lang = ' lang="zh"' if is_chinese(item.prompt) and labels.lang != "zh" else ""
-    return f'<p class="prompt"{lang}>{isolated(item.prompt)}</p>'
-
-
-def _copy(item: GalleryItem, labels: Labels) -> str:
-    if not item.prompt:
-        return ""
-    return f'<button type="button" class="copy" data-done="{labels.copied}">{labels.copy}</button>'
-
-
-def _facts(item: GalleryItem, labels: Labels) -> str:
-    wrong = item.lettering if item.wrong_text else None
-    rows = (
-        ("wanted line", labels.wanted, wrong.wanted if wrong else ""),
-        ("found line", labels.found, (wrong.found or "-") if wrong else ""),
-        ("model", labels.model, item.model),
-        ("size", labels.size, _size(item)),
-        ("quality", labels.quality, item.quality),
-        ("cost", labels.cost, money(item.cost) if item.cost else ""),
-        ("filters line", labels.filters, _filters(item, labels)),
-        ("file line", labels.file, shown_name(item.picture.path) if item.picture else ""),
-    )
-    found = [_fact(name, label, isolated(value)) for name, label, value in rows if value]
-    return "\n".join([*found, _created(item, labels)])
-
-
-def _fact(name: str, label: str, value: str) -> str:
-    return f'<div class="{name}"><dt>{label}</dt><dd>{value}</dd></div>'
-
-
-def _size(item: GalleryItem) -> str:
-    picture = item.picture
-    if picture and picture.width and picture.height:
-        return f"{picture.width}×{picture.height}"
-    return re.sub(r"(?<=\d)x(?=\d)", "×", item.size)
-
-
-def _filters(item: GalleryItem, labels: Labels) -> str:
-    words = (f"{entry.role}: {labels.level.format(entry.level)}" for entry in item.filters)
-    return ", ".join(words)
-
-
-def money(cost: Cost) -> str:
-    """`0.06 CNY`: the exact decimal, never with an exponent."""
-    return f"{cost.amount:f} {cost.currency}".strip()
-
-
-def _created(item: GalleryItem, labels: Labels) -> str:
-    if item.created is None:
-        return ""
-    moment = datetime.fromtimestamp(int(item.created), UTC)
-    exact = moment.isoformat().replace("+00:00", "Z")
-    shown = moment.astimezone().strftime("%Y-%m-%d %H:%M")
-    return _fact("created line", labels.created, f'<time datetime="{exact}">{shown}</time>')
-
-
-def _ratio(picture: Picture | None) -> int | None:
-    """Width to height in hundredths; None if it is not known."""
-    if picture is None or not picture.width or not picture.height:
-        return None
-    return round(100 * picture.width / picture.height)
-
-
-def _shape(picture: Picture | None) -> int:
-    """The shape of a card's tile, in hundredths."""
-    ratio = _ratio(picture)
-    return _SQUARE if ratio is None else min(_WIDEST, max(_NARROWEST, ratio))
-
-
-def _classes(picture: Picture | None) -> str:
-    shape = _shape(picture)
-    return f"card r{shape}" if _ratio(picture) == shape else f"card r{shape} odd"
-
-
 def _ratio_rules(items: Iterable[GalleryItem]) -> str:
     """A style rule for each shape; a policy without 'unsafe-inline' allows no style attributes."""
-    found = sorted({_shape(item.picture) for item in items})
-    return "".join(f".r{shape}{{--ratio:{shape / 100:g}}}" for shape in found)
+    found = sorted({shape(item.picture) for item in items})
+    return "".join(f".r{tile}{{--ratio:{tile / 100:g}}}" for tile in found)
 
 
 def _lightbox(labels: Labels) -> str:

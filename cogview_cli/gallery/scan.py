@@ -19,6 +19,8 @@ from cogview_cli.pictures.sidecar import read, sidecar_path
 from cogview_cli.pictures.takes import is_take
 
 SIDE_PIXELS = range(1, 2**20)
+# Pictures that another one has taken the place of: of an edited row, and of an earlier take.
+SET_ASIDE = ("replaced", "takes")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +33,7 @@ class Scan:
 
 
 def scan(folder: Path) -> Scan:
-    """Every picture in `folder` and below; hidden files and folders are passed over.
+    """Every picture in `folder` and below; what is hidden or set aside is passed over.
 
     UsageError if there is no such folder, MachineError if it cannot be read.
     """
@@ -47,7 +49,7 @@ def _pictures(folder: Path, unreadable: list[str]) -> Iterator[Path]:
     _check(folder)
     skipped = unreadable.append
     for place, folders, files in os.walk(folder, onerror=lambda error: skipped(error.filename)):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+        folders[:] = [name for name in folders if name not in SET_ASIDE and name[0] != "."]
         for name in files:
             path = Path(place, name)
             named = path.suffix.lower() in IMAGE_SUFFIXES and not name.startswith(".")

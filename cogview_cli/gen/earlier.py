@@ -90,8 +90,8 @@ def _may_be_had(entry: Entry) -> bool:
 
 
 def _is_waiting(entry: Entry) -> bool:
-    """Whether it is paid for and its picture may be had; those of a sandbox go with it."""
-    return entry.state == State.ANSWER and not entry.in_sandbox
+    """Whether it was asked for and its picture may be had; those of a sandbox go with it."""
+    return entry.obtainable
 
 
 def _has_link(entry: Entry) -> bool:

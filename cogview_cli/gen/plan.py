@@ -11,6 +11,7 @@ from cogview_cli.api.request import ImageRequest
 from cogview_cli.config.settings import Settings
 from cogview_cli.disk.destination import Destination, Target
 from cogview_cli.engine.confirm import Price, price_of
+from cogview_cli.engine.deadline import NONE, Deadline
 from cogview_cli.engine.validation import name_fields
 from cogview_cli.terminal import output
 
@@ -36,6 +37,7 @@ class GenPlan(NamedTuple):
     open: bool = False
     once: bool = False
     yes: bool = False
+    deadline: Deadline = NONE
     # What the pictures are to say; None where nobody looks, or there is none.
     wanted: tuple[str, ...] | None = None
 

@@ -29,12 +29,12 @@ def show(plan: GenPlan) -> int:
     """Prints the requests and the price; sends nothing, creates nothing."""
     tariff = plan.settings.tariff
     one, currency = tariff.price_of(plan.request.model), currency_field(tariff.currency)
-    price = plan.price(plan.images)
+    price, path = plan.price(plan.images), plan.settings.endpoint(plan.request.model)
     for n in range(1, plan.images + 1):
         if plan.style.json:
-            record = {**plan.request.body(), "type": "request", "index": 1, "n": n}
-            cost = {"cost": None if one is None else str(one)}
-            output.write_json({**record, **cost, **currency})
+            record = {**plan.request.body(), "type": "request", "endpoint": path}
+            place = {"index": 1, "n": n, "cost": None if one is None else str(one)}
+            output.write_json({**record, **place, **currency})
         else:
             output.write_bare_json(plan.request.body())
     if plan.style.json:
@@ -52,6 +52,7 @@ def show(plan: GenPlan) -> int:
         )
     _show_pictures(plan, [])
     if not plan.style.quiet:
+        output.say(f"POST {path}")
         output.say(_price_line(price))
     return 0
 
@@ -162,7 +163,7 @@ def _make_state_folder() -> None:
     except OSError as error:
         raise MachineError(
             _("the state folder '{path}': {why}", path=state_dir(), why=error.strerror),
-            hint=_("set COGVIEW_STATE_DIR to a folder that can be written"),
+            hint=_("set COGVIEW_STATE_DIR to a folder that can be written, or to auto"),
         ) from None
 
 

@@ -19,10 +19,11 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from cogview_cli.engine import pool, session
+from cogview_cli.engine.deadline import CODE as DEADLINE
 from cogview_cli.engine.failure import claimed
 from cogview_cli.engine.job import Job
 from cogview_cli.engine.job_runner import JobRunner
-from cogview_cli.errors import ExitCode
+from cogview_cli.errors import SIGNALS, ExitCode
 from cogview_cli.gen import earlier
 from cogview_cli.gen.earlier import Earlier
 from cogview_cli.gen.plan import GenPlan
@@ -31,14 +32,12 @@ from cogview_cli.gen.rest import hint_for_the_rest
 from cogview_cli.gen.settled import bare, found_file, numbered, skipped, unknown
 from cogview_cli.i18n import _
 from cogview_cli.ledger import Entry, Ledger, State
-from cogview_cli.outcome import Outcome, SavedFile, Status
+from cogview_cli.outcome import Outcome, Problem, SavedFile, Status
 from cogview_cli.terminal import output
 from cogview_cli.terminal.reporter import Reporter
 
 if TYPE_CHECKING:
     from cogview_cli.engine.takes import TakeRunner
-
-_SIGNALS = (ExitCode.HANGUP, ExitCode.INTERRUPTED, ExitCode.TERMINATED)
 
 
 class _Fetch(NamedTuple):
@@ -127,7 +126,7 @@ class Work:
 
     def _earlier(self, ledger: Ledger) -> Earlier:
         if not self._plan.once:
-            waiting = ledger.by_content(self._plan.content, State.ANSWER)
+            waiting = ledger.by_content(self._plan.content, State.ANSWER, State.PENDING)
             return earlier.unfetched(waiting, takes=self._plan.settings.checks_text)
         return earlier.once(ledger.by_content(self._plan.content), on_disk=earlier.on_disk)
 
@@ -236,13 +235,15 @@ class Work:
 
         with reporter.working(progress.text()):
             async with (
-                session.open_job_runner(opened, plan.settings, progress.note, width) as runner,
+                session.open_job_runner(
+                    opened, plan.settings, progress.note, width, plan.deadline
+                ) as runner,
                 progress.ticking(),
                 self._reading(runner, opened.ledger),
             ):
                 await self._go_through(runner, width * 2, report)
                 reason = runner.stop_reason
-        ended = reason.exit_code if reason and not reason.code.startswith("budget") else None
+        ended = reason.exit_code if reason and not _tells_itself(reason) else None
         self._hint(ended)
         return ended
 
@@ -317,9 +318,14 @@ class Work:
         return entry._replace(target=target, files=kept_unverified(entry.files))
 
     def _hint(self, ended: ExitCode | None) -> None:
-        plan, signalled = self._plan, ended in _SIGNALS
+        plan, signalled = self._plan, ended in SIGNALS
         hint = hint_for_the_rest(
             self._counts, images=plan.images, once=plan.once, signalled=signalled
         )
         if hint:
             output.say(f"hint: {hint}")
+
+
+def _tells_itself(reason: Problem) -> bool:
+    """Whether a stop shows in the outcome of every picture that it left out, and only there."""
+    return reason.code.startswith("budget") or reason.code == DEADLINE

@@ -42,6 +42,12 @@ TEMPLATES = {
     "only-filter": "the answer holds no image, only a content filter",
     "answer-cut": "the answer was cut short",
     "redirect-with-key": "a redirect (HTTP {status}), which is never followed with a key",
+    # A request that the server takes at once and answers later.
+    "task-running": "the server is still at it",
+    "task-failed": "the server could not make it, and does not say why",
+    "task-gone": "the server does not know the task {task} any more: {why}",
+    "task-of-other-key": "the server knows no such task of this key: {why}",
+    "no-way-to-ask": "no key or profile leads to {url}",
     # The ledger.
     "process-ended": "the process ended between sending the request and keeping the answer",
     "sandbox-ended": "the sandbox that made it has ended",

@@ -3,6 +3,7 @@
 from cogview_cli.ledger.entry import DOUBTFUL_STATES as DOUBTFUL_STATES
 from cogview_cli.ledger.entry import PAID_STATES as PAID_STATES
 from cogview_cli.ledger.entry import SANDBOX_ACCOUNT as SANDBOX_ACCOUNT
+from cogview_cli.ledger.entry import SANDBOX_SERVER_ACCOUNT as SANDBOX_SERVER_ACCOUNT
 from cogview_cli.ledger.entry import UNVERIFIED as UNVERIFIED
 from cogview_cli.ledger.entry import Entry as Entry
 from cogview_cli.ledger.entry import Intent as Intent

@@ -128,6 +128,12 @@ class Entry(NamedTuple):
         return self.state in DOUBTFUL_STATES or blocked
 
     @property
+    def obtainable(self) -> bool:
+        """Whether its picture may be had without another request; a queue's is the queue's own."""
+        with_server = self.state == State.PENDING and self.part is None
+        return (self.state == State.ANSWER or with_server) and not self.in_sandbox
+
+    @property
     def given_up(self) -> bool:
         """Whether the user wants the paid image of this request no more."""
         return self.state == State.EXPIRED and self.code == Resolution.DROP
@@ -152,7 +158,7 @@ def is_sandbox(account: str, base_url: str) -> bool:
 
 def entry_of(row: sqlite3.Row) -> Entry:
     """The entry that a row of the table holds."""
-    fields = {name: row[name] for name in row.keys()}  # noqa: SIM118 - a Row iterates values
+    fields = dict(zip(row.keys(), row, strict=True))  # to look a name up takes a Row long
     status, headers = fields["status"], fields.pop("headers")
     raw, whole = fields.pop("answer"), fields.pop("whole")
     answer = None

@@ -139,7 +139,7 @@ class LedgerFile:
             why = error.strerror or error
             raise MachineError(
                 Message.of("state-folder", path=self.folder, why=why),
-                hint=_("set COGVIEW_STATE_DIR to a folder that can be written"),
+                hint=_("set COGVIEW_STATE_DIR to a folder that can be written, or to auto"),
             ) from error
 
     def _locked(self) -> Locked:

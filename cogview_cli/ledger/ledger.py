@@ -1,9 +1,9 @@
 """The life of a request, step by step, each on the disk before the next thing happens.
 
 A request moves `intent` → `not_sent` | `rejected` | `unknown` | `pending` | `answer`, from
-`pending` (the server has it and can be asked again) → `rejected` | `answer`, and from
-`answer` → `saved` | `expired`; `resolved` is the user's own decision about an
-unknown one. No network.
+`pending` (the server has it and can be asked again) → `answer`, or one of the other three, and
+from `answer` → `saved` | `expired`; `resolved` is the user's own decision about an unknown or
+a pending one. No network.
 """
 
 from __future__ import annotations
@@ -180,6 +180,13 @@ class Ledger(LedgerReader):
         extra = answer_columns(answer) if answer else {}
         self._set(id, answer, state=State.UNKNOWN, message=message.stored(), code=code, **extra)
 
+    def pending(self, id: str, task: str, said: Answer | None = None) -> None:
+        """The server has taken the request as `task` and can be asked for its answer.
+
+        `said`: the answer that names the task.
+        """
+        self._set(id, said, state=State.PENDING, task=task, message=None, code="")
+
     def answer(
         self, id: str, answer: Answer, generate_s: float, expires: float | None = None
     ) -> Entry:
@@ -283,7 +290,7 @@ class Ledger(LedgerReader):
 
         What a sandbox had made for them is gone with it.
         """
-        for entry in self.abandoned(State.ANSWER):
+        for entry in (*self.abandoned(State.ANSWER), *self.abandoned(State.PENDING)):
             if entry.in_sandbox:
                 self.expired(entry.id, Message.of("sandbox-ended"))
         found = self.abandoned(State.INTENT)

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
-from cogview_cli.config.store import ledger_path, state_dir
+from cogview_cli.config.store import ledger_path, replaced_state, state_dir
+from cogview_cli.config.workspace import keep_out_of_git
 from cogview_cli.disk.atomic import check_writable
 from cogview_cli.errors import MachineError
+from cogview_cli.i18n import _
 from cogview_cli.ledger import Ledger
 from cogview_cli.ledger.fallback import fallbacks, import_fallbacks
+from cogview_cli.terminal import output
 
 FREE_BYTES = 2**20
 
 
 def open_ledger() -> Ledger:
     """The ledger, with room for answers. MachineError: no ledger, no POST."""
-    folder = state_dir()
+    folder = _made_state_folder()
     ledger = Ledger(folder)
     try:
         with suppress(MachineError):  # a full disk must not hide the ledger
@@ -27,6 +32,22 @@ def open_ledger() -> Ledger:
         ledger.close()
         raise
     return ledger
+
+
+def _made_state_folder() -> Path:
+    """The state folder; where it is the workspace's, that is told, and git is told to pass by."""
+    replaced = replaced_state(os.environ)
+    if replaced is None:
+        return state_dir()
+    output.warn(
+        _(
+            "the state folder in your home cannot be written: the ledger is in '{path}'",
+            path=replaced,
+        )
+    )
+    with suppress(OSError):  # what is wrong is told when the ledger is opened
+        keep_out_of_git(replaced)
+    return replaced
 
 
 @contextmanager

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 from cogview_cli.disk.locks import is_alive
 from cogview_cli.ledger.entry import COLUMNS, UNVERIFIED, Entry, State, entry_of
 from cogview_cli.ledger.file import LedgerFile
+from cogview_cli.ledger.search import Search, found
 
 
 class LedgerReader:
@@ -29,6 +30,24 @@ class LedgerReader:
         """Whether there is a request with this id."""
         return bool(self._file.rows("SELECT 1 FROM requests WHERE id = ?", (id,)))
 
+    def ids_like(self, text: str, most: int) -> list[str]:
+        """The id `text`; else the first `most` ids that begin so, or whose last part does."""
+        if self.has(text):
+            return [text]
+        begins = "substr(id, 1, length(?)) = ? OR substr(id, -10, length(?)) = ?"
+        query = f"SELECT id FROM requests WHERE {begins} ORDER BY seq DESC LIMIT ?"
+        return [row["id"] for row in self._file.rows(query, (text,) * 4 + (most,))]
+
+    def find_file(self, sha256: str) -> Entry | None:
+        """The newest request that a saved picture with this hash came of."""
+        listed = self._select("files IS NOT NULL AND instr(files, ?)", sha256)
+        same = (e for e in listed if any(file.get("sha256") == sha256 for file in e.files))
+        return next(iter(reversed([*same])), None)
+
+    def search(self, wanted: Search) -> Iterator[Entry]:
+        """The requests that are looked for, without raw answers, read as they are asked for."""
+        return found(self._file.rows, wanted)
+
     def by_key(self, namespace: str, keys: Iterable[str]) -> dict[str, list[Entry]]:
         """All requests for these keys in `namespace`, oldest first, by key; no raw answers."""
         wanted = tuple(keys)
@@ -49,24 +68,28 @@ class LedgerReader:
         )
         return [self.by_key(row["namespace"], [row["key"]])[row["key"]] for row in rows]
 
-    def by_content(self, content: str, state: State | None = None) -> list[Entry]:
-        """All requests for this content, oldest first, but for those of living processes."""
-        found = self._select("content = ? AND (? IS NULL OR +state = ?)", content, state, state)
-        open_states = (State.INTENT, State.ANSWER)
+    def by_content(self, content: str, *states: State) -> list[Entry]:
+        """All requests for this content, or those in `states`, oldest first.
+
+        But for those of living processes.
+        """
+        open_states = (State.INTENT, State.ANSWER, State.PENDING)
         return [
             entry
-            for entry in found
+            for entry in self._select("content = ?", content)
+            if not states or entry.state in states
             if entry.state not in open_states or not is_alive(self.folder / "runs", entry.run)
         ]
 
     def unfinished(self, *, unverified: bool = False) -> list[Entry]:
-        """Paid images that are not on disk and that no living process works on.
+        """Images that are paid, or with the server, and that no living process works on.
 
         `unverified`: also those of which all that can be had is kept beside. Without their raw
-        answers: `get` has each.
+        answers: `get` has each. What is in a queue is the queue's own.
         """
-        found = self.abandoned(State.ANSWER)
-        return [entry for entry in found if unverified or entry.code != UNVERIFIED]
+        paid = self.abandoned(State.ANSWER)
+        found = [entry for entry in paid if unverified or entry.code != UNVERIFIED]
+        return found + [entry for entry in self.abandoned(State.PENDING) if entry.part is None]
 
     def history(
         self,

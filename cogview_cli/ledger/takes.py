@@ -108,6 +108,15 @@ def needs_another(takes: Sequence[Entry], rules: TextRules) -> bool:
     return best is not None and not best[1].ok and takes_left(takes, rules) > 0
 
 
+def to_fetch(takes: Sequence[Entry]) -> list[Entry]:
+    """Later takes that are paid and not on disk, or that the server has: free to be had.
+
+    Those in a queue come with its results.
+    """
+    states = (State.ANSWER, State.PENDING)
+    return [e for e in takes if e.state in states and e.take > 1 and e.part is None]
+
+
 class Outlook(NamedTuple):
     """What is left to do about the text of a picture that is there.
 
@@ -122,8 +131,7 @@ class Outlook(NamedTuple):
 def outlook(takes: Sequence[Entry], rules: TextRules) -> Outlook:
     """What is left to do about the text of an image whose requests the ledger has."""
     best, left = best_take(takes, rules), takes_left(takes, rules)
-    waiting = any(entry.state == State.ANSWER for entry in takes)
-    if best is None or waiting or unread(takes, rules):
+    if best is None or to_fetch(takes) or unread(takes, rules):
         return Outlook(open=True, left=left)
     again = not best[1].ok and left > 0
     return Outlook(open=again, left=left if again else 0)

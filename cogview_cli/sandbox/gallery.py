@@ -73,8 +73,9 @@ class PictureStore:
         path = f"/{stamp}{self._rng.getrandbits(64):016x}_watermark.png"
         end = now + LIFETIME_S
         query = self._sign(path, expires or f"Expires={end}")
-        sketch = sketch_of(order, faults, text_fault)
-        self._hung[path] = StoredPicture(sketch, query, end, expired, faults, order.mark, order.key)
+        self._hung[path] = StoredPicture(
+            sketch_of(order, faults, text_fault), query, end, expired, faults, order.mark, order.key
+        )
         if len(self._hung) > KEPT:
             self._hung.popitem(last=False)
         return f"{self.origin}{path}?{query}"

@@ -72,7 +72,8 @@ class Studio:
         packed = chosen.answer if chosen.answer in INLINE else "b64" if order.inline else ""
         if not packed:
             return {"url": url}
-        image = await asyncio.to_thread(render, sketch_of(order, chosen.downloads, chosen.text))
+        sketch = sketch_of(order, chosen.downloads, chosen.text)
+        image = await asyncio.to_thread(render, sketch)
         mark = order.mark or f"{self.rng.getrandbits(64):016x}"
         return INLINE[packed](url, stamped(image, mark))
 

@@ -142,3 +142,8 @@ def warn(text: str) -> None:
 def on_terminal() -> bool:
     """Whether stderr is a terminal that shows progress and colours."""
     return bool(sys.stderr and sys.stderr.isatty()) and os.environ.get("TERM") != "dumb"
+
+
+def stdout_is_terminal() -> bool:
+    """Whether people read stdout, on a terminal that shows more than plain lines."""
+    return bool(sys.stdout and sys.stdout.isatty()) and os.environ.get("TERM") != "dumb"

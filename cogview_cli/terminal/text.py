@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
+from collections.abc import Callable
 
 SHOWN_LIMIT = 300
 
@@ -14,6 +15,8 @@ _UNSAFE = (
     "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
     "|[\U000e0000-\U000e007f]"
 )
+# What a line may end with: a word, or one wide character, with the marks that belong to it.
+_PIECE = r" +|[“（「\[《]*(?:[^\s\u2e80-\uffef“”…]+|.)[，。；：、）！？”」…》]*"
 
 
 def _escape(match: re.Match[str]) -> str:
@@ -47,8 +50,11 @@ def cut_cells(text: str, columns: int) -> str:
     """`text` cut with `…` to fit so many terminal columns."""
     if cell_width(text) <= columns:
         return text
-    while text and cell_width(text) > columns - 1:
-        text = text[:-1]
+    taken = 0
+    for at, char in enumerate(text):
+        taken += cell_width(char)
+        if taken > columns - 1:
+            return text[:at] + "…"
     return text + "…"
 
 
@@ -59,3 +65,13 @@ def clock(seconds: float | None) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def fold(text: str, columns: int, width: Callable[[str], int] = cell_width) -> list[str]:
+    """`text` in lines of at most so many columns, Chinese too; only one long word is longer."""
+    lines = [""]
+    for piece in re.findall(_PIECE, text):
+        if width(lines[-1] + piece.rstrip(" ")) > columns and lines[-1]:
+            lines.append("")
+        lines[-1] += piece if lines[-1] else piece.lstrip(" ")
+    return [line.rstrip() for line in lines]

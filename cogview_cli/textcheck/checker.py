@@ -1,14 +1,16 @@
-"""A picture's text checked: a quick look, and a second one where that finds something wrong."""
+"""A picture's text checked: a quick look, and others where that leaves a doubt."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from cogview_cli.textcheck.compare import TextResult, compare
+from cogview_cli.textcheck.compare import Comparison, TextResult
 from cogview_cli.textcheck.reader import Reader
+from cogview_cli.textcheck.reading import Look
 
 
 class TextChecker:
@@ -38,9 +40,11 @@ class TextChecker:
         Pictures are read one at a time, in the order asked. ReadingFailed (a MachineError) if the
         picture cannot be read: it is on disk all the same.
         """
-        first = await self._reader.read(path)
-        result = compare(wanted, [first.blocks], strict=self._strict)
-        if result.ok or not first.reduced:
-            return result
-        second = await self._reader.read(path, reduced=False)
-        return compare(wanted, [first.blocks, second.blocks], strict=self._strict)
+        comparison = Comparison(wanted)
+        for look in Look:
+            reading = await self._reader.read(path, look)
+            # Long texts take a second to compare; downloads go on meanwhile.
+            await asyncio.to_thread(comparison.add, reading.blocks)
+            if not comparison.uncertain:
+                break
+        return comparison.result(strict=self._strict)

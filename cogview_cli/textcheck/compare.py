@@ -93,38 +93,59 @@ class _Match(NamedTuple):
         )
 
 
-def compare(
-    wanted: Sequence[str], looks: Iterable[Sequence[Block]], *, strict: bool = False
-) -> TextResult:
-    """Compares what was read in one or more looks at a picture with the wanted texts.
+class Comparison:
+    """Wanted texts against one look at a picture after the other.
 
     Of each text the first look counts, unless a later one finds less wrong and is sure of it.
-    `strict`: doubtful characters count as wrong.
     """
-    lines = [in_reading_order(line_of(block) for block in look) for look in looks]
-    matches = [_best(composed(text), lines) for text in wanted]
-    return TextResult(
-        wanted=tuple(wanted),
-        found=tuple(_found(match) for match in matches),
-        missing=tuple(_named(match, edit) for match in matches for edit in match.wrong),
-        doubtful=tuple(chain.from_iterable(match.doubtful() for match in matches)),
-        score=round(sum(match.score for match in matches) / len(matches), 4),
-        ok=False,
-    ).judged(strict=strict)
+
+    def __init__(self, wanted: Sequence[str]) -> None:
+        """`wanted`: not empty."""
+        self._wanted = tuple(wanted)
+        self._matches: list[_Match] = []
+
+    def add(self, look: Iterable[Block]) -> None:
+        """One more look, in any order of its blocks."""
+        lines = in_reading_order(line_of(block) for block in look)
+        if not self._matches:
+            self._matches = [_match(composed(text), lines) for text in self._wanted]
+            return
+        for number, match in enumerate(self._matches):
+            if match.wrong:
+                other = _match(match.text, lines)
+                self._matches[number] = other if other.takes_back(match) else match
+
+    @property
+    def uncertain(self) -> bool:
+        """Whether another look could take back something wrong."""
+        return any(match.confidence(edit) < SURE for match in self._matches for edit in match.wrong)
+
+    def result(self, *, strict: bool = False) -> TextResult:
+        """What the looks so far, at least one, add up to. `strict`: doubtful counts as wrong."""
+        matches = self._matches
+        return TextResult(
+            wanted=self._wanted,
+            found=tuple(_found(match) for match in matches),
+            missing=tuple(_named(match, edit) for match in matches for edit in match.wrong),
+            doubtful=tuple(chain.from_iterable(match.doubtful() for match in matches)),
+            score=round(sum(match.score for match in matches) / len(matches), 4),
+            ok=False,
+        ).judged(strict=strict)
 
 
-def _best(text: str, looks: Iterable[Sequence[Line]]) -> _Match:
-    """A wanted text as it counts."""
+def compare(
+    wanted: Sequence[str], looks: Iterable[Iterable[Block]], *, strict: bool = False
+) -> TextResult:
+    """Compares what was read in one or more looks at a picture with the wanted texts."""
+    comparison = Comparison(wanted)
+    for look in looks:
+        comparison.add(look)
+    return comparison.result(strict=strict)
+
+
+def _match(text: str, lines: Sequence[Line]) -> _Match:
     plain = "".join(letter.plain for letter in letters(text))
-    best: _Match | None = None
-    for lines in looks:
-        match = _Match(text, lines, align(plain, lines))
-        if best is None or match.takes_back(best):
-            best = match
-        if not best.wrong:
-            break
-    assert best is not None
-    return best
+    return _Match(text, lines, align(plain, lines))
 
 
 def _named(match: _Match, edit: Edit) -> str:

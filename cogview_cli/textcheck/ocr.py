@@ -10,6 +10,7 @@ import rapidocr
 from rapidocr.main import RapidOCR, RapidOCRError
 
 from cogview_cli.pillow import open_image
+from cogview_cli.textcheck.reading import Look
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -18,7 +19,7 @@ FORMATS = ("PNG", "JPEG", "WEBP")
 PIXEL_LIMIT = 2**25
 # Pixels of the longest side at which text is looked for; it is read at full size. More takes
 # longer, and finds less of large letters: with 2048 the models miss 一 and take 750 MB.
-QUICK_SIDE, THOROUGH_SIDE = 640, 960
+_SIDES = {Look.QUICK: 640, Look.THOROUGH: 960, Look.GREY: 640}
 _MODELS = Path(rapidocr.__file__).parent / "models"
 _BACKGROUND = (128, 128, 128, 255)
 _PARAMETERS = {
@@ -32,6 +33,7 @@ _PARAMETERS = {
     "Rec.model_path": str(_MODELS / "PP-OCRv6_rec_small.onnx"),
     "Det.limit_type": "max",
     "Det.box_thresh": 0.4,
+    "Rec.rec_batch_num": 1,
     "EngineConfig.onnxruntime.intra_op_num_threads": 1,
     "EngineConfig.onnxruntime.inter_op_num_threads": 1,
 }
@@ -46,13 +48,13 @@ class Ocr:
         cv2.setNumThreads(1)
         self._engine: Any = RapidOCR(params=_PARAMETERS)
 
-    def read(self, path: Path, reduced: bool) -> dict[str, Any]:
-        """The answer to a request: `blocks` as [text, box, confidences], and `reduced`."""
+    def read(self, path: Path, look: Look) -> dict[str, Any]:
+        """The answer to a request: `blocks` as [text, box, confidences]."""
         picture = _opened(path)
-        self._look_for_text_at(QUICK_SIDE if reduced else THOROUGH_SIDE)
-        pixels = numpy.ascontiguousarray(numpy.asarray(picture)[:, :, ::-1])
-        blocks = self._blocks(pixels)
-        return {"blocks": blocks, "reduced": reduced and max(picture.size) > QUICK_SIDE}
+        if look is Look.GREY:
+            picture = picture.convert("L").convert("RGB")
+        self._look_for_text_at(_SIDES[look])
+        return {"blocks": self._blocks(numpy.asarray(picture)[:, :, ::-1])}
 
     def _look_for_text_at(self, side: int) -> None:
         self._engine.cfg.Det.limit_side_len = side
@@ -61,7 +63,7 @@ class Ocr:
 
     def _blocks(self, pixels: Any) -> list[list[Any]]:
         try:
-            pieces, found = self._engine.detect_and_crop(pixels, {})
+            pieces, found = self._engine.detect_and_crop(numpy.ascontiguousarray(pixels), {})
             read = self._engine.recognize_txt(pieces)
         except RapidOCRError:  # nothing is there
             return []

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -17,11 +18,18 @@ from typing import Any, Self
 from cogview_cli.errors import MachineError
 from cogview_cli.i18n import _
 from cogview_cli.textcheck.extra import require
-from cogview_cli.textcheck.reading import Block, Reading
+from cogview_cli.textcheck.reading import Block, Look, Reading
 
 SECONDS_A_PICTURE = 120.0
 LONGEST_ANSWER = 2**24
 GIVE_UP_AFTER = 3
+# glibc gives memory back to the system that would lie about in pieces of the models' many sizes;
+# elsewhere these say nothing.
+_MEMORY = {
+    "MALLOC_ARENA_MAX": "1",
+    "MALLOC_MMAP_THRESHOLD_": str(4 * 2**20),
+    "MALLOC_TRIM_THRESHOLD_": str(32 * 2**20),
+}
 # Not `-m`: that would look for modules in the current folder first.
 _START = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]);"
@@ -67,16 +75,15 @@ class Reader:
     ) -> None:
         await self.close()
 
-    async def read(self, path: Path, *, reduced: bool = True) -> Reading:
+    async def read(self, path: Path, look: Look = Look.QUICK) -> Reading:
         """What stands on the picture at `path`. ReadingFailed if that cannot be told.
 
-        `reduced`: look for text at 640 pixels, if the picture is larger; else at 960. A process
-        that dies is started again once for the same picture.
+        A process that dies is started again once for the same picture.
         """
         async with self._turn:
             for _attempt in range(2):
                 with suppress(_Died):
-                    return await self._ask(path, reduced)
+                    return await self._ask(path, look)
                 self._deaths += 1
                 if self._deaths >= GIVE_UP_AFTER:
                     break
@@ -93,12 +100,12 @@ class Reader:
                 process.kill()
             await process.wait()
 
-    async def _ask(self, path: Path, reduced: bool) -> Reading:
+    async def _ask(self, path: Path, look: Look) -> Reading:
         if self._deaths >= GIVE_UP_AFTER:
             raise _Died
         try:
             async with asyncio.timeout(SECONDS_A_PICTURE):
-                answer = await self._exchange({"path": str(path.absolute()), "reduced": reduced})
+                answer = await self._exchange({"path": str(path.absolute()), "look": look})
         except (OSError, ValueError, TimeoutError):
             await self.close()
             raise _Died from None
@@ -128,8 +135,15 @@ class Reader:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
+            env=_environment(),
             limit=LONGEST_ANSWER,
         )
+
+
+def _environment() -> dict[str, str]:
+    """Ours, without keys: nothing in there is for other people's libraries."""
+    ours = {name: value for name, value in os.environ.items() if not name.endswith("API_KEY")}
+    return {**ours, **_MEMORY}
 
 
 def _reading(path: Path, answer: dict[str, Any]) -> Reading:
@@ -140,4 +154,4 @@ def _reading(path: Path, answer: dict[str, Any]) -> Reading:
         Block(text, tuple((x, y) for x, y in box), tuple(confidences))
         for text, box, confidences in answer["blocks"]
     )
-    return Reading(blocks, reduced=answer["reduced"])
+    return Reading(blocks)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import NamedTuple
 
 Point = tuple[float, float]
@@ -19,11 +20,15 @@ class Block(NamedTuple):
     confidences: tuple[float, ...] = ()
 
 
-class Reading(NamedTuple):
-    """All that was read off a picture in one look, in no certain order.
+class Look(StrEnum):
+    """How a picture is looked at; in this order, each where the one before leaves a doubt."""
 
-    `reduced`: text was looked for at a smaller size, so a second look may tell more.
-    """
+    QUICK = "quick"
+    THOROUGH = "thorough"
+    GREY = "grey"
+
+
+class Reading(NamedTuple):
+    """All that was read off a picture in one look, in no certain order."""
 
     blocks: tuple[Block, ...]
-    reduced: bool = False

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from cogview_cli.textcheck.reading import Look
+
 NICENESS = 10
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 # The run decides when this process ends: by closing its input, or for good with KILL.
@@ -49,15 +51,15 @@ def _own_output() -> BinaryIO:
 
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:
     """Reads a picture for each line of `requests`."""
-    look: Callable[[Path, bool], dict[str, Any]] | None = None
+    read: Callable[[Path, Look], dict[str, Any]] | None = None
     for line in requests:
         request = json.loads(line)
         try:
-            if look is None:
+            if read is None:
                 from cogview_cli.textcheck.ocr import Ocr
 
-                look = Ocr().read
-            answer = look(Path(request["path"]), request["reduced"])
+                read = Ocr().read
+            answer = read(Path(request["path"]), Look(request["look"]))
         except Exception as error:  # of a library; the next picture may be read all the same
             answer = {"error": f"{type(error).__name__}: {error}"[:300]}
         answers.write(json.dumps(answer).encode() + b"\n")

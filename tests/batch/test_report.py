@@ -22,7 +22,10 @@ from tests.batch.support import (
     rows,
 )
 from tests.conftest import Run
+from tests.faults.peers import Scripted, http, inline
 from tests.processes import until
+
+REFUSAL = http("400 Bad Request", b'{"error":{"code":"1301","message":"no"}}')
 
 # --- reports ---------------------------------------------------------------------
 
@@ -180,3 +183,69 @@ def test_failed_rows_hold_what_was_sent_not_what_a_flag_went_before(
     first, second, third, fourth = sandbox.books.bodies
     assert first == second == third == fourth
     assert (first["quality"], first["watermark_enabled"]) == ("hd", False)
+
+
+# --- the row's own columns, and what was paid before -------------------------------
+
+
+def report(name: str = "r.csv") -> list[dict[str, str]]:
+    text = Path(name).read_bytes().decode("utf-8-sig")
+    return list(csv.DictReader(text.splitlines()))
+
+
+def test_the_report_has_the_columns_of_the_rows(batch: Batch) -> None:
+    Path("p.csv").write_text(
+        "提示词,sku,status,=x,价格\n一只猫,A1,新品,1,-5\n一只狗,B2,,@cmd,7\n", "utf-8"
+    )
+    assert batch("--report", "r.csv", source="p.csv").code == 0
+    first, second = report()
+    assert [*first][-6:] == ["earlier_cost", "提示词", "sku", "row_status", "'=x", "价格"]
+    assert (first["status"], first["row_status"], second["row_status"]) == ("saved", "新品", "")
+    assert (first["sku"], first["价格"], second["'=x"]) == ("A1", "'-5", "'@cmd")
+    assert first["prompt"] == first["提示词"] == "一只猫"
+
+
+def test_rows_of_several_forms_have_all_columns(batch: Batch, cogview: Run) -> None:
+    rows({"prompt": "cat", "tags": ["a", "b"]}, {"prompt": "dog", "more": {"x": 1}, "n": 2})
+    assert batch("--report", "r.csv", source="p.jsonl").code == 0
+    table = report()
+    assert [line["tags"] for line in table] == ['["a", "b"]', "", ""]
+    assert [line["more"] for line in table] == ["", '{"x": 1}', '{"x": 1}']
+    assert [line["row_n"] for line in table] == ["", "2", "2"]
+
+
+def test_what_earlier_runs_paid_has_a_column_of_its_own(batch: Batch) -> None:
+    prompts("cat", "dog sandbox:1301", "hen")
+    with Scripted([inline(), REFUSAL, inline()]) as api:
+        batch("--jobs", "1", "--report", "r.csv", "--base-url", api.base_url)
+        assert [line["cost"] for line in report()] == ["0.06", "", "0.06"]
+        assert [line["earlier_cost"] for line in report()] == ["", "", ""]
+        batch("--report", "r.csv", "--base-url", api.base_url)
+        assert [line["cost"] for line in report()] == ["0", "0", "0"]
+        assert [line["earlier_cost"] for line in report()] == ["0.06", "", "0.06"]
+        batch("--report", "r.json", "--base-url", api.base_url)
+        images = json.loads(Path("r.json").read_text("utf-8"))["images"]
+        assert [image.get("earlier_cost") for image in images] == ["0.06", None, "0.06"]
+        ledger = Path(os.environ["COGVIEW_STATE_DIR"])
+        ledger.rename(ledger.with_name("lost"))
+        batch("--report", "r.csv", "--base-url", api.base_url, "--limit", "1")
+        assert [line["earlier_cost"] for line in report()] == ["0.06"]
+        assert api.count(b"POST") == 3
+
+
+def test_a_sandbox_was_never_paid(batch: Batch) -> None:
+    prompts("cat")
+    batch()
+    batch("--report", "r.csv")
+    assert [line["earlier_cost"] for line in report()] == [""]
+
+
+def test_a_report_of_an_older_version_is_replaced(batch: Batch) -> None:
+    prompts("cat")
+    Path("r.csv").write_text(
+        "\ufeffindex,n,status,file,sidecar,id,prompt,model,size,cost,error_code,error_message,"
+        "source_file,source_line,row_id\r\n",
+        "utf-8",
+    )
+    assert batch("--report", "r.csv").code == 0
+    assert len(report()) == 1

@@ -20,8 +20,8 @@ from hypothesis.stateful import (
 
 from cogview_cli.api.links import links_end
 from cogview_cli.api.protocol import Answer
-from cogview_cli.commands.history import totals
 from cogview_cli.engine.budget import Budget
+from cogview_cli.history.totals import totals
 from cogview_cli.i18n.stored_messages import Message
 from cogview_cli.ledger import Entry, Intent, Ledger
 
@@ -39,7 +39,8 @@ def answer(now: float) -> Answer:
 ANSWER = answer(1e9)
 # The arrows of the ledger's documentation.
 ARROWS = {
-    "intent": {"not_sent", "rejected", "unknown", "answer"},
+    "intent": {"not_sent", "rejected", "unknown", "pending", "answer"},
+    "pending": {"not_sent", "rejected", "unknown", "answer", "resolved"},
     "not_sent": {"intent"},
     "answer": {"saved", "expired"},
     "unknown": {"resolved"},
@@ -49,6 +50,7 @@ STEPS: dict[str, Step] = {
     "not_sent": lambda ledger, key: ledger.not_sent(key, Message.said("no connection")),
     "rejected": lambda ledger, key: ledger.rejected(key, ANSWER, "1210", Message.said("no")),
     "unknown": lambda ledger, key: ledger.unknown(key, Message.said("lost"), None),
+    "pending": lambda ledger, key: ledger.pending(key, f"task of {key}"),
     "intent": lambda ledger, key: ledger.intend_again(key),
     "saved": lambda ledger, key: ledger.saved(key, [{"file": "x.png"}]),
     "expired": lambda ledger, key: ledger.expired(key, Message.said("gone")),
@@ -123,9 +125,17 @@ class Promises(RuleBasedStateMachine):
             return
         if end == "answer" or (end == "unknown" and booked):
             self.charged += PRICE
-        money = {"answer": self.budget.charge, "unknown": self.budget.mark_unknown}
+        unsure = self.budget.mark_unknown
+        money = {"answer": self.budget.charge, "unknown": unsure, "pending": unsure}
         money.get(end, self.budget.release)(PRICE)
         self._move(id, end)
+
+    @rule(id=requests, end=st.sampled_from(sorted(ARROWS["pending"])), booked=st.booleans())
+    def the_task_ends(self, id: str, end: str, booked: bool) -> None:
+        """In this run or in another one; the server books what it has made."""
+        if self.state[id] == "pending":
+            self.charged += PRICE if end == "answer" or (end == "unknown" and booked) else 0
+            self._move(id, end)
 
     @rule(id=requests)
     def it_is_sent_again(self, id: str) -> None:
@@ -166,7 +176,8 @@ class Promises(RuleBasedStateMachine):
         assert settled == {id for id in self.orphans if self.state[id] == "intent"}
         self.state.update(dict.fromkeys(settled, "unknown"))
         waiting = {entry.id for entry in self.ledger.unfinished()}
-        assert waiting <= {id for id, state in self.state.items() if state == "answer"}
+        there = {id for id, state in self.state.items() if state in ("answer", "pending")}
+        assert waiting <= there
 
     @rule(days=st.integers(-4000, 4000))
     def this_clock_jumps(self, days: int) -> None:
@@ -190,6 +201,7 @@ class Promises(RuleBasedStateMachine):
         """No record disappears or changes by itself; what was paid for is kept; no sum too low."""
         entries = self.ledger.history()
         assert {entry.id: entry.state for entry in entries} == self.state
+        assert all(entry.task for entry in entries if entry.state == "pending")
         assert all(
             entry.answer == self.paid[entry.id] for entry in entries if entry.state == "answer"
         )
@@ -198,7 +210,7 @@ class Promises(RuleBasedStateMachine):
 
 def _most(entries: list[Entry]) -> Decimal:
     """Paid and perhaps paid, as `history` counts them."""
-    doubtful = {"answer", "saved", "expired", "unknown", "intent", "resolved"}
+    doubtful = {"answer", "saved", "expired", "unknown", "intent", "pending", "resolved"}
     mine = sum((PRICE for entry in entries if entry.state in doubtful), Decimal(0))
     assert str(mine) in totals(entries) or not mine
     return mine

@@ -23,7 +23,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Self
 
-from cogview_cli.commands.history import _record
+from cogview_cli.history.lines import record
 from cogview_cli.pictures.verify import check
 from tests.conftest import Ended, Run
 from tests.faults.world import COMMAND, PATIENCE_S, environment, history, images, temporaries, until
@@ -232,7 +232,7 @@ class Torture:
 
 def _spent_at_most() -> Decimal:
     """What `history` would tell of these requests if it did not know that a sandbox was asked."""
-    rows = [_record(entry._replace(account="somebody's")) for entry in history()]
+    rows = [record(entry._replace(account="somebody's")) for entry in history()]
     return sum((Decimal(row["cost_max"]) for row in rows), Decimal(0))
 
 

@@ -14,8 +14,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from cogview_cli.gallery.cards import Place
+from cogview_cli.gallery.embed import fit
 from cogview_cli.gallery.items import GalleryItem
-from cogview_cli.gallery.page import Place, build
+from cogview_cli.gallery.page import build
 from tests.gallery.samples import HOSTILE, Element, item, parse, picture
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -171,3 +173,103 @@ def test_keys_move_open_leaf_through_and_close(page: Path) -> None:
         "open": [True, "2 / 6"], "picture": "1.png", "prompt": HOSTILE[1], "next": "3 / 6",
         "end": ["6 / 6", True], "stub": "Failed", "closed": False,
     }  # fmt: skip
+
+
+# --- pages of very many pictures, and pages with their pictures inside -----------------
+
+MANY = 1000
+
+
+@pytest.fixture
+def many(tmp_path: Path) -> Path:
+    """A page of more pictures than are cards at first; all of them are one file."""
+    folder = tmp_path / "many"
+    picture(folder / "0.png", "#c00000", (64, 64))
+    items = [item("0.png", prompt=f"cat {at} <&>", model="m") for at in range(MANY - 1)]
+    items.append(GalleryItem(status="failed", prompt="the last one"))
+    page = folder / "index.html"
+    page.write_text(build(items, Place(folder=folder, page_folder=folder), "many"), "utf-8")
+    return page
+
+
+def test_cards_are_made_when_they_are_needed(many: Path) -> None:
+    found = driven(
+        many,
+        """
+        const made = () => page.querySelectorAll(".card").length;
+        const prompts = () => [...page.querySelectorAll(".card:not([hidden]) .prompt")]
+          .map((prompt) => prompt.textContent);
+        note("at first", made());
+        type("cat 99"); note("found", [prompts().length, page.querySelector("output").textContent]);
+        type("998 <&>"); note("hostile text", prompts());
+        type("class"); note("markup is not searched", prompts());
+        type("cat"); note("many", [prompts().length, page.querySelector("output").textContent]);
+        page.querySelector('[data-status="failed"]').click(); type("");
+        note("failed", prompts());
+        note("a button", page.querySelector(".card:not([hidden]) .stub").getAttribute("role"));
+        page.querySelector('[data-status=""]').click(); note("all", prompts().length);
+        """,
+    )
+    assert found == {
+        "at first": 300, "found": [18, f"18 / {MANY}"], "hostile text": ["cat 998 <&>"],
+        "markup is not searched": [], "many": [300, f"999 / {MANY}"], "failed": ["the last one"],
+        "a button": "button", "all": 300,
+    }  # fmt: skip
+
+
+def test_keys_go_on_beyond_the_first_cards(many: Path) -> None:
+    found = driven(
+        many,
+        """
+        const now = () => page.activeElement.closest(".card").querySelector(".prompt").textContent;
+        key("j", page.body);
+        for (let i = 0; i < 450; i++) key("j");
+        note("at", now());
+        key("Enter"); note("open", page.querySelector("#at").textContent);
+        for (let i = 0; i < 700; i++) key("ArrowRight", box);
+        note("end", page.querySelector("#at").textContent);
+        key("Escape", box); box.close(); note("order", [...page.querySelectorAll(".card .prompt")]
+          .every((p, i) => i === 999 || p.textContent === `cat ${i} <&>`));
+        """,
+    )
+    assert found == {
+        "at": "cat 450 <&>", "open": f"451 / {MANY}", "end": f"{MANY} / {MANY}", "order": True,
+    }  # fmt: skip
+
+
+def test_scrolling_brings_more(many: Path) -> None:
+    """A window that is high enough to see the end of the first cards."""
+    tall = browse(many, "--dump-dom", "--window-size=2400,16000")
+    assert len(parse(tall.decode()).all("li", "card")) > 300
+
+
+def test_an_embedded_picture_opens_from_the_page_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    for at, colour in enumerate(("#c00000", "#00c000")):
+        picture(folder / f"{at}.png", colour, (900, 600))
+    fitted = fit(folder, ["0.png", "1.png"], 10**6)
+    page = tmp_path / "alone" / "page.html"
+    page.parent.mkdir()
+    items = [item(f"{at}.png", prompt=f"cat {at}") for at in range(2)]
+    place = Place(folder=folder, page_folder=page.parent)
+    page.write_text(build(items, place, "out", embedded=fitted.pictures), "utf-8")
+    for path in folder.iterdir():
+        path.unlink()
+    found = driven(
+        page,
+        """
+        note("elements", page.querySelectorAll("img").length);
+        key("j", page.body); key("j"); key("Enter");
+        const image = box.querySelector("img");
+        note("large", page.getElementById("l2").textContent.includes(`"${image.src}"`));
+        note("alt", image.alt);
+        """,
+    )
+    assert found == {"elements": 2, "large": True, "alt": "cat 1"}
+    shot = tmp_path / "shot.png"
+    browse(page, f"--screenshot={shot}", "--window-size=1000,1800", "--virtual-time-budget=3000")
+    with Image.open(shot) as image:
+        colours = {colour for _, colour in image.convert("RGB").getcolors(2**24) or ()}
+    reds = sum(r > 120 and g < 70 and b < 70 for r, g, b in colours)
+    greens = sum(g > 120 and r < 70 and b < 70 for r, g, b in colours)
+    assert reds and greens

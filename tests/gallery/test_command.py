@@ -218,6 +218,7 @@ def test_without_a_chinese_font_captions_are_numbers_and_that_is_said(
     monkeypatch.setattr("cogview_cli.gallery.fonts.places", list)
     ended = cogview("gallery", "out", "--sheet", "all.jpg")
     assert ended.code == 0 and "no font with Chinese characters" in ended.err
+    assert "hint: " in ended.err and "fonts-noto-cjk" in ended.err
 
 
 def test_open_hands_over_what_was_written(

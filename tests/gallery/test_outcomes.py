@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from cogview_cli.errors import MachineError
 from cogview_cli.gallery.items import GalleryItem, Level
 from cogview_cli.gallery.outcomes import without_picture
 from cogview_cli.i18n.stored_messages import Message
+from cogview_cli.ledger import Intent
 from tests.gallery.samples import answered, asked, ledger, paid
 
 REFUSAL = {
@@ -111,3 +113,75 @@ def test_a_damaged_ledger_is_an_error_to_tell(tmp_path: Path) -> None:
     (state_dir() / "ledger.db").write_bytes(b"no database" * 100)
     with pytest.raises(MachineError):
         without_picture(tmp_path, set())
+
+
+# --- refused, and made later -------------------------------------------------------
+
+
+def sent(
+    folder: Path, prompt: str, key: str, *, run: str, line: int = 1, made: bool = False,
+    id: str | None = None, state: str = "rejected",
+) -> None:  # fmt: skip
+    """A request of a batch, of run `run` and row `line`; refused, or `made` and on disk."""
+    source = {"file": "p.txt", "line": line, **({"row_id": id} if id else {})}
+    intent = Intent(
+        key=key, body={"model": "cogview-4", "prompt": prompt}, target={},
+        price=Decimal("0.06"), currency="CNY", base_url="https://api.invalid", account="a",
+        namespace=str(folder), source=source,
+    )  # fmt: skip
+    with ledger() as opened:
+        known = {row["id"] for row in opened._file.rows("SELECT id FROM requests")}
+        entry = opened.intend(intent, known)
+        if made:
+            opened.answer(entry.id, answered(200, {}), 1.0)
+            opened.saved(entry.id, [{"file": str(folder / f"{key}-{run}.png")}])
+        else:
+            opened._set(entry.id, state=state, code="1301", status=400)
+        opened._set(entry.id, run=run)
+
+
+def test_a_refused_request_that_was_repeated_without_a_sidecar_counts_no_more(
+    tmp_path: Path,
+) -> None:
+    sent(tmp_path, "cat", "k", run="1")
+    sent(tmp_path, "cat", "k", run="2", made=True)
+    sent(tmp_path, "dog", "unknown", run="1", state="unknown")
+    sent(tmp_path, "dog", "unknown", run="2", made=True)
+    assert by_prompt(tmp_path) == {}
+
+
+def test_a_row_that_was_edited_and_then_made_counts_no_more(tmp_path: Path) -> None:
+    sent(tmp_path, "bad cat", "k", run="1", line=3)
+    sent(tmp_path, "bad dog", "l", run="1", line=4)
+    sent(tmp_path, "bad hen", "m", run="1", line=5, id="A7")
+    sent(tmp_path, "good cat", "n", run="2", line=3, made=True)
+    sent(tmp_path, "good hen", "o", run="2", line=9, id="A7", made=True)
+    assert by_prompt(tmp_path).keys() == {"bad dog"}
+
+
+def test_the_same_prompt_made_by_another_command_counts(tmp_path: Path) -> None:
+    sent(tmp_path, "cat", "k", run="1")
+    sent(tmp_path, "cat", "other", run="2", line=7, made=True)
+    assert by_prompt(tmp_path) == {}
+
+
+def test_one_picture_settles_one_refusal_and_only_an_earlier_one(tmp_path: Path) -> None:
+    sent(tmp_path, "cat", "early", run="0", made=True)
+    for key in ("k", "l", "m"):
+        sent(tmp_path, "cat", key, run="1")
+    sent(tmp_path, "cat", "n", run="1", made=True)
+    sent(tmp_path, "cat", "o", run="2", made=True)
+    assert len(without_picture(tmp_path, set())) == 2
+
+
+def test_what_was_made_elsewhere_settles_nothing(tmp_path: Path) -> None:
+    sent(tmp_path / "out", "cat", "k", run="1")
+    sent(tmp_path / "other", "cat", "l", run="2", made=True)
+    assert by_prompt(tmp_path / "out").keys() == {"cat"}
+
+
+def test_an_unknown_outcome_is_not_settled_by_likeness(tmp_path: Path) -> None:
+    """It may have cost money: only its own repetition settles it."""
+    sent(tmp_path, "cat", "k", run="1", state="unknown")
+    sent(tmp_path, "cat", "l", run="2", made=True)
+    assert by_prompt(tmp_path)["cat"].status == "unknown"

@@ -14,8 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cogview_cli.gallery.cards import Place
 from cogview_cli.gallery.items import GalleryItem, Level, Picture
-from cogview_cli.gallery.page import Place, build
+from cogview_cli.gallery.page import build
 from tests.gallery.samples import HOSTILE, Element, item, paid, parse
 
 HERE = Place(folder=Path("/pictures"), page_folder=Path("/pictures"))

@@ -137,3 +137,15 @@ def test_what_may_not_be_read_is_told(tmp_path: Path) -> None:
     assert found.unreadable == [str(tmp_path / "shut")]
     with pytest.raises(MachineError):
         scan(tmp_path / "shut")
+
+
+def test_what_is_set_aside_is_not_shown(tmp_path: Path) -> None:
+    """Pictures of edited rows and earlier takes; and what came and is no picture."""
+    for name in ("1.png", "replaced/1.png", "sub/takes/1.png", "takes/sub/2.png", "sub/2.png"):
+        picture(tmp_path / name, prompt="cat")
+    picture(tmp_path / "3.png", prompt="cat").rename(tmp_path / "3.unverified")
+    (tmp_path / "3.png.json").rename(tmp_path / "3.unverified.json")
+    found = scan(tmp_path)
+    assert sorted(i.picture.path for i in found.items if i.picture) == ["1.png", "sub/2.png"]
+    assert found.damaged == []
+    assert len(scan(tmp_path / "replaced").items) == 1

@@ -15,6 +15,7 @@ from cogview_cli.ledger.takes import (
     outlook,
     takes_left,
     takes_of,
+    to_fetch,
     unread,
 )
 from cogview_cli.textcheck.compare import TextResult
@@ -113,3 +114,8 @@ def test_the_outlook_of_a_picture_that_is_there() -> None:
     assert outlook([take(1, text=None)], RULES) == (True, 2)
     assert outlook([take(1), take(2, State.ANSWER)], RULES._replace(retakes=1)) == (True, 0)
     assert outlook([take(1)], RULES._replace(retakes=0)) == (False, 0)
+
+
+def test_takes_of_a_queue_come_with_its_results() -> None:
+    waiting = [take(2, "answer"), take(3, "pending", task="t"), take(4, "pending", part="p")]
+    assert [entry.id for entry in to_fetch([take(1), *waiting])] == ["2", "3"]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from cogview_cli.textcheck.compare import DOUBTFUL_BELOW, TextResult, compare
+from cogview_cli.textcheck.compare import DOUBTFUL_BELOW, Comparison, TextResult, compare
 from cogview_cli.textcheck.plain import plain
 from cogview_cli.textcheck.reading import Block
 
@@ -109,6 +109,18 @@ def test_it_takes_back_a_wrong_character_only_if_it_is_the_surer_of_the_two(
     looks = [look("山诲情", confidence=first), look("山海情", confidence=second)]
     found = compare(["山海情"], looks)
     assert (found.ok, found.missing) == (ok, () if ok else ("海→诲",))
+
+
+def test_another_look_is_worth_it_only_where_something_wrong_is_in_doubt() -> None:
+    def uncertain(*texts: str, confidence: float = 0.99) -> bool:
+        comparison = Comparison(["山海情"])
+        comparison.add(look(*texts, confidence=confidence))
+        return comparison.uncertain
+
+    assert uncertain("山诲情", confidence=0.6)
+    assert uncertain("山情")
+    assert not uncertain("山诲情")
+    assert not uncertain("山海情", confidence=0.6)
 
 
 def test_columns_are_read_from_the_right() -> None:

@@ -25,7 +25,7 @@ TITLE = "重生之我是韦小宝"
 needs_reader = pytest.mark.skipif(
     not extra.available() or font_file() is None, reason="needs the extra 'ocr' and a font"
 )
-ANSWER = json.dumps({"blocks": [["福", [[0, 0]], [0.5]]], "reduced": False})
+ANSWER = json.dumps({"blocks": [["福", [[0, 0]], [0.5]]]})
 
 
 def stand_in(tmp_path: Path, body: str) -> Reader:
@@ -118,6 +118,16 @@ def test_a_reading_that_is_cancelled_leaves_no_process_and_no_answer(tmp_path: P
         await reader.close()
 
     asyncio.run(cancelled())
+
+
+def test_the_process_is_not_told_the_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("COGVIEW_API_KEY", "ZAI_API_KEY"):
+        monkeypatch.setenv(name, "key.canary")
+    seen = tmp_path / "seen"
+    save = f"import os; pathlib.Path({str(seen)!r}).write_text(str(dict(os.environ)))"
+    assert read(stand_in(tmp_path, save)) == [READ]
+    assert "MALLOC_ARENA_MAX" in seen.read_text()
+    assert "key.canary" not in seen.read_text()
 
 
 def _gone(pid: int) -> bool:

@@ -1,0 +1,1 @@
+"""The manual that `cogview help TOPIC` shows: pages of Markdown, a folder for each language."""

@@ -1,0 +1,1 @@
+"""What was asked before: found by words and dates, listed, added up."""

@@ -1,0 +1,1 @@
+"""Programs that others wrote, against the sandbox: each in an environment of its own."""

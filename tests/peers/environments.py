@@ -1,0 +1,80 @@
+"""Virtual environments for the peers: made by pip in a temporary folder, removed afterwards.
+
+`COGVIEW_PEERS=FOLDER` keeps them there for the next time.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import tomllib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+PROJECT = Path(__file__).parents[2]
+# Slower than that, the peer counts as one that cannot be had here.
+INSTALL_SECONDS = 240
+# 1.108.7 was run; some other releases were reported compromised.
+LITELLM = ("litellm[proxy]==1.108.7",)
+# torchvision and timm are not needed, and have to be of the same build as torch.
+XINFERENCE = (
+    "torch==2.13.0", "xinference==4.1.0", "diffusers==0.39.0", "transformers==5.17.0", "accelerate",
+)  # fmt: skip
+# Written last: what was asked for.
+MADE = "requirements.txt"
+UNWANTED = ("torchvision", "timm")
+
+
+class Unavailable(Exception):
+    """The environment cannot be made here; the message says why."""
+
+
+def clients() -> tuple[str, ...]:
+    """What the group `peers` of the project names."""
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))
+    return tuple(project["dependency-groups"]["peers"])
+
+
+@contextmanager
+def environment(
+    name: str, requirements: Sequence[str], unwanted: Sequence[str] = ()
+) -> Iterator[Path]:
+    """The folder of the environment's programs. Unavailable where pip cannot."""
+    kept = os.environ.get("COGVIEW_PEERS")
+    folder = Path(kept) / name if kept else Path(tempfile.mkdtemp(prefix=f"cogview-{name}-"))
+    try:
+        if not _is_whole(folder, requirements):
+            _make(folder, requirements, unwanted)
+        yield folder / "bin"
+    finally:
+        if not kept:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _make(folder: Path, requirements: Sequence[str], unwanted: Sequence[str]) -> None:
+    _run(sys.executable, "-m", "venv", "--clear", str(folder))
+    pip = (str(folder / "bin" / "python"), "-m", "pip", "--quiet", "--disable-pip-version-check")
+    _run(*pip, "install", "--no-compile", *requirements)
+    if unwanted:
+        _run(*pip, "uninstall", "--yes", *unwanted)
+    (folder / MADE).write_text("\n".join(requirements), "utf-8")
+
+
+def _is_whole(folder: Path, requirements: Sequence[str]) -> bool:
+    made = folder / MADE
+    return made.exists() and made.read_text("utf-8") == "\n".join(requirements)
+
+
+def _run(*command: str) -> None:
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Unavailable(str(error)) from error
+    if done.returncode:
+        raise Unavailable(done.stderr.strip().splitlines()[-1:] or f"exit {done.returncode}")
