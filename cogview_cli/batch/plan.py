@@ -80,7 +80,7 @@ class Plan(PlanResults):
             self._flush()
 
     def _flush(self) -> None:
-        marks = ", ".join("?" * 13)
+        marks = ", ".join("?" * 14)
         self._db.executemany(f"INSERT INTO rows VALUES ({marks})", self._waiting)
         self._waiting.clear()
 

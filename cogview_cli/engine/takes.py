@@ -30,7 +30,7 @@ from cogview_cli.ledger.takes import (
 )
 from cogview_cli.outcome import WITH_IMAGE, Outcome, Problem, SavedFile, Status, problem_of
 from cogview_cli.pictures import sidecar
-from cogview_cli.pictures.takes import give_name, name_of, take_target
+from cogview_cli.pictures.takes import discard_takes, give_name, name_of, take_target
 from cogview_cli.terminal import ending
 from cogview_cli.textcheck.checker import TextChecker
 from cogview_cli.textcheck.compare import TextResult
@@ -81,6 +81,8 @@ class TakeRunner:
         judging = _Judging(self._runner, self._ledger, self._checker, job, job.text, outcome)
         try:
             await judging.run()
+            if job.target.destination.stdout:
+                await judging.discard_others()
         except asyncio.CancelledError:  # the picture is there; the next run reads it
             return judging.outcome
         except _Unreadable as error:
@@ -128,10 +130,18 @@ class _Judging:
                 await self._read(left[0])
                 continue
             image = await self._choose(takes)
-            if image is None or self._ended_by_user or not needs_another(takes, self._rules):
+            if (
+                image is None
+                or self._ended_by_user
+                or not needs_another(takes, self._rules)
+                or not await self._again(entries, takes[-1].take + 1, image)
+            ):
                 return
-            if not await self._again(entries, takes[-1].take + 1, image):
-                return
+
+    async def discard_others(self) -> None:
+        """Removes the takes that were not chosen, where only one picture is to be had."""
+        takes = takes_of(await self._entries())
+        await asyncio.to_thread(discard_takes, takes)
 
     @property
     def _ended_by_user(self) -> bool:
@@ -155,8 +165,9 @@ class _Judging:
     async def _read(self, entry: Entry) -> None:
         path = Path(entry.files[0]["file"])
         result = await self._checked(path)
-        await self._ledger.call(self._ledger.was_read, entry.id, result.record())
+        # The ledger last: it is what says that nothing is left to do.
         await _note(path, result.record())
+        await self._ledger.call(self._ledger.was_read, entry.id, result.record())
 
     async def _checked(self, path: Path) -> TextResult:
         try:

@@ -212,6 +212,14 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def discard_takes(takes: Iterable[Entry]) -> None:
+    """Removes those that have not got the name, as they were saved."""
+    for file in (_file(entry) for entry in takes if entry.files and not _has_name(entry)):
+        if file is not None and file.is_at(file.path):
+            _remove(file.path)
+            _remove(sidecar.sidecar_path(file.path))
+
+
 def put_right(ledger: Ledger, namespace: str | None = None) -> None:
     """Finishes what a killed run had begun: the best take by what was read has the name.
 

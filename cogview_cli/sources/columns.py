@@ -104,13 +104,13 @@ def make_plan(
     ignored = tuple((normal(name), name) for name in rest if _is_ignored(normal(name), pixels))
     useless = {name for _, name in ignored}
     unknown = tuple(name for name in rest if name not in useless)
-    text = _first(free, LETTERING) if lettering else None
+    guess = guess and prompt is None
+    named = [free[alias] for alias in LETTERING if alias in free] if lettering else []
+    text = next((name for name in named if not guess or _may_prompt(unknown, name, lang)), None)
     others = tuple(name for name in unknown if name != text)
-    prompts, weak = _candidates(others, lang) if guess and prompt is None else ((), ())
-    if guess and prompt is None and not (prompts or weak):
-        text, (prompts, weak) = None, _candidates(unknown, lang)
+    prompts, weak = _candidates(others, lang) if guess else ((), ())
     open_ = tuple(name for name in unknown if name not in {*prompts, *weak})
-    sole = guess and prompt is None and len(names) == 1 and open_ == tuple(names)
+    sole = guess and len(names) == 1 and open_ == tuple(names)
     return ColumnRoles(
         prompts=prompts if prompt is None else (prompt,),
         weak=weak,
@@ -123,6 +123,11 @@ def make_plan(
         extra=rest,
         text=text,
     )
+
+
+def _may_prompt(names: tuple[str, ...], but: str, lang: str | None) -> bool:
+    """Whether a column may be the prompt if this one is something else."""
+    return any(_candidates(tuple(name for name in names if name != but), lang))
 
 
 def _pixels(free: Mapping[str, str]) -> tuple[str, str] | None:

@@ -38,7 +38,7 @@ def main() -> None:
     from cogview_cli.__main__ import main as cogview
 
     sys.argv[0] = "cogview"
-    cogview()
+    sys.exit(cogview())
 
 
 def known(data: bytes) -> str:
