@@ -12,7 +12,7 @@ import typer
 
 from cogview_cli import __version__
 from cogview_cli.cli.lazy_group import SETTINGS, LazyGroup, in_the_users_language
-from cogview_cli.cli.usage_errors import explain
+from cogview_cli.cli.usage_errors import dash_mistake, explain
 from cogview_cli.disk.home import no_home
 from cogview_cli.errors import Interrupted, UsageError
 from cogview_cli.i18n import _
@@ -95,6 +95,7 @@ def _run(arguments: list[str]) -> int:
     Not typer's `main`, which would end the process by itself where stdout is closed.
     """
     root = root_command()
+    _check_dashes(root, arguments)
     try:
         with root.make_context("cogview", list(arguments)) as context:
             return int(root.invoke(context) or 0)
@@ -110,6 +111,21 @@ def _run(arguments: list[str]) -> int:
         if COMPLETION_FLAGS & set(arguments[:1]):
             raise no_home(UNKNOWN_SHELL.hint) from None
         raise
+
+
+def _check_dashes(root: Any, arguments: list[str]) -> None:
+    """UsageError before a mistyped option is paid for as a prompt."""
+    if all(word.isascii() for word in arguments):
+        return
+    found = [(root, root.params)]
+    for word in arguments[:2]:
+        command = found[-1][0]
+        below = command.get_command(None, word) if hasattr(command, "get_command") else None
+        if below is not None:
+            found.append((below, below.params))
+    options = {name for _command, params in found for param in params for name in param.opts}
+    if mistake := dash_mistake(arguments, options | {"-h", "--help"}):
+        raise mistake
 
 
 def _ended(code: object, arguments: list[str]) -> int:

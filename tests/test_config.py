@@ -29,6 +29,7 @@ from cogview_cli.cli.options import SettingFlags
 from cogview_cli.commands.config import app
 from cogview_cli.config import settings, value_types
 from cogview_cli.config.keys import resolve_key
+from cogview_cli.config.pasted import unwrapped
 from cogview_cli.config.secret import Secret
 from cogview_cli.config.settings import SETTINGS, Settings, load
 from cogview_cli.errors import AccountError, MachineError, Temporary, UsageError
@@ -665,7 +666,7 @@ def test_the_key_is_read_from_stdin_and_masked_everywhere(home: Home) -> None:
 
 
 def test_a_bad_key_from_stdin_is_refused(home: Home) -> None:
-    for text in ("", "\n", "'quoted'\n", "密钥\n"):
+    for text in ("", "\n", "qu'ot\n", "密钥\n", "Bearer\n key with blanks"):
         assert isinstance(failure(run("set", "api-key", stdin=text)), AccountError)
     assert not home.path.exists()
 
@@ -896,3 +897,45 @@ def test_every_setting_but_those_of_the_key_and_the_question_has_a_flag() -> Non
 def test_a_flag_is_told_from_all_other_origins(home: Home) -> None:
     current = home.load({"model": "cogview-4", "watermark": False, "size": None}, COGVIEW_TIER="v1")
     assert [name for name in SETTINGS if current.is_flag(name)] == ["model", "watermark"]
+
+
+@pytest.mark.parametrize(
+    ("pasted", "told"),
+    [
+        (f"Bearer {KEY}", "Bearer"),
+        (f"bearer   {KEY}\n", "Bearer"),
+        (f'"{KEY}"', "quotes"),
+        (f"“{KEY}”", "quotes"),
+        (f"export ZAI_API_KEY={KEY}", "NAME="),
+        (f"export ZAI_API_KEY='{KEY}';", "NAME=, quotes"),
+        (f'$env:ZAI_API_KEY = "{KEY}"', "NAME=, quotes"),
+        (f"set ZHIPU_API_KEY={KEY}\r\n", "NAME="),
+        (f"Authorization: Bearer {KEY}", "Authorization:, Bearer"),
+        (f'-H "Authorization: Bearer {KEY}"', "Authorization:, Bearer"),
+        (f"\ufeff\u200b \t{KEY}\u00a0\r\n\r\n", ""),
+        (f"{KEY}\nuser: me\n", "1 more line(s)"),
+    ],
+)
+def test_a_key_is_taken_as_it_is_pasted(home: Home, pasted: str, told: str) -> None:
+    ended = run("set", "api-key", stdin=pasted)
+    assert ended.exit_code == 0 and ended.stdout == ""
+    assert resolve_key(home.load()).reveal() == KEY
+    said = ended.stderr.splitlines()
+    assert said[0] == f"left out: {told}" if told else not said[0].startswith("left out")
+    assert f"the key …{KEY[-4:]} is kept in {home.path}" in ended.stderr
+    assert "next: cogview config check" in said
+    assert KEY not in ended.stderr
+
+
+def test_a_variable_that_goes_before_the_kept_key_is_told(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ZAI_API_KEY", "another")
+    assert "ZAI_API_KEY is set and goes before it" in run("set", "api-key", stdin=KEY).stderr
+
+
+@given(st.text("abcdef0123456789.=-_", min_size=1, max_size=60))
+def test_nothing_is_taken_off_a_bare_key(key: str) -> None:
+    """Also not where it is base64, with = at its end."""
+    if "=" not in key.rstrip("="):
+        assert unwrapped(key) == (key, [])

@@ -131,9 +131,7 @@ def test_a_fifo_is_no_place_for_an_image(tmp_path: Path) -> None:
         read(str(tmp_path / "pipe.png"))
 
 
-@pytest.mark.parametrize(
-    "output", ["~no-such-user-here/x.png", "x" * 300 + ".png", "x" * 300, "{a/b}"]
-)
+@pytest.mark.parametrize("output", ["~no-such-user-here/x.png", "x" * 300 + ".png", "x" * 300])
 def test_odd_outputs_are_read_without_a_crash(output: str) -> None:
     assert read(output).root
 
@@ -141,3 +139,55 @@ def test_odd_outputs_are_read_without_a_crash(output: str) -> None:
 def test_a_target_survives_the_ledger(tmp_path: Path) -> None:
     found = target(f"{tmp_path}/{{slug}}.webp", slug="猫\ud800")
     assert Target.from_record(json.loads(json.dumps(found.record()))) == found
+
+
+@pytest.mark.parametrize("output", ["{slug", "slug}", "a/{slug/b.png", "{a/b}", "x{.png", "{da te"])
+def test_a_mistyped_template_makes_no_folder_of_that_name(output: str) -> None:
+    with pytest.raises(UsageError, match="brace"):
+        read(output)
+
+
+def test_a_folder_with_a_brace_that_is_there_is_meant(tmp_path: Path) -> None:
+    (tmp_path / "my{dir").mkdir()
+    assert read(str(tmp_path / "my{dir")).root == str(tmp_path / "my{dir")
+    assert read(str(tmp_path / "my{dir" / "cat.png")).template == "cat"
+
+
+@pytest.mark.parametrize("output", ["x.gif", "a/X.TIFF", "x.pgn", "{slug}.bmp", "out.json"])
+def test_a_suffix_of_other_files_is_refused_with_those_there_are(output: str) -> None:
+    with pytest.raises(UsageError, match="no format that is written here") as caught:
+        read(output)
+    assert all(suffix in caught.value.hint for suffix in (".png", ".jpg", ".webp"))
+
+
+@pytest.mark.parametrize("output", ["x.gif/", "run-1.5", "v2.0", "a.gif/cat.png"])
+def test_a_dot_in_the_name_of_a_folder_is_no_suffix(output: str) -> None:
+    assert read(output).root
+
+
+def test_what_is_there_is_meant_whatever_its_suffix(tmp_path: Path) -> None:
+    (tmp_path / "old.gif").mkdir()
+    assert read(str(tmp_path / "old.gif")).template == GEN_TEMPLATE
+
+
+def test_moments_are_written_as_asked(tmp_path: Path) -> None:
+    found = target(f"{tmp_path}/{{date:%Y}}/{{date:%m-%d}} {{time:%Hh}}-{{slug}}")
+    assert found.place() == (tmp_path / "2026", "01-01 12h-cat")
+    late = target(f"{tmp_path}/{{created:%Y}}-{{slug}}")
+    assert late.place({"created": 1767268800})[1] == "2026-cat"
+    assert late.place()[1] == "_cat"  # not known yet
+
+
+@pytest.mark.parametrize(
+    ("output", "words", "hint"),
+    [
+        ("{slug:%Y}", "'slug' is no moment", "{date:%Y-%m-%d}"),
+        ("{date:%Q}", "no '%Q'", "{date:%Y-%m-%d}"),
+        ("{date:%}", "no '%'", "{date:%Y-%m-%d}"),
+        ("{date:%Y/%m}/{slug}", "a slash inside of {…}", "{date:%Y}/{date:%m}"),
+    ],
+)
+def test_a_moment_written_wrong_says_how_it_goes(output: str, words: str, hint: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        target(output).check()
+    assert words in caught.value.message and hint in caught.value.hint

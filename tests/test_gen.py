@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from cogview_cli.sandbox.thread import SandboxThread
+from tests import processes
 from tests.conftest import Ended, Run
 
 SMALL = ("-s", "512x512")
@@ -708,3 +709,36 @@ def test_bytes_that_are_not_text_are_refused_before_anything_is_recorded(
 ) -> None:
     """No body could carry them; an intent would stand as perhaps paid."""
     refused(cogview("gen", "cat", *SMALL, *options), sandbox, 2, "not UTF-8")
+
+
+def test_a_name_with_the_size_has_the_models_own_where_none_is_asked_for(cogview: Run) -> None:
+    (path,) = saved(cogview("gen", "猫", "-o", "{size}-{slug}"))
+    assert path.name == "1024x1024-猫.png"
+    with Image.open(path) as picture:
+        assert picture.size == (1024, 1024)
+
+
+def test_jpg_is_jpeg(cogview: Run) -> None:
+    (path,) = saved(cogview("gen", "猫", *SMALL, "--format", "JPG", "-o", "a/"))
+    assert path.read_bytes().startswith(JPEG) and path.suffix == ".jpg"
+
+
+@pytest.mark.parametrize("word", ["help", "Help", "batch", "config", "version", "--help", "帮助"])
+def test_a_command_as_a_prompt_is_not_paid_for_unasked(
+    cogview: Run, sandbox: SandboxThread, word: str
+) -> None:
+    refused(cogview("gen", "--", word), sandbox, 2, "is a command", "--yes")
+    assert cogview("gen", "--dry-run", "--", word).code == 0
+    saved(cogview("gen", *SMALL, "--yes", "--", word))
+
+
+def test_a_prompt_with_a_commands_name_in_it_is_a_prompt(cogview: Run) -> None:
+    saved(cogview("gen", "a batch of cookies", *SMALL))
+
+
+def test_a_command_as_a_prompt_is_asked_about_on_a_terminal(sandbox: SandboxThread) -> None:
+    for typed, code in ((b"n\n", 2), (b"y\n", 0)):
+        line = (*processes.COMMAND, "gen", "help", *SMALL)
+        ended = processes.on_terminal(*line, env=processes.environment(sandbox), typed=typed)
+        assert (ended.code, b"Draw 'help'?" in ended.shown) == (code, True), ended
+    assert sum(sandbox.books.posts.values()) == 1

@@ -56,7 +56,7 @@ _SQL = re.compile(
 _EXECUTE = {"execute", "executemany", "executescript"}
 # Where one of these words stands outside its enumeration because it means something else.
 OTHER_WORDS = {
-    ("batch.report", "failed"): "the name of a file",
+    ("batch.failed_rows", "failed"): "the name of a file",
     ("engine.retry", "unknown"): "a counter of Attempts",
     ("history.lines", "refused"): "what people read",
     ("history.lines", "saved"): "what people read",

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -29,6 +30,7 @@ from cogview_cli.errors import MachineError
 from cogview_cli.i18n.stored_messages import Message
 from cogview_cli.ledger import PAID_STATES, Claimed, Entry, Intent, Ledger, State
 from cogview_cli.ledger import file as ledger_file
+from cogview_cli.ledger.entry import new_id
 from tests.processes import child
 
 LINK = b'{"data":[{"url":"https://h/x.png?Signature=S3cr3t&Expires=1000000000"}]}'
@@ -630,3 +632,13 @@ def test_what_is_with_the_server_is_finished_but_for_what_a_queue_holds(tmp_path
         assert later.by_content("c", State.ANSWER) == []
         later.answer(mine.id, ANSWER, 1.0)
         assert later.get(mine.id).state is State.ANSWER and later.get(mine.id).task
+
+
+def test_an_id_begins_with_the_local_time_as_file_names_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Shanghai")
+    time.tzset()
+    try:
+        assert new_id(0.0).startswith("19700101-080000-")
+    finally:
+        monkeypatch.undo()
+        time.tzset()

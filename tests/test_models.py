@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from math import log
 
 import pytest
 from hypothesis import given, settings
@@ -107,12 +108,48 @@ def test_each_model_has_seven_presets_and_all_are_legal(name: str) -> None:
 
 @given(names, sides, sides)
 @settings(deadline=None, max_examples=15)
-def test_the_nearest_size_is_legal_and_nothing_legal_is_nearer(name: str, w: int, h: int) -> None:
+def test_the_nearest_size_is_legal_and_nothing_of_its_shape_is_nearer(
+    name: str, w: int, h: int
+) -> None:
     rules = MODELS[name]
     found = nearest_size(rules, Size(w, h))
     assert size_fault(rules, found) is None
-    moved = abs(found.width - w) + abs(found.height - h)
-    assert all(moved <= abs(s.width - w) + abs(s.height - h) for s in legal_sizes(rules))
+    for other in legal_sizes(rules):
+        if other.width * found.height == other.height * found.width:
+            assert abs(log(found.pixels / (w * h))) <= abs(log(other.pixels / (w * h))) + 1e-9
+
+
+@given(names, st.integers(1024, 4000), st.integers(1024, 4000))
+@settings(deadline=None, max_examples=30)
+def test_the_nearest_size_keeps_the_shape(name: str, w: int, h: int) -> None:
+    """As well as the step of the sides allows; presets alone are never far."""
+    rules = MODELS[name]
+    found = nearest_size(rules, Size(w, h))
+    off = abs(log(found.width / w) - log(found.height / h))
+    step = 2 * rules.step / min(found.width, found.height)
+    assert off <= (step if rules.custom_sizes else 0.7)
+
+
+@pytest.mark.parametrize(
+    ("model", "wanted", "nearest"),
+    [
+        ("cogview-4", "2000x2000", "1440x1440"),
+        ("cogview-4", "3000x1500", "2048x1024"),
+        ("cogview-4", "1500x3000", "1024x2048"),
+        ("cogview-4", "1600x900", "1600x896"),
+        ("cogview-4", "1000x1000", "1008x1008"),
+        ("cogview-4", "1000x500", "1024x512"),
+        ("cogview-4", "500x512", "512x512"),
+        ("cogview-4", "100x100", "512x512"),
+        ("cogview-3-plus", "2000x1000", "1440x720"),
+        ("cogview-3-plus", "4096x4096", "1024x1024"),
+        ("glm-image", "4000x4000", "2048x2048"),
+        ("glm-image", "1000x1000", "992x992"),
+    ],
+)
+def test_the_nearest_size_by_example(model: str, wanted: str, nearest: str) -> None:
+    size = parse_size(wanted)
+    assert size and str(nearest_size(MODELS[model], size)) == nearest
 
 
 @given(names, st.integers(1, 30), st.integers(1, 30))

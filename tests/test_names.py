@@ -185,3 +185,8 @@ def test_the_fields_of_a_template_come_in_order() -> None:
 
 def test_the_second_of_a_name_is_numbered_2() -> None:
     assert [with_number("cat", number) for number in (1, 2, 3)] == ["cat", "cat-2", "cat-3"]
+
+
+@pytest.mark.parametrize(("text", "limit"), [("COM0  \u0800", 8), ("nul  猫", 6), ("aux   x", 3)])
+def test_a_name_that_is_a_device_only_once_it_is_cut_is_changed(text: str, limit: int) -> None:
+    assert_safe(safe_component(text, limit), limit)

@@ -83,3 +83,14 @@ def test_a_terminal_shows_the_seconds_and_then_size_cost_and_path() -> None:
     assert len(seconds) <= 8, seconds
     assert re.search(r"saved PNG 512x512, \d+ KiB, 0\.06 CNY, \d\.\d s", text)
     assert "cat.png\r\n" in text
+
+
+def test_what_is_urgent_stands_alone_for_a_while() -> None:
+    """Behind the line of progress it would be cut off."""
+    clock = Clock()
+    line = progress(clock)
+    line.note("stopped by SIGINT", urgent=True)
+    clock.now = 3.0
+    assert line.text() == "stopped by SIGINT"
+    clock.now = 20.0
+    assert line.text().startswith("cogview-4-250304 is drawing: 0:20")

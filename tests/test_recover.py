@@ -403,3 +403,10 @@ def test_a_request_that_left_nothing_to_fetch_is_named(
     (entry,) = history()
     ended = cogview("recover", entry.id)
     assert ended.code == 2 and entry.id in ended.err and state in ended.err, ended
+
+
+def test_one_picture_too_is_said_to_cost_nothing_now(cogview: Run) -> None:
+    assert cogview("gen", "cat sandbox:404-download", *GEN).code == 6
+    ended = cogview("recover")
+    assert "nothing paid now" in ended.err, ended
+    assert "nothing paid now" not in cogview("recover", "--quiet").err

@@ -91,3 +91,53 @@ def test_no_word_of_nonsense_is_a_bug(word: str) -> None:
         command.main(args=[f"--{word}"], prog_name="cogview", standalone_mode=False)
     except Exception as error:
         assert explain(error, [f"--{word}"]).hint  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (("gen", "cat", "--seed", "3"), "--extra seed=42"),
+        (("gen", "cat", "--seed=3"), "--extra seed=42"),
+        (("gen", "cat", "--negative-prompt", "dog"), "--extra negative_prompt=TEXT"),
+        (("gen", "-5 degrees"), "cogview gen -- '-5 degrees'"),
+        (("gen", "-猫"), "cogview gen -- -猫"),
+        (("gen", "--一只猫"), "cogview gen -- --一只猫"),
+        (("gen", "--a cat on a mat"), "cogview gen -- '--a cat on a mat'"),
+    ],
+)  # fmt: skip
+def test_what_is_no_option_says_what_to_write(
+    cogview: Run, line: tuple[str, ...], expected: str
+) -> None:
+    assert expected in hint(cogview, *line).replace("'-猫'", "-猫").replace(
+        "'--一只猫'", "--一只猫"
+    )
+
+
+def test_the_hint_for_a_prompt_with_a_dash_works(cogview: Run) -> None:
+    assert cogview("gen", "--dry-run", "--", "-5 degrees").code == 0
+
+
+@pytest.mark.parametrize("dash", "‐‑‒–—―−﹣－")
+@pytest.mark.parametrize(
+    ("line", "option"),
+    [
+        (("gen", "猫", "{}size", "512x512"), "--size"),
+        (("gen", "猫", "{}size=512x512"), "--size=512x512"),
+        (("gen", "猫", "-{}size=512x512"), "--size=512x512"),
+        (("gen", "猫", "{}n", "2"), "-n"),
+        (("gen", "{}help"), "--help"),
+        (("batch", "p.txt", "{}dry-run"), "--dry-run"),
+        (("config", "set", "{}profile", "x", "size", "wide"), "--profile"),
+        (("{}version",), "--version"),
+    ],
+)  # fmt: skip
+def test_a_dash_that_is_no_hyphen_is_told_before_it_is_paid_for(
+    cogview: Run, dash: str, line: tuple[str, ...], option: str
+) -> None:
+    assert hint(cogview, *(word.replace("{}", dash) for word in line)) == f"type it so: {option}"
+
+
+@pytest.mark.parametrize("prompt", ["——一只猫", "— a cat", "–", "–size is big"])
+def test_a_prompt_may_begin_with_any_dash(cogview: Run, prompt: str) -> None:
+    assert cogview("gen", prompt, "--dry-run").code == 0
+    assert cogview("gen", "--dry-run", "--", "—size").code == 0

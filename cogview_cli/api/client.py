@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from types import MappingProxyType
 from typing import Protocol
@@ -15,11 +15,11 @@ from cogview_cli.errors import MachineError
 from cogview_cli.i18n import _
 from cogview_cli.i18n.stored_messages import Message, StoredError
 from cogview_cli.net import failures
-from cogview_cli.net.clients import new_client, tls_failure
+from cogview_cli.net.clients import new_client, tls_failure, traced
 from cogview_cli.net.inflate import unpacked
 from cogview_cli.net.lenient import NotHttp
 from cogview_cli.net.request_body import RequestBody
-from cogview_cli.net.response import Response
+from cogview_cli.net.response import Client, Response
 from cogview_cli.net.target import Target, target_of
 
 ANSWER_LIMIT = 48 * 2**20
@@ -129,9 +129,11 @@ class ApiClient:
         *,
         timeout: float,
         headers: Mapping[str, Key] = MappingProxyType({}),
+        trace: Callable[[str], None] | None = None,
     ) -> None:
         """`timeout`: seconds for a whole answer, from the first try to connect, or from when
-        the server says that it has begun. `headers`: more of them, secrets like the key.
+        the server says that it has begun. `headers`: more of them, secrets like the key. `trace`
+        hears of each exchange, a line at a time, for --debug.
 
         Raises MachineError for a URL, a proxy or CAs that can't be used.
         """
@@ -140,7 +142,9 @@ class ApiClient:
         sent = self._headers_sent.values()
         self._redactor = Redactors([*sent, *(value.removeprefix(BEARER) for value in sent)])
         self._timeout = timeout
-        self._client = new_client(_target(self._base_url), read_seconds=None)
+        self._client: Client = new_client(_target(self._base_url), read_seconds=None)
+        self._tracer = traced(self._client, trace, self._redactor.blotted_text) if trace else None
+        self._client = self._tracer or self._client
 
     async def close(self) -> None:
         """Closes the connections."""
@@ -153,7 +157,7 @@ class ApiClient:
         """
         exchange = _Exchange(self._redactor, RequestBody(request.encode()))
         await self._within_time("POST", path, exchange)
-        return exchange.answer()
+        return self._traced(exchange.answer())
 
     async def get(
         self, path: str, *, limit: int = ANSWER_LIMIT, seconds: float | None = None
@@ -166,7 +170,12 @@ class ApiClient:
         exchange = _Exchange(self._redactor, None, limit)
         within = self._timeout if seconds is None else min(seconds, self._timeout)
         await self._within_time("GET", path, exchange, within)
-        return exchange.answer()
+        return self._traced(exchange.answer())
+
+    def _traced(self, answer: Answer) -> Answer:
+        if self._tracer:
+            self._tracer.body("<", answer.raw)
+        return answer
 
     async def _within_time(
         self, method: str, path: str, exchange: _Exchange, seconds: float | None = None
@@ -186,6 +195,8 @@ class ApiClient:
                 exchange.take(error)
             raise _explained(error, exchange) from error
         except Exception as error:
+            if self._tracer:
+                self._tracer.error(exchange.words(error))
             raise _explained(error, exchange) from error
         finally:
             task.cancel()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from math import gcd
+from math import gcd, log
 from typing import NamedTuple
 
 from cogview_cli.errors import UsageError
@@ -20,6 +20,8 @@ PRICES_AS_OF = "2026-09-25"
 DEFAULT_MODEL = "cogview-4-250304"
 TIER_SLOTS = {"V0": 5, "V1": 10, "V2": 15, "V3": 20}
 USER_ID_LENGTH = range(6, 129)
+# A picture of another shape is another picture; a smaller one is the same.
+SHAPE_WEIGHT = 1.5
 
 
 class Size(NamedTuple):
@@ -43,7 +45,10 @@ class Size(NamedTuple):
 
 
 class ModelRules(NamedTuple):
-    """One model's limits. `slots` is None where the account's tier decides."""
+    """One model's limits. `slots` is None where the account's tier decides.
+
+    `reads_tokens`: how much of a prompt its open weights read; no rule of the API.
+    """
 
     name: str
     presets: tuple[Size, ...]
@@ -58,6 +63,7 @@ class ModelRules(NamedTuple):
     slots: int | None = None
     retired: bool = False
     default_quality: str = "standard"
+    reads_tokens: int | None = None
 
 
 def _sizes(text: str) -> tuple[Size, ...]:
@@ -81,6 +87,7 @@ def _cogview(name: str, price: str, **more: object) -> ModelRules:
         "qualities": (),
         "price": Decimal(price),
         "expected_s": _EXPECTED,
+        "reads_tokens": 1024,
     }
     return ModelRules(**{**fields, **more})  # type: ignore[arg-type]
 
@@ -91,7 +98,7 @@ MODELS: dict[str, ModelRules] = {
         _cogview("cogview-4-250304", "0.06", qualities=("hd", "standard")),
         _cogview("cogview-4", "0.06"),
         _cogview("cogview-3-flash", "0"),
-        _cogview("cogview-3-plus", "0.06", custom_sizes=False, retired=True),
+        _cogview("cogview-3-plus", "0.06", custom_sizes=False, retired=True, reads_tokens=224),
         _cogview(
             "glm-image",
             "0.1",
@@ -100,6 +107,7 @@ MODELS: dict[str, ModelRules] = {
             max_pixels=2**22,
             qualities=("hd",),
             prompt_limit=1000,
+            reads_tokens=None,
             slots=1,
             default_quality="hd",
         ),
@@ -192,12 +200,12 @@ def legal_sizes(rules: ModelRules) -> list[Size]:
 
 
 def nearest_size(rules: ModelRules, wanted: Size) -> Size:
-    """The legal size nearest to `wanted`: smallest move of the two sides, then shape."""
+    """The legal size nearest to `wanted`: its shape counts more than its sides."""
+    wide, high = max(1, wanted.width), max(1, wanted.height)
 
-    def distance(size: Size) -> tuple[int, float, int]:
-        moved = abs(size.width - wanted.width) + abs(size.height - wanted.height)
-        bent = abs(size.width * wanted.height - size.height * wanted.width)
-        return moved, bent / max(1, size.pixels), abs(size.pixels - wanted.pixels)
+    def distance(size: Size) -> float:
+        across, down = log(size.width / wide), log(size.height / high)
+        return abs(across) + abs(down) + SHAPE_WEIGHT * abs(across - down)
 
     return min(legal_sizes(rules), key=distance)
 

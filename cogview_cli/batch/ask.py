@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from cogview_cli.engine.confirm import somebody_is_there
 from cogview_cli.errors import UsageError
 from cogview_cli.i18n import _
 from cogview_cli.terminal import output
@@ -17,8 +18,7 @@ Ask = Callable[[str, Mapping[str, Any]], str]
 
 def column_question() -> Ask | None:
     """How to ask which column is the prompt; None where there is nobody to ask."""
-    watched = sys.stdin is not None and sys.stdin.isatty() and output.on_terminal()
-    return ask_column if watched else None
+    return ask_column if somebody_is_there() else None
 
 
 def ask_column(file: str, cells: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from cogview_cli.batch import report
+from cogview_cli.batch.failed_rows import Notes, keep_failed
 from cogview_cli.batch.item import Group
 from cogview_cli.batch.options import BatchOptions
 from cogview_cli.batch.plan import Plan
@@ -16,7 +17,7 @@ from cogview_cli.disk.atomic import is_temporary
 from cogview_cli.engine import pool
 from cogview_cli.errors import CogviewError, ExitCode, MachineError
 from cogview_cli.i18n import _
-from cogview_cli.outcome import Problem, Summary
+from cogview_cli.outcome import Problem, Status, Summary
 from cogview_cli.terminal import ending, output
 from cogview_cli.terminal.reporter import Reporter, summary_line
 from cogview_cli.terminal.text import clean
@@ -37,7 +38,9 @@ class Closing:
     def close(self, reason: Problem | None) -> None:
         """The failed rows, the report, and the closing words."""
         plan, options = self._plan, self._options
-        failed = self._kept(partial(report.write_failed, options.folder, plan))
+        notes = Notes(options.folder, options.reading.files, options.selection)
+        complete = not self._summary.counts[Status.NOT_SENT]
+        failed = self._kept(partial(keep_failed, options.folder, plan, notes, complete=complete))
         self._write_report()
         self._write_summary()
         if reason and reason != pool.STDOUT_CLOSED:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from cogview_cli.i18n import _
 from cogview_cli.outcome import LOSSES, WITH_IMAGE, Outcome, Problem, Summary, ended_by_run
 from cogview_cli.terminal import output
+from cogview_cli.terminal.ending import exchange_listener
 from cogview_cli.terminal.output import OutputOptions
 from cogview_cli.terminal.reporter import Reporter, cost_words, wrong_text_line
 from cogview_cli.terminal.text import cell_width, clean, clock, cut_cells
@@ -138,7 +139,7 @@ class Display:
                 self._tell(outcome)
 
     def _tell(self, outcome: Outcome) -> None:
-        for text in outcome.warnings:
+        for text in () if self._style.quiet else outcome.warnings:
             self._say(_("warning: {where}: {text}", where=self._where(outcome.row), text=text))
         if outcome.wrong_text:
             self._tell_text(outcome)
@@ -198,7 +199,8 @@ class Display:
     @contextmanager
     def running(self) -> Iterator[None]:
         """The live display while the work goes on, if people are watching."""
-        if not output.on_terminal() or self._style.quiet:
+        # What --debug shows is told from many places at once.
+        if not output.on_terminal() or self._style.quiet or exchange_listener():
             yield
             return
         from rich.console import Console

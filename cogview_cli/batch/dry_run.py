@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container
+from decimal import Decimal
 from typing import Any
 
 from cogview_cli.batch.edited import edited_line, edited_rows
@@ -11,10 +12,11 @@ from cogview_cli.batch.options import BatchOptions
 from cogview_cli.batch.plan import Plan
 from cogview_cli.batch.prepare import ReadSummary
 from cogview_cli.config.settings import Settings
+from cogview_cli.engine.budget import Budget
 from cogview_cli.engine.confirm import Price
 from cogview_cli.i18n import _
 from cogview_cli.ledger.open import existing_ledger
-from cogview_cli.outcome import currency_field
+from cogview_cli.outcome import currency_field, money
 from cogview_cli.terminal import output
 from cogview_cli.terminal.text import clean
 
@@ -43,6 +45,8 @@ def show(options: BatchOptions, plan: Plan, summary: ReadSummary) -> int:
         _say_names(names, count)
         for path in dict.fromkeys(map(options.settings.endpoint, plan.models_to_send())):
             output.say(f"POST {path}")
+        if limited := _limit_line(options, plan):
+            output.say(limited)
         if line := edited_line(edited, plan, replace=options.replace_edited):
             output.say(line)
         output.say(_price_line(options.price(plan), count))
@@ -67,6 +71,25 @@ def _write_requests(options: BatchOptions, plan: Plan, gone: Container[str]) -> 
         if len(names) < NAMES_SHOWN:
             names.append(f"{plan.place(item.index)} -> {name}")
     return names
+
+
+def _limit_line(options: BatchOptions, plan: Plan) -> str | None:
+    """Where --max-cost would end the run; None if it would not."""
+    limit, tariff = options.settings.max_cost, options.settings.tariff
+    budget = Budget(limit, tariff.currency)
+    for count, item in enumerate(plan.to_send() if limit is not None else ()):
+        price = tariff.price_of(item.body["model"]) or Decimal(0)
+        if not budget.reserve(price):
+            return _(
+                "--max-cost {limit} ends it before {place}: {count} of {total} picture(s), {cost}",
+                limit=limit,
+                place=plan.place(item.index),
+                count=count,
+                total=plan.counts().to_send,
+                cost=money(budget.committed, tariff.currency),
+            )
+        budget.charge(price)
+    return None
 
 
 def _say_names(names: list[str], count: int) -> None:

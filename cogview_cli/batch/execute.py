@@ -17,6 +17,7 @@ from cogview_cli.batch.edited import Edited, edited_line, edited_rows, set_aside
 from cogview_cli.batch.findings import Findings
 from cogview_cli.batch.grid import Grids
 from cogview_cli.batch.item import Item
+from cogview_cli.batch.layout_files import LayoutFiles
 from cogview_cli.batch.options import BatchOptions
 from cogview_cli.batch.plan import Plan
 from cogview_cli.batch.previous_run import PreviousRun, settled_outcome
@@ -59,8 +60,7 @@ class BatchRun:
         self._summary = Summary(single=False, currency=self._tariff.currency)
         base = str(Path.cwd()) if options.relative else None
         self._reporter = Reporter(options.style, relative_to=base)
-        columns = options.grid[0] if options.grid else 0
-        self._grids = Grids(plan, options.destination, columns) if options.grid else None
+        self._grids = _more_files(options, plan)
         self._display: Display | None = None
         self._reason: Problem | None = None
         self._summary.checking = options.settings.checks_text
@@ -250,7 +250,7 @@ class BatchRun:
         own = outcome._replace(problem=None) if ended_by_run(outcome, reason) else outcome
         self._plan.ended(own, image_records(shown))
         if self._grids and outcome.files and outcome.status in WITH_IMAGE:
-            self._grids.row_ended(outcome.row, fresh=fresh and outcome.status == Status.SAVED)
+            self._grids.picture(outcome, fresh=fresh and outcome.status == Status.SAVED)
         if self._options.fail_fast and fresh and outcome.status in LOSSES and outcome.problem:
             runner.stop(_first_failure(outcome.problem))
         assert self._display is not None
@@ -276,9 +276,16 @@ class BatchRun:
     async def _finish_grids(self) -> None:
         assert self._grids is not None
         for trouble in await self._grids.finish():
-            why = _("a grid could not be made: {reason}", reason=trouble)
+            why = _("a file for the scorer or a grid could not be made: {reason}", reason=trouble)
             output.show_error(MachineError(why))
             self._summary.codes.add(ExitCode.MACHINE)
+
+
+def _more_files(options: BatchOptions, plan: Plan) -> Grids | LayoutFiles | None:
+    """What is made of the pictures beside them."""
+    if options.defaults.layout:
+        return LayoutFiles(plan, options.destination, options.defaults.layout)
+    return Grids(plan, options.destination, options.grid[0]) if options.grid else None
 
 
 def lane_width(options: BatchOptions, model: str) -> int:

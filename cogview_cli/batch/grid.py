@@ -18,6 +18,7 @@ from cogview_cli.disk.destination import Destination
 from cogview_cli.disk.names import template_fields
 from cogview_cli.errors import UsageError
 from cogview_cli.i18n import _
+from cogview_cli.outcome import Outcome
 from cogview_cli.pictures.verify import READABLE
 
 FOLDER = "grid"
@@ -103,8 +104,9 @@ class Grids:
     def _may_replace(self, path: Path) -> bool:
         return self._overwrite or not os.path.lexists(path) or is_grid(path)
 
-    def row_ended(self, index: int, *, fresh: bool) -> None:
-        """Looks whether row `index` is complete; `fresh`: one of its images is new."""
+    def picture(self, outcome: Outcome, *, fresh: bool) -> None:
+        """Looks whether the row of a picture is complete; `fresh`: it is new."""
+        index = outcome.row
         files = self._plan.images_of_row(index)
         if files is None:
             return

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cogview_cli.api.request import ImageRequest
-from cogview_cli.disk.destination import without_suffix
+from cogview_cli.batch.layouts import Layout, row_template
+from cogview_cli.disk.destination import check_suffix, without_suffix
 from cogview_cli.disk.holes import escape_braces
 from cogview_cli.disk.names import check_braces, template_fields
 from cogview_cli.engine.validation import name_fields
@@ -19,6 +20,7 @@ from cogview_cli.terminal.text import clean
 DEFAULT_NAME = "{index:04}-{slug}"
 # Known only once the answer is here, or set for each image.
 _LATE = ("n", "n0", "created", "ext")
+_MOMENT = {"date", "time"}
 _OWN = ("index", "index0", "slug", "id", "model", "size", "date", "time", "prompt", "row_id")
 
 
@@ -63,6 +65,7 @@ def check_name(template: str | None) -> None:
     """Raises UsageError for a name template with a stray brace."""
     if template is not None:
         check_braces(template)
+        check_suffix(template)
 
 
 def row_name(
@@ -87,7 +90,25 @@ def row_name(
     for name in names:
         if name not in _LATE:
             fields[name] = known[name] if name in known else _cell(record, name, index, use)
+    if _MOMENT & set(names):  # `{date:%H}` needs the time as well
+        fields |= {name: known[name] for name in sorted(_MOMENT)}
     return _never_empty(template, names, fields, known)
+
+
+def layout_name(
+    record: Record,
+    request: ImageRequest,
+    index: int,
+    *,
+    layout: Layout,
+    count: int,
+    now: float,
+) -> tuple[str, dict[str, Any]]:
+    """The name template of a row of a benchmark, and the values it uses."""
+    template = row_template(layout, record, count)
+    known = _fields(record, request, index, now)
+    fields = {name: known[name] for name in template_fields(template) if name in known}
+    return template, {**fields, "index": index, "first": (index - 1) * count}
 
 
 def _fields(record: Record, request: ImageRequest, index: int, now: float) -> dict[str, Any]:

@@ -84,7 +84,7 @@ class BatchOptions(NamedTuple):
         return Destination(
             root=str(self.folder),
             template="",
-            format=implied or settings.format,
+            format="png" if self.defaults.layout else implied or settings.format,
             sidecar=settings.sidecar,
             on_exists=settings.on_exists,
         )

@@ -8,9 +8,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cogview_cli.api.prompt_length import may_be_cut
 from cogview_cli.batch.naming import NameUse, check_name
 from cogview_cli.batch.plan import Plan
-from cogview_cli.batch.row import RowDefaults, row_request
+from cogview_cli.batch.row import RowDefaults, RowRequest, row_request
 from cogview_cli.batch.selection import Selection
 from cogview_cli.disk.destination import Destination
 from cogview_cli.errors import UsageError
@@ -36,6 +37,8 @@ class ReadSummary:
     columns: list[str] = field(default_factory=list)
     ignored: Counter[str] = field(default_factory=Counter)
     secrets: Counter[str] = field(default_factory=Counter)
+    long: int = 0
+    first_long: int = 0
     logs: list[SourceLog] = field(default_factory=list)
 
     def reject(self, bad: RejectedRow) -> None:
@@ -43,6 +46,12 @@ class ReadSummary:
         self.bad_count += 1
         if len(self.bad) < BAD_SHOWN:
             self.bad.append(bad)
+
+    def measure(self, row: RowRequest) -> None:
+        """One more row; those whose prompt may be too long are counted."""
+        if may_be_cut(row.request.model, row.request.prompt):
+            self.long += 1
+            self.first_long = self.first_long or row.index
 
 
 def read_into(plan: Plan, reading: Reading, defaults: RowDefaults) -> ReadSummary:
@@ -56,7 +65,9 @@ def read_into(plan: Plan, reading: Reading, defaults: RowDefaults) -> ReadSummar
         summary.rows += 1
         summary.longest = max(summary.longest, len(record.prompt))
         try:
-            plan.add(row_request(record, summary.rows, defaults))
+            row = row_request(record, summary.rows, defaults)
+            plan.add(row)
+            summary.measure(row)
         except UsageError as error:
             summary.reject(RejectedRow(record.file, record.line, _why(error)))
     if defaults.name is not None and summary.rows:  # one error rather than one a row
@@ -177,6 +188,17 @@ def repeated_line(repeated: int, *, dedupe: bool) -> str | None:
     return _(
         "{count} rows repeat a prompt and are made again: --dedupe makes each once",
         count=repeated,
+    )
+
+
+def long_line(plan: Plan, summary: ReadSummary) -> str | None:
+    """The one warning about prompts that may not be read to the end."""
+    if not summary.long:
+        return None
+    return _(
+        "{count} prompt(s) are longer than the model may read to the end, the first is {place}",
+        count=summary.long,
+        place=plan.place(summary.first_long),
     )
 
 

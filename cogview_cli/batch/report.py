@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
-from cogview_cli.batch.item import FailedRow, Group
+from cogview_cli.batch.item import Group
 from cogview_cli.batch.plan import Plan
-from cogview_cli.batch.row import ROW_FIELDS
-from cogview_cli.disk.atomic import move_new, whole_text
+from cogview_cli.disk.atomic import check_writable, whole_text
 from cogview_cli.disk.names import with_number
-from cogview_cli.errors import UsageError
+from cogview_cli.errors import MachineError, UsageError
 from cogview_cli.i18n import _
 from cogview_cli.outcome import Summary
-from cogview_cli.sources.aliases import holds_prompt, normal
 
-FAILED_NAME = "failed"
 # A cell that begins so is a formula to a spreadsheet (OWASP ASVS 5.0, 1.2.10).
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _COLUMNS = (
@@ -60,6 +56,10 @@ def check_report(path: str | None, sources: Sequence[str], *, overwrite: bool) -
             _("--report '{path}': there is no such folder", path=path),
             hint=_("mkdir -p it first"),
         )
+    try:
+        check_writable(Path(path).absolute().parent)
+    except MachineError as error:
+        raise MachineError(error.message, hint=_("choose another place for the report")) from None
     if any(_is_same(path, source) for source in sources):
         raise UsageError(
             _("--report '{path}' is a source of this batch", path=path),
@@ -171,63 +171,6 @@ def _write_json(file: TextIO, plan: Plan, summary: Summary) -> None:
         clean = {name: value for name, value in record.items() if value is not None}
         file.write((",\n" if number else "\n") + json.dumps(clean, ensure_ascii=False))
     file.write(f'\n], "summary": {json.dumps(summary.record(), ensure_ascii=False)}}}\n')
-
-
-def write_failed(folder: Path, plan: Plan) -> Path | None:
-    """The rows to ask again for what they lack, as a prompt file; None if there are none.
-
-    It has the form of its source: CSV for a table or a sheet, else JSONL. An older file of
-    other content is left alone: the new one gets a number. A folder that is gone, because
-    nothing was sent, is not made for it.
-    """
-    rows = list(plan.failed_rows())
-    if not rows or not folder.is_dir():
-        return None
-    tables = all(row.table for row in rows)
-    text = _failed_table(rows) if tables else "".join(map(_failed_line, rows))
-    number = 1
-    while True:
-        path = folder / f"{with_number(FAILED_NAME, number)}.{'csv' if tables else 'jsonl'}"
-        if path.exists():
-            if _content(path) == text:
-                return path
-            number += 1
-            continue
-        with whole_text(path, move_new) as file:
-            file.write(text)
-        return path
-
-
-def _failed_table(rows: list[FailedRow]) -> str:
-    """The rows in their own columns, with how many images each lacks."""
-    own = [row.columns | {row.roles.get("count", "n"): row.missing} for row in rows]
-    names = list(dict.fromkeys(name for row in own for name in row))
-    out = io.StringIO(newline="")
-    writer = csv.DictWriter(out, names, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(own)
-    return "\ufeff" + out.getvalue()
-
-
-def _failed_line(row: FailedRow) -> str:
-    """The request under our names, with the row's columns of no meaning, its id and name."""
-    own = {name: row.body[name] for name in ROW_FIELDS if name in row.body}
-    asked = {**own, "n": row.missing}
-    told = {column for role, column in row.roles.items() if role not in ("id", "name")}
-    settled = {*asked, "watermark", "watermark_enabled"}
-    kept = {
-        name: value
-        for name, value in row.columns.items()
-        if name not in told and normal(name) not in settled and not holds_prompt(normal(name))
-    }
-    return json.dumps({**asked, **kept}, ensure_ascii=False) + "\n"
-
-
-def _content(path: Path) -> str | None:
-    try:
-        return path.read_bytes().decode("utf-8")
-    except (OSError, ValueError):
-        return None
 
 
 def group_line(group: Group) -> str:

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from cogview_cli.api.request import FIELDS, ImageRequest
-from cogview_cli.batch.naming import NameUse, row_name
+from cogview_cli.batch.layouts import Layout
+from cogview_cli.batch.naming import NameUse, layout_name, row_name
 from cogview_cli.config.settings import Settings
 from cogview_cli.disk.destination import Destination, Target
 from cogview_cli.disk.names import template_fields
-from cogview_cli.engine.validation import validate_request
+from cogview_cli.engine.validation import check_model_name, validate_request
 from cogview_cli.sources import Record
 
 _ROW_SETTINGS = ("model", "size", "quality", "user_id", "watermark")
@@ -34,6 +35,7 @@ class RowDefaults:
     use: NameUse = field(default_factory=NameUse)
     # What every picture should say, where it is not each row's own.
     text: tuple[str, ...] | None = None
+    layout: Layout | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,14 +110,19 @@ def row_request(record: Record, index: int, defaults: RowDefaults) -> RowRequest
     Raises UsageError for what the model refuses.
     """
     settings = defaults.settings
-    request = validate_request(
-        _request(record, settings), validate=defaults.validate, size_rules=settings.size_rules
-    )
+    asked = _request(record, settings)
+    check_model_name(asked.model, settings, validate=defaults.validate)
+    request = validate_request(asked, validate=defaults.validate, size_rules=settings.size_rules)
     count = defaults.count or record.count or 1
-    template, fields = row_name(
-        record, request, index, asked=defaults.name, now=defaults.now, use=defaults.use
-    )
-    if count > 1 and not {"n", "n0"} & set(template_fields(template)):
+    if defaults.layout:
+        template, fields = layout_name(
+            record, request, index, layout=defaults.layout, count=count, now=defaults.now
+        )
+    else:
+        template, fields = row_name(
+            record, request, index, asked=defaults.name, now=defaults.now, use=defaults.use
+        )
+    if count > 1 and not {"n", "n0", "image0"} & set(template_fields(template)):
         template += "-{n}"
     return RowRequest(
         index=index,
@@ -166,6 +173,8 @@ def target_of(
 ) -> Target:
     """Where the `n`-th image of a row goes; `number` tells it from others of that name."""
     values = {**fields, "n": n, "n0": n - 1 if isinstance(n, int) else n}
+    if "first" in values and isinstance(n, int):
+        values["image0"] = values["first"] + n - 1
     if values.get("id") == "":
         values["id"] = key[:8]
     return Target(destination=destination._replace(template=template, number=number), fields=values)

@@ -14,7 +14,7 @@ from cogview_cli.batch.plan import Plan
 from cogview_cli.batch.shared_names import tell_apart
 from cogview_cli.config.store import state_dir
 from cogview_cli.disk.locks import Busy, exclusive_lock
-from cogview_cli.engine.validation import check_models
+from cogview_cli.engine.validation import check_model_name, check_models
 from cogview_cli.errors import MachineError, Temporary, UsageError
 from cogview_cli.i18n import _
 from cogview_cli.terminal import output
@@ -23,15 +23,16 @@ from cogview_cli.terminal.text import clean
 
 def run(options: BatchOptions, plan: Plan) -> int:
     """Reads all sources, then runs the plan or shows it; the exit code."""
+    check_model_name(options.settings.model, options.settings, validate=options.defaults.validate)
     summary = prepare.read_into(plan, options.reading, options.defaults)
-    _refuse_bad(summary, skip=options.skip_bad)
+    _refuse_bad(summary, skip=options.skip_bad, quiet=options.style.quiet)
     prepare.choose(plan, options.host, options.selection)
     if options.grid:
         prepare.check_grid(plan, options.grid[0] * options.grid[1])
     if options.settings.on_exists == "overwrite":
         prepare.check_names(plan, options.destination, "--on-exists overwrite")
-    elif options.grid:
-        prepare.check_names(plan, options.destination, "--grid")
+    elif options.grid or options.defaults.layout:
+        prepare.check_names(plan, options.destination, "--grid" if options.grid else "--layout")
     check_models(plan.models(), options.settings)
     _tell(options, plan, summary)
     _name(options, plan)
@@ -43,7 +44,14 @@ def run(options: BatchOptions, plan: Plan) -> int:
 
 def _tell(options: BatchOptions, plan: Plan, summary: prepare.ReadSummary) -> None:
     """How the sources were understood, before anything is sent."""
-    for warning in (prepare.ignored_line(summary.ignored), prepare.secrets_line(summary.secrets)):
+    for log in summary.logs:
+        for line in log.warnings:
+            output.warn(line)
+    for warning in (
+        prepare.ignored_line(summary.ignored),
+        prepare.secrets_line(summary.secrets),
+        prepare.long_line(plan, summary),
+    ):
         if warning:
             output.warn(warning)
     if options.style.quiet:
@@ -66,9 +74,9 @@ def _name(options: BatchOptions, plan: Plan) -> None:
         output.say(clean(shared.line, 600))
 
 
-def _refuse_bad(summary: prepare.ReadSummary, *, skip: bool) -> None:
+def _refuse_bad(summary: prepare.ReadSummary, *, skip: bool, quiet: bool) -> None:
     """UsageError if any row is bad: nothing is paid for a file that cannot be finished."""
-    for line in prepare.shown_bad(summary):
+    for line in () if skip and quiet else prepare.shown_bad(summary):
         said = f"{'warning' if skip else 'error'}: {line}"
         output.say(clean(said, 400))
     if summary.bad_count and not skip:

@@ -52,6 +52,19 @@ Grid = Annotated[
         help=_("2x2: also tile each prompt's images into one."),
     ),
 ]
+Layout = Annotated[
+    str | None,
+    typer.Option(
+        "--layout",
+        metavar="NAME",
+        rich_help_panel=options.FILES,
+        help=_(
+            "Files as a benchmark's scorer reads them: {names}.",
+            names=", ".join(completion.LAYOUTS),
+        ),
+        autocompletion=completion.layout,
+    ),
+]
 PromptField = Annotated[
     str | None,
     typer.Option(

@@ -22,6 +22,9 @@ Offer = tuple[str, str]
 Completer = Callable[[typer.Context, str], list[Offer]]
 
 NEWEST = 20
+LAYOUTS = (
+    "geneval", "dpg", "t2i-compbench", "tiif", "unigenbench", "oneig", "wise", "longtext",
+)  # fmt: skip
 # What `history --by` adds up by.
 GROUPINGS = ("day", "month", "model", "folder")
 MORE_RATIOS = ("3:2", "2:3", "1:2", "21:9")
@@ -152,6 +155,12 @@ def input_format(ctx: typer.Context, incomplete: str) -> Iterable[Offer]:
     from cogview_cli.sources.options import FORMATS
 
     return [(name, "") for name in FORMATS]
+
+
+@_quiet
+def layout(ctx: typer.Context, incomplete: str) -> Iterable[Offer]:
+    """The benchmarks whose scorers' layouts are known."""
+    return [(name, "") for name in LAYOUTS]
 
 
 @_quiet

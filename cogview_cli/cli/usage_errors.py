@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import takewhile
 from typing import Any
 
 import typer
@@ -20,7 +21,21 @@ ELSEWHERE = {
     "--height": "cogview gen --size 1440x720",
     "--ratio": "cogview gen --size 16:9",
     "--aspect-ratio": "cogview gen --size 16:9",
+    "--num-images": "cogview gen --count 4",
+    "--prompt": 'cogview gen "一只可爱的小猫咪"',
 }
+# What other models take. CogView has nothing for it; a server of one's own may.
+NOT_HERE = {
+    "--seed": "seed=42",
+    "--steps": "steps=30",
+    "--num-inference-steps": "num_inference_steps=30",
+    "--guidance-scale": "guidance_scale=5",
+    "--cfg-scale": "guidance_scale=5",
+    "--negative-prompt": "negative_prompt=TEXT",
+    "--style": "style=TEXT",
+}
+# What word processors and phones make of a hyphen at the beginning of an option.
+DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"
 # The parser's complaints as `_message` words them; a hole takes any text.
 COMPLAINTS = (
     "no such command {name}",
@@ -41,10 +56,11 @@ def explain(error: typer.TyperException, arguments: Sequence[str]) -> UsageError
     context: Any = getattr(error, "ctx", None)
     where = context.command_path if context else "cogview"
     option = getattr(error, "option_name", None)
-    near = getattr(error, "possibilities", None)
-    if option is not None and near is not None:
+    near = getattr(error, "possibilities", ()) or ()
+    if option is not None and hasattr(error, "possibilities"):
         return UsageError(
-            _("no such option: {name}", name=option), hint=_option_hint(where, option, near)
+            _("no such option: {name}", name=option),
+            hint=_option_hint(where, option, near, arguments),
         )
     said, _comma, names = error.format_message().partition(". Did you mean ")
     return UsageError(_message(said.rstrip("."), where), hint=_hint(said, where, names, arguments))
@@ -85,10 +101,45 @@ def _is_prompt(word: str) -> bool:
     return " " in word.strip() or any(ord(char) >= 0x2E80 for char in word)
 
 
-def _option_hint(where: str, option: str, near: Sequence[str]) -> str:
+def dash_mistake(arguments: Sequence[str], options: Iterable[str]) -> UsageError | None:
+    """The error for an option with a dash that is no hyphen, which would be taken for a prompt."""
+    known = set(options)
+    for word in takewhile(lambda word: word != "--", arguments):
+        bare = word.lstrip(DASHES + "-")
+        if word[:1] in (*DASHES, "-") and not set(DASHES).isdisjoint(word[: len(word) - len(bare)]):
+            name, equals, value = bare.partition("=")
+            meant = f"--{name}" if len(name) > 1 else f"-{name}"
+            if name and meant in known:
+                return UsageError(
+                    _("'{word}' begins with a dash that is no hyphen", word=word),
+                    hint=_("type it so: {option}", option=f"{meant}{equals}{value}"),
+                )
+    return None
+
+
+def _option_hint(where: str, option: str, near: Sequence[str], arguments: Sequence[str]) -> str:
     if option in ELSEWHERE:
         return _("use: {command}", command=ELSEWHERE[option])
+    if option in NOT_HERE:
+        return _(
+            "CogView has none; for a server of your own: --extra {field}", field=NOT_HERE[option]
+        )
+    if where == "cogview gen" and (prompt := _prompt_with_a_dash(option, arguments)):
+        from shlex import quote
+
+        return _(
+            "a prompt that begins with a dash: {command}", command=f"{where} -- {quote(prompt)}"
+        )
     return _near(where, near) if near else f"{where} --help"
+
+
+def _prompt_with_a_dash(option: str, arguments: Sequence[str]) -> str | None:
+    """The argument that was meant as a prompt, not as an option; None if it was not."""
+    for word in arguments:
+        if word.startswith(option):
+            rest = word.lstrip("-")
+            return word if _is_prompt(rest) or rest[:1].isdigit() else None
+    return None
 
 
 def _near(where: str, words: Sequence[str]) -> str:

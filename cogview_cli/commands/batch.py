@@ -17,6 +17,7 @@ from cogview_cli.i18n import _
 from cogview_cli.terminal import output
 
 if TYPE_CHECKING:
+    from cogview_cli.batch.layouts import Layout
     from cogview_cli.batch.options import BatchOptions
     from cogview_cli.batch.row import RowDefaults
 
@@ -41,6 +42,7 @@ def batch(
     name: batch_options.Name = None,
     count: batch_options.Count = None,
     grid: batch_options.Grid = None,
+    layout: batch_options.Layout = None,
     prompt_field: batch_options.PromptField = None,
     template: batch_options.Template = None,
     input_format: batch_options.InputFormat = None,
@@ -93,6 +95,7 @@ def batch(
 ) -> None:
     """Make an image (or -n of them) from each prompt of files; resumable, within budget."""
     from cogview_cli.batch.ask import column_question
+    from cogview_cli.batch.layouts import layout_of
     from cogview_cli.batch.options import BatchOptions
     from cogview_cli.batch.prepare import parse_grid
     from cogview_cli.batch.report import check_report
@@ -113,13 +116,17 @@ def batch(
     settings = text_options.settings_with_text(settings, text)
     sources = _sources(sources)
     selection = Selection(start=start, limit=limit, shard=parse_shard(shard), dedupe=dedupe)
-    tiles = parse_grid(grid)
+    tiles, benchmark = parse_grid(grid), layout_of(layout)
+    if benchmark:
+        _check_alone(name=name, grid=grid, format=format)
     check_report(report, sources, overwrite=settings.on_exists == "overwrite")
     asked = BatchOptions(
         settings=settings,
         folder=_folder(settings, sources),
         relative=not Path(expand_home(settings.output or "")).is_absolute(),
-        defaults=_row_defaults(settings, count, tiles, name, text, validate=not no_validate),
+        defaults=_row_defaults(
+            settings, count, tiles, name, text, validate=not no_validate, layout=benchmark
+        ),
         reading=Reading(
             sources,
             ReadOptions(
@@ -173,9 +180,12 @@ def _folder(settings: Settings, sources: list[str]) -> Path:
     A file or template that is configured for `gen` is not meant for a batch.
     """
     from cogview_cli.batch.prepare import default_folder
+    from cogview_cli.disk.destination import check_output
     from cogview_cli.disk.names import template_fields
 
     asked, typed = settings.output, settings.is_flag("output")
+    if typed and asked:
+        check_output(asked, folder=True)
     if asked is None or (not typed and (asked == "-" or template_fields(asked))):
         return default_folder(sources)
     if asked == "-":
@@ -187,6 +197,15 @@ def _folder(settings: Settings, sources: list[str]) -> Path:
     return Path(expand_home(asked)).absolute()
 
 
+def _check_alone(**flags: str | None) -> None:
+    """UsageError for what a layout decides by itself."""
+    for flag, value in flags.items():
+        if value is not None and (flag, value) != ("format", "png"):
+            raise UsageError(
+                _("--layout and --{flag} contradict", flag=flag), hint=_("leave one of the two out")
+            )
+
+
 def _row_defaults(
     settings: Settings,
     count: int | None,
@@ -195,15 +214,17 @@ def _row_defaults(
     text: list[str] | None,
     *,
     validate: bool,
+    layout: Layout | None,
 ) -> RowDefaults:
-    """What holds for every row; a grid asks for as many images as it has tiles."""
+    """What holds for every row; a grid or a layout asks for as many images as it has."""
     from cogview_cli.batch.row import RowDefaults
 
     return RowDefaults(
         settings=settings,
-        count=count or (grid[0] * grid[1] if grid else None),
+        count=count or (grid[0] * grid[1] if grid else layout.images if layout else None),
         name=name,
         text=tuple(text) if text else None,
+        layout=layout,
         validate=validate,
         now=time.time(),
     )

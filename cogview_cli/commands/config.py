@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import re
 import sys
@@ -17,7 +16,8 @@ from cogview_cli.api.models import size_by_rules
 from cogview_cli.api.open_weights import rules_in_force
 from cogview_cli.cli import completion
 from cogview_cli.config import editing, settings, store, value_types
-from cogview_cli.config.secret import Secret, clean_key
+from cogview_cli.config.key_input import read_key, tell_of_key
+from cogview_cli.config.secret import Secret
 from cogview_cli.config.settings import Setting, Settings
 from cogview_cli.errors import CogviewError, ExitCode, MachineError, UsageError, worst
 from cogview_cli.i18n import _
@@ -156,13 +156,16 @@ def set_command(
     """Keep a setting in the config file. `api-key` is asked for, or read from stdin."""
     setting = settings.find_setting(name)
     _check_profile(setting, profile)
-    kept = _key(value) if setting.name == "api_key" else _checked(setting, value, profile)
+    is_key = setting.name == "api_key"
+    kept = read_key(value) if is_key else _checked(setting, value, profile)
 
     def change(document: Any) -> None:
         table = editing.table(document, profile)
         table[editing.spelled(table, setting.name)] = editing.inline(kept)
 
     store.edit(change)
+    if is_key:
+        tell_of_key(str(kept), profile)
 
 
 def _check_profile(setting: Setting, profile: str | None) -> None:
@@ -238,26 +241,6 @@ def _from_stdin(value: str | None) -> str | None:
 def _existing_profile(profile: str | None) -> str | None:
     """The profile, unless this very command creates it."""
     return profile if profile in settings.known_profiles(store.read()) else None
-
-
-def _key(value: str | None) -> str:
-    if value is not None:
-        # Arguments are seen by other users and kept in the shell's history.
-        raise UsageError(
-            _("the key is not taken as an argument: other users could see it"),
-            hint=_("run: cogview config set api-key (it asks), or add < FILE to read a file"),
-        )
-    if sys.stdin is not None and sys.stdin.isatty():
-        return clean_key(_ask(), _("the prompt")).reveal()
-    first = sys.stdin.buffer.readline(1 << 16) if sys.stdin is not None else b""
-    return clean_key(first.decode("utf-8-sig", "replace"), "stdin").reveal()
-
-
-def _ask() -> str:
-    try:
-        return getpass.getpass(_("API key (not shown): "))
-    except EOFError:
-        return ""
 
 
 @app.command("unset")

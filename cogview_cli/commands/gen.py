@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from cogview_cli.api.prompt_length import remark
 from cogview_cli.api.request import ENDPOINT, ImageRequest
 from cogview_cli.cli import deadline_option, options, server_options, text_options
 from cogview_cli.config.settings import Settings, load
@@ -16,8 +17,9 @@ from cogview_cli.config.tables import EXTRA
 from cogview_cli.disk.destination import STDOUT, Destination, from_output
 from cogview_cli.disk.home import expand_home
 from cogview_cli.engine.deadline import deadline_of
-from cogview_cli.engine.validation import check_models, validate_request
+from cogview_cli.engine.validation import check_model_name, check_models, validate_request
 from cogview_cli.errors import BudgetReached, MachineError, UsageError
+from cogview_cli.gen.lone_word import check_lone_word
 from cogview_cli.gen.plan import GenPlan, target_of
 from cogview_cli.gen.prompt import prompt_from
 from cogview_cli.gen.run import run, show
@@ -156,6 +158,7 @@ def gen(
     if from_ is not None and extra:
         typed: Any = EXTRA.read(extra)
         request = request._replace(extra={**request.extra, **typed})
+    check_model_name(request.model, settings, validate=not no_validate)
     plan = GenPlan(
         settings=settings,
         request=validate_request(request, validate=not no_validate, size_rules=settings.size_rules),
@@ -173,6 +176,8 @@ def gen(
         wanted=_wanted(request.prompt, text_) if settings.checks_text else None,
     )
     _check(plan)
+    if not (dry_run or settings.sandbox or text is None or source):
+        check_lone_word(text, yes=yes)
     raise typer.Exit(show(plan) if dry_run else run(plan))
 
 
@@ -234,6 +239,8 @@ def _check(plan: GenPlan) -> None:
         _check_stdout(plan)
     check_models([plan.request.model], plan.settings)
     _check_async(plan)
+    if told := remark(plan.request.model, plan.request.prompt):
+        output.warn(told)
     if not plan.dry_run:
         _check_budget(plan)
 

@@ -48,6 +48,10 @@ def recover(
     """Download, check and save every image that is paid for and not on disk. Free."""
     import asyncio
 
+    from cogview_cli.disk.destination import check_output
+
+    if out is not None:
+        check_output(out, folder=True)
     style = output.OutputOptions(json=json, print0=print0, quiet=quiet, verbose=verbose or debug)
     summary = Summary(single=False, earlier=True)
     reporter = Reporter(style)

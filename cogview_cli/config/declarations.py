@@ -132,7 +132,11 @@ _DECLARED = (
     Setting("quality", vt.choice("hd", "standard"), "hd or standard", vendor_rule=True),
     Setting("user_id", vt.USER_ID, "your end user's id, 6 to 128 characters", vendor_rule=True),
     Setting("watermark", vt.BOOL, "ask for the vendor's visible watermark"),
-    Setting("format", vt.choice("original", "png", "jpeg", "webp"), "the image file's format"),
+    Setting(
+        "format",
+        vt.choice("original", "png", "jpeg", "webp", jpg="jpeg"),
+        "the image file's format",
+    ),
     Setting("sidecar", vt.BOOL, "write a JSON file beside each image"),
     Setting("on_exists", vt.choice("rename", "skip", "fail", "overwrite"), "if the file exists"),
     Setting(

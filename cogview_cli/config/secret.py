@@ -48,6 +48,11 @@ class Secret:
         return f"{self._value[:5]}…{self._value[-2:]}" if len(self._value) >= 24 else "***"
 
 
+def ending(key: str) -> str:
+    """The last four characters of a key, behind dots; nothing of a short one."""
+    return f"…{key[-4:]}" if len(key) >= 24 else "***"
+
+
 def clean_key(text: str, source: str) -> Secret:
     """The key without outer blanks; AccountError, which never repeats it, if it is invalid.
 
@@ -66,6 +71,8 @@ def _key_fault(key: str) -> str:
     """What is wrong, worded to follow "the key from …"; empty if nothing is."""
     if not key:
         return _("is empty")
+    if key.lower().partition(" ")[0] == "bearer":
+        return _("begins with Bearer; give it without that")
     if any(char in _QUOTES for char in key):
         return _("has quotes in it; give it without them")
     if not key.isascii():

@@ -208,9 +208,9 @@ def whole(least: int, most: int | None = None) -> ValueType:
     return ValueType(parse, (int,), rule)
 
 
-def choice(*names: str) -> ValueType:
-    """One of `names`, in any letter case."""
-    spelling = {name.lower(): name for name in names}
+def choice(*names: str, **aliases: str) -> ValueType:
+    """One of `names`, in any letter case; `aliases` are other words for some of them."""
+    spelling = {**{name.lower(): name for name in names}, **aliases}
     rule = _("one of: {names}", names=", ".join(names))
 
     def parse(text: str) -> str:

@@ -11,6 +11,7 @@ from cogview_cli.disk.holes import escape_braces
 from cogview_cli.disk.home import expand_home
 from cogview_cli.disk.names import (
     IMAGE_SUFFIXES,
+    check_braces,
     check_template,
     expand,
     template_fields,
@@ -22,6 +23,14 @@ from cogview_cli.i18n import _
 GEN_TEMPLATE = "{date}-{time}-{slug}"
 STDOUT = "-"
 KNOWN_SUFFIXES = (".png", ".jpg", ".webp", ".jpeg")
+# What people may take for a picture's suffix, and is none here: no name for a folder.
+FOREIGN_SUFFIXES = frozenset(
+    (
+        ".apng", ".avif", ".bmp", ".gif", ".heic", ".heif", ".html", ".ico", ".jfif", ".jp2",
+        ".jpe", ".jpgg", ".jpng", ".json", ".jxl", ".mp4", ".pdf", ".pgn", ".pmg", ".pngg", ".psd",
+        ".svg", ".tga", ".tif", ".tiff", ".txt", ".wepb", ".wbp", ".zip",
+    )
+)  # fmt: skip
 # Known only once the answer has arrived.
 _LATE_FIELDS = {"created", "ext"}
 
@@ -80,6 +89,7 @@ def _split(output: str | None) -> tuple[Path, str]:
     if output is None or output == STDOUT:
         return Path.cwd(), GEN_TEMPLATE
     path = Path(expand_home(output))
+    check_output(output)
     if template_fields(output):
         literal = list(path.parts[: _first_hole(path)])
         return Path(*literal), "/".join(path.parts[len(literal) :])
@@ -98,6 +108,35 @@ def _split(output: str | None) -> tuple[Path, str]:
             _("'{path}' is not a folder", path=output), hint=_("choose another --output")
         )
     return path, GEN_TEMPLATE
+
+
+def check_output(output: str, *, folder: bool = False) -> None:
+    """UsageError for what would make a folder of a mistyped file or template.
+
+    What is there already is meant. `folder`: a picture's suffix is a mistake, too.
+    """
+    path = Path(expand_home(output))
+    if os.path.lexists(path):
+        return
+    new = [part.name for part in (path, *path.parents) if not os.path.lexists(part)]
+    check_braces("/".join(reversed(new)))
+    if not output.endswith(("/", os.sep)):
+        check_suffix(path.name)
+    if folder and path.suffix.lower() in IMAGE_SUFFIXES and not output.endswith("/"):
+        raise UsageError(
+            _("--output '{path}' is a file's name; a folder is needed", path=output),
+            hint=f"-o {output.removesuffix(path.suffix)}/",
+        )
+
+
+def check_suffix(name: str) -> None:
+    """UsageError for a file name whose suffix is one of pictures that are not made here."""
+    suffix = Path(name).suffix
+    if suffix.lower() in FOREIGN_SUFFIXES:
+        raise UsageError(
+            _("'{name}': {suffix} is no format that is written here", name=name, suffix=suffix),
+            hint=_("use .png, .jpg or .webp, or end a folder's name with /"),
+        )
 
 
 def _first_hole(path: Path) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 import unicodedata
 from collections.abc import Callable, Mapping
 
@@ -25,7 +26,13 @@ _WINDOWS_DEVICES = re.compile(
 )
 _FORBIDDEN = frozenset('/\\:*?"<>|')
 _UNSAFE_CATEGORIES = ("Cc", "Cf", "Cs", "Zl", "Zp", "Co")
-_FIELDS = Holes(r"([^{}:/]*)(?::(0?[0-9]{1,2}))?")
+# A width, or how to write a moment: `{index:04}`, `{date:%Y-%m}`.
+_FIELDS = Holes(r"([^{}:/]*)(?::(0?[0-9]{1,2}|[^{}/%]*%[^{}/]*))?")
+MOMENTS = ("date", "time", "created")
+# What every system's strftime knows.
+_DIRECTIVE = re.compile(r"%(.?)", re.DOTALL)
+_DIRECTIVES = frozenset("aAbBdHIjmMpSUwWyY%")
+_STRAY_SLASH = re.compile(r"\{(\w+):[^{}/]*%[^{}]*/")
 
 
 def cut_bytes(text: str, limit: int) -> str:
@@ -82,30 +89,69 @@ def safe_component(text: str, limit: int = STEM_BYTES) -> str:
     plain = normal.translate(_SAFE_CHARS).strip(" ").rstrip(". ")
     if plain[:1] in ("-", ".", "~"):
         plain = "_" + plain[1:]
-    if match := _WINDOWS_DEVICES.match(plain):
-        plain = f"{match[1]}_{plain[match.end() :]}"
-    return cut_bytes(plain, limit).rstrip(". ") or "_"
+    kept = cut_bytes(plain, limit).rstrip(". ") or "_"
+    if match := _WINDOWS_DEVICES.match(kept):  # perhaps only since it was cut
+        kept = f"{match[1]}_{kept[match.end() :]}"
+        if len(kept.encode("utf-8")) > limit:
+            kept = f"{match[1][:-1]}_"
+    return kept
 
 
 def template_fields(template: str) -> list[str]:
     """The field names a template uses, in order."""
-    return [match[1] for match in _FIELDS.find(template)]
+    return [name for name, _how in _holes(template)]
+
+
+def _holes(template: str) -> list[tuple[str, str | None]]:
+    return [(match[1], match[2]) for match in _FIELDS.find(template)]
 
 
 def check_template(template: str, known: Mapping[str, object]) -> None:
     """Raises UsageError for a stray brace or a field that is not in `known`."""
-    for name in template_fields(template):
+    for name, how in _holes(template):
         if name not in known:
             fields = ", ".join(sorted(known))
             raise UsageError(
                 _("name template: no field '{name}'", name=name),
                 hint=_("fields: {fields}", fields=fields),
             )
+        _check_format(name, how)
     check_braces(template)
+
+
+def _check_format(name: str, how: str | None) -> None:
+    """UsageError for a way to write a moment where there is none, or with an unknown part."""
+    if not how or "%" not in how:
+        return
+    if name not in MOMENTS:
+        raise UsageError(
+            _(
+                "name template: '{name}' is no moment, and takes no '{format}'",
+                name=name,
+                format=how,
+            ),
+            hint=_("{date:%Y-%m-%d}, {time:%H%M} and {created:%Y} do"),
+        )
+    if unknown := {found[1] for found in _DIRECTIVE.finditer(how)} - _DIRECTIVES:
+        raise UsageError(
+            _("name template: no '%{letter}' in '{format}'", letter=min(unknown), format=how),
+            hint=_("for example {date:%Y-%m-%d} or {time:%H%M}"),
+        )
 
 
 def check_braces(template: str) -> None:
     """Raises UsageError for a brace that is neither part of a field nor doubled."""
+    if found := _STRAY_SLASH.search(template):
+        raise UsageError(
+            _(
+                "name template '{template}': a slash inside of {braces}",
+                template=template,
+                braces="{…}",
+            ),
+            hint=_(
+                "a folder of its own: {example}", example=f"{{{found[1]}:%Y}}/{{{found[1]}:%m}}"
+            ),
+        )
     if _FIELDS.has_stray_brace(template):
         raise UsageError(
             _("name template '{template}': stray brace", template=template),
@@ -126,10 +172,22 @@ def expand(template: str, fields: Mapping[str, object]) -> list[str]:
 
 def _fill(part: str, fields: Mapping[str, object]) -> str:
     def value(match: re.Match[str]) -> str:
-        text = str(fields[match[1]])
-        return text.rjust(int(match[2]), "0") if match[2] else text
+        text, how = str(fields[match[1]]), match[2]
+        if not how:
+            return text
+        return _moment(match[1], how, fields) if "%" in how else text.rjust(int(how), "0")
 
     return _FIELDS.fill(part, value)
+
+
+def _moment(name: str, how: str, fields: Mapping[str, object]) -> str:
+    """A moment of local time as `how` says; "" where it is not known yet."""
+    if name == "created":
+        created = fields[name]
+        return time.strftime(how, time.localtime(created)) if isinstance(created, int) else ""
+    if not fields.get("date") or not fields.get("time"):
+        return ""
+    return time.strftime(how, time.strptime(f"{fields['date']}{fields['time']}", "%Y%m%d%H%M%S"))
 
 
 def natural_key(name: str) -> list[tuple[int, int, str]]:

@@ -112,11 +112,11 @@ def confirm(price: Price, settings: Settings, *, yes: bool, hint: str) -> None:
     dear = bounded > settings.confirm_above or price.unpriced > UNPRICED_UNASKED
     if settings.sandbox or yes or not dear:
         return
-    if not (sys.stdin and sys.stdin.isatty() and output.on_terminal()):
+    if not somebody_is_there():
         if limit is None:
             raise _too_dear(price, settings.confirm_above)
         return
-    if not _agreed(_question(price)):
+    if not agreed(_question(price)):
         raise UsageError(_("nothing was sent"), hint=hint)
 
 
@@ -141,7 +141,12 @@ def _too_dear(price: Price, limit: Decimal) -> UsageError:
     )
 
 
-def _agreed(question: str) -> bool:
+def somebody_is_there() -> bool:
+    """Whether a question can be asked and answered."""
+    return bool(sys.stdin and sys.stdin.isatty()) and output.on_terminal()
+
+
+def agreed(question: str) -> bool:
     """Whether the user says yes; the question goes to stderr, for stdout carries data only."""
     # asyncio takes the first Ctrl-C for itself; here it must end the run.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -146,7 +146,7 @@ class _Signals:
             return
         self._seen = True
         message = _(
-            "stopped by {signal}; waiting for what is in flight (again to end at once)",
+            "stopped by {signal}; waiting for answers (again: at once)",
             signal=name,
         )
         self._run.notify(message, urgent=True)

@@ -23,6 +23,7 @@ from cogview_cli.outcome import Outcome
 from cogview_cli.pictures.download import Downloader
 from cogview_cli.pictures.saver import ImageSaver
 from cogview_cli.terminal import output
+from cogview_cli.terminal.ending import exchange_listener
 
 
 class Finisher(NamedTuple):
@@ -59,12 +60,15 @@ async def open_finisher(
     needed = settings is not None and (pending or settings.content_auth)
     access = _access(settings) if settings and needed else None
     content = access.headers() if settings and settings.content_auth and access else {}
-    downloader = Downloader(base_url, width=width, patience=patience, headers=content)
+    trace = exchange_listener()
+    downloader = Downloader(base_url, width=width, patience=patience, headers=content, trace=trace)
     stack.push_async_callback(downloader.close)
     saver = ImageSaver(ledger, downloader, resuming=True)
     if settings is None or access is None or not pending:
         return Finisher(saver)
-    client = ApiClient(base_url, access.key, timeout=settings.timeout, headers=access.more)
+    client = ApiClient(
+        base_url, access.key, timeout=settings.timeout, headers=access.more, trace=trace
+    )
     stack.push_async_callback(client.close)
     sender = Sender(
         ledger=ledger,

@@ -31,6 +31,7 @@ from cogview_cli.ledger.open import open_ledger
 from cogview_cli.net.addresses import is_loopback
 from cogview_cli.net.clients import preload_trust
 from cogview_cli.pictures.later import LaterSaver
+from cogview_cli.terminal.ending import exchange_listener
 from cogview_cli.terminal.output import warn
 
 if TYPE_CHECKING:
@@ -152,7 +153,11 @@ async def open_job_runner(
     target, ledger = run.endpoint, run.ledger
     async with AsyncExitStack() as stack:
         client = ApiClient(
-            target.base_url, target.key, timeout=settings.timeout, headers=target.headers
+            target.base_url,
+            target.key,
+            timeout=settings.timeout,
+            headers=target.headers,
+            trace=exchange_listener(),
         )
         stack.push_async_callback(client.close)
         saver = LaterSaver(partial(_saver, run, settings, width))
@@ -198,6 +203,7 @@ def _saver(run: OpenSession, settings: Settings, width: int) -> ImageSaver:
         total=settings.timeout,
         patience=settings.download_patience,
         headers=content,
+        trace=exchange_listener(),
     )
     return ImageSaver(run.ledger, downloader)
 

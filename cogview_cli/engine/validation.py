@@ -6,7 +6,8 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from cogview_cli.api import models
+from cogview_cli.api import model_names, models
+from cogview_cli.api.dialects import server_of
 from cogview_cli.api.open_weights import rules_in_force
 from cogview_cli.api.request import ImageRequest
 from cogview_cli.config.settings import Settings
@@ -52,10 +53,13 @@ def model_warning(model: str, settings: Settings) -> str | None:
     rules = models.rules_for(model)
     if settings.tariff.price_of(model) is None:
         if rules is None and settings.size_rules is None:
-            return _("model '{model}' is unknown here: sent as given, price unknown", model=model)
+            told = _("model '{model}' is unknown here: sent as given, price unknown", model=model)
+            return _with_similar(told, model)
         return _("the price of model '{model}' is unknown", model=model)
     if rules is None and settings.size_rules is None:
-        return _("model '{model}' is unknown here: sent as given", model=model)
+        return _with_similar(
+            _("model '{model}' is unknown here: sent as given", model=model), model
+        )
     if rules is None:
         return None
     if rules.retired:
@@ -65,6 +69,26 @@ def model_warning(model: str, settings: Settings) -> str | None:
             successor=models.DEFAULT_MODEL,
         )
     return None
+
+
+def _with_similar(told: str, model: str) -> str:
+    like = model_names.similar(model)
+    return _("{told}; known here: {model}", told=told, model=like) if like else told
+
+
+def check_model_name(name: str, settings: Settings, *, validate: bool) -> None:
+    """UsageError for a known model's name misspelt, where the vendor's own models are asked for.
+
+    Elsewhere a server calls its models as it likes.
+    """
+    vendor = settings.sandbox or server_of(settings.base_url).vendor
+    if not validate or not vendor or settings.size_rules is not None:
+        return
+    if known := model_names.near_miss(name):
+        raise UsageError(
+            _("there is no model '{model}'", model=name),
+            hint=_("did you mean {known}? To send it as it is: --no-validate", known=known),
+        )
 
 
 def check_models(names: Iterable[str], settings: Settings) -> None:
@@ -87,6 +111,12 @@ def _unpriced(limit: str) -> UsageError:
     )
 
 
+def _default_size(model: str) -> str:
+    """The size that the model makes where none is asked for, by the vendor's table."""
+    rules = models.rules_for(model)
+    return str(rules.presets[0]) if rules else "default"
+
+
 def name_fields(
     request: ImageRequest, *, index: int, n: int, id: str, now: float
 ) -> dict[str, Any]:
@@ -98,7 +128,7 @@ def name_fields(
         "slug": slug(request.prompt),
         "id": id,
         "model": request.model,
-        "size": request.size or "default",
+        "size": request.size or _default_size(request.model),
         "date": time.strftime("%Y%m%d", local),
         "time": time.strftime("%H%M%S", local),
     }

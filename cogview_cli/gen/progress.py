@@ -47,14 +47,16 @@ class GenProgress:
         self._request, self._count, self._done = request, count, 0
         self._reporter, self._style = reporter, style
         self._now, self._began = now, now()
-        self._note, self._noted = "", 0.0
+        self._note, self._noted, self._alone = "", 0.0, False
 
     def text(self) -> str:
-        """The line as it stands now."""
+        """The line as it stands now; what is urgent stands there alone, so that it fits."""
+        fresh = self._note and self._now() - self._noted < NOTE_SECONDS
+        if fresh and self._alone:
+            return self._note
         line = at_work(self._request, clock(self._now() - self._began))
         if self._count > 1:
             line += _(", {done} of {count} done", done=self._done, count=self._count)
-        fresh = self._note and self._now() - self._noted < NOTE_SECONDS
         return line + _("; ") + self._note if fresh else line
 
     def done(self) -> None:
@@ -63,7 +65,7 @@ class GenProgress:
 
     def note(self, text: str, *, urgent: bool = False) -> None:
         """Something that takes time or was retried; see `Reporter.note`."""
-        self._note, self._noted = text, self._now()
+        self._note, self._noted, self._alone = text, self._now(), urgent
         self._reporter.note(self.text() if self._watched() else text, urgent=urgent)
 
     def _watched(self) -> bool:

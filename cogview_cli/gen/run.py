@@ -53,6 +53,8 @@ def show(plan: GenPlan) -> int:
     _show_pictures(plan, [])
     if not plan.style.quiet:
         output.say(f"POST {path}")
+        if told := _limit_line(plan):
+            output.say(told)
         output.say(_price_line(price))
     return 0
 
@@ -61,6 +63,20 @@ def _price_line(price: Price) -> str:
     if price.retakes:
         return _("{what}; nothing was sent", what=price.counted)
     return _("{count} request(s), price {price}; nothing was sent", count=price.images, price=price)
+
+
+def _limit_line(plan: GenPlan) -> str | None:
+    """How many pictures --max-cost allows, if not all."""
+    limit, price = plan.settings.max_cost, plan.settings.tariff.price_of(plan.request.model)
+    if limit is None or not price or price * plan.images <= limit:
+        return None
+    count = int(limit // price)
+    return _(
+        "--max-cost {limit} ends it after {count} of {total} picture(s)",
+        limit=limit,
+        count=count,
+        total=plan.images,
+    )
 
 
 def run(plan: GenPlan) -> int:

@@ -176,8 +176,8 @@ def entry_of(row: sqlite3.Row) -> Entry:
 
 
 def new_id(now: float) -> str:
-    """A fresh id that sorts by time, such as `20261121-150405-9f2c1ab03d`."""
-    return f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(now))}-{os.urandom(5).hex()}"
+    """A fresh id, local time first as in file names: `20261121-150405-9f2c1ab03d`."""
+    return f"{time.strftime('%Y%m%d-%H%M%S', time.localtime(now))}-{os.urandom(5).hex()}"
 
 
 def columns_of(intent: Intent, run: str, now: float) -> dict[str, Any]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import ssl
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from cogview_cli import __version__
 from cogview_cli.errors import MachineError
@@ -15,6 +17,9 @@ from cogview_cli.net.http11 import DirectClient
 from cogview_cli.net.proxies import proxy_for
 from cogview_cli.net.response import Client, Limits
 from cogview_cli.net.target import Target
+
+if TYPE_CHECKING:
+    from cogview_cli.net.tracing import TracedClient
 
 HEADERS = {
     "Accept": "*/*",
@@ -94,6 +99,15 @@ def _proxied(proxy: str, trusted: ssl.SSLContext | None, limits: Limits) -> Clie
         raise MachineError(
             Message.of("proxy-settings", why=error), hint=_("check HTTPS_PROXY and ALL_PROXY")
         ) from error
+
+
+def traced(
+    client: Client, say: Callable[[str], None], secrets: Callable[[str], str]
+) -> TracedClient:
+    """The same client, for --debug; `secrets` blots them out of a text."""
+    from cogview_cli.net.tracing import TracedClient
+
+    return TracedClient(client, say, secrets)
 
 
 def tls_failure(error: BaseException | None) -> ssl.SSLError | None:

@@ -19,6 +19,11 @@ class RequestBody:
         self._data = data
         self.taken = False
 
+    @property
+    def data(self) -> bytes:
+        """The bytes, whether they were taken or not."""
+        return self._data
+
     def __len__(self) -> int:
         return len(self._data)
 

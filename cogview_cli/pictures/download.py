@@ -11,7 +11,7 @@ import os
 import random
 import re
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -22,11 +22,12 @@ import httpx
 
 from cogview_cli.api.image_urls import server_date
 from cogview_cli.api.protocol import retry_after
+from cogview_cli.api.redaction import Redactors
 from cogview_cli.disk.atomic import open_new
 from cogview_cli.i18n.stored_messages import Message
 from cogview_cli.net import failures
 from cogview_cli.net.addresses import is_loopback, is_public, may_be_public
-from cogview_cli.net.clients import CONNECT_SECONDS, new_client, tls_failure
+from cogview_cli.net.clients import CONNECT_SECONDS, new_client, tls_failure, traced
 from cogview_cli.net.proxies import proxy_for
 from cogview_cli.net.race import interleaved
 from cogview_cli.net.response import Client, Response
@@ -61,14 +62,17 @@ class Downloader:
         total: float = TOTAL_SECONDS,
         patience: float = PATIENCE_SECONDS,
         headers: Mapping[str, str] = MappingProxyType({}),
+        trace: Callable[[str], None] | None = None,
     ) -> None:
         """`width`: downloads at once; `total`: seconds for one try.
 
         `headers`: for links on the base URL's own origin, which may be behind its key.
 
         `patience`: seconds to try again for one image, from its first failure. Those waiting
-        take no place among the `width`.
+        take no place among the `width`. `trace` hears of each exchange, for --debug.
         """
+        self._trace = trace
+        self._secrets = [*headers.values(), *(v.removeprefix("Bearer ") for v in headers.values())]
         self._origin = Origin(httpx.URL(base_url), headers)
         self._base_host = self._origin.base.host
         self._total = min(total, TOTAL_SECONDS)
@@ -175,7 +179,9 @@ class Downloader:
     def _client(self, target: Target) -> Client:
         kind = f"{target.scheme} {proxy_for(target)}"
         if kind not in self._clients:
-            self._clients[kind] = new_client(target, read_seconds=IDLE_SECONDS)
+            client = new_client(target, read_seconds=IDLE_SECONDS)
+            blotted = Redactors(self._secrets).blotted_text
+            self._clients[kind] = traced(client, self._trace, blotted) if self._trace else client
         return self._clients[kind]
 
     async def _addresses(self, target: Target, tries: int) -> list[str]:

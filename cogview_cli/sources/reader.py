@@ -57,6 +57,11 @@ class Reading:
                 weakref.finalize(self, source.copy.close)
 
     @property
+    def files(self) -> list[str]:
+        """The sources as they were given."""
+        return [source.file for source in self._sources]
+
+    @property
     def forms(self) -> list[str]:
         """The form of each source, for people."""
         return [log.form for log in self.logs]

@@ -165,7 +165,7 @@ class Rows:
     def _record(self, line: int, row: dict[str, Any], table: bool) -> Record:
         plan = self._plans.get(tuple(row)) or self._noted_plan(row)
         self._count_ignored(plan, row)
-        prompt, column = self._prompt(plan, row)
+        prompt, column = self._prompt(plan, row, line)
         prompt, flags = split_flags(prompt)
         fields, extra = self._flagged(flags)
         fields |= row_fields(row, plan)
@@ -182,10 +182,14 @@ class Rows:
             **fields,
         )
 
-    def _prompt(self, plan: ColumnRoles, row: Mapping[str, Any]) -> tuple[str, str | None]:
+    def _prompt(
+        self, plan: ColumnRoles, row: Mapping[str, Any], line: int
+    ) -> tuple[str, str | None]:
         """The prompt of a row and its column, None if a template made it."""
         if self._template is not None:
-            return self._filled(self._template, row), None
+            filled = self._filled(self._template, row)
+            self.log.blank(self._template.blanks(row), line)
+            return filled, None
         column = self._prompt_column(plan, row)
         if column is None:
             raise RowError(self._no_prompt_field(row))

@@ -39,7 +39,8 @@ class SourceLog:
     `prompts` are the columns that held the prompts, `used` the others with a meaning and
     what it is, `kept` those without, `unclear` those that look like a setting we cannot
     read. `header` is its line where it is not the first; `comments` and `questions` count
-    lines that are no prompts.
+    lines that are no prompts; `blanks` are holes of the template that rows leave empty: how
+    many, and the line of the first.
     """
 
     file: str
@@ -53,6 +54,7 @@ class SourceLog:
     unclear: list[str] = field(default_factory=list)
     comments: int = 0
     questions: int = 0
+    blanks: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def plan(self, plan: ColumnRoles) -> None:
         """Notes what the columns of some rows mean."""
@@ -69,6 +71,23 @@ class SourceLog:
         """Notes the column that holds a prompt."""
         if column not in self.prompts and len(self.prompts) < COLUMNS_KEPT:
             self.prompts.append(column)
+
+    def blank(self, holes: Iterable[str], line: int) -> None:
+        """Notes the holes of the template that the row on `line` fills with nothing."""
+        for hole in holes:
+            count, first = self.blanks.get(hole, (0, line))
+            self.blanks[hole] = count + 1, first
+
+    @property
+    def warnings(self) -> Iterable[str]:
+        """A line for each hole of the template that some rows leave empty."""
+        for hole, (count, first) in self.blanks.items():
+            yield _(
+                "--template: '{column}' is empty in {count} row(s), the first is {place}",
+                column=clean(hole),
+                count=count,
+                place=f"{self.file}:{first}",
+            )
 
     def beside(self, names: Iterable[str]) -> None:
         """Notes what stands beside the list of prompts and is not read."""

@@ -42,6 +42,13 @@ class PromptTemplate:
         values = {hole: self._value(hole, row) for hole in self.holes}
         return _COLUMNS.fill(self._text, lambda hole: values[hole[1].strip()])
 
+    def blanks(self, row: Mapping[str, Any]) -> list[str]:
+        """The holes that a row fills with nothing."""
+        columns = ((hole, find_column(hole, row)) for hole in self.holes)
+        return [
+            hole for hole, column in columns if column is not None and not str(row[column]).strip()
+        ]
+
     def _value(self, hole: str, row: Mapping[str, Any]) -> str:
         column = find_column(hole, row)
         if column is None:

@@ -7,6 +7,7 @@ says about the exit code is what the process ends with.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,6 +16,7 @@ from cogview_cli.errors import CogviewError, ExitCode, Interrupted, MachineError
 from cogview_cli.i18n import _
 from cogview_cli.terminal import output
 from cogview_cli.terminal.output import StdoutClosed
+from cogview_cli.terminal.text import clean
 
 if TYPE_CHECKING:
     from cogview_cli.outcome import Summary
@@ -38,18 +40,44 @@ def begin(arguments: Sequence[str]) -> None:
     global _asked
     options = arguments[: arguments.index("--")] if "--" in arguments else arguments
     _asked = _Asked(json="--json" in options, debug="--debug" in options)
-    output.begin_run()
+    output.begin_run(quiet="--quiet" in options)
 
 
 def run(arguments: Sequence[str], command: Callable[[], int]) -> int:
     """Runs a command; the exit code of the process, whatever happens."""
     begin(arguments)
+    with _writing_from_the_background():
+        try:
+            return command()
+        except BaseException as error:
+            return int(tell(error))
+        finally:
+            output.let_go_of_stdout()
+
+
+@contextmanager
+def _writing_from_the_background() -> Iterator[None]:
+    """A job behind the shell's prompt that has paid for something is not stopped for a line."""
+    terminals = [stream for stream in (sys.stdout, sys.stderr) if stream and stream.isatty()]
+    if all(map(output.in_foreground, terminals)):
+        yield
+        return
+    import signal
+
+    before = signal.signal(signal.SIGTTOU, signal.SIG_IGN)
     try:
-        return command()
-    except BaseException as error:
-        return int(tell(error))
+        yield
     finally:
-        output.let_go_of_stdout()
+        signal.signal(signal.SIGTTOU, before)
+
+
+def exchange_listener() -> Callable[[str], None] | None:
+    """Where each exchange with a server is told, if --debug asks for it."""
+    return _say_safely if _asked.debug else None
+
+
+def _say_safely(line: str) -> None:
+    output.say(clean(line, 4000))
 
 
 def trace(error: BaseException) -> None:

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TextIO
 
 from cogview_cli.errors import CogviewError, ExitCode, MachineError
 from cogview_cli.i18n import _
@@ -77,21 +77,22 @@ def write_line(text: str) -> None:
     write_data(text.encode("utf-8", "surrogateescape") + b"\n")
 
 
-class _Lines:
-    """The JSON lines of one run."""
+class _Run:
+    """The run that is being reported: whether its JSON lines have begun; errors alone are said."""
 
     begun = False
+    quiet = False
 
 
-def begin_run() -> None:
-    """The next object is the first one of a run."""
-    _Lines.begun = False
+def begin_run(*, quiet: bool = False) -> None:
+    """The next object is the first one of a run; `quiet`: it gives no warnings."""
+    _Run.begun, _Run.quiet = False, quiet
 
 
 def write_json(record: dict[str, Any]) -> None:
     """One object of a run on one line; the first one says which schema all follow."""
-    first = {} if _Lines.begun else {"schema": SCHEMA}
-    _Lines.begun = True
+    first = {} if _Run.begun else {"schema": SCHEMA}
+    _Run.begun = True
     write_bare_json({**first, **record})
 
 
@@ -135,13 +136,24 @@ def show_traceback(error: BaseException) -> None:
 
 
 def warn(text: str) -> None:
-    """A warning: the work goes on."""
-    say(f"warning: {clean(text, 600)}")
+    """A warning: the work goes on. --quiet silences it."""
+    if not _Run.quiet:
+        say(f"warning: {clean(text, 600)}")
 
 
 def on_terminal() -> bool:
-    """Whether stderr is a terminal that shows progress and colours."""
-    return bool(sys.stderr and sys.stderr.isatty()) and os.environ.get("TERM") != "dumb"
+    """Whether stderr is a terminal that shows progress and colours, and this job is in front."""
+    if not (sys.stderr and sys.stderr.isatty()) or os.environ.get("TERM") == "dumb":
+        return False
+    return in_foreground(sys.stderr)
+
+
+def in_foreground(terminal: TextIO) -> bool:
+    """Whether the shell of a terminal has this job in front: `gen &` must not draw on it."""
+    try:
+        return os.tcgetpgrp(terminal.fileno()) == os.getpgrp()
+    except (AttributeError, OSError, ValueError):  # Windows, or not the terminal of our session
+        return True
 
 
 def stdout_is_terminal() -> bool:

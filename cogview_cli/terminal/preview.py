@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from cogview_cli.i18n import _
+from cogview_cli.terminal.output import in_foreground
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -28,10 +29,12 @@ _RESET = "\x1b[0m"
 
 
 def terminal() -> TextIO | None:
-    """stdout if it is a terminal, else stderr if that is one."""
+    """stdout if it is a terminal, else stderr if that is one; None behind another job."""
     if os.environ.get("TERM") == "dumb":
         return None
-    return next((stream for stream in (sys.stdout, sys.stderr) if stream and stream.isatty()), None)
+    streams = (stream for stream in (sys.stdout, sys.stderr) if stream and stream.isatty())
+    found = next(streams, None)
+    return found if found and in_foreground(found) else None
 
 
 def draw(path: str, stream: TextIO) -> str:

@@ -132,7 +132,8 @@ class Reporter:
         if self._style.json:
             write_json(summary.record())
         total = sum(summary.counts.values())
-        if total > 1 and not self._style.quiet:
+        told = total > 1 or (summary.earlier and total)
+        if told and not self._style.quiet:
             say(summary_line(summary, total))
 
     @contextmanager

@@ -289,3 +289,28 @@ def test_a_request_leaves_when_the_answer_before_it_is_on_the_disk(
         assert batch("--base-url", server.base_url, "--jobs", "2").code == 0
     assert len(at_risk) == 24
     assert max(at_risk) <= 2
+
+
+@pytest.mark.parametrize(
+    ("limit", "told"),
+    [
+        ("0.12", "--max-cost 0.12 ends it before p.csv:4: 2 of 4 picture(s), 0.12 CNY"),
+        ("0.17", "--max-cost 0.17 ends it before p.csv:4: 2 of 4 picture(s), 0.12 CNY"),
+        ("0.05", "--max-cost 0.05 ends it before p.csv:2: 0 of 4 picture(s), 0 CNY"),
+        ("0.22", None),
+        ("1", None),
+    ],
+)
+def test_a_dry_run_says_where_the_limit_ends_it(cogview: Run, limit: str, told: str | None) -> None:
+    """The free one in between takes nothing."""
+    prompts("prompt,model,n", "cat,cogview-4,1", "dog,cogview-4,1", "cow,glm-image,1",
+            "hen,cogview-3-flash,1", file="p.csv")  # fmt: skip
+    ended = cogview("batch", "p.csv", "--max-cost", limit, "--dry-run")
+    assert ended.code == 0
+    assert (told in ended.err.splitlines()) if told else "ends it" not in ended.err, ended
+
+
+def test_gen_says_how_many_the_limit_allows(cogview: Run) -> None:
+    line = ("gen", "cat", "-n", "40", "--dry-run", "--max-cost")
+    assert "--max-cost 1 ends it after 16 of 40 picture(s)" in cogview(*line, "1").err
+    assert "ends it" not in cogview(*line, "2.4").err

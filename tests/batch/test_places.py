@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -186,3 +187,24 @@ def test_a_folder_whose_name_is_no_text_is_checked_for_names_too(
     ended = cogview("batch", "p.txt", *SMALL, "-o", folder, "--json", *flags)
     assert ended.code == 0, ended
     assert len(pictures(folder)) == (1 if "overwrite" in flags else 3)
+
+
+@pytest.mark.parametrize("place", ["out.png", "out.gif", "{date", "a/{x/y"])
+def test_a_file_or_a_broken_template_is_no_output_folder(
+    cogview: Run, sandbox: SandboxThread, place: str
+) -> None:
+    prompts("cat")
+    refused(cogview("batch", "p.txt", "-o", place), sandbox, 2)
+    assert sorted(os.listdir()) == ["p.txt"]
+
+
+def test_a_name_for_other_files_is_refused(batch: Batch, sandbox: SandboxThread) -> None:
+    prompts("cat")
+    refused(batch("--name", "{slug}.gif"), sandbox, 2, ".gif", ".webp")
+
+
+def test_dates_in_names_are_written_as_asked(batch: Batch) -> None:
+    prompts("cat")
+    ended = batch("--name", "{date:%Y}/{time:%H%M}-{index}")
+    (path,) = paths(ended)
+    assert re.fullmatch(r"out/\d{4}/\d{4}-1\.png", path)

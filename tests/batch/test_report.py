@@ -18,6 +18,7 @@ from tests.batch.support import (
     Batch,
     paths,
     pictures,
+    posts,
     prompts,
     rows,
 )
@@ -135,16 +136,102 @@ def test_failed_rows_of_any_source_ask_for_the_same(
     assert list(sandbox.books.bodies)[len(asked) :] == asked
 
 
-def test_failed_rows_of_other_content_get_a_number(batch: Batch) -> None:
+def test_one_file_of_failed_rows_is_kept_up_to_date(batch: Batch) -> None:
     prompts("cat sandbox:1301")
     batch()
     batch()
-    assert sorted(name for name in os.listdir("out")) == ["failed.jsonl"]
+    assert os.listdir("out") == ["failed.jsonl"]
     prompts("cat sandbox:1301", "dog sandbox:1301")
     batch()
     batch()
+    assert os.listdir("out") == ["failed.jsonl"]
+    assert len(failed_rows()) == 2
+    prompts("dog")
+    assert batch().code == 0
+    assert not Path("out/failed.jsonl").exists()
+
+
+def test_failed_rows_that_were_edited_or_are_the_users_own_are_left_alone(batch: Batch) -> None:
+    prompts("cat sandbox:1301")
+    batch()
+    Path("out/failed.jsonl").write_text("my own\n")
+    prompts("cat sandbox:1301", "dog sandbox:1301")
+    batch()
     assert sorted(os.listdir("out")) == ["failed-2.jsonl", "failed.jsonl"]
-    assert [len(failed_rows()), len(failed_rows("failed-2"))] == [1, 2]
+    prompts("cat sandbox:1301", "dog sandbox:1301", "cow sandbox:1301")
+    batch()
+    assert sorted(os.listdir("out")) == ["failed-2.jsonl", "failed.jsonl"]
+    assert len(failed_rows("failed-2")) == 3
+    prompts("dog")
+    batch()
+    assert sorted(name for name in os.listdir("out") if "failed" in name) == ["failed.jsonl"]
+    assert Path("out/failed.jsonl").read_text() == "my own\n"
+
+
+def test_failed_rows_of_another_source_or_part_are_left_alone(batch: Batch) -> None:
+    prompts("cat sandbox:1301")
+    batch()
+    prompts("dog", "cow sandbox:1301", file="q.txt")
+    assert batch(source="q.txt").code == 3
+    names = {name for name in os.listdir("out") if "failed" in name}
+    assert names == {"failed.jsonl", "failed-2.jsonl"}
+    batch("--limit", "1", source="q.txt")
+    assert names <= set(os.listdir("out"))
+    prompts("dog", file="q.txt")
+    assert batch(source="q.txt").code == 0
+    assert {name for name in os.listdir("out") if "failed" in name} == {"failed.jsonl"}
+
+
+def test_shards_keep_their_own_failed_rows_until_a_whole_run(batch: Batch) -> None:
+    prompts(*(f"cat {number} sandbox:1301" for number in range(12)))
+    for shard in ("1/2", "2/2", "1/2"):
+        batch("--shard", shard)
+    found = [name for name in os.listdir("out") if "failed" in name]
+    assert len(found) == 2
+    assert sum(len(failed_rows(name.removesuffix(".jsonl"))) for name in found) == 12
+    batch()
+    assert len(failed_rows()) == 12
+    assert [name for name in os.listdir("out") if "failed" in name] == ["failed.jsonl"]
+
+
+def test_failed_rows_that_are_asked_again_from_their_own_file_go(
+    batch: Batch, sandbox: SandboxThread
+) -> None:
+    prompts("cat sandbox:1301", "dog sandbox:1301")
+    batch()
+    assert batch("--retry-failed", source="out/failed.jsonl").code == 3
+    assert [name for name in os.listdir("out") if "failed" in name] == ["failed.jsonl"]
+
+
+def test_a_run_that_ends_early_removes_no_failed_rows(batch: Batch) -> None:
+    prompts("cat sandbox:1301")
+    batch()
+    prompts("dog", "cow")
+    assert batch("--max-cost", "0.06").code == 7
+    assert Path("out/failed.jsonl").exists()
+
+
+def test_a_table_after_a_list_leaves_one_file(batch: Batch) -> None:
+    prompts("cat sandbox:1301")
+    batch()
+    Path("p.txt").write_text("prompt,note\ncat sandbox:1301,x\n")
+    batch()
+    assert [name for name in os.listdir("out") if "failed" in name] == ["failed.csv"]
+
+
+def test_a_reports_folder_is_tried_before_anything_is_paid(
+    batch: Batch, sandbox: SandboxThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prompts("cat")
+    Path("closed").mkdir()
+
+    def closed(dir: Path | None = None) -> None:
+        raise PermissionError(13, "Permission denied", str(dir))
+
+    monkeypatch.setattr("tempfile.TemporaryFile", closed)
+    ended = batch("--report", "closed/r.csv")
+    assert (ended.code, posts(sandbox)) == (9, 0)
+    assert "closed" in ended.err
 
 
 def test_no_failure_no_file_of_failures(batch: Batch) -> None:
