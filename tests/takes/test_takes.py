@@ -81,7 +81,7 @@ def test_sixty_posters_with_every_fault_end_as_the_table_says(
     """Of ten each: right, wrong for good, right at the third take, missing, tiny, vertical."""
     numbered = (f"{RIGHT[:-1]}{number}”" for number in range(10))
     prompts = [f"{prompt} {fault}".strip() for prompt in numbered for fault in FAULTS]
-    ended = batch(prompts, "--retake", "2", "--json", "--tier", "V3", "--yes")
+    ended = batch(prompts, "--retake", "2", "--json", "--yes")
     assert ended.code == 3
     found = image_lines(ended)
     assert [line["text"]["ok"] for line in found] == [
