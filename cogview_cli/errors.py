@@ -74,7 +74,7 @@ EXIT_MEANINGS = {
     ExitCode.BUDGET: "--max-cost, daily-limit or a vendor's quota reached; the rest was not sent",
     ExitCode.REFUSED: "gen: refused by the content policy",
     ExitCode.MACHINE: "this machine: folder, space, permission, config, TLS, proxy, wrong base URL",
-    ExitCode.TEMPORARY: "temporary: network, throttling, another run holds the folder",
+    ExitCode.TEMPORARY: "temporary: network, throttling, another run, pictures still in the queue",
     ExitCode.HANGUP: "HUP; answers in flight were waited for and saved",
     ExitCode.INTERRUPTED: "INT (Ctrl-C); answers in flight were waited for and saved",
     ExitCode.STDOUT_CLOSED: "stdout was closed; answers in flight were saved",

@@ -216,7 +216,7 @@ class Summary:
 
     def _add_money(self, outcome: Outcome) -> None:
         self.cost += outcome.cost or 0
-        perhaps = outcome.lost + (outcome.status == Status.UNKNOWN)
+        perhaps = outcome.lost + (outcome.status in (Status.UNKNOWN, Status.QUEUED))
         self.unknown_cost += perhaps * outcome.price if perhaps and outcome.price else 0
         self.unpriced += outcome.paid_unpriced
 
@@ -234,6 +234,7 @@ class Summary:
         return {
             "type": "summary",
             **{status: self.counts[status] for status in STATUSES},
+            **({Status.QUEUED: queued} if (queued := self.counts[Status.QUEUED]) else {}),
             "cost": None if self.unpriced else str(self.cost),
             "cost_max": None if self.unpriced else str(self.cost + self.unknown_cost),
             **currency_field(self.currency),

@@ -19,7 +19,7 @@ from cogview_cli.engine.failure import HINTS
 from cogview_cli.errors import EXIT_MEANINGS
 from cogview_cli.i18n import DOMAIN, LOCALES
 from cogview_cli.i18n.stored_messages import TEMPLATES
-from cogview_cli.outcome import STATUSES
+from cogview_cli.outcome import Status
 from cogview_cli.terminal.reporter import COUNTED
 from tests.readme import shown_by_help
 
@@ -89,7 +89,7 @@ def in_the_code() -> Iterator[tuple[str, str]]:
 def in_tables() -> Iterator[tuple[str, str]]:
     """The texts of tables, which are translated where they are shown, with their file."""
     yield from ((text, "errors.py") for text in EXIT_MEANINGS.values())
-    yield from ((status.replace("_", " "), "outcome.py") for status in STATUSES)
+    yield from ((status.replace("_", " "), "outcome.py") for status in Status)
     yield from ((entry.meaning, "api/error_codes.py") for entry in CODES.values())
     yield from ((text, "cli/usage_errors.py") for text in COMPLAINTS)
     yield from ((line, "cli/lazy_group.py") for _, line in COMMANDS.values())

@@ -21,6 +21,7 @@ ORDER: tuple[tuple[str, ...], ...] = (
     ("__main__",),
     ("commands",),
     ("gen", "batch", "history"),
+    ("queue",),
     ("engine", "gallery", "app"),
     ("pictures", "cli"),
     ("ledger",),
@@ -56,7 +57,11 @@ _SQL = re.compile(
 _EXECUTE = {"execute", "executemany", "executescript"}
 # Where one of these words stands outside its enumeration because it means something else.
 OTHER_WORDS = {
+    ("api.batches", "failed"): "a count of the vendor's",
     ("batch.failed_rows", "failed"): "the name of a file",
+    ("commands.queue", "done"): "a count of the vendor's",
+    ("commands.queue", "failed"): "a count of the vendor's",
+    ("commands.queue", "unsaved"): "a count of a line",
     ("engine.retry", "unknown"): "a counter of Attempts",
     ("history.lines", "refused"): "what people read",
     ("history.lines", "saved"): "what people read",

@@ -52,7 +52,7 @@ class AnswerLost(StoredError):
         self.partial = partial
 
 
-class _Exchange:
+class Exchange:
     """One request under way: what was sent and what has arrived, without the key.
 
     Some servers repeat a key they refuse; it must reach neither screen nor disk.
@@ -83,6 +83,14 @@ class _Exchange:
             for name in _KEPT_HEADERS
             if name in response.headers
         }
+
+    async def receive(self, response: Response) -> None:
+        """Takes what comes; of an answer that is too long the rest is left."""
+        async for chunk in response.body:
+            self.raw += chunk
+            if self.too_long:
+                return
+        self.whole = True
 
     @property
     def too_long(self) -> bool:
@@ -155,7 +163,7 @@ class ApiClient:
 
         Raises NotSent, AnswerLost, or MachineError for TLS and proxy settings.
         """
-        exchange = _Exchange(self._redactor, RequestBody(request.encode()))
+        exchange = Exchange(self._redactor, RequestBody(request.encode()))
         await self._within_time("POST", path, exchange)
         return self._traced(exchange.answer())
 
@@ -167,7 +175,7 @@ class ApiClient:
         `seconds`: to wait for all of it, if that is less than for a picture.
         Raises NotSent where no answer began, AnswerLost where it did not end, MachineError.
         """
-        exchange = _Exchange(self._redactor, None, limit)
+        exchange = Exchange(self._redactor, None, limit)
         within = self._timeout if seconds is None else min(seconds, self._timeout)
         await self._within_time("GET", path, exchange, within)
         return self._traced(exchange.answer())
@@ -178,7 +186,7 @@ class ApiClient:
         return answer
 
     async def _within_time(
-        self, method: str, path: str, exchange: _Exchange, seconds: float | None = None
+        self, method: str, path: str, exchange: Exchange, seconds: float | None = None
     ) -> None:
         within = self._timeout if seconds is None else seconds
         task = asyncio.create_task(self._exchange(method, path, exchange))
@@ -203,7 +211,7 @@ class ApiClient:
             with suppress(asyncio.CancelledError, Exception):
                 await task
 
-    async def _done(self, task: asyncio.Task[None], exchange: _Exchange, within: float) -> bool:
+    async def _done(self, task: asyncio.Task[None], exchange: Exchange, within: float) -> bool:
         """Whether `task` ends within so many seconds."""
         clock = asyncio.get_running_loop().time
         start = clock()
@@ -215,7 +223,7 @@ class ApiClient:
             await asyncio.wait({task}, timeout=left)
         return task.done()
 
-    async def _exchange(self, method: str, path: str, exchange: _Exchange) -> None:
+    async def _exchange(self, method: str, path: str, exchange: Exchange) -> None:
         async with self._client.stream(
             method,
             _target(self._base_url + path),
@@ -224,16 +232,12 @@ class ApiClient:
             in_hand=exchange.now_in_hand,
         ) as response:
             exchange.begin(response)
-            async for chunk in response.body:
-                exchange.raw += chunk
-                if exchange.too_long:
-                    return
-        exchange.whole = True
+            await exchange.receive(response)
 
     def _headers(self, body: RequestBody | None) -> dict[str, str]:
         headers = {"Accept": "application/json", **self._headers_sent}
         if body is not None:
-            headers["Content-Type"] = "application/json"
+            headers["Content-Type"] = body.content_type
             headers["Content-Length"] = str(len(body))
         return headers
 
@@ -256,7 +260,7 @@ def _target(url: str) -> Target:
         ) from error
 
 
-def _explained(error: Exception, exchange: _Exchange) -> Exception:
+def _explained(error: Exception, exchange: Exchange) -> Exception:
     """The one place where failures of the network get our words; their messages are stored."""
     if exchange.sent:
         return AnswerLost(exchange.words(error), exchange.partial)

@@ -30,6 +30,12 @@ class Tariff(NamedTuple):
         """What one image costs; None where that is not known."""
         return self.prices.get(model.lower()) if self.own is None else self.own
 
+    def queued(self, price: Decimal | None = None) -> Tariff:
+        """What pictures of the vendor's queue cost: `price`, else half of this tariff."""
+        half = {name: each / 2 for name, each in self.prices.items()}
+        own = None if self.own is None else self.own / 2
+        return Tariff(self.currency, half, own if price is None else price)
+
     @property
     def free(self) -> bool:
         """Whether the profile says that pictures cost nothing."""

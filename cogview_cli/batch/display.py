@@ -104,8 +104,10 @@ class Display:
         where: Callable[[int], str],
         in_flight: Callable[[], int],
         stop_reason: Callable[[], Problem | None] = lambda: None,
+        queue: Callable[[], str] | None = None,
     ) -> None:
-        """`where(index)` names a row's file and line."""
+        """`where(index)` names a row's file and line; `queue()` tells how far that is, or ""."""
+        self._queue = queue or (lambda: "")
         self._style, self._reporter, self._summary = style, reporter, summary
         self._total, self._to_send = total, to_send
         self._where, self._in_flight, self._stop_reason = where, in_flight, stop_reason
@@ -172,7 +174,11 @@ class Display:
         due = time.monotonic() - self._last_line >= PLAIN_EVERY_SECONDS
         if due and self._live is None and not self._style.quiet:
             self._last_line = time.monotonic()
-            output.say(plain_line(self.progress))
+            output.say(self._queue() or plain_line(self.progress))
+
+    def tick(self) -> None:
+        """Time has passed, and perhaps nothing else."""
+        self._now_and_then()
 
     def note(self, text: str, *, urgent: bool = False) -> None:
         """Something that takes time or was retried; what is urgent is always said."""
@@ -231,4 +237,6 @@ class Display:
 
         fancy = encoding.lower().replace("-", "").startswith("utf")
         bar, detail = lines(self.progress, width - 1, fancy=fancy)
-        return Text(f"{bar}\n{detail}", no_wrap=True, overflow="crop")
+        queue = cut_cells(self._queue(), width - 1)
+        text = "\n".join(filter(None, (bar, detail, queue)))
+        return Text(text, no_wrap=True, overflow="crop")

@@ -11,7 +11,6 @@ from cogview_cli.batch.item import Item
 from cogview_cli.batch.options import BatchOptions
 from cogview_cli.batch.plan import Plan
 from cogview_cli.batch.prepare import ReadSummary
-from cogview_cli.config.settings import Settings
 from cogview_cli.engine.budget import Budget
 from cogview_cli.engine.confirm import Price
 from cogview_cli.i18n import _
@@ -43,14 +42,25 @@ def show(options: BatchOptions, plan: Plan, summary: ReadSummary) -> int:
         _describe(summary)
         count = plan.counts().to_send
         _say_names(names, count)
-        for path in dict.fromkeys(map(options.settings.endpoint, plan.models_to_send())):
+        for path in dict.fromkeys(map(options.endpoint, plan.models_to_send())):
             output.say(f"POST {path}")
         if limited := _limit_line(options, plan):
             output.say(limited)
         if line := edited_line(edited, plan, replace=options.replace_edited):
             output.say(line)
-        output.say(_price_line(options.price(plan), count))
+        _say_price(options, plan, count)
+        if waiting := plan.counts().waiting:
+            output.say(_("{count} more wait in the vendor's queue", count=waiting))
     return 0
+
+
+def _say_price(options: BatchOptions, plan: Plan, count: int) -> None:
+    """What it costs; both ways where there is a cheaper one."""
+    price, queued = options.price(plan), options.queue_price(plan)
+    output.say(_price_line(price, count))
+    if queued is not None:
+        direct = options.price(plan, queue=False)
+        output.say(_("price: direct {direct}, queue {queue}", direct=direct, queue=queued))
 
 
 def _price_line(price: Price, count: int) -> str:
@@ -65,7 +75,7 @@ def _write_requests(options: BatchOptions, plan: Plan, gone: Container[str]) -> 
     for item in plan.to_send():
         name = options.shown_path(item.expected_path(options.destination, gone))
         if options.style.json:
-            output.write_json(_record(item, name, options.settings))
+            output.write_json(_record(item, name, options))
         else:
             output.write_bare_json(item.body)
         if len(names) < NAMES_SHOWN:
@@ -75,7 +85,7 @@ def _write_requests(options: BatchOptions, plan: Plan, gone: Container[str]) -> 
 
 def _limit_line(options: BatchOptions, plan: Plan) -> str | None:
     """Where --max-cost would end the run; None if it would not."""
-    limit, tariff = options.settings.max_cost, options.settings.tariff
+    limit, tariff = options.settings.max_cost, options.tariff
     budget = Budget(limit, tariff.currency)
     for count, item in enumerate(plan.to_send() if limit is not None else ()):
         price = tariff.price_of(item.body["model"]) or Decimal(0)
@@ -100,22 +110,22 @@ def _say_names(names: list[str], count: int) -> None:
         output.say(_("… and {count} more", count=count - len(names)))
 
 
-def _record(item: Item, name: str, settings: Settings) -> dict[str, Any]:
+def _record(item: Item, name: str, options: BatchOptions) -> dict[str, Any]:
     """The `--json` object of one request, with its file and its price if that is known."""
-    tariff, model = settings.tariff, item.body["model"]
+    tariff, model = options.tariff, item.body["model"]
     price = tariff.price_of(model)
     cost = {} if price is None else {"cost": str(price), **currency_field(tariff.currency)}
     row_id = item.source.get("row_id")
     own = {} if row_id is None else {"row_id": row_id}
     place = {"index": item.index, "n": item.n, **own, "file": name}
-    path = settings.endpoint(model)
+    path = options.endpoint(model)
     return {**item.body, "type": "request", "endpoint": path, **place, **cost}
 
 
 def _summary_record(options: BatchOptions, plan: Plan, summary: ReadSummary) -> dict[str, Any]:
     """The last `--json` object."""
     price, count = options.price(plan), plan.counts().to_send
-    most = price.most
+    most, queued = price.most, options.queue_price(plan)
     return {
         "type": "summary",
         "requests": count,
@@ -123,6 +133,7 @@ def _summary_record(options: BatchOptions, plan: Plan, summary: ReadSummary) -> 
         "rows": summary.rows,
         "cost": "0",
         "cost_max": None if most is None else str(most),
+        **({} if queued is None else {"queue_cost_max": str(queued.known)}),
         "exit_code": 0,
         **currency_field(options.settings.tariff.currency),
     }

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from decimal import Decimal
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,7 @@ from cogview_cli.batch.plan import Plan
 from cogview_cli.batch.previous_run import PreviousRun, settled_outcome
 from cogview_cli.disk.atomic import check_writable, ensure_folder
 from cogview_cli.engine import pool, session
-from cogview_cli.engine.confirm import confirm
+from cogview_cli.engine.confirm import Price, confirm
 from cogview_cli.engine.deadline import CODE as DEADLINE
 from cogview_cli.engine.job import Job
 from cogview_cli.engine.job_runner import JobRunner
@@ -47,8 +48,12 @@ from cogview_cli.terminal.reporter import Reporter
 from cogview_cli.terminal.text import clean
 
 if TYPE_CHECKING:
+    from cogview_cli.batch.queued import QueuedBatch
     from cogview_cli.batch.texts import TextPlan
     from cogview_cli.engine.takes import TakeRunner
+
+# A direct batch that costs more hears of the queue.
+CHEAPER_ABOVE = Decimal(10)
 
 
 class BatchRun:
@@ -66,6 +71,7 @@ class BatchRun:
         self._summary.checking = options.settings.checks_text
         self._texts: TextPlan | None = None
         self._takes: TakeRunner | None = None
+        self._queued: QueuedBatch | None = None
 
     def run(self) -> int:
         """Runs it; the exit code."""
@@ -82,24 +88,48 @@ class BatchRun:
             previous = self._options.previous_run(opened.ledger)
             put_right(opened.ledger, previous.namespace)
             self._prepare(previous.decide(self._plan))
-            self._decide_texts(previous)
             if self._grids:
                 self._grids.check()
-            edited = self._edited(previous)
-            self._ask()
-            self._make_folder()
-            if self._options.replace_edited:
-                set_aside(edited, self._options.folder)
-            width = sum(lane_width(self._options, model) for model in self._plan.models())
-            async with (
-                session.open_job_runner(
-                    opened, settings, self._note, width, self._options.deadline
-                ) as runner,
-                self._reading(runner, opened.ledger),
-            ):
-                self._display = self._new_display(runner)
-                with self._display.running():
-                    await self._work(runner, previous)
+            async with self._open_queue(opened, previous):
+                self._decide_texts(previous)
+                edited = self._edited(previous)
+                self._ask()
+                self._make_folder()
+                if self._options.replace_edited:
+                    set_aside(edited, self._options.folder)
+                width = sum(lane_width(self._options, model) for model in self._plan.models())
+                async with (
+                    session.open_job_runner(
+                        opened, settings, self._note, width, self._options.deadline
+                    ) as runner,
+                    self._reading(runner, opened.ledger),
+                ):
+                    self._display = self._new_display(runner)
+                    with self._display.running():
+                        await self._work(runner, previous)
+
+    @asynccontextmanager
+    async def _open_queue(
+        self, opened: session.OpenSession, previous: PreviousRun
+    ) -> AsyncIterator[None]:
+        """The vendor's queue where it is asked for, or has what is asked for; looked at once."""
+        if not (self._options.queue or self._plan.counts().waiting):
+            yield
+            return
+        from cogview_cli.batch.queued import QueuedBatch
+        from cogview_cli.queue.session import open_queue
+
+        async with open_queue(
+            opened.endpoint,
+            opened.ledger,
+            timeout=self._options.settings.timeout,
+            say=self._note,
+            sleep=lambda seconds: queued.sleep(seconds),
+        ) as queue:
+            queued = QueuedBatch(self._options, self._plan, previous, queue)
+            await queued.look_back()
+            self._queued = queued
+            yield
 
     def _decide_texts(self, previous: PreviousRun) -> None:
         if self._options.settings.checks_text:
@@ -133,11 +163,14 @@ class BatchRun:
             where=self._plan.place,
             in_flight=lambda: runner.in_flight,
             stop_reason=lambda: runner.stop_reason,
+            queue=self._queued.progress if self._queued else None,
         )
 
     def _note(self, text: str, *, urgent: bool = False) -> None:
         if self._display is not None:
             self._display.note(text, urgent=urgent)
+        elif self._options.style.verbose:
+            output.say(clean(text, 300))
 
     # Before the first request.
 
@@ -150,6 +183,8 @@ class BatchRun:
     def _ask(self) -> None:
         """Asks before much is spent; UsageError where there is nobody to ask."""
         options, price = self._options, self._options.price(self._plan)
+        if not options.style.quiet and (line := cheaper_line(options, self._plan, price)):
+            output.say(line)
         few = _("--limit 10 tries the first ten")
         confirm(price, options.settings, yes=options.yes, hint=few)
 
@@ -188,7 +223,9 @@ class BatchRun:
         """What ended the run before its work was done; a deadline may come after all was sent."""
         reason = runner.stop_reason
         all_sent = not self._summary.counts[Status.NOT_SENT]
-        return None if reason and reason.code == DEADLINE and all_sent else reason
+        if reason and reason.code == DEADLINE and all_sent:
+            reason = None
+        return reason or (self._queued.reason if self._queued else None)
 
     async def _go_through(self, runner: JobRunner, previous: PreviousRun) -> None:
         try:
@@ -199,6 +236,9 @@ class BatchRun:
         await pool.run_all(
             runner, self._lanes(runner, previous), partial(self._report, runner, fresh=True)
         )
+        if self._queued and self._display:
+            report = partial(self._report, runner, fresh=True)
+            await self._queued.run(runner, report, self._display.tick)
 
     def _settled(self, previous: PreviousRun) -> Iterator[Outcome]:
         if self._texts is not None:
@@ -207,7 +247,7 @@ class BatchRun:
 
     def _lanes(self, runner: JobRunner, previous: PreviousRun) -> Iterator[pool.Lane]:
         """One lane a model, so that none waits for the slots of another; one for free ones."""
-        for model in self._plan.models_to_send():
+        for model in () if self._options.queue else self._plan.models_to_send():
             jobs = (
                 partial((self._takes or runner).run, self._job(item, previous))
                 for item in self._plan.to_send(model)
@@ -226,13 +266,17 @@ class BatchRun:
 
     async def _fetch(self, runner: JobRunner, previous: PreviousRun, item: Item) -> Outcome:
         """An image that an earlier run paid for, or left with the server; free."""
-        outcome = await runner.finish(previous.entry(item))
+        entry = previous.entry(item)
+        # What this run has read out of the queue is counted by this run.
+        new = entry.part is not None and previous.is_ours(entry)
+        outcome = await runner.finish(entry)
         hint = _("run the same command again")
         problem = outcome.problem
         if problem and problem.retryable:
             problem = problem._replace(hint=hint)
+        cost, price = (entry.price, entry.price) if new else (Decimal(0), None)
         outcome = outcome._replace(
-            row=item.index, n=item.n, cost=Decimal(0), price=None, problem=problem
+            row=item.index, n=item.n, cost=cost, price=price, problem=problem
         )
         return (
             await self._takes.judged(self._job(item, previous), outcome) if self._takes else outcome
@@ -258,6 +302,8 @@ class BatchRun:
 
     def _never_sent(self, runner: JobRunner) -> None:
         """What the end of the run came before: told one by one to scripts, counted for people."""
+        if self._queued:
+            self._still_queued(runner, self._queued)
         left = self._plan.counts().unfinished
         if not left:
             return
@@ -268,6 +314,15 @@ class BatchRun:
             job = item.job(self._options.destination, "")
             with suppress(output.StdoutClosed):
                 self._report(runner, runner.never_sent(job), fresh=False)
+
+    def _still_queued(self, runner: JobRunner, queued: QueuedBatch) -> None:
+        """What waits in the vendor's queue, and what could not be put there."""
+        for outcome in chain(queued.waiting(), queued.unsent(runner.stop_reason)):
+            self._summary.add(outcome)
+            self._plan.ended(outcome, image_records(outcome))
+            if self._options.style.json and not self._stdout_closed(runner):
+                with suppress(output.StdoutClosed):
+                    self._reporter.data(outcome)
 
     @staticmethod
     def _stdout_closed(runner: JobRunner) -> bool:
@@ -286,6 +341,14 @@ def _more_files(options: BatchOptions, plan: Plan) -> Grids | LayoutFiles | None
     if options.defaults.layout:
         return LayoutFiles(plan, options.destination, options.defaults.layout)
     return Grids(plan, options.destination, options.grid[0]) if options.grid else None
+
+
+def cheaper_line(options: BatchOptions, plan: Plan, price: Price) -> str:
+    """What to say of the queue before a direct batch that it would make cheaper; "" if nothing."""
+    if options.queue or price.known <= CHEAPER_ABOVE or options.settings.sandbox:
+        return ""
+    half = options.queue_price(plan)
+    return "" if half is None else _("with --queue it costs {price}, within a day", price=half)
 
 
 def lane_width(options: BatchOptions, model: str) -> int:

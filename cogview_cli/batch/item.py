@@ -92,17 +92,20 @@ def _is_taken(folder: Path, stem: str, gone: Container[str]) -> bool:
 
 
 class Counts(NamedTuple):
-    """How many items a plan has, are to be sent, to be fetched, without a noted end, to be read."""
+    """How many items a plan has, and how many of them are to be sent, to be fetched, without a
+    noted end, waiting in a queue, to be read.
+    """
 
     total: int
     to_send: int
     to_fetch: int
     unfinished: int
+    waiting: int = 0
     to_check: int = 0
 
     @property
     def to_do(self) -> int:
-        return self.to_send + self.to_fetch + self.to_check
+        return self.to_send + self.to_fetch + self.waiting + self.to_check
 
 
 class FailedRow(NamedTuple):

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
+from cogview_cli.api.batches import BATCHES
+from cogview_cli.api.tariffs import Tariff
 from cogview_cli.batch.plan import Plan
 from cogview_cli.batch.previous_run import PreviousRun
 from cogview_cli.batch.resume import Rules, Sidecars
@@ -19,6 +21,7 @@ from cogview_cli.engine.deadline import NONE, Deadline
 from cogview_cli.ledger import Ledger
 from cogview_cli.ledger.marks import Marks
 from cogview_cli.net.addresses import is_loopback
+from cogview_cli.queue.offers import has_queue, without_queue
 from cogview_cli.sources import Reading
 from cogview_cli.terminal.output import OutputOptions
 
@@ -50,6 +53,9 @@ class BatchOptions(NamedTuple):
     wait: bool
     verify: bool = False
     replace_edited: bool = False
+    queue: bool = False
+    queue_size: int | None = None
+    poll: float | None = None
     deadline: Deadline = NONE
 
     def text_rules(self, wanted: tuple[str, ...]) -> TextRules:
@@ -89,13 +95,31 @@ class BatchOptions(NamedTuple):
             on_exists=settings.on_exists,
         )
 
-    def price(self, plan: Plan) -> Price:
-        """What the items to send cost."""
-        retry = self.settings.on_unknown == "retry"
+    @property
+    def tariff(self) -> Tariff:
+        """What pictures cost the way they go."""
+        return self.settings.queue_tariff if self.queue else self.settings.tariff
+
+    def endpoint(self, model: str) -> str:
+        """The path below the base URL that requests for a model go to."""
+        return BATCHES if self.queue else self.settings.endpoint(model)
+
+    def price(self, plan: Plan, *, queue: bool | None = None) -> Price:
+        """What the items to send cost, `queue`: through the vendor's queue."""
+        queued = self.queue if queue is None else queue
+        # What the queue loses can be asked for again: nothing is paid twice.
+        retry = self.settings.on_unknown == "retry" and not queued
+        tariff = self.settings.queue_tariff if queued else self.settings.tariff
         counts, first = plan.models_to_send(), plan.models_to_send(first=True)
-        return price_of(
-            counts, first, retry=retry, tariff=self.settings.tariff, retakes=plan.retakes()
-        )
+        return price_of(counts, first, retry=retry, tariff=tariff, retakes=plan.retakes())
+
+    def queue_price(self, plan: Plan) -> Price | None:
+        """What they would cost through the queue; None where there is none, or it saves nothing."""
+        models = plan.models_to_send()
+        if not models or not has_queue(self.settings) or without_queue(models):
+            return None
+        direct, queued = self.price(plan, queue=False), self.price(plan, queue=True)
+        return queued if queued.known < direct.known else None
 
     def previous_run(self, ledger: Ledger | None) -> PreviousRun:
         """What earlier runs on the folder have left."""

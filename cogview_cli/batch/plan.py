@@ -41,9 +41,10 @@ CREATE TABLE items (
 _TO_SEND = f"action = '{Action.SEND}'"
 _TO_FETCH = f"action = '{Action.FETCH}'"
 _TO_CHECK = f"action = '{Action.READ}'"
-_SETTLED = f"action NOT IN ({any_of([Action.SEND, Action.FETCH, Action.READ])})"
+_SETTLED = f"action NOT IN ({any_of([Action.SEND, Action.FETCH, Action.READ, Action.WAIT])})"
+_WAITING = f"action = '{Action.WAIT}' AND status IS NULL"
 _UNFINISHED = "status IS NULL"
-_COUNTED = (_TO_SEND, _TO_FETCH, _UNFINISHED, _TO_CHECK)
+_COUNTED = (_TO_SEND, _TO_FETCH, _UNFINISHED, _WAITING, _TO_CHECK)
 
 
 class Plan(PlanResults):
@@ -134,6 +135,10 @@ class Plan(PlanResults):
     def not_to_send(self) -> Iterator[list[Item]]:
         """The settled items and those to fetch, a few hundred at a time."""
         return self._chunks(f"NOT ({_TO_SEND})")
+
+    def waiting_chunks(self) -> Iterator[list[Item]]:
+        """The items that wait in the vendor's queue, a few hundred at a time."""
+        return self._chunks(_WAITING)
 
     def unfinished(self) -> Iterator[Item]:
         """The items whose end is not noted yet."""

@@ -72,6 +72,15 @@ class PreviousRun(NamedTuple):
             self._check_overwrites(plan)
         return findings
 
+    def decide_again(self, plan: Plan) -> None:
+        """The same for items that waited in the vendor's queue, after it was looked at."""
+        for chunk in plan.waiting_chunks():
+            found = self._decisions(item.key for item in chunk)
+            plan.decide(
+                (found[item.key].action, _passed_over(found[item.key]), item.number)
+                for item in chunk
+            )
+
     def outcomes(self, plan: Plan) -> Iterator[tuple[Item, Decision, Outcome]]:
         """The outcomes of items that need nothing more, and why each does."""
         for item, found in self._explained(plan.settled()):
@@ -116,13 +125,20 @@ class PreviousRun(NamedTuple):
     def _settled(self, entries: Iterable[Entry]) -> Iterator[Entry]:
         """Without what living runs still work on; what dead ones left open is unknown."""
         for entry in entries:
-            if entry.state not in (State.INTENT, State.ANSWER, State.PENDING):
+            queued = entry.state == State.PENDING and entry.part is not None
+            if queued or entry.state not in (State.INTENT, State.ANSWER, State.PENDING):
                 yield entry
             elif not self._alive(entry.run):
                 yield _lost(entry) if entry.state == State.INTENT else entry
 
+    def is_ours(self, entry: Entry) -> bool:
+        """Whether this process is the one that has the request in hand."""
+        return self.ledger is not None and self.ledger.is_ours(entry.run)
+
     def _alive(self, run: str) -> bool:
-        return self.ledger is not None and is_alive(self.ledger.folder / "runs", run)
+        if self.ledger is None or self.ledger.is_ours(run):
+            return False
+        return is_alive(self.ledger.folder / "runs", run)
 
     def _check_overwrites(self, plan: Plan) -> None:
         """UsageError if a new image would replace one that another item has: paid, then lost."""

@@ -27,6 +27,7 @@ class Action(StrEnum):
     SEND = "send"
     FETCH = "fetch"  # paid for already, so free
     READ = "read-text"  # there, but its text was not read, or is to be asked for again
+    WAIT = "wait"  # the vendor's queue has it
     DONE = "done"
     UNKNOWN = "unknown"
     REFUSED = "refused"
@@ -85,12 +86,13 @@ def _without_takes(
     """The same by the request that has the name: other takes neither help nor harm."""
     newest = [entry for entry in newest if not is_aside(entry)]
     looks = {entry.id: [look(file) for file in entry.files] for entry in newest}
-    for entry in newest:
-        if entry.state == State.SAVED and entry.files and _all(looks[entry.id], Seen.WHOLE):
-            return Decision(action=Action.DONE, entry=entry, image=entry.files[0]["file"])
+    if whole := _whole(newest, looks):
+        return Decision(action=Action.DONE, entry=whole, image=whole.files[0]["file"])
     spoilt = tuple(_spoilt(newest, looks))
     if waiting := _fetchable(newest, State.ANSWER) or _fetchable(newest, State.PENDING):
         return Decision(action=Action.FETCH, entry=waiting)
+    if queued := next((e for e in newest if e.state == State.PENDING and e.part), None):
+        return Decision(action=Action.WAIT, entry=queued)
     if image := seen(Seen.WHOLE):
         return Decision(action=Action.DONE, image=image)
     if deleted := _fetchable(newest, State.SAVED):
@@ -102,6 +104,12 @@ def _without_takes(
     if image := seen(Seen.CHANGED):
         return Decision(action=Action.DONE, image=image, spoilt=(image,))
     return _without_image(newest, rules)._replace(spoilt=spoilt)
+
+
+def _whole(newest: Sequence[Entry], looks: Mapping[str, Sequence[Seen]]) -> Entry | None:
+    """The newest request whose pictures are on disk as they were saved."""
+    saved = (entry for entry in newest if entry.state == State.SAVED and entry.files)
+    return next((entry for entry in saved if _all(looks[entry.id], Seen.WHOLE)), None)
 
 
 def _without_image(newest: Sequence[Entry], rules: Rules) -> Decision:

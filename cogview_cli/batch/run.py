@@ -34,12 +34,20 @@ def run(options: BatchOptions, plan: Plan) -> int:
     elif options.grid or options.defaults.layout:
         prepare.check_names(plan, options.destination, "--grid" if options.grid else "--layout")
     check_models(plan.models(), options.settings)
+    if options.queue:
+        _check_queue(options, plan)
     _tell(options, plan, summary)
     _name(options, plan)
     if options.dry_run:
         return dry_run.show(options, plan, summary)
     with _folder_lock(options):
         return BatchRun(options, plan).run()
+
+
+def _check_queue(options: BatchOptions, plan: Plan) -> None:
+    from cogview_cli.queue.offers import check_queue
+
+    check_queue(plan.models(), options.settings)
 
 
 def _tell(options: BatchOptions, plan: Plan, summary: prepare.ReadSummary) -> None:

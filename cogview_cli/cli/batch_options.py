@@ -174,7 +174,7 @@ Wait = Annotated[
     typer.Option(
         "--wait",
         rich_help_panel=options.SENDING,
-        help=_("Wait for another run on the folder, not exit 75."),
+        help=_("Wait for the queue, or another run on the folder, not exit 75."),
     ),
 ]
 ReplaceEdited = Annotated[

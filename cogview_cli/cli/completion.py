@@ -208,6 +208,18 @@ def unfinished_request(ctx: typer.Context, incomplete: str) -> Iterable[Offer]:
     return _requests(lambda state: state.ANSWER)
 
 
+@_quiet
+def queue_part(ctx: typer.Context, incomplete: str) -> Iterable[Offer]:
+    """What waits in the vendor's queue."""
+    if not store.ledger_path().exists():
+        return []
+    from cogview_cli.ledger import Ledger
+
+    with Ledger(store.state_dir()) as ledger:
+        parts = ledger.parts.open()
+    return [(part.batch or part.id, _plain(part.namespace)) for part in parts[: -NEWEST - 1 : -1]]
+
+
 def _requests(choose: Callable[[type[State]], State]) -> list[Offer]:
     if not store.ledger_path().exists():
         return []  # without loading SQLite

@@ -31,6 +31,10 @@ COMMANDS = {
         "recover",
         "Download, check and save every image that is paid for and not on disk.",
     ),
+    "queue": (
+        "queue",
+        "Show what waits in the vendor's queue: state, done, failed, total, price, folder.",
+    ),
     "history": ("history", "List past requests: time, status, cost, prompt, file."),
     "gallery": (
         "gallery",

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from cogview_cli.cli import batch_options, deadline_option, options, server_options, text_options
+from cogview_cli.cli import (
+    batch_options,
+    deadline_option,
+    options,
+    queue_options,
+    server_options,
+    text_options,
+)
 from cogview_cli.config.settings import Settings, load
 from cogview_cli.disk.home import expand_home
 from cogview_cli.errors import UsageError
@@ -28,6 +35,7 @@ Examples:
   cogview batch prompts/ -n 4 --grid 2x2
   generate-prompts | cogview batch - --json | jq -r 'select(.status=="saved").file'
   cogview batch prompts.jsonl --dry-run      what would be sent, and the price
+  cogview batch prompts.txt --queue --wait   half the price, through the vendor's queue
 
 The same command again does only what is missing.  Prompt files: cogview help prompts
 """)
@@ -61,6 +69,9 @@ def batch(
     report: batch_options.Report = None,
     yes: options.Yes = False,
     wait: batch_options.Wait = False,
+    queue: queue_options.Queue = False,
+    queue_size: queue_options.QueueSize = None,
+    poll: queue_options.Poll = None,
     verify: options.Verify = False,
     user_id: options.UserId = None,
     watermark: options.Watermark = None,
@@ -149,6 +160,9 @@ def batch(
         wait=wait,
         verify=verify,
         replace_edited=replace_edited,
+        queue=queue,
+        queue_size=queue_size,
+        poll=poll,
         deadline=deadline_of(deadline, settings),
     )  # fmt: skip
     raise typer.Exit(_run(asked))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cogview_cli.cli import completion, deadline_option, options
-from cogview_cli.errors import UsageError
+from cogview_cli.errors import CogviewError, ExitCode, UsageError
 from cogview_cli.i18n import _
 from cogview_cli.outcome import Outcome, Problem, Status, Summary
 from cogview_cli.terminal import ending, output
@@ -117,7 +117,9 @@ async def _recover(ids: set[str], out: str | None, run: _Recovery, reporter: Rep
         check_ids(ledger, ids)
         for outcome in lost_outcomes(lost):
             report(outcome)
-        waiting = ledger.unfinished(unverified=bool(ids))
+        if not ids:
+            await _collect_queue(ledger, run.summary, reporter)
+        waiting = ledger.unfinished(unverified=bool(ids), ours=ledger.run)
         found = [entry for entry in waiting if not ids or entry.id in ids]
         ours = ledger.take_over(entry.id for entry in found)
         wanted = [entry for entry in found if entry.id in ours]
@@ -129,6 +131,7 @@ async def _recover(ids: set[str], out: str | None, run: _Recovery, reporter: Rep
             before = run.summary.counts.total()
             await pool.run_all(run, [lane], report)
             run.ended(all_done=run.summary.counts.total() - before == len(wanted))
+        await _close_queue(ledger, reporter)
         _put_takes_right(ledger)
 
 
@@ -136,6 +139,30 @@ def _put_takes_right(ledger: Any) -> None:
     from cogview_cli.pictures.takes import put_right
 
     put_right(ledger)
+
+
+async def _collect_queue(ledger: Any, summary: Summary, reporter: Reporter) -> None:
+    """What the vendor's queue has done for runs that have ended; GETs only."""
+    if not ledger.parts.open():
+        return
+    from cogview_cli.queue.elsewhere import collect
+
+    waiting, problems = await collect(ledger, reporter.note)
+    if waiting:
+        summary.counts[Status.QUEUED] += waiting
+        summary.codes.add(ExitCode.TEMPORARY)
+        output.say(_("{count} picture(s) wait in the vendor's queue", count=waiting))
+    for problem in problems:
+        summary.codes.add(problem.exit_code)
+        output.show_error(CogviewError(problem.message, hint=problem.hint))
+
+
+async def _close_queue(ledger: Any, reporter: Reporter) -> None:
+    if not ledger.parts.open():
+        return
+    from cogview_cli.queue.elsewhere import close
+
+    await close(ledger, reporter.note)
 
 
 def check_ids(ledger: Any, ids: Iterable[str]) -> None:

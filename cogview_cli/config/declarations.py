@@ -63,6 +63,7 @@ class Settings(NamedTuple):
     headers: Mapping[str, Secret] | None = None
     auth: str = "key"
     price: Decimal | None = None
+    queue_price: Decimal | None = None
     currency: str | None = None
     size_rules: str | None = None
     allow_http: bool = False
@@ -93,6 +94,11 @@ class Settings(NamedTuple):
     def tariff(self) -> Tariff:
         """What pictures cost where these settings lead."""
         return tariffs.tariff_of(self.base_url, price=self.price, currency=self.currency)
+
+    @property
+    def queue_tariff(self) -> Tariff:
+        """What they cost through the vendor's queue."""
+        return self.tariff.queued(self.queue_price)
 
 
 class Setting(NamedTuple):
@@ -167,6 +173,7 @@ _DECLARED = (
     Setting("headers", tables.HEADERS, "more headers of each request: a table", merged=True),
     Setting("auth", vt.choice("key", NO_AUTH), "none for a server without keys"),
     Setting("price", vt.MONEY, "what a picture costs; 0 for your own machine"),
+    Setting("queue_price", vt.MONEY, "what a picture of the queue costs; else half the price"),
     Setting("currency", vt.CURRENCY, "the currency of price, max-cost and confirm-above"),
     Setting(
         "size_rules",

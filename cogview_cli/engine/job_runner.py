@@ -120,6 +120,10 @@ class JobRunner:
         """Why the budget has no room for a retake, if it has none."""
         return None if self._budget.has_room(job.price) else over_budget(self._budget)
 
+    async def sleep(self, seconds: float) -> None:
+        """Waits so long, or until the run stops."""
+        await self._switch.sleep(seconds)
+
     async def run(self, job: Job) -> Outcome:
         """The outcome of one job. Raises only for bugs."""
         lost: list[Failed] = []

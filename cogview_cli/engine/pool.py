@@ -25,7 +25,8 @@ _SIGNALS = {
 }
 
 
-Task = Callable[[], Awaitable[Outcome]]
+# None: there is nothing to report.
+Task = Callable[[], Awaitable[Outcome | None]]
 
 
 class Run(Protocol):
@@ -94,7 +95,8 @@ async def _worker(
             task = next(work, None)
             if task is None:
                 return
-            report(await task())
+            if (outcome := await task()) is not None:
+                report(outcome)
         except StdoutClosed:
             run.stop(STDOUT_CLOSED)
         except Exception as error:

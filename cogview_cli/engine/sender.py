@@ -132,7 +132,7 @@ class Sender:
             await self._record(self._ledger.not_sent, entry.id, why)
             marks.drop(entry)
             if isinstance(error, OSError):
-                raise _unmarked(error) from error
+                raise unmarked(error) from error
             raise
 
     async def take_over(self, entry: Entry) -> bool:
@@ -293,7 +293,8 @@ class Sender:
         return outcome_of(entry, Status.UNSAVED, problem=problem)._replace(cost=entry.price)
 
 
-def _unmarked(error: OSError) -> MachineError:
+def unmarked(error: OSError) -> MachineError:
+    """The folder of the pictures takes no mark: nothing is sent for it."""
     return MachineError(
         _(
             "nothing can be noted beside the pictures: {why}: '{path}'",

@@ -41,6 +41,16 @@ TEMPLATES = {
     "no-image": "the answer holds no image",
     "only-filter": "the answer holds no image, only a content filter",
     "answer-cut": "the answer was cut short",
+    "coded": "code {code}: {what}",
+    # The vendor's queue.
+    "no-queue-answer": "what came is no answer of the queue",
+    "queue-missing": "the batch has ended, and its results do not tell of this request",
+    "queue-expired": "the batch expired before this picture was made",
+    "queue-cancelled": "the batch was cancelled before this picture was made",
+    "queue-failed": "the vendor refused the whole file: {why}",
+    "queue-no-reason": "no reason was given",
+    "queue-gone": "the vendor knows nothing of its batch any more",
+    "queue-cut": "the batch has ended, and a line of its results is cut: it may be this one",
     "redirect-with-key": "a redirect (HTTP {status}), which is never followed with a key",
     # A request that the server takes at once and answers later.
     "task-running": "the server is still at it",

@@ -59,12 +59,17 @@ def check_limit(
     """
     spent = spent_since(db, day_began(now), asked)
     if spent + price > limit:
-        raise BudgetReached(
-            _(
-                "daily-limit {limit} leaves no room for another image today"
-                " (spent or perhaps spent by all runs: {spent})",
-                limit=money(limit, asked.currency),
-                spent=money(spent, asked.currency),
-            ),
-            hint=_("go on tomorrow, or raise it: cogview config set daily-limit"),
-        )
+        raise limit_reached(limit, spent, asked.currency)
+
+
+def limit_reached(limit: Decimal, spent: Decimal, currency: str) -> BudgetReached:
+    """The error where `limit` leaves no room beside what was `spent` today."""
+    return BudgetReached(
+        _(
+            "daily-limit {limit} leaves no room for another image today"
+            " (spent or perhaps spent by all runs: {spent})",
+            limit=money(limit, currency),
+            spent=money(spent, currency),
+        ),
+        hint=_("go on tomorrow, or raise it: cogview config set daily-limit"),
+    )

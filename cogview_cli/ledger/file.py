@@ -64,7 +64,7 @@ CREATE INDEX by_expiry ON requests (base_url, expires) WHERE {PURGEABLE};
 CREATE INDEX by_size ON requests (seq) WHERE {TRIMMABLE};
 """
 # `task`: what the vendor calls a request it has taken and answers later.
-# `part`: the part of a queue that holds the request.
+# `part`: the part of a queue that holds the request, a row of `parts`.
 # `take`: which try at the same image it is, where lettering is asked for again.
 # `text`: what was read off the picture.
 _THIRD = """
@@ -73,7 +73,14 @@ ALTER TABLE requests ADD COLUMN part TEXT;
 ALTER TABLE requests ADD COLUMN take INTEGER NOT NULL DEFAULT 1;
 ALTER TABLE requests ADD COLUMN text TEXT;
 CREATE INDEX by_take ON requests (namespace, key) WHERE take > 1;
-CREATE INDEX by_part ON requests (part) WHERE part IS NOT NULL;
+CREATE INDEX by_part ON requests (part, seq) WHERE part IS NOT NULL;
+CREATE TABLE parts (
+    id TEXT PRIMARY KEY, run TEXT NOT NULL, number INTEGER NOT NULL, namespace TEXT NOT NULL,
+    base_url TEXT NOT NULL, account TEXT NOT NULL, model TEXT NOT NULL, price TEXT,
+    currency TEXT NOT NULL, asked REAL NOT NULL, state TEXT NOT NULL, lines INTEGER NOT NULL,
+    file TEXT, batch TEXT, status TEXT, completed INTEGER NOT NULL, failed INTEGER NOT NULL,
+    output_file TEXT, error_file TEXT, read INTEGER NOT NULL
+) STRICT;
 """
 # What makes each version of the schema out of the one before.
 _STEPS = (_SCHEMA, _SECOND, _THIRD)

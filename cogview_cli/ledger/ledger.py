@@ -22,6 +22,7 @@ from cogview_cli.api import image_urls
 from cogview_cli.api.protocol import Answer
 from cogview_cli.disk.locks import ProcessLock, is_alive
 from cogview_cli.i18n.stored_messages import Message
+from cogview_cli.ledger.claims import NEXT_SEQ, claim
 from cogview_cli.ledger.daily import check_limit
 from cogview_cli.ledger.entry import (
     PAID_STATES,
@@ -38,20 +39,16 @@ from cogview_cli.ledger.entry import (
     to_json,
 )
 from cogview_cli.ledger.file import LedgerFile
+from cogview_cli.ledger.queue_parts import QueueParts
 from cogview_cli.ledger.reader import LedgerReader
 from cogview_cli.ledger.upkeep import purge_some, to_purge, to_trim, trim, trim_some
 from cogview_cli.ledger.worker import Worker
 
 T = TypeVar("T")
-_NEXT = "(SELECT coalesce(max(seq), 0) + 1 FROM requests)"
 _SERVER_CLOCK = (
     "INSERT INTO servers (date, base_url) SELECT ?, base_url FROM requests WHERE id = ?"
     " ON CONFLICT (base_url) DO UPDATE SET date = excluded.date"
 )
-
-
-class Claimed(Exception):
-    """Another request for the same image is in the ledger already."""
 
 
 class Ledger(LedgerReader):
@@ -75,6 +72,8 @@ class Ledger(LedgerReader):
         self._run: ProcessLock | None = None
         # What all runs together may spend in a day; None for no limit.
         self.daily_limit: Decimal | None = None
+        # The parts of the vendor's queue; their methods go through `call` as well.
+        self.parts = QueueParts(self._file, lambda: self.run, clock, lambda: self.daily_limit)
 
     async def call(self, method: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         """Runs a method of this ledger in its own thread; calls never overtake each other."""
@@ -125,6 +124,10 @@ class Ledger(LedgerReader):
                 self._run = ProcessLock(self.folder / "runs")
         return self._run.name
 
+    def is_ours(self, run: str) -> bool:
+        """Whether a run is this process's; asks without beginning one."""
+        return self._run is not None and self._run.name == run
+
     # Writing, in the order of a request's life.
 
     def intend(self, intent: Intent, known: Collection[str] = ()) -> Entry:
@@ -137,9 +140,9 @@ class Ledger(LedgerReader):
         values = columns_of(intent, self.run, self._clock())
         names, marks = ", ".join(values), ", ".join(f":{name}" for name in values)
         with self._file.transaction() as db:
-            _claim(db, intent.key, intent.namespace, known)
+            claim(db, intent.key, intent.namespace, known)
             self._check_day(db, intent)
-            db.execute(f"INSERT INTO requests ({names}, seq) VALUES ({marks}, {_NEXT})", values)
+            db.execute(f"INSERT INTO requests ({names}, seq) VALUES ({marks}, {NEXT_SEQ})", values)
         return self.get(str(values["id"]))
 
     def intend_again(self, id: str, known: Collection[str] = ()) -> None:
@@ -147,11 +150,11 @@ class Ledger(LedgerReader):
 
         Raises Claimed and BudgetReached as `intend` does.
         """
-        again = f"state = ?, run = ?, asked = ?, seq = {_NEXT}, attempt = attempt + 1"
+        again = f"state = ?, run = ?, asked = ?, seq = {NEXT_SEQ}, attempt = attempt + 1"
         values = State.INTENT, self.run, self._clock(), id
         entry = self.get(id)
         with self._file.transaction() as db:
-            _claim(db, entry.key, entry.namespace, {*known, id})
+            claim(db, entry.key, entry.namespace, {*known, id})
             self._check_day(db, entry)
             db.execute(f"UPDATE requests SET {again} WHERE id = ?", values)
 
@@ -221,7 +224,7 @@ class Ledger(LedgerReader):
             if found and found["state"] in PAID_STATES:
                 return False
             if not found:
-                insert = f"INSERT INTO requests ({names}, seq) VALUES ({marks}, {_NEXT})"
+                insert = f"INSERT INTO requests ({names}, seq) VALUES ({marks}, {NEXT_SEQ})"
                 db.execute(insert, columns)
             answered = entry.generate_s or 0.0, entry.expires
             self.answer(entry.id, entry.answer, *answered)
@@ -293,6 +296,7 @@ class Ledger(LedgerReader):
         for entry in (*self.abandoned(State.ANSWER), *self.abandoned(State.PENDING)):
             if entry.in_sandbox:
                 self.expired(entry.id, Message.of("sandbox-ended"))
+        self.parts.end_sandboxes()
         found = self.abandoned(State.INTENT)
         for entry in found:
             self._settle(entry.id)
@@ -336,12 +340,3 @@ class Ledger(LedgerReader):
                 with self._file.transaction() as db:
                     work(db, ids)
         self._file.shrink()
-
-
-def _claim(db: sqlite3.Connection, key: str, namespace: str, known: Collection[str]) -> None:
-    others = db.execute(
-        "SELECT id FROM requests WHERE key = ? AND namespace = ? AND state != ?",
-        (key, namespace, State.NOT_SENT),
-    )
-    if any(row["id"] not in known for row in others):
-        raise Claimed(key)

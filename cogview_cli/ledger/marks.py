@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cached_property
@@ -45,6 +46,20 @@ def put(entry: Entry) -> None:
         _put(_path(folder, entry.key), json.dumps(_content(entry)).encode())
 
 
+def put_all(entries: Iterable[Entry]) -> None:
+    """As `put` for many, with one sync of each folder."""
+    folders = set[Path]()
+    for entry in entries:
+        if (folder := _folder_of(entry)) is None:
+            continue
+        if folder not in folders:
+            _make(folder)
+            folders.add(folder)
+        _write(_path(folder, entry.key), json.dumps(_content(entry)).encode(), sync=False)
+    for folder in folders:
+        sync_folder(folder)
+
+
 def _put(mark: Path, data: bytes) -> None:
     folder = mark.parent
     for tries_left in reversed(range(TRIES)):
@@ -58,20 +73,31 @@ def _put(mark: Path, data: bytes) -> None:
             return
 
 
-def _write(mark: Path, data: bytes) -> None:
+def _write(mark: Path, data: bytes, *, sync: bool = True) -> None:
     """Only the name must be on the disk: a mark that cannot be read is one all the same."""
     temporary = mark.with_name(f".{mark.stem}.tmp")
     temporary.unlink(missing_ok=True)
-    with temporary.open("xb") as file:
-        file.write(data)
-    os.replace(temporary, mark)
-    sync_folder(mark.parent)
+    try:
+        with temporary.open("xb") as file:
+            file.write(data)
+        os.replace(temporary, mark)
+    except OSError as error:
+        error.filename = error.filename or str(mark)  # a write does not say of which file
+        raise
+    if sync:
+        sync_folder(mark.parent)
 
 
 def drop(entry: Entry) -> None:
     """The picture of `entry` is on disk, or it cost nothing: no other machine need know."""
     if folder := _folder_of(entry):
         discard(_path(folder, entry.key))
+
+
+def drop_all(entries: Iterable[Entry]) -> None:
+    """As `drop` for many."""
+    for entry in entries:
+        drop(entry)
 
 
 def discard(mark: Path) -> None:

@@ -81,13 +81,13 @@ class LedgerReader:
             if entry.state not in open_states or not is_alive(self.folder / "runs", entry.run)
         ]
 
-    def unfinished(self, *, unverified: bool = False) -> list[Entry]:
-        """Images that are paid, or with the server, and that no living process works on.
+    def unfinished(self, *, unverified: bool = False, ours: str = "") -> list[Entry]:
+        """Images that are paid, or with the server, and that no living process but `ours` works on.
 
         `unverified`: also those of which all that can be had is kept beside. Without their raw
         answers: `get` has each. What is in a queue is the queue's own.
         """
-        paid = self.abandoned(State.ANSWER)
+        paid = self.abandoned(State.ANSWER, ours)
         found = [entry for entry in paid if unverified or entry.code != UNVERIFIED]
         return found + [entry for entry in self.abandoned(State.PENDING) if entry.part is None]
 
@@ -112,10 +112,14 @@ class LedgerReader:
         query = f"SELECT {COLUMNS}, {answer} AS answer FROM requests WHERE {where} ORDER BY seq"
         return [entry_of(row) for row in self._file.rows(query, values)]
 
-    def abandoned(self, state: State) -> list[Entry]:
-        """The entries in `state` whose process has ended."""
+    def abandoned(self, state: State, ours: str = "") -> list[Entry]:
+        """The entries in `state` whose process has ended, or is the run `ours`."""
         owners = self._file.rows("SELECT DISTINCT run FROM requests WHERE state = ?", (state,))
         with self._file.explained():
-            dead = [row["run"] for row in owners if not is_alive(self.folder / "runs", row["run"])]
+            dead = [
+                row["run"]
+                for row in owners
+                if row["run"] == ours or not is_alive(self.folder / "runs", row["run"])
+            ]
         marks = ", ".join("?" * len(dead))
         return self._select(f"state = ? AND run IN ({marks})", state, *dead) if dead else []

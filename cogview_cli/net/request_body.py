@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import BinaryIO
 
 from cogview_cli.net.failures import BodyConsumed
+
+JSON_TYPE = "application/json"
+PIECE_BYTES = 256 * 1024
 
 
 class RequestBody:
@@ -18,6 +23,7 @@ class RequestBody:
     def __init__(self, data: bytes) -> None:
         self._data = data
         self.taken = False
+        self.content_type = JSON_TYPE
 
     @property
     def data(self) -> bytes:
@@ -33,3 +39,28 @@ class RequestBody:
             raise BodyConsumed
         self.taken = True
         yield self._data
+
+
+class FileBody(RequestBody):
+    """A file between two pieces of bytes, read as it is sent."""
+
+    def __init__(
+        self, before: bytes, file: BinaryIO, size: int, after: bytes, content_type: str
+    ) -> None:
+        super().__init__(before)
+        self._file, self._size, self._after = file, size, after
+        self.content_type = content_type
+        # Hears of every piece that goes out.
+        self.moved: Callable[[], None] = lambda: None
+
+    def __len__(self) -> int:
+        return len(self._data) + self._size + len(self._after)
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """The bytes, a piece at a time; the file is read off the loop."""
+        async for piece in super().__aiter__():
+            yield piece
+        while piece := await asyncio.to_thread(self._file.read, PIECE_BYTES):
+            self.moved()
+            yield piece
+        yield self._after

@@ -182,6 +182,7 @@ COUNTED = {
     Status.UNKNOWN: "unknown {count}",
     Status.UNSAVED: "unsaved {count}",
     Status.NOT_SENT: "not sent {count}",
+    Status.QUEUED: "in the queue {count}",
 }
 
 
@@ -210,7 +211,11 @@ def summary_line(summary: Summary, total: int) -> str:
     parts = [_("saved {count} of {total}", count=saved, total=total), paid_words(summary)]
     if summary.unknown_cost:
         most = summary.cost + summary.unknown_cost
-        parts.append(_("up to {cost} with the unknown", cost=money(most, summary.currency)))
+        cost = money(most, summary.currency)
+        if summary.counts[Status.QUEUED]:
+            parts.append(_("up to {cost} with the queue", cost=cost))
+        else:
+            parts.append(_("up to {cost} with the unknown", cost=cost))
     for status, words in COUNTED.items():
         if count := summary.counts[status]:
             parts.append(_(words, count=count))

@@ -129,13 +129,14 @@ def test_each_action_has_its_items_and_its_count() -> None:
     settled = [item.body["prompt"] for chunk in plan.settled() for item in chunk]
     assert [item.body["prompt"] for item in plan.to_send()] == ["send"]
     assert [item.body["prompt"] for item in plan.to_fetch()] == ["fetch"]
+    assert [i.body["prompt"] for chunk in plan.waiting_chunks() for i in chunk] == ["wait"]
     assert settled == ["done", "unknown", "refused", "dropped"]
     resting = [item.body["prompt"] for chunk in plan.not_to_send() for item in chunk]
     assert [item.body["prompt"] for item in plan.to_check()] == ["read-text"]
-    assert resting == ["fetch", "read-text", *settled]
+    assert resting == ["fetch", "read-text", "wait", *settled]
     counts = plan.counts()
-    assert (counts.total, counts.to_send, counts.to_fetch, counts.to_check) == (7, 1, 1, 1)
-    assert counts.to_do == 3
+    assert (counts.total, counts.to_send, counts.to_fetch, counts.waiting) == (8, 1, 1, 1)
+    assert (counts.to_check, counts.to_do) == (1, 4)
 
 
 def test_items_to_send_can_be_had_model_by_model() -> None:

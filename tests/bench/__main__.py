@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.bench import batches, growth, readme, startup
+from tests.bench import batches, growth, queued, readme, startup
 from tests.bench.figures import Figure, line
 from tests.bench.sizes import FULL, QUICK, Sizes
 from tests.bench.world import World
@@ -19,6 +19,7 @@ PARTS: dict[str, Part] = {
     "batch": lambda world, sizes: batches.figures(world, sizes.batches),
     "many": lambda world, sizes: batches.many(world, sizes.many_slots, sizes.many_images),
     "growth": lambda world, sizes: growth.figures(world, sizes.growth),
+    "queue": lambda world, sizes: queued.figures(world, sizes.queue_lines, sizes.queue_results),
     "ledger": lambda world, sizes: growth.long_ledger(world, sizes.ledger_rows),
 }
 

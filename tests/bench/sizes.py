@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sizes:
-    """Rounds of start-up, images a batch by its slots, prompts of growth, rows of the ledger."""
+    """Rounds of start-up, images a batch by its slots, prompts of growth, rows, queued requests."""
 
     rounds: int
     batches: Mapping[int, int]
@@ -16,6 +16,8 @@ class Sizes:
     ledger_rows: int
     many_slots: int
     many_images: int
+    queue_lines: int
+    queue_results: int
 
     @property
     def words(self) -> str:
@@ -37,6 +39,8 @@ FULL = Sizes(
     ledger_rows=100_000,
     many_slots=500,
     many_images=2000,
+    queue_lines=1_000_000,
+    queue_results=50_000,
 )
 QUICK = Sizes(
     rounds=3,
@@ -45,4 +49,6 @@ QUICK = Sizes(
     ledger_rows=5000,
     many_slots=100,
     many_images=200,
+    queue_lines=20_000,
+    queue_results=2000,
 )

@@ -307,7 +307,7 @@ def test_d20_skip_takes_nothing_for_done_that_is_not(
 
 def test_d20_skip_says_so_of_a_file_that_is_no_picture(cogview: Run) -> None:
     Path("cat.png").write_text("mine")
-    ended = cogview("gen", "cat", "-o", "cat.png", "--on-exists", "skip", "--quiet")
+    ended = cogview("gen", "cat", "-o", "cat.png", "--on-exists", "skip")
     assert (ended.code, ended.out) == (0, "cat.png\n")
     assert "cat.png' counts as done" in ended.err
 

@@ -16,7 +16,7 @@ import pytest
 from cogview_cli.api.error_codes import CODES
 from cogview_cli.config.settings import load
 from cogview_cli.sandbox.deferred_faults import QUEUE_FAULTS, TASK_FAULTS
-from cogview_cli.sandbox.faults import DOWNLOAD_FAULTS, FAULTS, URL_FAULTS
+from cogview_cli.sandbox.faults import DOWNLOAD_FAULTS, FAULTS, TEXT_FAULTS, URL_FAULTS
 from cogview_cli.sandbox.thread import SandboxThread
 from tests.conftest import Run
 from tests.faults.case import Case, check_streams, not_sent, run_case, saved, unknown
@@ -178,8 +178,9 @@ def test_the_tables_name_every_code_and_every_fault() -> None:
         for case in itertools.chain(*tables)
         for name in case.fault.split(" sandbox:")
     }
-    # Those of the queue and of tasks do nothing to a direct call.
-    assert (set(CODES) | set(FAULTS)) - {*QUEUE_FAULTS, *TASK_FAULTS} == tried
+    # Those of the queue and of tasks do nothing to a direct call, those of text to no answer.
+    elsewhere = {*QUEUE_FAULTS, *TASK_FAULTS, *TEXT_FAULTS}
+    assert (set(CODES) | set(FAULTS)) - elsewhere == tried
     here = {case.fault for case in CASES}
     assert not here & (set(DOWNLOAD_FAULTS) | set(URL_FAULTS))
 

@@ -1,0 +1,297 @@
+"""A batch through the vendor's queue: parts of earlier runs, looks, results back to items."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
+
+from cogview_cli.api.dialects import kind_of
+from cogview_cli.api.error_codes import CODES, ErrorClass
+from cogview_cli.api.models import TIER_SLOTS
+from cogview_cli.batch.item import Item
+from cogview_cli.batch.options import BatchOptions
+from cogview_cli.batch.plan import Plan
+from cogview_cli.batch.previous_run import PreviousRun, settled_outcome
+from cogview_cli.batch.queue_submit import UNSENT, Submitter, outcome_of_item
+from cogview_cli.batch.resume import Action, Decision
+from cogview_cli.engine import pool
+from cogview_cli.engine.failure import Failure
+from cogview_cli.engine.job_runner import JobRunner
+from cogview_cli.engine.retry import GiveUp
+from cogview_cli.errors import CogviewError, ExitCode
+from cogview_cli.i18n import _
+from cogview_cli.i18n.stored_messages import Message
+from cogview_cli.ledger import Entry, State
+from cogview_cli.ledger.queue_parts import Part, PartState
+from cogview_cli.outcome import Outcome, Problem, Status, problem_of
+from cogview_cli.queue.poll import SANDBOX_SECONDS, interval
+from cogview_cli.queue.service import QueueFailure, QueueStopped, other_key
+from cogview_cli.queue.session import Queue
+from cogview_cli.terminal.text import clock
+
+Report = Callable[[Outcome], None]
+
+
+class QueuedBatch:
+    """The items of one plan in the queue of one server."""
+
+    def __init__(
+        self, options: BatchOptions, plan: Plan, previous: PreviousRun, queue: Queue
+    ) -> None:
+        assert previous.ledger is not None
+        self._options, self._plan, self._previous = options, plan, previous
+        self._queue, self._ledger = queue, previous.ledger
+        self._runner: JobRunner | None = None
+        self._submitter = Submitter(options, plan, previous, queue, self._stopping)
+        self._looks, self._retry_after = 0, 0.0
+        self._parts: dict[str, Part] = {}
+        self._next_look = 0.0
+        # A part that was sent to another server, and whether nothing is to come from this one.
+        self._elsewhere: Part | None = None
+        self._hopeless = False
+        # Why what is left was not put into the queue, or not looked at.
+        self.reason: Problem | None = None
+
+    def _stopping(self) -> bool:
+        return self._runner is not None and self._runner.stopping
+
+    async def sleep(self, seconds: float) -> None:
+        """Waits, less if the run is stopped."""
+        if self._runner is not None:
+            await self._runner.sleep(seconds)
+        else:
+            await asyncio.sleep(seconds)
+
+    # Before the run: what earlier ones have in the queue.
+
+    async def look_back(self) -> None:
+        """Takes over the parts of earlier runs, and looks at each once."""
+        for part in await self._ours():
+            if not await self._tried(partial(self._resume, part)):
+                break
+        self._previous.decide_again(self._plan)
+
+    async def _ours(self) -> list[Part]:
+        """The open parts of this folder that no other process looks after."""
+        found = await self._ledger.call(self._ledger.parts.open, self._previous.namespace)
+        here = [part for part in found if self._queue.is_here(part)]
+        self._elsewhere = next((part for part in found if part not in here), None)
+        self._hopeless = not any(part.waiting for part in here)
+        ids = [part.id for part in here]
+        ours = await self._ledger.call(self._ledger.parts.take_over, ids)
+        return [part for part in here if part.id in ours]
+
+    async def _resume(self, part: Part) -> None:
+        if part.state == PartState.DRAFT:
+            await self._queue.sender.drop(part, Message.of("stopped-before-sending"))
+            return
+        if part.state == PartState.CREATING:
+            part = await self._queue.sender.find(part)
+        if part.state in UNSENT and not self._options.queue:
+            await self._queue.sender.drop(part, Message.of("stopped-before-sending"))
+        elif part.state in UNSENT:
+            await self._submitter.send(part, resumed=True)
+        else:
+            await self._look(part)
+
+    async def _tried(self, work: Callable[[], Awaitable[None]]) -> bool:
+        """Whether the work could be done; else `reason` says why."""
+        try:
+            await work()
+        except QueueFailure as failure:
+            self.reason, self._retry_after = failure.problem(), failure.retry_after or 0.0
+            return False
+        except QueueStopped as stopped:
+            self.reason = stopped.problem
+            return False
+        return True
+
+    async def _look(self, part: Part) -> bool:
+        """Whether one look at a part has brought anything new."""
+        seen = await self._queue.collector.look(part)
+        self._parts[part.id] = seen
+        return seen != part
+
+    # The run.
+
+    async def run(self, runner: JobRunner, report: Report, tick: Callable[[], None]) -> None:
+        """Sends what is to be sent, then waits for it, or leaves it to the next run."""
+        self._runner = runner
+        await self._round(report, self._submit)
+        while await self._is_waiting():
+            await self._round(report, self._pause)
+            if runner.stopping:
+                break
+            await self._round(report, self._look_around)
+            await pool.run_all(runner, [self._deliveries()], report)
+            await self._round(report, self._submit)
+            tick()
+        await self._close()
+        if self._elsewhere and not self.reason and self._plan.counts().waiting:
+            self.reason = other_key(self._elsewhere)
+
+    async def _round(self, report: Report, work: Callable[[], Awaitable[None]]) -> None:
+        """One step that signals may come into."""
+        assert self._runner is not None
+        await pool.run_all(self._runner, [pool.Lane(iter([partial(self._step, work)]), 1)], report)
+        claimed, self._submitter.claimed = self._submitter.claimed, []
+        for outcome in claimed:
+            report(outcome)
+
+    async def _step(self, work: Callable[[], Awaitable[None]]) -> None:
+        assert self._runner is not None
+        try:
+            await self._tried(work)
+        except CogviewError as error:
+            self._runner.stop(problem_of(error))
+
+    async def _is_waiting(self) -> bool:
+        """Whether this run stays for more: asked to, with something to come, and in vain not."""
+        if self._stopping() or not self._stays:
+            return False
+        if self.reason and not self.reason.retryable:
+            return False
+        counts = self._plan.counts()
+        to_send = counts.to_send if self._options.queue and not self._submitter.closed else 0
+        await self._ours()
+        return bool(to_send or (counts.waiting and not self._hopeless))
+
+    @property
+    def _stays(self) -> bool:
+        """An in-process sandbox is gone with its process: nobody could come back."""
+        return self._options.wait or self._options.settings.sandbox
+
+    async def _submit(self) -> None:
+        if self._options.queue and not self._submitter.closed and self._plan.counts().to_send:
+            self.reason = await self._submitter.submit()
+
+    async def _pause(self) -> None:
+        every = SANDBOX_SECONDS if self._options.settings.sandbox else None
+        seconds = interval(
+            self._looks, every=self._options.poll or every, retry_after=self._retry_after
+        )
+        self._next_look = time.monotonic() + seconds
+        await self.sleep(seconds)
+
+    async def _look_around(self) -> None:
+        """Looks at every part once."""
+        self.reason, self._retry_after, new = None, 0.0, False
+        self._looks += 1
+        # Those that are not with the vendor yet come last: the queue may be full.
+        for part in sorted(await self._ours(), key=lambda part: part.state in UNSENT):
+            if part.state in UNSENT or part.state == PartState.CREATING:
+                await self._submitter.send(part)
+                new = True
+            else:
+                new |= await self._look(part)
+        if new:
+            self._looks = 0
+
+    # Results.
+
+    def _deliveries(self) -> pool.Lane:
+        settings = self._options.settings
+        return pool.Lane(self._ended(), settings.jobs or TIER_SLOTS[settings.tier])
+
+    def _ended(self) -> Iterator[pool.Task]:
+        """What to do for each waiting item of which the ledger knows the end by now."""
+        for chunk in self._plan.waiting_chunks():
+            keys = [item.key for item in chunk]
+            found = self._ledger.by_key(self._previous.namespace, keys)
+            for item in chunk:
+                entry = next((e for e in reversed(found.get(item.key, [])) if e.part), None)
+                if entry is not None and entry.state != State.PENDING:
+                    yield partial(self._end, item, entry)
+
+    async def _end(self, item: Item, entry: Entry) -> Outcome:
+        assert self._runner is not None
+        if entry.state == State.ANSWER:
+            found = await self._runner.finish(entry)
+            return found._replace(row=item.index, n=item.n, cost=entry.price)
+        if entry.state in (State.SAVED, State.EXPIRED):  # another process was faster
+            image = entry.files[0]["file"] if entry.files else None
+            return settled_outcome(item, Decision(Action.DONE, entry, image))
+        return ended_outcome(item, entry)
+
+    async def _close(self) -> None:
+        """Removes what the vendor keeps of parts whose pictures are all here."""
+        for part in await self._ours():
+            if not await self._tried(partial(self._close_one, part)):
+                break
+
+    async def _close_one(self, part: Part) -> None:
+        await self._queue.collector.close(part)
+
+    def waiting(self) -> Iterator[Outcome]:
+        """The outcomes of items that are still in the queue."""
+        for chunk in self._plan.waiting_chunks():
+            for item in chunk:
+                yield self._waiting(item)
+
+    def unsent(self, stopped: Problem | None) -> Iterator[Outcome]:
+        """The outcomes of items that are not in the queue; none if another reason ended the run."""
+        if not self._options.queue or stopped:
+            return
+        for item in self._plan.to_send():
+            yield outcome_of_item(item, Status.NOT_SENT, self.reason)
+
+    def _waiting(self, item: Item) -> Outcome:
+        price = self._options.settings.queue_tariff.price_of(item.body["model"])
+        return outcome_of_item(item, Status.QUEUED, in_queue())._replace(price=price)
+
+    def progress(self) -> str:
+        """How far the queue is, in one line; "" before the first look."""
+        parts = [part for part in self._parts.values() if part.state == PartState.CREATED]
+        if not parts:
+            return ""
+        return _(
+            "queue: {done} done, {failed} failed of {total}; {age} old; next look in {left}",
+            done=sum(part.completed for part in parts),
+            failed=sum(part.failed for part in parts),
+            total=sum(part.lines for part in parts),
+            age=clock(max(0.0, time.time() - min(part.asked for part in parts))),
+            left=clock(max(0.0, self._next_look - time.monotonic())),
+        )
+
+
+def in_queue() -> Problem:
+    """A picture that the vendor has not made yet."""
+    return Problem(
+        code=Status.QUEUED,
+        message=_("it waits in the vendor's queue"),
+        exit_code=ExitCode.TEMPORARY,
+        retryable=True,
+        hint=_("the same command again collects it; cogview queue shows how far it is"),
+    )
+
+
+def ended_outcome(item: Item, entry: Entry) -> Outcome:
+    """The outcome of a request of the queue that brought no picture."""
+    code, message = entry.code or "", entry.message or Message.said("")
+    kind = _kind(entry, code)
+    problem = Failure(kind, code, message).problem(GiveUp())
+    if kind is None:
+        problem = problem._replace(code="queue", hint=_("the same command again sends it"))
+    statuses = {
+        ErrorClass.REFUSED: Status.REFUSED,
+        ErrorClass.BAD_REQUEST: Status.FAILED,
+        ErrorClass.UNKNOWN: Status.UNKNOWN,
+    }
+    status = statuses.get(kind, Status.NOT_SENT) if kind else Status.NOT_SENT
+    found = outcome_of_item(item, status, problem)
+    lost = int(status == Status.REFUSED and not code)
+    return found._replace(id=entry.id, price=entry.price, lost=lost)
+
+
+def _kind(entry: Entry, code: str) -> ErrorClass | None:
+    """How the request ended; None for what may simply be sent again."""
+    if entry.state == State.UNKNOWN:
+        return ErrorClass.UNKNOWN
+    if entry.state == State.REJECTED and not code:
+        rejected = entry.status is not None and entry.status >= 400
+        return ErrorClass.BAD_REQUEST if rejected else ErrorClass.REFUSED
+    if entry.state == State.REJECTED:
+        return kind_of(code) or ErrorClass.BAD_REQUEST
+    return CODES[code].kind if code in CODES else None

@@ -1,0 +1,208 @@
+"""Results on their way into the ledger: a batch looked at, its files read, its end settled."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import BinaryIO
+
+from cogview_cli.api.batches import Batch, BatchStatus, LineError, Odd, Result, read_result
+from cogview_cli.api.client import ANSWER_LIMIT
+from cogview_cli.disk.atomic import open_new
+from cogview_cli.i18n import _
+from cogview_cli.i18n.stored_messages import Message
+from cogview_cli.ledger import Entry, State
+from cogview_cli.ledger.queue_parts import ROWS_AT_ONCE, Part, PartState, Settled
+from cogview_cli.queue.results import salvaged, settled
+from cogview_cli.queue.service import QueueFailure, Service
+
+_MISSING = {
+    BatchStatus.EXPIRED: Message.of("queue-expired"),
+    BatchStatus.CANCELLED: Message.of("queue-cancelled"),
+}
+
+
+class Collector:
+    """Looks at batches, and puts what came of them into the ledger."""
+
+    def __init__(self, service: Service) -> None:
+        self._service, self._ledger = service, service.ledger
+        self._parts = service.ledger.parts
+
+    async def look(self, part: Part) -> Part:
+        """One look at a part that has a batch; what is new is in the ledger then.
+
+        QueueFailure where nobody answers.
+        """
+        if part.state != PartState.CREATED:
+            return part
+        assert part.batch is not None
+        try:
+            batch = await self._service.batch(part.batch)
+        except QueueFailure as failure:
+            if not failure.gone:
+                raise
+            self._service.check_key(part)
+            return await self._gone(part)
+        part = await self._note(
+            part,
+            status=batch.status or None,
+            completed=batch.completed,
+            failed=batch.failed,
+            output_file=batch.output_file or part.output_file,
+            error_file=batch.error_file or part.error_file,
+        )
+        done = batch.completed + batch.failed
+        if batch.ended:
+            return await self._end(part, batch)
+        if part.output_file and done > part.read:
+            await self._read(part, whole=False)
+            part = await self._note(part, read=done)
+        return part
+
+    async def close(self, part: Part) -> Part:
+        """Removes the vendor's files of a part whose pictures are all on disk."""
+        paid = await self._ledger.call(self._parts.count, part.id, State.ANSWER, State.PENDING)
+        if part.state != PartState.ENDED or paid:
+            return part
+        for id in (part.file, part.output_file, part.error_file):
+            if not await self._service.delete(id):
+                return part  # the next run tries again
+        return await self._note(part, state=PartState.CLOSED)
+
+    async def _note(self, part: Part, **columns: object) -> Part:
+        return await self._ledger.complete(self._note_now, part.id, columns)
+
+    def _note_now(self, id: str, columns: dict[str, object]) -> Part:
+        return self._parts.note(id, **columns)
+
+    # The end.
+
+    async def _gone(self, part: Part) -> Part:
+        """The vendor knows nothing of the batch any more: nobody can say what was made."""
+        message = Message.of("queue-gone")
+        await self._ledger.complete(self._parts.settle_rest, part.id, State.UNKNOWN, message)
+        return await self._note(part, state=PartState.ENDED)
+
+    async def _end(self, part: Part, batch: Batch) -> Part:
+        lost = await self._read(part, whole=True)
+        if batch.status == BatchStatus.FAILED:
+            await self._settle_errors(part, batch.errors)
+        else:
+            state = State.UNKNOWN if lost else State.NOT_SENT
+            missing = _MISSING.get(BatchStatus(batch.status), Message.of("queue-missing"))
+            message = Message.of("queue-cut") if lost else missing
+            await self._ledger.complete(self._parts.settle_rest, part.id, state, message)
+        await self._service.unmark(part)
+        await self._service.delete(part.file)
+        return await self._note(part, state=PartState.ENDED)
+
+    async def _settle_errors(self, part: Part, errors: tuple[LineError, ...]) -> None:
+        """A file that the vendor found bad: nothing was made of it."""
+        wrong = {error.line: error for error in errors if error.line}
+        await self._ledger.complete(self._settle_lines, part.id, wrong)
+        told = next((_words(error) for error in errors), Message.of("queue-no-reason"))
+        message = Message.of("queue-failed", why=told)
+        rest = self._parts.settle_rest
+        await self._ledger.complete(rest, part.id, State.NOT_SENT, message)
+
+    def _settle_lines(self, part: str, wrong: Mapping[int, LineError]) -> None:
+        found = [
+            Settled(entry.key, State.NOT_SENT, None, wrong[line].code, _words(wrong[line]))
+            for line, entry in self._numbered(part)
+            if line in wrong
+        ]
+        self._parts.settle(part, found)
+
+    def _numbered(self, part: str) -> Iterator[tuple[int, Entry]]:
+        line = 0
+        for entries in self._parts.lines(part):
+            for entry in entries:
+                line += 1
+                yield line, entry
+
+    # The files.
+
+    async def _read(self, part: Part, *, whole: bool) -> int:
+        """Reads the files that are there; how many lines may be pictures and name nobody.
+
+        `whole`: they will not change any more.
+        """
+        lost = 0
+        for id in filter(None, (part.output_file, part.error_file if whole else None)):
+            path = self._ledger.folder / "queue" / f"{part.id}.results"
+            try:
+                headers = await self._fetch(id, path)
+                lost += await self._take(part, path, headers, whole=whole)
+            finally:
+                path.unlink(missing_ok=True)
+        return lost
+
+    async def _fetch(self, id: str, path: Path) -> dict[str, str]:
+        """Writes a result file to `path`; the headers it came with."""
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+
+        async def content() -> object:
+            path.unlink(missing_ok=True)
+            with open_new(path, 0o600) as file:
+                return await self._service.client.content(id, file)
+
+        answer = await self._service.ask(content)  # type: ignore[arg-type]
+        return answer.headers
+
+    async def _take(self, part: Part, path: Path, headers: dict[str, str], *, whole: bool) -> int:
+        states = (State.PENDING, State.REJECTED, State.NOT_SENT, State.UNKNOWN)
+        reader = _Reader(
+            self._service, headers, await self._ledger.call(self._parts.keys, part.id, *states)
+        )
+        with path.open("rb") as file:
+            while found := await asyncio.to_thread(reader.some, file):
+                await self._ledger.complete(self._parts.settle, part.id, found)
+        if not whole:
+            return 0
+        cut = [each for odd in reader.odd if (each := salvaged(odd, headers, self._service.server))]
+        await self._ledger.complete(self._parts.settle, part.id, cut)
+        if reader.doubled:
+            self._service.say(_("{count} result(s) came twice", count=reader.doubled))
+        return sum(odd.picture and odd.key is None for odd in reader.odd)
+
+
+class _Reader:
+    """Reads a result file a few hundred lines at a time."""
+
+    def __init__(self, service: Service, headers: dict[str, str], open_keys: set[str]) -> None:
+        self._server, self._headers, self._open = service.server, headers, open_keys
+        self._seen: set[str] = set()
+        self.odd: list[Odd] = []
+        self.doubled = 0
+
+    def some(self, file: BinaryIO) -> list[Settled]:
+        """What the next lines settle; empty at the end of the file."""
+        found: list[Settled] = []
+        while len(found) < ROWS_AT_ONCE and (line := file.readline(ANSWER_LIMIT)):
+            if each := self._settled(read_result(line, self._headers)):
+                found.append(each)
+        return found
+
+    def _settled(self, result: Result | Odd | None) -> Settled | None:
+        if isinstance(result, Odd):
+            self.odd.append(result)
+        if not isinstance(result, Result):
+            return None
+        found = settled(result, self._server)
+        first = result.key not in self._seen
+        self._seen.add(result.key)
+        self.doubled += not first
+        # A picture may come after an error for the same request.
+        if result.key not in self._open or not (first or found.state == State.ANSWER):
+            return None
+        if found.state == State.ANSWER:
+            self._open.discard(result.key)
+        return found
+
+
+def _words(error: LineError) -> Message:
+    if not error.code:
+        return Message.said(error.message)
+    return Message.of("coded", code=error.code, what=Message.said(error.message))

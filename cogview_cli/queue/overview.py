@@ -1,0 +1,124 @@
+"""What waits in the queue, for people; and its end where they want it."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import NamedTuple
+
+from cogview_cli.api.batches import batch_of
+from cogview_cli.errors import CogviewError, ExitCode
+from cogview_cli.i18n import _
+from cogview_cli.i18n.stored_messages import Message
+from cogview_cli.ledger import Ledger, State
+from cogview_cli.ledger.queue_parts import Part, PartState
+from cogview_cli.outcome import Problem, problem_of
+from cogview_cli.queue.elsewhere import queue_of
+from cogview_cli.queue.service import QueueFailure, QueueStopped
+
+_BEFORE_CREATE = (PartState.DRAFT, PartState.NEW, PartState.UPLOADED)
+
+
+class Shown(NamedTuple):
+    """A part as the list has it; `unsaved`: pictures that are paid and not on disk.
+
+    `state` is the vendor's word for it, or ours as long as there is no batch.
+    """
+
+    part: Part
+    state: str
+    unsaved: int = 0
+
+    @property
+    def cost(self) -> Decimal | None:
+        """What all of it costs at most."""
+        return None if self.part.price is None else self.part.price * self.part.lines
+
+
+async def look(ledger: Ledger) -> tuple[list[Shown], list[Problem]]:
+    """Every part that waits, as far as the vendor says now, and what was in the way."""
+    found, problems = [], []
+    for part in ledger.parts.open():
+        if not part.in_sandbox:
+            shown, problem = await _look(ledger, part)
+            found.append(shown)
+            problems += [problem] if problem else []
+    return found, problems
+
+
+async def _look(ledger: Ledger, part: Part) -> tuple[Shown, Problem | None]:
+    if part.state != PartState.CREATED or part.batch is None:
+        return _shown(ledger, part), None
+    try:
+        async with queue_of(part, ledger, _silent) as queue:
+            batch = await queue.service.batch(part.batch)
+    except (QueueFailure, CogviewError) as error:
+        return _shown(ledger, part), _problem(error)
+    seen = part._replace(
+        status=batch.status or part.status, completed=batch.completed, failed=batch.failed
+    )
+    return _shown(ledger, seen), None
+
+
+def _shown(ledger: Ledger, part: Part) -> Shown:
+    unsaved = ledger.parts.count(part.id, State.ANSWER)
+    created = part.state == PartState.CREATED
+    return Shown(part, (part.status if created else None) or part.state, unsaved)
+
+
+def _silent(text: str) -> None:
+    """Nobody listens."""
+
+
+def _problem(error: QueueFailure | CogviewError) -> Problem:
+    if isinstance(error, QueueFailure):
+        return error.problem()
+    return error.problem if isinstance(error, QueueStopped) else problem_of(error)
+
+
+def find(ledger: Ledger, id: str) -> Part | None:
+    """The part that waits under this name, ours or the vendor's."""
+    return next((part for part in ledger.parts.open() if id in (part.id, part.batch)), None)
+
+
+async def end(ledger: Ledger, part: Part) -> tuple[Shown, Problem | None]:
+    """Ends a part; why it could not be, if it could not. What is made of it stays."""
+    try:
+        async with queue_of(part, ledger, _silent) as queue:
+            if part.state != PartState.CREATED:
+                if part.id not in ledger.parts.take_over([part.id]):
+                    return _shown(ledger, part), _in_hand()
+                if part.state == PartState.CREATING:
+                    part = await queue.sender.find(part)
+            if part.state in _BEFORE_CREATE:
+                await queue.sender.drop(part, Message.of("queue-cancelled"))
+                return Shown(ledger.parts.get(part.id), PartState.CLOSED), None
+            if part.state != PartState.CREATED or part.batch is None:
+                return _shown(ledger, part), None
+            id = part.batch
+            batch = batch_of(await queue.service.ask(lambda: queue.service.client.cancel(id)))
+    except (QueueFailure, CogviewError) as error:
+        return _shown(ledger, part), _problem(error)
+    status = batch.status if batch else part.status
+    return _shown(ledger, part._replace(status=status)), None
+
+
+def forget_part(ledger: Ledger, part: Part) -> tuple[Shown, Problem | None]:
+    """Ends a part here alone: nobody will ever say what became of its requests."""
+    if part.id not in ledger.parts.take_over([part.id]):
+        return _shown(ledger, part), _in_hand()
+    if part.state in _BEFORE_CREATE:
+        ledger.parts.drop(part.id, Message.of("queue-cancelled"))
+    else:
+        ledger.parts.settle_rest(part.id, State.UNKNOWN, Message.of("queue-gone"))
+        ledger.parts.note(part.id, state=PartState.CLOSED)
+    return Shown(ledger.parts.get(part.id), PartState.CLOSED), None
+
+
+def _in_hand() -> Problem:
+    return Problem(
+        code="claimed",
+        message=_("a running cogview has it in hand"),
+        exit_code=ExitCode.TEMPORARY,
+        retryable=True,
+        hint=_("run it again later"),
+    )

@@ -1,0 +1,30 @@
+"""What the tests of the queue share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from cogview_cli.sandbox.thread import SandboxThread
+from tests.batch.support import Batch, batch_of
+from tests.conftest import Run
+
+
+@pytest.fixture
+def sandbox() -> Iterator[SandboxThread]:
+    """A sandbox whose queue is quick."""
+    with SandboxThread(queue_latency=(0.2, 0.2)) as box:
+        yield box
+
+
+@pytest.fixture
+def batch(cogview: Run) -> Batch:
+    """`cogview batch p.txt` into `out`."""
+    return batch_of(cogview)
+
+
+@pytest.fixture(autouse=True)
+def quick_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list that lags would be waited for."""
+    monkeypatch.setattr("cogview_cli.queue.sender.ABSENT_SECONDS", (0.0, 0.01))

@@ -1,0 +1,134 @@
+"""`cogview queue`, `recover` and `history` beside a queue that is at work."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from cogview_cli.sandbox.thread import SandboxThread
+from tests.batch.support import Batch, ledger_column, lines, pictures, prompts, statuses
+from tests.conftest import Run
+
+LONG = 3600.0
+
+
+@pytest.fixture
+def slow(sandbox: SandboxThread) -> None:
+    """A batch takes until somebody lets time pass."""
+    sandbox._box._queue._latency = (1000.0, 1000.0)
+
+
+@pytest.mark.usefixtures("slow")
+def test_list(batch: Batch, cogview: Run, sandbox: SandboxThread) -> None:
+    assert "nothing waits" in cogview("queue").err
+    prompts("cat", "dog")
+    batch("--queue")
+    shown = cogview("queue", "list", "--json")
+    assert shown.code == 0, shown
+    (record,) = lines(shown)
+    assert record["type"] == "batch"
+    assert record["state"] == "validating"
+    assert (record["done"], record["failed"], record["total"]) == (0, 0, 2)
+    assert record["cost_max"] == "0.06"
+    assert record["folder"].endswith("/out")
+    sandbox.skip(500)
+    (record,) = lines(cogview("queue", "--json"))
+    assert record["state"] == "in_progress"
+    assert record["done"] == 1
+    assert record["id"] in cogview("queue").out
+    # It only looks.
+    assert ledger_column("state") == ["pending", "pending"]
+
+
+@pytest.mark.usefixtures("slow")
+def test_cancel_keeps_what_is_done(batch: Batch, cogview: Run, sandbox: SandboxThread) -> None:
+    prompts("cat", "dog")
+    batch("--queue")
+    sandbox.skip(500)
+    (record,) = lines(cogview("queue", "--json"))
+    ended = cogview("queue", "cancel", record["id"])
+    assert ended.code == 0, ended
+    sandbox.skip(LONG)
+    left = batch("--json")
+    assert left.code == 0, left
+    assert statuses(left) == ["saved", "saved"]
+    assert sum(sandbox.books.queue.charges.values()) == 1
+    assert set(sandbox.books.charges.values()) == {1}
+    assert "nothing waits" in cogview("queue").err
+
+
+def test_cancel_of_nothing(batch: Batch, cogview: Run) -> None:
+    ended = cogview("queue", "cancel", "batch_1")
+    assert ended.code == 2, ended
+    assert "nothing was done" in ended.err
+
+
+def test_cancel_before_there_is_a_batch(batch: Batch, cogview: Run, sandbox: SandboxThread) -> None:
+    sandbox.queue_fault("queue-full")
+    prompts("cat")
+    assert batch("--queue").code == 75
+    (record,) = lines(cogview("queue", "--json"))
+    assert record["state"] == "uploaded"
+    assert cogview("queue", "cancel", record["id"]).code == 0
+    assert ledger_column("state") == ["not_sent"]
+    assert not sandbox._box._queue.files
+
+
+def test_forget(batch: Batch, cogview: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    prompts("cat")
+    batch("--queue")
+    (record,) = lines(cogview("queue", "--json"))
+    assert cogview("queue", "cancel", "--forget", record["part"]).code == 0
+    assert ledger_column("state") == ["unknown"]
+    assert batch().code == 5
+
+
+@pytest.mark.usefixtures("slow")
+def test_recover_collects_and_creates_nothing(
+    batch: Batch, cogview: Run, sandbox: SandboxThread
+) -> None:
+    prompts("cat", "dog")
+    batch("--queue")
+    waits = cogview("recover", "--json")
+    assert waits.code == 75, waits
+    assert lines(waits)[-1]["queued"] == 2
+    sandbox.skip(LONG)
+    ended = cogview("recover", "--json")
+    assert ended.code == 0, ended
+    assert statuses(ended) == ["saved", "saved"]
+    assert len(pictures()) == 2
+    assert not sandbox._box._queue.files
+    assert batch("--queue").code == 0
+    assert sandbox.books.queue.creates == 1
+
+
+def test_recover_leaves_what_was_not_created(
+    batch: Batch, cogview: Run, sandbox: SandboxThread
+) -> None:
+    sandbox.queue_fault("queue-full")
+    prompts("cat")
+    batch("--queue")
+    assert cogview("recover").code == 75
+    assert sandbox.books.queue.creates == 0
+
+
+def test_history_shows_what_waits(batch: Batch, cogview: Run) -> None:
+    prompts("cat")
+    batch("--queue")
+    (record,) = [json.loads(line) for line in cogview("history", "--json").out.splitlines()]
+    assert record["status"] == "pending"
+    assert (record["cost"], record["cost_max"]) == ("0", "0.03")
+
+
+def test_a_dearer_direct_batch_hears_of_the_queue(batch: Batch) -> None:
+    prompts(*(f"cat {n}" for n in range(167)))
+    ended = batch("--max-cost", "0.03")
+    assert ended.err.count("with --queue it costs 5.01 CNY") == 1, ended
+
+
+def test_the_price_of_the_queue_is_a_setting(batch: Batch, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COGVIEW_QUEUE_PRICE", "0.04")
+    prompts("cat")
+    ended = batch("--queue", "--wait", "--poll", "0.1", "--json")
+    assert lines(ended)[-1]["cost"] == "0.04"

@@ -1,0 +1,305 @@
+"""What the queue may do instead of making pictures: every request ends, each is paid once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from cogview_cli.sandbox.thread import SandboxThread
+from tests.batch.support import (
+    Batch,
+    ledger_column,
+    lines,
+    pictures,
+    posts,
+    prompts,
+    statuses,
+)
+
+LONG = 3600.0
+WAIT = ("--queue", "--wait", "--poll", "0.1", "--json")
+
+
+def charges(sandbox: SandboxThread) -> Counter[str]:
+    return sandbox.books.charges
+
+
+def once_each(sandbox: SandboxThread) -> bool:
+    return all(times == 1 for times in charges(sandbox).values())
+
+
+def test_missing_from_both_files_is_sent_again(batch: Batch, sandbox: SandboxThread) -> None:
+    prompts("cat", "dog sandbox:queue-missingx1")
+    first = batch(*WAIT)
+    assert first.code == 75, first
+    assert statuses(first) == ["saved", "not_sent"]
+    assert not Path("out/.cogview").exists()
+    second = batch(*WAIT)
+    assert second.code == 0, second
+    assert statuses(second) == ["skipped", "saved"]
+    assert once_each(sandbox)
+    assert len(charges(sandbox)) == 2
+
+
+@pytest.mark.parametrize("fault", ["queue-doubled", "queue-odd", "queue-early", "queue-slow"])
+def test_odd_results_are_pictures_all_the_same(
+    fault: str, batch: Batch, sandbox: SandboxThread
+) -> None:
+    prompts("cat", f"dog sandbox:{fault}")
+    ended = batch(*WAIT)
+    assert ended.code == 0, ended
+    assert statuses(ended) == ["saved", "saved"]
+    assert lines(ended)[-1]["cost"] == "0.06"
+    assert once_each(sandbox)
+
+
+def test_refused_in_the_error_file(batch: Batch, sandbox: SandboxThread) -> None:
+    prompts("cat", "dog sandbox:queue-error-file", "cow sandbox:1301")
+    ended = batch(*WAIT)
+    assert ended.code == 3, ended
+    assert statuses(ended) == ["saved", "refused", "refused"]
+    assert not Path("out/.cogview").exists()
+    assert lines(ended)[-1]["cost"] == "0.03"
+    again = batch(*WAIT)
+    assert statuses(again) == ["skipped", "refused", "refused"]
+    assert sandbox.books.queue.creates == 1
+
+
+def test_a_cut_line_may_have_been_a_picture(batch: Batch, sandbox: SandboxThread) -> None:
+    prompts("cat", "dog sandbox:queue-cut")
+    ended = batch(*WAIT)
+    assert ended.code == 5, ended
+    assert statuses(ended) == ["saved", "unknown"]
+    assert batch(*WAIT).code == 5
+    assert once_each(sandbox)
+
+
+def test_expired(batch: Batch, sandbox: SandboxThread) -> None:
+    prompts("cat", "dog sandbox:queue-expiredx1")
+    ended = batch(*WAIT)
+    assert ended.code == 75, ended
+    assert statuses(ended) == ["saved", "not_sent"]
+    assert "expired" in ended.err
+    assert statuses(batch(*WAIT)) == ["skipped", "saved"]
+    assert once_each(sandbox)
+
+
+def test_all_in_the_error_file(batch: Batch, sandbox: SandboxThread) -> None:
+    sandbox.queue_fault("errors-only")
+    prompts("cat", "dog sandbox:1301")
+    assert statuses(batch(*WAIT)) == ["saved", "refused"]
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [("lost-createx1",), ("create-502x1",), ("lost-createx1", "no-metadata"), ("lost-uploadx1",)],
+    ids="+".join,
+)
+def test_a_lost_answer_is_found_again(
+    faults: tuple[str, ...], batch: Batch, sandbox: SandboxThread
+) -> None:
+    for fault in faults:
+        sandbox.queue_fault(fault)
+    prompts("cat", "dog")
+    ended = batch(*WAIT)
+    assert ended.code == 0, ended
+    assert sandbox.books.queue.creates == 1
+    assert once_each(sandbox)
+
+
+def test_found_on_a_later_page(batch: Batch, sandbox: SandboxThread) -> None:
+    sandbox.queue_fault("page-20")
+    prompts(*(f"cat {n}" for n in range(25)))
+    assert batch("--queue", "--queue-size", "1").code == 75
+    assert sandbox.books.queue.creates == 25
+    sandbox.queue_fault("lost-createx1")
+    Path("p.txt").write_text("".join(f"dog {n}\n" for n in range(1)))
+    assert batch("--queue").code == 75
+    assert sandbox.books.queue.creates == 26
+
+
+@pytest.mark.parametrize("fault", ["endpoint-refused", "chat-refused", "top-counts"])
+def test_both_endpoints(fault: str, batch: Batch, sandbox: SandboxThread) -> None:
+    sandbox.queue_fault(fault)
+    prompts("cat")
+    assert batch(*WAIT).code == 0
+
+
+def test_a_model_not_on_the_list_today(batch: Batch, sandbox: SandboxThread) -> None:
+    sandbox.queue_fault("not-listed")
+    prompts("cat")
+    ended = batch("--queue")
+    assert ended.code == 2, ended
+    assert "leave --queue out" in ended.err
+    assert not Path("out/.cogview").exists()
+    assert ledger_column("state") == ["not_sent"]
+    assert batch().code == 0
+    assert posts(sandbox) == 1
+
+
+def test_no_real_name(batch: Batch, sandbox: SandboxThread) -> None:
+    sandbox.queue_fault("no-real-name")
+    prompts("cat")
+    ended = batch("--queue")
+    assert ended.code == 4, ended
+    assert ledger_column("state") == ["not_sent"]
+
+
+def test_the_queue_is_full(batch: Batch, sandbox: SandboxThread) -> None:
+    sandbox.queue_fault("queue-fullx1")
+    prompts("cat")
+    first = batch("--queue", "--json")
+    assert first.code == 75, first
+    assert batch("--queue", "--json").code == 75
+    sandbox.skip(LONG)
+    assert batch("--queue").code == 0
+    assert sandbox.books.queue.uploads == 1
+    assert sandbox.books.queue.creates == 1
+
+
+def test_uploads_too_often(batch: Batch, sandbox: SandboxThread) -> None:
+    sandbox.queue_fault("slow-upload-429x1")
+    prompts("cat")
+    assert batch(*WAIT).code == 0
+
+
+def test_results_that_are_always_cut(
+    batch: Batch, sandbox: SandboxThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cogview_cli.queue.service.RETRY_BASE", 0.0)
+    sandbox.queue_fault("cut-resultsx4")
+    prompts("cat", "dog")
+    batch("--queue")
+    sandbox.skip(LONG)
+    ended = batch("--queue", "--json")
+    assert ended.code == 75, ended
+    assert statuses(ended) == ["queued", "queued"]
+    assert statuses(batch("--queue", "--json")) == ["saved", "saved"]
+    assert once_each(sandbox)
+
+
+def test_direct_while_it_waits(batch: Batch, sandbox: SandboxThread) -> None:
+    prompts("cat", "dog")
+    batch("--queue", "--limit", "1")
+    direct = batch("--json")
+    assert direct.code == 75, direct
+    assert statuses(direct) == ["queued", "saved"]
+    assert posts(sandbox) == 1
+    sandbox.skip(LONG)
+    assert statuses(batch("--json")) == ["saved", "skipped"]
+    assert once_each(sandbox)
+    assert len(pictures()) == 2
+
+
+def test_max_cost_counts_half(batch: Batch, sandbox: SandboxThread) -> None:
+    prompts("cat", "dog", "cow")
+    ended = batch("--queue", "--max-cost", "0.06", "--json")
+    assert ended.code == 7, ended
+    assert statuses(ended) == ["queued", "queued", "not_sent"]
+    assert lines(ended)[-1]["cost_max"] == "0.06"
+
+
+def test_daily_limit_counts_half(
+    batch: Batch, sandbox: SandboxThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COGVIEW_DAILY_LIMIT", "0.06")
+    prompts("cat", "dog", "cow")
+    ended = batch("--queue", "--json")
+    assert ended.code == 7, ended
+    assert statuses(ended) == ["queued", "queued", "not_sent"]
+
+
+def test_dry_run_says_both_prices(batch: Batch) -> None:
+    prompts(*(f"cat {n}" for n in range(10)))
+    assert "direct 0.60 CNY, queue 0.30 CNY" in batch("--dry-run").err
+
+
+def test_models_without_a_queue(batch: Batch, sandbox: SandboxThread) -> None:
+    prompts("cat")
+    ended = batch("--queue", "-m", "cogview-3-flash")
+    assert ended.code == 2, ended
+    assert "--queue" in ended.err
+    assert not ledger_column("id") if Path("../state/ledger.db").exists() else True
+
+
+def test_in_the_sandbox_of_the_process(batch: Batch) -> None:
+    prompts("cat", "dog")
+    ended = batch("--queue", "--sandbox", "--json")
+    assert ended.code == 0, ended
+    assert statuses(ended) == ["saved", "saved"]
+
+
+def test_small_queue(batch: Batch, sandbox: SandboxThread) -> None:
+    sandbox._box._queue._limit = 3
+    prompts(*(f"cat {n}" for n in range(10)))
+    ended = batch(*WAIT)
+    assert ended.code == 0, ended
+    assert once_each(sandbox)
+    assert len(pictures()) == 10
+
+
+def test_a_bad_line_is_named(batch: Batch, sandbox: SandboxThread, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    from cogview_cli.api import batches
+
+    whole = batches.request_line
+
+    def line(key: str, body: dict[str, object]) -> bytes:
+        made = whole(key, body)
+        return made.replace(b'"POST"', b'"PUT"') if body["prompt"] == "dog" else made
+
+    monkeypatch.setattr("cogview_cli.queue.sender.request_line", line)
+    prompts("cat", "dog")
+    ended = batch(*WAIT)
+    assert statuses(ended) == ["not_sent", "failed"], ended
+    assert ended.code == 75
+    assert "p.txt:2" in ended.err
+    assert not charges(sandbox)
+    monkeypatch.setattr("cogview_cli.queue.sender.request_line", whole)
+    assert batch(*WAIT).code == 0
+
+
+@pytest.mark.parametrize(
+    "fault", ["cut-createx1", "cut-uploadx1", "lost-lookx1", "look-503x1", "results-503x1"]
+)
+def test_what_passes(fault: str, batch: Batch, sandbox: SandboxThread) -> None:
+    sandbox.queue_fault(fault)
+    prompts("cat", "dog")
+    ended = batch(*WAIT)
+    assert ended.code == 0, ended
+    assert sandbox.books.queue.creates == 1
+    assert once_each(sandbox)
+
+
+def test_a_list_that_cannot_be_had_repeats_nothing(
+    batch: Batch, sandbox: SandboxThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A lost create, and nobody says whether there is a batch: nothing is created again."""
+    monkeypatch.setattr("cogview_cli.queue.service.RETRY_BASE", 0.0)
+    sandbox.queue_fault("lost-createx1")
+    sandbox.queue_fault("lost-lookx12")
+    prompts("cat")
+    for _round in range(2):
+        ended = batch("--queue", "--json")
+        assert ended.code == 75, ended
+        assert statuses(ended) == ["queued"]
+        assert sandbox.books.queue.creates == 1
+    for _round in range(3):
+        ended = batch("--queue", "--wait", "--poll", "0.1")
+        if ended.code == 0:
+            break
+    assert ended.code == 0, ended
+    assert sandbox.books.queue.creates == 1
+    assert once_each(sandbox)
+
+
+def test_a_picture_host_that_fails_is_left_to_the_next_run(
+    batch: Batch, sandbox: SandboxThread
+) -> None:
+    """Paid and not on disk: 6, and the vendor's files stay until it is."""
+    prompts("cat", "dog sandbox:500-download")
+    ended = batch(*WAIT)
+    assert ended.code == 6, ended
+    assert statuses(ended) == ["saved", "unsaved"]
+    assert sandbox._box._queue.files
