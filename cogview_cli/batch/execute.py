@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cogview_cli.api import models
+from cogview_cli.batch.checking import Checking
 from cogview_cli.batch.closing import Closing
 from cogview_cli.batch.display import Display
 from cogview_cli.batch.edited import Edited, edited_line, edited_rows, set_aside
@@ -21,16 +22,15 @@ from cogview_cli.batch.item import Item
 from cogview_cli.batch.layout_files import LayoutFiles
 from cogview_cli.batch.options import BatchOptions
 from cogview_cli.batch.plan import Plan
-from cogview_cli.batch.previous_run import PreviousRun, settled_outcome
+from cogview_cli.batch.previous_run import PreviousRun
 from cogview_cli.disk.atomic import check_writable, ensure_folder
 from cogview_cli.engine import pool, session
 from cogview_cli.engine.confirm import Price, confirm
 from cogview_cli.engine.deadline import CODE as DEADLINE
-from cogview_cli.engine.job import Job
 from cogview_cli.engine.job_runner import JobRunner
 from cogview_cli.errors import CogviewError, ExitCode, MachineError
 from cogview_cli.i18n import _
-from cogview_cli.ledger import Ledger, marks
+from cogview_cli.ledger import marks
 from cogview_cli.outcome import (
     LOSSES,
     WITH_IMAGE,
@@ -49,8 +49,6 @@ from cogview_cli.terminal.text import clean
 
 if TYPE_CHECKING:
     from cogview_cli.batch.queued import QueuedBatch
-    from cogview_cli.batch.texts import TextPlan
-    from cogview_cli.engine.takes import TakeRunner
 
 # A direct batch that costs more hears of the queue.
 CHEAPER_ABOVE = Decimal(10)
@@ -69,8 +67,7 @@ class BatchRun:
         self._display: Display | None = None
         self._reason: Problem | None = None
         self._summary.checking = options.settings.checks_text
-        self._texts: TextPlan | None = None
-        self._takes: TakeRunner | None = None
+        self._checking: Checking | None = None
         self._queued: QueuedBatch | None = None
 
     def run(self) -> int:
@@ -90,8 +87,9 @@ class BatchRun:
             self._prepare(previous.decide(self._plan))
             if self._grids:
                 self._grids.check()
+            self._checking = Checking(self._options, self._plan, previous)
             async with self._open_queue(opened, previous):
-                self._decide_texts(previous)
+                self._check.decide()
                 edited = self._edited(previous)
                 self._ask()
                 self._make_folder()
@@ -102,7 +100,7 @@ class BatchRun:
                     session.open_job_runner(
                         opened, settings, self._note, width, self._options.deadline
                     ) as runner,
-                    self._reading(runner, opened.ledger),
+                    self._check.reading(runner, opened.ledger),
                 ):
                     self._display = self._new_display(runner)
                     with self._display.running():
@@ -126,31 +124,16 @@ class BatchRun:
             say=self._note,
             sleep=lambda seconds: queued.sleep(seconds),
         ) as queue:
-            queued = QueuedBatch(self._options, self._plan, previous, queue)
+            queued = QueuedBatch(self._options, self._plan, previous, queue, self._check)
             await queued.look_back()
             self._queued = queued
             yield
 
-    def _decide_texts(self, previous: PreviousRun) -> None:
-        if self._options.settings.checks_text:
-            from cogview_cli.batch.texts import TextPlan
-
-            self._texts = TextPlan(self._options, previous)
-            self._texts.decide(self._plan)
-
-    @asynccontextmanager
-    async def _reading(self, runner: JobRunner, ledger: Ledger) -> AsyncIterator[None]:
-        """What reads the pictures while the run goes on, if it is to."""
-        if self._texts is None:
-            yield
-            return
-        from cogview_cli.engine.takes import TakeRunner
-        from cogview_cli.textcheck.checker import TextChecker
-
-        async with TextChecker(strict=self._options.settings.strict_text) as checker:
-            self._takes = TakeRunner(runner, ledger, checker)
-            runner.promise(self._options.price(self._plan).known)
-            yield
+    @property
+    def _check(self) -> Checking:
+        """What is done about text, once it is known what earlier runs have left."""
+        assert self._checking is not None
+        return self._checking
 
     def _new_display(self, runner: JobRunner) -> Display:
         counts = self._plan.counts()
@@ -229,7 +212,7 @@ class BatchRun:
 
     async def _go_through(self, runner: JobRunner, previous: PreviousRun) -> None:
         try:
-            for outcome in self._settled(previous):
+            for outcome in self._check.settled():
                 self._report(runner, outcome, fresh=False)
         except output.StdoutClosed:
             runner.stop(pool.STDOUT_CLOSED)
@@ -240,29 +223,16 @@ class BatchRun:
             report = partial(self._report, runner, fresh=True)
             await self._queued.run(runner, report, self._display.tick)
 
-    def _settled(self, previous: PreviousRun) -> Iterator[Outcome]:
-        if self._texts is not None:
-            return self._texts.settled(self._plan)
-        return (outcome for _item, _found, outcome in previous.outcomes(self._plan))
-
     def _lanes(self, runner: JobRunner, previous: PreviousRun) -> Iterator[pool.Lane]:
         """One lane a model, so that none waits for the slots of another; one for free ones."""
         for model in () if self._options.queue else self._plan.models_to_send():
-            jobs = (
-                partial((self._takes or runner).run, self._job(item, previous))
-                for item in self._plan.to_send(model)
-            )
+            jobs = (partial(self._check.run, runner, item) for item in self._plan.to_send(model))
             yield pool.Lane(jobs, lane_width(self._options, model))
         width = models.TIER_SLOTS[self._options.settings.tier]
         fetches = (partial(self._fetch, runner, previous, item) for item in self._plan.to_fetch())
         yield pool.Lane(fetches, width)
-        checks = (partial(self._check, previous, item) for item in self._plan.to_check())
+        checks = (partial(self._check.look_again, item) for item in self._plan.to_check())
         yield pool.Lane(checks, width)
-
-    def _job(self, item: Item, previous: PreviousRun) -> Job:
-        job = item.job(self._options.destination, previous.namespace)
-        rules = self._texts.rules(item) if self._texts and item.wanted else None
-        return job._replace(text=rules)
 
     async def _fetch(self, runner: JobRunner, previous: PreviousRun, item: Item) -> Outcome:
         """An image that an earlier run paid for, or left with the server; free."""
@@ -278,17 +248,12 @@ class BatchRun:
         outcome = outcome._replace(
             row=item.index, n=item.n, cost=cost, price=price, problem=problem
         )
-        return (
-            await self._takes.judged(self._job(item, previous), outcome) if self._takes else outcome
-        )
+        return await self._check.judged(item, outcome)
 
-    async def _check(self, previous: PreviousRun, item: Item) -> Outcome:
-        """An image that is there: read, and asked for again if that is to be."""
-        assert self._takes is not None
-        outcome = settled_outcome(item, previous.decision(item))
-        return await self._takes.look_again(self._job(item, previous), outcome)
-
-    def _report(self, runner: JobRunner, outcome: Outcome, *, fresh: bool) -> None:
+    def _report(self, runner: JobRunner, found: Outcome, *, fresh: bool) -> None:
+        outcome = self._check.as_told(found)
+        if outcome is None:
+            return
         self._summary.add(outcome)
         shown, reason = self._reporter.shown(outcome), runner.stop_reason
         own = outcome._replace(problem=None) if ended_by_run(outcome, reason) else outcome
@@ -317,7 +282,8 @@ class BatchRun:
 
     def _still_queued(self, runner: JobRunner, queued: QueuedBatch) -> None:
         """What waits in the vendor's queue, and what could not be put there."""
-        for outcome in chain(queued.waiting(), queued.unsent(runner.stop_reason)):
+        for found in chain(queued.waiting(), queued.unsent(runner.stop_reason)):
+            outcome = self._check.as_told(found) or found
             self._summary.add(outcome)
             self._plan.ended(outcome, image_records(outcome))
             if self._options.style.json and not self._stdout_closed(runner):

@@ -124,7 +124,9 @@ class BatchOptions(NamedTuple):
     def previous_run(self, ledger: Ledger | None) -> PreviousRun:
         """What earlier runs on the folder have left."""
         rules = Rules(
-            retry_failed=self.retry_failed, retry_unknown=self.settings.on_unknown == "retry"
+            retry_failed=self.retry_failed,
+            retry_unknown=self.settings.on_unknown == "retry",
+            takes=self.settings.checks_text,
         )
         return PreviousRun(
             ledger=ledger,

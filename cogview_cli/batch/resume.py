@@ -55,6 +55,8 @@ class Rules(NamedTuple):
 
     retry_failed: bool = False
     retry_unknown: bool = False
+    # Pictures are read: one whose next take is in the vendor's queue is waited for.
+    takes: bool = False
 
 
 def decide(
@@ -74,6 +76,9 @@ def decide(
     found = _without_takes(ours[::-1], seen, rules, look)
     if found.action == Action.SEND:
         return found._replace(known=frozenset(entry.id for entry in ours))
+    later = (e for e in ours if e.take > 1 and e.state == State.PENDING and e.part)
+    if rules.takes and found.action == Action.DONE and (queued := next(later, None)):
+        return Decision(action=Action.WAIT, entry=queued)
     return found
 
 

@@ -55,9 +55,15 @@ class _Unreadable(Exception):
 class TakeRunner:
     """Runs jobs as a JobRunner does, then reads their pictures and asks again."""
 
-    def __init__(self, runner: JobRunner, ledger: Ledger, checker: TextChecker) -> None:
-        """`checker` is open, and stays so until the last job has ended."""
+    def __init__(
+        self, runner: JobRunner, ledger: Ledger, checker: TextChecker, *, direct: bool = True
+    ) -> None:
+        """`checker` is open, and stays so until the last job has ended.
+
+        `direct`: further takes are sent at once; else `next_job` tells them.
+        """
         self._runner, self._ledger, self._checker = runner, ledger, checker
+        self._direct = direct
 
     async def run(self, job: Job) -> Outcome:
         """The outcome of one picture, with all its takes. Raises only for bugs."""
@@ -71,6 +77,12 @@ class TakeRunner:
             return outcome._replace(problem=claimed())
         return await self.judged(job, outcome)
 
+    async def next_job(self, job: Job) -> Job | None:
+        """The take that is to be asked for next, if there is one."""
+        if job.text is None:
+            return None
+        return next_take(job, await _entries_of(self._ledger, job))
+
     async def judged(self, job: Job, outcome: Outcome) -> Outcome:
         """What comes of the picture of `outcome` once its text was looked at."""
         if outcome.status not in WITH_IMAGE or not outcome.files:
@@ -78,7 +90,9 @@ class TakeRunner:
         if job.text is None:
             await _note(Path(outcome.files[0].file), None)
             return outcome._replace(checked=True)
-        judging = _Judging(self._runner, self._ledger, self._checker, job, job.text, outcome)
+        judging = _Judging(
+            self._runner, self._ledger, self._checker, job, job.text, outcome, direct=self._direct
+        )
         try:
             await judging.run()
             if job.target.destination.stdout:
@@ -98,6 +112,20 @@ async def _entries_of(ledger: Ledger, job: Job) -> list[Entry]:
     return found.get(job.key, [])
 
 
+def next_take(job: Job, entries: Sequence[Entry]) -> Job | None:
+    """The next take of the image of `job`, which has these requests; None if none is to be."""
+    takes = takes_of(entries)
+    image = name_of(takes)
+    if job.text is None or image is None or not needs_another(takes, job.text):
+        return None
+    take = takes[-1].take + 1
+    return job._replace(
+        take=take,
+        target=take_target(image, job.target, take),
+        known=frozenset(entry.id for entry in entries if entry.state != State.NOT_SENT),
+    )
+
+
 class _Judging:
     """One picture whose text is looked at; `outcome` is what can be said so far."""
 
@@ -109,7 +137,10 @@ class _Judging:
         job: Job,
         rules: TextRules,
         outcome: Outcome,
+        *,
+        direct: bool,
     ) -> None:
+        self._direct = direct
         self._runner, self._ledger, self._checker = runner, ledger, checker
         self._job, self._rules = job, rules
         self.outcome = outcome
@@ -129,13 +160,11 @@ class _Judging:
             if left := unread(takes, self._rules):
                 await self._read(left[0])
                 continue
-            image = await self._choose(takes)
-            if (
-                image is None
-                or self._ended_by_user
-                or not needs_another(takes, self._rules)
-                or not await self._again(entries, takes[-1].take + 1, image)
-            ):
+            await self._choose(takes)
+            if self._ended_by_user or not self._direct:
+                return
+            job = next_take(self._job, await self._entries())
+            if job is None or not await self._again(job):
                 return
 
     async def discard_others(self) -> None:
@@ -189,11 +218,11 @@ class _Judging:
 
     # Choosing.
 
-    async def _choose(self, takes: Sequence[Entry]) -> Path | None:
-        """Gives the best take the name, and tells of it; the picture that has the name now."""
+    async def _choose(self, takes: Sequence[Entry]) -> None:
+        """Gives the best take the name, and tells of it."""
         best = best_take(takes, self._rules)
         if best is None:
-            return None
+            return
         entry, result = best
         moved = await asyncio.to_thread(give_name, takes, entry)
         await self._ledger.complete(self._ledger.moved, moved)
@@ -201,17 +230,11 @@ class _Judging:
         files = tuple(SavedFile(**record) for record in entry.files)
         self.outcome = self.outcome._replace(id=entry.id, files=files)
         self._tell(result)
-        return name_of(moved or takes)
 
     # Asking again.
 
-    async def _again(self, entries: Sequence[Entry], take: int, image: Path) -> bool:
+    async def _again(self, job: Job) -> bool:
         """Whether another take was asked for and is on disk."""
-        job = self._job._replace(
-            take=take,
-            target=take_target(image, self._job.target, take),
-            known=frozenset(entry.id for entry in entries if entry.state != State.NOT_SENT),
-        )
         if problem := self._runner.no_room(job):
             self._add(self._runner.never_sent(job)._replace(problem=problem))
             return False

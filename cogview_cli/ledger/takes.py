@@ -111,10 +111,14 @@ def needs_another(takes: Sequence[Entry], rules: TextRules) -> bool:
 def to_fetch(takes: Sequence[Entry]) -> list[Entry]:
     """Later takes that are paid and not on disk, or that the server has: free to be had.
 
-    Those in a queue come with its results.
+    What waits in a queue comes with its results.
     """
-    states = (State.ANSWER, State.PENDING)
-    return [e for e in takes if e.state in states and e.take > 1 and e.part is None]
+    later = [entry for entry in takes if entry.take > 1]
+    return [
+        entry
+        for entry in later
+        if entry.state == State.ANSWER or (entry.state == State.PENDING and entry.part is None)
+    ]
 
 
 class Outlook(NamedTuple):

@@ -118,4 +118,5 @@ def test_the_outlook_of_a_picture_that_is_there() -> None:
 
 def test_takes_of_a_queue_come_with_its_results() -> None:
     waiting = [take(2, "answer"), take(3, "pending", task="t"), take(4, "pending", part="p")]
-    assert [entry.id for entry in to_fetch([take(1), *waiting])] == ["2", "3"]
+    there = take(5, "answer", part="p")
+    assert [entry.id for entry in to_fetch([take(1), *waiting, there])] == ["2", "3", "5"]
