@@ -147,9 +147,7 @@ def batch(
             ),
         ),
         selection=selection,
-        style=output.OutputOptions(
-            json=json, print0=print0, quiet=quiet, verbose=verbose or debug
-        ),
+        style=output.OutputOptions(json=json, print0=print0, quiet=quiet, verbose=verbose or debug),
         grid=tiles,
         report=report,
         dry_run=dry_run,

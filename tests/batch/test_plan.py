@@ -147,7 +147,7 @@ def test_items_to_send_can_be_had_model_by_model() -> None:
 
 
 def test_an_empty_plan_counts_nothing() -> None:
-    assert plan_of([]).counts() == (0, 0, 0, 0, 0)
+    assert plan_of([]).counts() == (0, 0, 0, 0, 0, 0)
 
 
 def test_how_items_ended_is_kept_by_row_and_number() -> None:
