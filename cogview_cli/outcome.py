@@ -53,7 +53,7 @@ class Problem(NamedTuple):
 def problem_of(error: CogviewError) -> Problem:
     """The problem behind one of our own errors, in the user's language."""
     return Problem(
-        code=type(error).__name__,
+        code=error.code,
         message=error.message,
         exit_code=error.exit_code,
         retryable=error.exit_code is ExitCode.TEMPORARY,
@@ -79,6 +79,7 @@ class Outcome(NamedTuple):
     `cost` is what was surely paid, None if nothing was or its price is unknown. `lost`: earlier
     tries of this run that may have been paid beside it. `row`: the number of its row in the
     input, 1 for `gen`; people know it as the index. `row_id`: what the row calls itself.
+    `request_id`: what the server calls the request, for its support.
     """
 
     status: Status
@@ -98,6 +99,7 @@ class Outcome(NamedTuple):
     warnings: tuple[str, ...] = ()
     lost: int = 0
     currency: str = CURRENCY
+    request_id: str | None = None
     # Whether the text on the picture was looked at, and how it compares; None without any.
     checked: bool = False
     text: Mapping[str, Any] | None = None
@@ -155,18 +157,30 @@ def _record(outcome: Outcome, file: SavedFile | None, cost: Decimal | None) -> d
         "id": outcome.id,
         "index": outcome.row,
         "n": outcome.n,
-        "row_id": outcome.row_id,
         "prompt": outcome.prompt,
         "model": outcome.model,
         "size": outcome.size,
         "cost": None if cost is None else str(cost),
         **(currency_field(outcome.currency) if cost is not None else {}),
         "content_filter": list(outcome.content_filter) if filtered else None,
+        **(_file_record(file) if file else {}),
+        "request_id": outcome.request_id,
+        "row_id": outcome.row_id,
         "warnings": list(outcome.warnings) or None,
         "error": _error_record(problem) if problem else None,
     }
     shown = {name: value for name, value in record.items() if value is not None}
     return {**shown, "text": outcome.text} if outcome.checked else shown
+
+
+def _file_record(file: SavedFile) -> dict[str, Any]:
+    """What is known of a file; of one that was there before that may be little."""
+    return {
+        "width": file.width or None,
+        "height": file.height or None,
+        "bytes": file.bytes or None,
+        "sha256": file.sha256 or None,
+    }
 
 
 def _error_record(problem: Problem) -> dict[str, Any]:
@@ -231,12 +245,12 @@ class Summary:
 
     def record(self) -> dict[str, Any]:
         """The last `--json` object of a run."""
+        most = None if self.unpriced else self.cost + self.unknown_cost
         return {
             "type": "summary",
-            **{status: self.counts[status] for status in STATUSES},
-            **({Status.QUEUED: queued} if (queued := self.counts[Status.QUEUED]) else {}),
+            **self._counted(),
             "cost": None if self.unpriced else str(self.cost),
-            "cost_max": None if self.unpriced else str(self.cost + self.unknown_cost),
+            "cost_max": None if most is None else str(most),
             **currency_field(self.currency),
             **self._texts(),
             "exit_code": int(self.exit_code),
@@ -246,3 +260,23 @@ class Summary:
         """What was read, where pictures are read."""
         counted = {"text_right": self.text_right, "text_wrong": self.text_wrong}
         return counted if self.checking else {}
+
+    def planned(self, most: Decimal | None, **counts: int) -> dict[str, Any]:
+        """The same for `--dry-run`: nothing is paid, `most` what the requests cost at most.
+
+        `counts`: of the requests and, in a batch, of the rows.
+        """
+        return {
+            "type": "summary",
+            **counts,
+            **self._counted(),
+            "cost": "0",
+            "cost_max": None if most is None else str(most),
+            **currency_field(self.currency),
+            "exit_code": 0,
+        }
+
+    def _counted(self) -> dict[str, int]:
+        queued = self.counts[Status.QUEUED]
+        ended = {str(status): self.counts[status] for status in STATUSES}
+        return {**ended, str(Status.QUEUED): queued} if queued else ended

@@ -57,12 +57,12 @@ CHEAPER_ABOVE = Decimal(10)
 class BatchRun:
     """One run over a plan whose rows are all good."""
 
-    def __init__(self, options: BatchOptions, plan: Plan) -> None:
+    def __init__(self, options: BatchOptions, plan: Plan, reporter: Reporter | None = None) -> None:
         self._options, self._plan = options, plan
         self._tariff = options.settings.tariff
         self._summary = Summary(single=False, currency=self._tariff.currency)
         base = str(Path.cwd()) if options.relative else None
-        self._reporter = Reporter(options.style, relative_to=base)
+        self._reporter = reporter or Reporter(options.style, relative_to=base)
         self._grids = _more_files(options, plan)
         self._display: Display | None = None
         self._reason: Problem | None = None

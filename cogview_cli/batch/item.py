@@ -10,12 +10,9 @@ from typing import Any, NamedTuple
 
 from cogview_cli.api.request import ImageRequest, extra_fields
 from cogview_cli.batch.row import target_of
-from cogview_cli.disk.destination import KNOWN_SUFFIXES, Destination
-from cogview_cli.disk.names import with_number
+from cogview_cli.disk.destination import Destination
 from cogview_cli.engine.job import Job
 from cogview_cli.outcome import Status
-
-SUFFIXES = {"png": ".png", "jpeg": ".jpg", "webp": ".webp"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,24 +68,8 @@ class Item:
         )
 
     def expected_path(self, destination: Destination, gone: Container[str] = ()) -> Path:
-        """Where the image will be, if it is a PNG where no format is asked for.
-
-        `gone` are images that will have been moved away.
-        """
-        target = self.job(destination, "").target
-        folder, stem = target.place()
-        suffix = SUFFIXES.get(destination.format, ".png")
-        number = 1
-        while destination.on_exists == "rename" and _is_taken(
-            folder, with_number(stem, number), gone
-        ):
-            number += 1
-        return folder / f"{with_number(stem, number)}{suffix}"
-
-
-def _is_taken(folder: Path, stem: str, gone: Container[str]) -> bool:
-    paths = [folder / f"{stem}{suffix}" for suffix in KNOWN_SUFFIXES]
-    return any(path.exists() and str(path) not in gone for path in paths)
+        """Where the image will be; `gone` are images that will have been moved away."""
+        return self.job(destination, "").target.expected_path(gone)
 
 
 class Counts(NamedTuple):

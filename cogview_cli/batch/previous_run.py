@@ -235,10 +235,17 @@ def _is_unverified(found: Decision) -> bool:
 
 def _files(found: Decision) -> tuple[SavedFile, ...]:
     if found.entry and found.entry.files:
-        return tuple(SavedFile(**record) for record in found.entry.files)
+        files = (SavedFile(**record) for record in found.entry.files)
+        return tuple(_edited(f) if f.file in found.spoilt else f for f in files)
     if found.image is None:
         return ()
     return (found_file(Path(found.image)),)
+
+
+def _edited(file: SavedFile) -> SavedFile:
+    """A file that is not as it was saved: only its size can be told without opening it."""
+    there = found_file(Path(file.file))
+    return there._replace(width=0, height=0, sha256="", format=file.format)
 
 
 def _problem(found: Decision) -> Problem | None:

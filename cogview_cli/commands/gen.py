@@ -18,13 +18,12 @@ from cogview_cli.disk.destination import STDOUT, Destination, from_output
 from cogview_cli.disk.home import expand_home
 from cogview_cli.engine.deadline import deadline_of
 from cogview_cli.engine.validation import check_model_name, check_models, validate_request
-from cogview_cli.errors import BudgetReached, MachineError, UsageError
+from cogview_cli.errors import MachineError, UsageError
 from cogview_cli.gen.lone_word import check_lone_word
-from cogview_cli.gen.plan import GenPlan, target_of
+from cogview_cli.gen.plan import GenPlan, check_budget, target_of, wanted_of
 from cogview_cli.gen.prompt import prompt_from
 from cogview_cli.gen.run import run, show
 from cogview_cli.i18n import _
-from cogview_cli.outcome import money
 from cogview_cli.terminal import output
 
 EPILOG = "\b\n" + _("""\
@@ -173,18 +172,12 @@ def gen(
         once=once,
         yes=yes,
         deadline=deadline_of(deadline, settings),
-        wanted=_wanted(request.prompt, text_) if settings.checks_text else None,
+        wanted=wanted_of(request.prompt, text_, settings),
     )
     _check(plan)
     if not (dry_run or settings.sandbox or text is None or source):
         check_lone_word(text, yes=yes)
     raise typer.Exit(show(plan) if dry_run else run(plan))
-
-
-def _wanted(prompt: str, text: list[str] | None) -> tuple[str, ...] | None:
-    from cogview_cli.textcheck.wanted import wanted_texts  # seldom asked for
-
-    return wanted_texts(prompt, text)
 
 
 def _request(text: str | None, repeat: str | None, settings: Settings) -> ImageRequest:
@@ -242,7 +235,7 @@ def _check(plan: GenPlan) -> None:
     if told := remark(plan.request.model, plan.request.prompt):
         output.warn(told)
     if not plan.dry_run:
-        _check_budget(plan)
+        check_budget(plan)
 
 
 def _check_async(plan: GenPlan) -> None:
@@ -270,18 +263,4 @@ def _check_stdout(plan: GenPlan) -> None:
     if not plan.dry_run and sys.stdout.isatty():
         raise UsageError(
             _("image bytes would go to the terminal"), hint=_("redirect: -o - > cat.png")
-        )
-
-
-def _check_budget(plan: GenPlan) -> None:
-    tariff, limit = plan.settings.tariff, plan.settings.max_cost
-    price = tariff.price_of(plan.request.model)
-    if limit is not None and price is not None and price > limit:
-        raise BudgetReached(
-            _(
-                "one image costs {price}, --max-cost is {limit}",
-                price=money(price, tariff.currency),
-                limit=limit,
-            ),
-            hint=f"--max-cost {price}",
         )

@@ -13,6 +13,9 @@ from cogview_cli.disk.destination import Destination, Target
 from cogview_cli.engine.confirm import Price, price_of
 from cogview_cli.engine.deadline import NONE, Deadline
 from cogview_cli.engine.validation import name_fields
+from cogview_cli.errors import BudgetReached
+from cogview_cli.i18n import _
+from cogview_cli.outcome import money
 from cogview_cli.terminal import output
 
 if TYPE_CHECKING:
@@ -89,6 +92,30 @@ class GenPlan(NamedTuple):
             tariff=self.settings.tariff,
             retakes={model: retakes},
         )
+
+
+def check_budget(plan: GenPlan) -> None:
+    """BudgetReached where `max_cost` is below the price of one image."""
+    tariff, limit = plan.settings.tariff, plan.settings.max_cost
+    price = tariff.price_of(plan.request.model)
+    if limit is not None and price is not None and price > limit:
+        raise BudgetReached(
+            _(
+                "one image costs {price}, --max-cost is {limit}",
+                price=money(price, tariff.currency),
+                limit=limit,
+            ),
+            hint=f"--max-cost {price}",
+        )
+
+
+def wanted_of(prompt: str, text: list[str] | None, settings: Settings) -> tuple[str, ...] | None:
+    """What the pictures are to say; None where nobody looks, or there is nothing to compare."""
+    if not settings.checks_text:
+        return None
+    from cogview_cli.textcheck.wanted import wanted_texts  # seldom asked for
+
+    return wanted_texts(prompt, text)
 
 
 def target_of(plan: GenPlan, n: int, now: float, key: str = "") -> Target:

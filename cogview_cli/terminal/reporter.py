@@ -146,7 +146,8 @@ class Reporter:
 
         console = Console(stderr=True, highlight=False, markup=False)
         self._width = console.width
-        with console.status(self._one_line(text), refresh_per_second=1) as self._status:
+        # Twice a second, so that no second of the clock is passed over.
+        with console.status(self._one_line(text), refresh_per_second=2) as self._status:
             try:
                 yield
             finally:
