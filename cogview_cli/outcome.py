@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -100,6 +100,14 @@ class Outcome(NamedTuple):
     lost: int = 0
     currency: str = CURRENCY
     request_id: str | None = None
+    # Whether the text on the picture was looked at, and how it compares; None without any.
+    checked: bool = False
+    text: Mapping[str, Any] | None = None
+
+    @property
+    def wrong_text(self) -> bool:
+        """Whether the picture carries wrong text."""
+        return self.text is not None and not self.text["ok"]
 
     @property
     def paid_unpriced(self) -> bool:
@@ -111,7 +119,7 @@ class Outcome(NamedTuple):
     def exit_code(self) -> ExitCode:
         if self.problem is not None:
             return self.problem.exit_code
-        return ExitCode.OK
+        return ExitCode.REJECTED if self.wrong_text else ExitCode.OK
 
 
 def money(amount: Decimal | None, currency: str) -> str:
@@ -161,7 +169,8 @@ def _record(outcome: Outcome, file: SavedFile | None, cost: Decimal | None) -> d
         "warnings": list(outcome.warnings) or None,
         "error": _error_record(problem) if problem else None,
     }
-    return {name: value for name, value in record.items() if value is not None}
+    shown = {name: value for name, value in record.items() if value is not None}
+    return {**shown, "text": outcome.text} if outcome.checked else shown
 
 
 def _file_record(file: SavedFile) -> dict[str, Any]:
@@ -189,8 +198,8 @@ class Summary:
     """Counts, money and exit code of a run; `add` each outcome as it ends."""
 
     __slots__ = (
-        "codes", "cost", "counts", "currency", "earlier", "sandbox", "single", "stopped",
-        "unknown_cost", "unpriced",
+        "checking", "codes", "cost", "counts", "currency", "earlier", "sandbox", "single",
+        "stopped", "text_right", "text_wrong", "unknown_cost", "unpriced",
     )  # fmt: skip
 
     def __init__(
@@ -209,6 +218,9 @@ class Summary:
         self.single, self.earlier, self.currency = single, earlier, currency
         self.sandbox = sandbox
         self.unpriced = 0
+        # Whether pictures are read, and on how many the text is right or wrong.
+        self.checking = False
+        self.text_right = self.text_wrong = 0
         self.counts: Counter[Status] = Counter()
         self.codes: set[ExitCode] = set()
         self.cost = Decimal(0)
@@ -219,6 +231,9 @@ class Summary:
         """Counts one outcome."""
         self.counts[outcome.status] += 1
         self.codes.add(self._code(outcome))
+        if outcome.text is not None:
+            self.text_wrong += outcome.wrong_text
+            self.text_right += not outcome.wrong_text
         if not self.earlier:
             self._add_money(outcome)
 
@@ -246,8 +261,14 @@ class Summary:
             "cost": None if self.unpriced else str(self.cost),
             "cost_max": None if most is None else str(most),
             **currency_field(self.currency),
+            **self._texts(),
             "exit_code": int(self.exit_code),
         }
+
+    def _texts(self) -> dict[str, int]:
+        """What was read, where pictures are read."""
+        counted = {"text_right": self.text_right, "text_wrong": self.text_wrong}
+        return counted if self.checking else {}
 
     def planned(self, most: Decimal | None, **counts: int) -> dict[str, Any]:
         """The same for `--dry-run`: nothing is paid, `most` what the requests cost at most.

@@ -50,7 +50,7 @@ HOMES = {
     "gc": {"loading"},
 }
 # Outside these no module speaks SQL or sees a connection; more texts of it than so many are there.
-SQL_HOMES = {"batch.plan": 10, "batch.name_table": 1}
+SQL_HOMES = {"batch.plan": 10, "batch.name_table": 1, "batch.plan_results": 4}
 _SQL = re.compile(
     r"\b(SELECT|INSERT|UPDATE|DELETE FROM|CREATE TABLE|PRAGMA|ORDER BY|GROUP BY|NOT IN|IS NULL)\b"
 )

@@ -59,7 +59,7 @@ def test_importing_the_package_loads_nothing() -> None:
 
 def test_a_result_has_the_fields_of_a_line() -> None:
     (image,) = validators()["image"]
-    in_json = set(image.schema["properties"]) - {"schema", "type", "text"}
+    in_json = set(image.schema["properties"]) - {"schema", "type"}
     more = {"path", "error_code", "http_status", "retryable", "currency"}
     assert set(ImageResult.__annotations__) - more == in_json - {"file", "currency"}
 

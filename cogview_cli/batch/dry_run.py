@@ -13,6 +13,7 @@ from cogview_cli.batch.plan import Plan
 from cogview_cli.batch.prepare import ReadSummary
 from cogview_cli.batch.previous_run import PreviousRun
 from cogview_cli.engine.budget import Budget
+from cogview_cli.engine.confirm import Price
 from cogview_cli.i18n import _
 from cogview_cli.ledger.open import existing_ledger
 from cogview_cli.outcome import Status, Summary, currency_field, money
@@ -28,6 +29,10 @@ def show(options: BatchOptions, plan: Plan, summary: ReadSummary) -> int:
     with existing_ledger() as ledger:
         previous = options.previous_run(ledger)
         findings = previous.decide(plan)
+        if options.settings.checks_text:
+            from cogview_cli.batch.texts import TextPlan
+
+            TextPlan(options, previous).decide(plan)
         edited = edited_rows(plan, previous.sidecars) if options.selection.is_whole else []
         if options.style.json:
             _foresee(foreseen, plan, previous)
@@ -56,11 +61,16 @@ def show(options: BatchOptions, plan: Plan, summary: ReadSummary) -> int:
 def _say_price(options: BatchOptions, plan: Plan, count: int) -> None:
     """What it costs; both ways where there is a cheaper one."""
     price, queued = options.price(plan), options.queue_price(plan)
-    line = _("{count} request(s), price {price}; nothing was sent", count=count, price=price)
-    output.say(line)
+    output.say(_price_line(price, count))
     if queued is not None:
         direct = options.price(plan, queue=False)
         output.say(_("price: direct {direct}, queue {queue}", direct=direct, queue=queued))
+
+
+def _price_line(price: Price, count: int) -> str:
+    if price.retakes:
+        return _("{what}; nothing was sent", what=price.counted)
+    return _("{count} request(s), price {price}; nothing was sent", count=count, price=price)
 
 
 def _write_requests(options: BatchOptions, plan: Plan, gone: Container[str]) -> list[str]:
@@ -118,20 +128,23 @@ def _record(item: Item, name: str, options: BatchOptions) -> dict[str, Any]:
 
 def _foresee(foreseen: Summary, plan: Plan, previous: PreviousRun) -> None:
     """Counts the items as they stand before a run."""
-    for outcome in previous.outcomes(plan):
+    for _item, _found, outcome in previous.outcomes(plan):
         foreseen.add(outcome)
     counts = plan.counts()
     foreseen.counts[Status.NOT_SENT] += counts.to_send
     foreseen.counts[Status.UNSAVED] += counts.to_fetch
     foreseen.counts[Status.QUEUED] += counts.waiting
+    foreseen.counts[Status.SKIPPED] += counts.to_check
 
 
 def _summary_record(
     options: BatchOptions, plan: Plan, summary: ReadSummary, foreseen: Summary
 ) -> dict[str, Any]:
     """The last `--json` object."""
-    counts = {"requests": plan.counts().to_send, "rows": summary.rows}
-    record, queued = foreseen.planned(options.price(plan).most, **counts), options.queue_price(plan)
+    price, requests = options.price(plan), plan.counts().to_send
+    most = {"requests_max": requests + price.retakes} if price.retakes else {}
+    counts = {"requests": requests, **most, "rows": summary.rows}
+    record, queued = foreseen.planned(price.most, **counts), options.queue_price(plan)
     return record if queued is None else {**record, "queue_cost_max": str(queued.known)}
 
 

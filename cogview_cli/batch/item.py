@@ -29,11 +29,14 @@ class Item:
     source: dict[str, Any]
     known: frozenset[str]
     copy: int = 1
+    # The text that the picture is to carry, if anybody looks; what is decided about the item.
+    wanted: tuple[str, ...] | None = None
+    action: str = ""
 
     @classmethod
     def of_columns(
         cls, number: int, index: int, n: int, key: str, body: str, template: str, fields: str,
-        source: str, known: str, copy: int,
+        source: str, known: str, copy: int, wanted: str | None, action: str,
     ) -> Item:  # fmt: skip
         """The item that a plan keeps in these columns."""
         return cls(
@@ -47,6 +50,8 @@ class Item:
             source=json.loads(source),
             known=frozenset(known.split()),
             copy=copy,
+            wanted=tuple(json.loads(wanted)) if wanted else None,
+            action=action,
         )
 
     def job(self, destination: Destination, namespace: str) -> Job:
@@ -68,17 +73,20 @@ class Item:
 
 
 class Counts(NamedTuple):
-    """How many items a plan has, are to be sent, to be fetched, without a noted end, waiting."""
+    """How many items a plan has, and how many of them are to be sent, to be fetched, without a
+    noted end, waiting in a queue, to be read.
+    """
 
     total: int
     to_send: int
     to_fetch: int
     unfinished: int
     waiting: int = 0
+    to_check: int = 0
 
     @property
     def to_do(self) -> int:
-        return self.to_send + self.to_fetch + self.waiting
+        return self.to_send + self.to_fetch + self.waiting + self.to_check
 
 
 class FailedRow(NamedTuple):

@@ -79,6 +79,7 @@ LETTERING = (
     Field("score", {"type": "number", "minimum": 0, "maximum": 1}, N_("1: all is there"), True),
     Field("ok", FLAG, N_("whether the lettering is right"), True),
 )
+MAYBE_LETTERING: Schema = {"anyOf": [nested(*LETTERING), {"type": "null"}]}
 _PROMPT = Field("prompt", TEXT, N_("the prompt as it is sent"), True)
 _MODEL = Field("model", WORDS, N_("the model"), True)
 _SIZE = Field("size", WORDS, N_("the size asked for; absent: the default of the model"))
@@ -118,7 +119,9 @@ IMAGE = Line(
         Field("sha256", {"type": "string", "pattern": "^[0-9a-f]{64}$"}, N_("its hash, if known")),
         Field("request_id", TEXT, N_("what the server calls the request, for its support")),
         _ROW_ID,
-        Field("text", nested(*LETTERING), N_("the lettering, where it was checked")),
+        Field(
+            "text", MAYBE_LETTERING, N_("the lettering, where it was checked; null: none is wanted")
+        ),
         Field("warnings", {**TEXTS, "minItems": 1}, N_("what is odd about the picture")),
         Field("error", nested(*ERROR), N_("why there is no picture")),
     ),
@@ -151,6 +154,9 @@ SUMMARY = Line(
     N_("The last line of gen, batch and recover."),
     (
         Field("requests", COUNT, N_("--dry-run: how many requests a run would send")),
+        Field(
+            "requests_max", COUNT, N_("--dry-run: the same with all takes, if there may be more")
+        ),
         Field("rows", COUNT, N_("--dry-run of batch: how many rows were read")),
         *(Field(status, COUNT, N_("how many ended so"), True) for status in STATUSES),
         Field(Status.QUEUED, COUNT, N_("how many wait in the queue of the vendor")),
@@ -158,6 +164,8 @@ SUMMARY = Line(
         Field("cost_max", MAYBE_AMOUNT, N_("the same with what may have been paid"), True),
         Field("queue_cost_max", AMOUNT, N_("--dry-run: the same through the queue")),
         _CURRENCY,
+        Field("text_right", COUNT, N_("on how many pictures the text is right, if it is checked")),
+        Field("text_wrong", COUNT, N_("on how many it is wrong")),
         _EXIT_CODE,
     ),
 )
@@ -194,6 +202,8 @@ HISTORY = Line(
         Field("code", WORDS, N_("the code of the error")),
         Field("message", WORDS, N_("what went wrong")),
         Field("sandbox", {"const": True}, N_("a sandbox made it: it cost nothing")),
+        Field("take", NUMBER, N_("which take of its picture it is, from the second on")),
+        Field("text", nested(*LETTERING), N_("the lettering, where it was checked")),
     ),
 )
 _BY_CURRENCY: Schema = {"type": "object", "additionalProperties": MAYBE_AMOUNT}

@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from decimal import Decimal
 from functools import partial
 from typing import Protocol
 
@@ -111,6 +112,14 @@ class JobRunner:
         """Nothing new is sent from now on; what is in flight is waited for."""
         self._switch.stop(reason)
 
+    def promise(self, price: Decimal) -> None:
+        """Keeps `price` of the budget for pictures that are asked for the first time."""
+        self._budget.promised += price
+
+    def no_room(self, job: Job) -> Problem | None:
+        """Why the budget has no room for a retake, if it has none."""
+        return None if self._budget.has_room(job.price) else over_budget(self._budget)
+
     async def sleep(self, seconds: float) -> None:
         """Waits so long, or until the run stops."""
         await self._switch.sleep(seconds)
@@ -199,7 +208,8 @@ class JobRunner:
             async with self._turn(), slots.hold(self._switch.thrown) as slot:
                 if not (self.stopping or self._gate.is_open):
                     continue  # it was shut while this one waited for its slot
-                if self.stopping or not (self._in_time(job) and self._afford(job)):
+                again = entry is not None
+                if self.stopping or not (self._in_time(job) and self._afford(job, again=again)):
                     return Ended(self.never_sent(job, entry))
                 self._gate.passed(job.key)
                 result: Result | None = None
@@ -229,9 +239,11 @@ class JobRunner:
         self.stop(self.deadline.problem())
         return False
 
-    def _afford(self, job: Job) -> bool:
+    def _afford(self, job: Job, *, again: bool) -> bool:
         """Whether the price of `job` could be set aside; if not, the run stops."""
         if self._budget.reserve(job.price):
+            if job.take == 1 and not again:
+                self._budget.redeem(job.price)
             return True
         self.stop(over_budget(self._budget))
         return False

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from cogview_cli.config.store import state_dir
 from cogview_cli.disk.names import template_fields
-from cogview_cli.engine.confirm import confirm
+from cogview_cli.engine.confirm import Price, confirm
 from cogview_cli.errors import MachineError
 from cogview_cli.gen.plan import GenPlan, job_of, namespace_of, target_of
 from cogview_cli.gen.stdout import StdoutDelivery
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def show(plan: GenPlan) -> int:
     """Prints the requests and the price; sends nothing, creates nothing."""
     reporter = Reporter(plan.style, relative_to=_shown_from(plan))
-    path = plan.settings.endpoint(plan.request.model)
+    price, path = plan.price(plan.images), plan.settings.endpoint(plan.request.model)
     for n in range(1, plan.images + 1):
         if plan.style.json:
             output.write_json(_request_record(plan, n, reporter))
@@ -37,20 +37,21 @@ def show(plan: GenPlan) -> int:
     if plan.style.json:
         foreseen = Summary(single=True, currency=plan.settings.tariff.currency)
         foreseen.counts[Status.NOT_SENT] = plan.images
-        output.write_json(foreseen.planned(plan.price(plan.images).most, requests=plan.images))
+        most = {"requests_max": plan.images + price.retakes} if price.retakes else {}
+        output.write_json(foreseen.planned(price.most, requests=plan.images, **most))
     _show_pictures(plan, [])
     if not plan.style.quiet:
         output.say(f"POST {path}")
         if told := _limit_line(plan):
             output.say(told)
-        output.say(
-            _(
-                "{count} request(s), price {price}; nothing was sent",
-                count=plan.images,
-                price=plan.price(plan.images),
-            )
-        )
+        output.say(_price_line(price))
     return 0
+
+
+def _price_line(price: Price) -> str:
+    if price.retakes:
+        return _("{what}; nothing was sent", what=price.counted)
+    return _("{count} request(s), price {price}; nothing was sent", count=price.images, price=price)
 
 
 def _request_record(plan: GenPlan, n: int, reporter: Reporter) -> dict[str, Any]:
@@ -94,6 +95,7 @@ def run(plan: GenPlan) -> int:
 
     sandbox = plan.settings.sandbox
     summary = Summary(single=True, sandbox=sandbox, currency=plan.settings.tariff.currency)
+    summary.checking = plan.settings.checks_text
     reporter = Reporter(plan.style, relative_to=_shown_from(plan), sandbox=sandbox)
     files: list[str] = []
     with ending.counted(summary):
@@ -141,7 +143,7 @@ async def carry_out(plan: GenPlan, summary: Summary, reporter: Reporter, files: 
     async with session.open_session(plan.settings) as opened:
         work = Work(plan, numbers, job, report)
         work.look_back(opened.ledger, shown=files)
-        price = plan.price(len(work.to_send), again=work.again)
+        price = plan.price(len(work.to_send), again=work.again, retakes=work.retakes)
         confirm(price, plan.settings, yes=plan.yes, hint=_("fewer: --count"))
         if work.any:
             _make_folders(plan, numbers, job)
@@ -155,7 +157,7 @@ def _wanted(
     plan: GenPlan, job: Callable[[int], Job], report: Callable[[Outcome], None]
 ) -> Sequence[int]:
     """The numbers of the pictures to make; the others are there, under --on-exists skip."""
-    from cogview_cli.gen.work import skipped
+    from cogview_cli.gen.settled import skipped
     from cogview_cli.pictures.sidecar import found_file
 
     numbers = range(1, plan.images + 1)

@@ -27,7 +27,7 @@ from cogview_cli.disk.destination import STDOUT, from_output
 from cogview_cli.disk.home import expand_home
 from cogview_cli.engine.validation import check_model_name, check_models, validate_request
 from cogview_cli.errors import UsageError
-from cogview_cli.gen.plan import GenPlan, check_budget, target_of
+from cogview_cli.gen.plan import GenPlan, check_budget, target_of, wanted_of
 from cogview_cli.gen.run import carry_out
 from cogview_cli.i18n import _
 from cogview_cli.library.background import QUIET, results
@@ -177,6 +177,7 @@ def _gen_plan(
         dry_run=False,
         relative=False,
         once=once,
+        wanted=wanted_of(prompt, None, settings),
     )
     target_of(plan, 1, 0.0).check()
     check_models([request.model], settings)

@@ -19,7 +19,8 @@ class ImageResult:
 
     `status`: saved, skipped (it was there), refused, failed, unknown (perhaps paid), unsaved
     (paid; `cogview recover`) or not_sent. `path` is None where there is no picture. `cost`: what
-    was surely paid now, None if nothing was or its price is unknown. `error` says why there is
+    was surely paid now, None if nothing was or its price is unknown. `text`: how the text on it
+    compares, where that was checked. `error` says why there is
     no picture; `error_code` is the server's code or one of ours.
     """
 
@@ -41,6 +42,7 @@ class ImageResult:
     bytes: int | None
     sha256: str | None
     content_filter: tuple[dict[str, Any], ...]
+    text: Mapping[str, Any] | None
     warnings: tuple[str, ...]
     error: CogviewError | None
     error_code: str | None
@@ -77,6 +79,7 @@ def _result(outcome: Outcome, file: SavedFile | None, cost: Decimal | None) -> I
         bytes=(file and file.bytes) or None,
         sha256=(file and file.sha256) or None,
         content_filter=outcome.content_filter,
+        text=outcome.text,
         warnings=outcome.warnings,
         error=error_of(problem) if problem else None,
         error_code=problem.code if problem else None,

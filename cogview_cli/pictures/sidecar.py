@@ -144,9 +144,11 @@ def describe(
 
 
 def _beside_the_usual(entry: Entry) -> dict[str, Any]:
-    """More fields of the body, the queue it went through, the sandbox: only where it is so."""
+    """More fields of the body, take, text, queue, sandbox: only where it is so."""
     extra = extra_fields(entry.body)
     return {
+        **({"take": entry.take} if entry.take > 1 else {}),
+        **({"text": entry.text} if entry.text is not None else {}),
         **({"extra": extra} if extra else {}),
         **({"queue": {"batch": entry.task, "custom_id": entry.key}} if entry.part else {}),
         **({"sandbox": True} if entry.by_sandbox else {}),

@@ -159,7 +159,13 @@ class Rows:
         wanted = None if own else self._options.prompt_field
         prompt = find_column(wanted, names) if wanted is not None else None
         guess = wanted is None and self._template is None and not own
-        plan = make_plan(names, lang=self._options.lang, prompt=prompt, guess=guess)
+        plan = make_plan(
+            names,
+            lang=self._options.lang,
+            prompt=prompt,
+            guess=guess,
+            lettering=self._options.lettering and not own,
+        )
         if not own:
             self.log.plan(plan)
         return plan

@@ -63,7 +63,7 @@ class SourceLog:
                 self.used[column] = role
         unclear = {*plan.unclear, *(name for key, name in plan.ignored if key in _LONE)}
         _add(self.unclear, (name for name in plan.extra if name in unclear))
-        told = unclear.union(name for _key, name in plan.ignored)
+        told = unclear.union((name for _key, name in plan.ignored), [plan.text or ""])
         kept = (name for name in plan.extra if name not in told)
         _add(self.kept, (name for name in kept if not is_secret_name(name)))
 

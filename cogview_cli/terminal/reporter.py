@@ -95,6 +95,8 @@ class Reporter:
     def _people(self, outcome: Outcome) -> None:
         for text in outcome.warnings:
             warn(text)
+        if outcome.wrong_text and not self._style.quiet:
+            say(wrong_text_line(outcome))
         problem = outcome.problem
         if problem and outcome.status == Status.NOT_SENT and problem.message in self._told:
             return  # one reason shared by many is told once; the summary counts them
@@ -152,6 +154,18 @@ class Reporter:
                 yield
             finally:
                 self._status = None
+
+
+def wrong_text_line(outcome: Outcome) -> str:
+    """What stands on a picture instead of what was wanted."""
+    text = outcome.text or {}
+    return _(
+        "wrong text: {path}: wanted {wanted}; found {found} ({wrong})",
+        path=clean(outcome.files[0].file, 200) if outcome.files else "-",
+        wanted=clean(" / ".join(text["wanted"]), 200),
+        found=clean(" / ".join(text["found"]) or "-", 200),
+        wrong=clean(" ".join(text["missing"] or text["doubtful"]), 100),
+    )
 
 
 def _file_line(outcome: Outcome, file: SavedFile, *, sandbox: bool) -> str:
@@ -212,4 +226,7 @@ def summary_line(summary: Summary, total: int) -> str:
     for status, words in COUNTED.items():
         if count := summary.counts[status]:
             parts.append(_(words, count=count))
+    if summary.text_right + summary.text_wrong:
+        right, wrong = summary.text_right, summary.text_wrong
+        parts.append(_("text right on {right}, wrong on {wrong}", right=right, wrong=wrong))
     return _("; ").join(parts)
