@@ -269,15 +269,15 @@ def test_a_report_of_ours_that_is_read_as_a_source_stays(batch: Batch) -> None:
 def test_a_report_does_not_replace_what_came_meanwhile(
     batch: Batch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from cogview_cli.batch import execute
+    from cogview_cli.batch import closing
 
-    keep_failed = execute.keep_failed
+    keep_failed = closing.keep_failed
 
     def meanwhile(*arguments: Any, **more: Any) -> Path | None:
         Path("r.csv").write_text("mine")
         return keep_failed(*arguments, **more)
 
-    monkeypatch.setattr(execute, "keep_failed", meanwhile)
+    monkeypatch.setattr(closing, "keep_failed", meanwhile)
     prompts("cat")
     ended = batch("--report", "r.csv")
     assert (ended.code, Path("r.csv").read_text()) == (0, "mine")
