@@ -17,8 +17,10 @@ WRONG = f"{RIGHT} sandbox:text-wrong"
 
 
 @pytest.fixture
-def sandbox() -> Iterator[SandboxThread]:
-    with SandboxThread(queue_latency=(0.2, 0.2)) as box:
+def sandbox(request: pytest.FixtureRequest) -> Iterator[SandboxThread]:
+    """A queue that takes so many seconds, 0.2 if a test says nothing."""
+    seconds = getattr(request, "param", 0.2)
+    with SandboxThread(queue_latency=(seconds, seconds)) as box:
         yield box
 
 
@@ -43,6 +45,7 @@ def test_retakes_are_parts_of_their_own(batch: Batch, sandbox: SandboxThread) ->
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("sandbox", [600.0], indirect=True)
 def test_a_take_that_waits_is_collected_by_the_next_run(
     batch: Batch, sandbox: SandboxThread
 ) -> None:
