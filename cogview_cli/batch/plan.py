@@ -45,6 +45,7 @@ _TO_SEND = f"action = '{Action.SEND}'"
 _TO_FETCH = f"action = '{Action.FETCH}'"
 _SETTLED = f"action NOT IN ({_any_of([Action.SEND, Action.FETCH, Action.WAIT])})"
 _WAITING = f"action = '{Action.WAIT}' AND status IS NULL"
+_DOUBTFUL = f"action IN ({_any_of([Action.WAIT, Action.UNKNOWN])}) AND status IS NULL"
 _UNFINISHED = "status IS NULL"
 _NO_IMAGE = f"status NOT IN ({_any_of(WITH_IMAGE)})"
 # Not what is paid or may be: to ask for it again from a file would pay it twice.
@@ -135,6 +136,10 @@ class Plan:
     def waiting_chunks(self) -> Iterator[list[Item]]:
         """The items that wait in the vendor's queue, a few hundred at a time."""
         return self._chunks(_WAITING)
+
+    def doubtful_chunks(self) -> Iterator[list[Item]]:
+        """Those, and the unknown ones that are not reported yet."""
+        return self._chunks(_DOUBTFUL)
 
     def unfinished(self) -> Iterator[Item]:
         """The items whose end is not noted yet."""
