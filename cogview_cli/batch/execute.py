@@ -92,6 +92,8 @@ class BatchRun:
                 async with session.open_job_runner(
                     opened, settings, self._note, width, self._options.deadline
                 ) as runner:
+                    if self._queued and not self._options.queue:
+                        runner.set_aside(self._queued.under_way())
                     self._display = self._new_display(runner)
                     with self._display.running():
                         await self._work(runner, previous)

@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from decimal import Decimal
 from functools import partial
 from typing import Protocol
 
@@ -96,6 +97,10 @@ class JobRunner:
         self._probe = asyncio.Lock()
         self._clock = ClockWatch()
         self.in_flight = 0
+
+    def set_aside(self, price: Decimal) -> None:
+        """See `Budget.set_aside`."""
+        self._budget.set_aside(price)
 
     @property
     def stopping(self) -> bool:

@@ -85,7 +85,7 @@ def other_key(part: Part) -> Problem:
     return Problem(
         code="queue",
         message=_(
-            "part {id} of the queue was sent to {url} with another key",
+            "part {id} of the queue is at {url}: this run has another base URL or key",
             id=part.id,
             url=part.base_url,
         ),

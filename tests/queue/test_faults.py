@@ -369,3 +369,47 @@ def test_a_page_that_is_not_the_vendors_says_nothing_of_a_batch(
     assert statuses(ended) == ["queued"]
     assert batch("--queue").code == 0
     assert once_each(sandbox)
+
+
+def test_what_waits_counts_for_max_cost(batch: Batch, sandbox: SandboxThread) -> None:
+    """Whether it was put there by this run or by an earlier one, this one pays for it."""
+    prompts("cat", "dog", "cow")
+    limit = ("--queue", "--max-cost", "0.06", "--json")
+    assert statuses(batch(*limit)) == ["queued", "queued", "not_sent"]
+    again = batch(*limit)
+    assert again.code == 7, again
+    assert statuses(again) == ["queued", "queued", "not_sent"]
+    sandbox.skip(LONG)
+    third = batch(*limit)
+    assert third.code == 7, third
+    assert statuses(third) == ["saved", "saved", "not_sent"]
+    assert lines(third)[-1]["cost"] == "0.06"
+    assert statuses(batch(*limit)) == ["skipped", "skipped", "queued"]
+
+
+def test_what_waits_counts_for_max_cost_of_a_direct_run(
+    batch: Batch, sandbox: SandboxThread
+) -> None:
+    prompts("cat", "dog")
+    batch("--queue")
+    prompts("cat", "dog", "cow")
+    ended = batch("--max-cost", "0.11", "--json")
+    assert ended.code == 7, ended
+    assert statuses(ended) == ["queued", "queued", "not_sent"]
+    assert not sandbox.books.posts
+
+
+def test_what_never_came_to_the_vendor_does_not_wait_there(
+    batch: Batch, sandbox: SandboxThread, monkeypatch: pytest.MonkeyPatch, cogview: Run
+) -> None:
+    prompts("cat", "dog")
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("COGVIEW_BASE_URL", "http://127.0.0.1:9/api/paas/v4")
+        ended = batch("--queue", "--json")
+    assert ended.code == 75, ended
+    assert statuses(ended) == ["not_sent", "not_sent"]
+    assert lines(ended)[-1]["cost_max"] == "0"
+    assert ledger_column("state") == ["not_sent", "not_sent"]
+    assert "nothing waits" in cogview("queue").err
+    assert batch().code == 0
+    assert once_each(sandbox)
