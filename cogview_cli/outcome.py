@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -53,7 +53,7 @@ class Problem(NamedTuple):
 def problem_of(error: CogviewError) -> Problem:
     """The problem behind one of our own errors, in the user's language."""
     return Problem(
-        code=type(error).__name__,
+        code=error.code,
         message=error.message,
         exit_code=error.exit_code,
         retryable=error.exit_code is ExitCode.TEMPORARY,
@@ -79,6 +79,7 @@ class Outcome(NamedTuple):
     `cost` is what was surely paid, None if nothing was or its price is unknown. `lost`: earlier
     tries of this run that may have been paid beside it. `row`: the number of its row in the
     input, 1 for `gen`; people know it as the index. `row_id`: what the row calls itself.
+    `request_id`: what the server calls the request, for its support.
     """
 
     status: Status
@@ -98,6 +99,15 @@ class Outcome(NamedTuple):
     warnings: tuple[str, ...] = ()
     lost: int = 0
     currency: str = CURRENCY
+    request_id: str | None = None
+    # Whether the text on the picture was looked at, and how it compares; None without any.
+    checked: bool = False
+    text: Mapping[str, Any] | None = None
+
+    @property
+    def wrong_text(self) -> bool:
+        """Whether the picture carries wrong text."""
+        return self.text is not None and not self.text["ok"]
 
     @property
     def paid_unpriced(self) -> bool:
@@ -109,7 +119,7 @@ class Outcome(NamedTuple):
     def exit_code(self) -> ExitCode:
         if self.problem is not None:
             return self.problem.exit_code
-        return ExitCode.OK
+        return ExitCode.REJECTED if self.wrong_text else ExitCode.OK
 
 
 def money(amount: Decimal | None, currency: str) -> str:
@@ -147,17 +157,30 @@ def _record(outcome: Outcome, file: SavedFile | None, cost: Decimal | None) -> d
         "id": outcome.id,
         "index": outcome.row,
         "n": outcome.n,
-        "row_id": outcome.row_id,
         "prompt": outcome.prompt,
         "model": outcome.model,
         "size": outcome.size,
         "cost": None if cost is None else str(cost),
         **(currency_field(outcome.currency) if cost is not None else {}),
         "content_filter": list(outcome.content_filter) if filtered else None,
+        **(_file_record(file) if file else {}),
+        "request_id": outcome.request_id,
+        "row_id": outcome.row_id,
         "warnings": list(outcome.warnings) or None,
         "error": _error_record(problem) if problem else None,
     }
-    return {name: value for name, value in record.items() if value is not None}
+    shown = {name: value for name, value in record.items() if value is not None}
+    return {**shown, "text": outcome.text} if outcome.checked else shown
+
+
+def _file_record(file: SavedFile) -> dict[str, Any]:
+    """What is known of a file; of one that was there before that may be little."""
+    return {
+        "width": file.width or None,
+        "height": file.height or None,
+        "bytes": file.bytes or None,
+        "sha256": file.sha256 or None,
+    }
 
 
 def _error_record(problem: Problem) -> dict[str, Any]:
@@ -175,17 +198,29 @@ class Summary:
     """Counts, money and exit code of a run; `add` each outcome as it ends."""
 
     __slots__ = (
-        "codes", "cost", "counts", "currency", "earlier", "single", "stopped", "unknown_cost",
-        "unpriced",
+        "checking", "codes", "cost", "counts", "currency", "earlier", "sandbox", "single",
+        "stopped", "text_right", "text_wrong", "unknown_cost", "unpriced",
     )  # fmt: skip
 
-    def __init__(self, *, single: bool, earlier: bool = False, currency: str = CURRENCY) -> None:
+    def __init__(
+        self,
+        *,
+        single: bool,
+        earlier: bool = False,
+        sandbox: bool = False,
+        currency: str = CURRENCY,
+    ) -> None:
         """`single`: one prompt; its refusal has an exit code of its own.
 
-        `earlier`: all was paid by earlier runs, nothing by this one.
+        `earlier`: all was paid by earlier runs, nothing by this one. `sandbox`: nothing is paid,
+        and the sums are what it would cost.
         """
         self.single, self.earlier, self.currency = single, earlier, currency
+        self.sandbox = sandbox
         self.unpriced = 0
+        # Whether pictures are read, and on how many the text is right or wrong.
+        self.checking = False
+        self.text_right = self.text_wrong = 0
         self.counts: Counter[Status] = Counter()
         self.codes: set[ExitCode] = set()
         self.cost = Decimal(0)
@@ -196,6 +231,9 @@ class Summary:
         """Counts one outcome."""
         self.counts[outcome.status] += 1
         self.codes.add(self._code(outcome))
+        if outcome.text is not None:
+            self.text_wrong += outcome.wrong_text
+            self.text_right += not outcome.wrong_text
         if not self.earlier:
             self._add_money(outcome)
 
@@ -216,12 +254,38 @@ class Summary:
 
     def record(self) -> dict[str, Any]:
         """The last `--json` object of a run."""
+        most = None if self.unpriced else self.cost + self.unknown_cost
         return {
             "type": "summary",
-            **{status: self.counts[status] for status in STATUSES},
-            **({Status.QUEUED: queued} if (queued := self.counts[Status.QUEUED]) else {}),
+            **self._counted(),
             "cost": None if self.unpriced else str(self.cost),
-            "cost_max": None if self.unpriced else str(self.cost + self.unknown_cost),
+            "cost_max": None if most is None else str(most),
             **currency_field(self.currency),
+            **self._texts(),
             "exit_code": int(self.exit_code),
         }
+
+    def _texts(self) -> dict[str, int]:
+        """What was read, where pictures are read."""
+        counted = {"text_right": self.text_right, "text_wrong": self.text_wrong}
+        return counted if self.checking else {}
+
+    def planned(self, most: Decimal | None, **counts: int) -> dict[str, Any]:
+        """The same for `--dry-run`: nothing is paid, `most` what the requests cost at most.
+
+        `counts`: of the requests and, in a batch, of the rows.
+        """
+        return {
+            "type": "summary",
+            **counts,
+            **self._counted(),
+            "cost": "0",
+            "cost_max": None if most is None else str(most),
+            **currency_field(self.currency),
+            "exit_code": 0,
+        }
+
+    def _counted(self) -> dict[str, int]:
+        queued = self.counts[Status.QUEUED]
+        ended = {str(status): self.counts[status] for status in STATUSES}
+        return {**ended, str(Status.QUEUED): queued} if queued else ended

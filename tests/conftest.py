@@ -15,6 +15,7 @@ import pytest
 os.environ["COGVIEW_LANG"] = "en"
 
 from cogview_cli.sandbox.thread import SandboxThread
+from tests.json_lines import check_ended, processes_checked
 
 _CLEARED = ("COGVIEW_", "ZAI_", "ZHIPU", "SSL_CERT_")
 
@@ -50,6 +51,13 @@ def loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
         connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def json_of_processes() -> Iterator[None]:
+    """What processes print with --json is as documented."""
+    with processes_checked():
+        yield
 
 
 @pytest.fixture
@@ -93,6 +101,7 @@ def cogview(
         capfdbinary.readouterr()
         code = main(list(arguments))
         out, err = capfdbinary.readouterr()
+        check_ended(arguments, out)
         return Ended(code, out.decode(), err.decode())
 
     return run

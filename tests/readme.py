@@ -19,6 +19,7 @@ from cogview_cli.errors import EXIT_MEANINGS, ExitCode
 from cogview_cli.help.pages import FOLDER
 from cogview_cli.sandbox.faults import FAULTS
 from cogview_cli.sources.aliases import HEIGHTS, ROLES, WIDTHS
+from tests import json_fields
 
 Row = tuple[str, ...]
 Worded = Callable[[str], str]
@@ -90,6 +91,7 @@ def sections(lang: str, worded: Worded, options: str) -> dict[str, str]:
         "exit-codes": exit_codes(head["exit-codes"], chinese, worded),
         "settings": settings_reference(head["settings"], worded),
         "options": options,
+        "json-fields": json_fields.tables(lang, worded),
         "models": _table(head["models"], [_model(rules, lang) for rules in MODELS.values()]),
         "columns": _table(head["columns"], _columns(chinese)),
         "faults": _table(head["faults"], [(f"`{name}`", words) for name, words in FAULTS.items()]),

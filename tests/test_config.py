@@ -708,7 +708,7 @@ def test_show_json_is_one_object_a_line(home: Home) -> None:
     rows = [json.loads(line) for line in run("show", "--json").stdout.splitlines()]
     assert [row["name"] for row in rows] == [setting.word for setting in SETTINGS.values()]
     assert rows[0].pop("schema") == 1
-    assert all(set(row) == {"name", "value", "origin"} for row in rows)
+    assert all(set(row) == {"type", "name", "value", "origin"} for row in rows)
 
 
 def test_show_hides_a_password_in_the_base_url(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -150,6 +150,7 @@ def _at_once_when_sent(box: SandboxThread) -> Any:
 def test_what_is_not_answered_by_then_is_unknown(slow: SandboxThread) -> None:
     ended = ended_within(2, "gen", "cat sandbox:silent", *SMALL)
     assert (ended.code, states(), posts(slow)) == (5, ["unknown"], 1), ended
+    assert ended.err.splitlines()[0].endswith(": stopped before the answer"), ended
 
 
 def test_what_is_paid_and_not_here_by_then_is_6(slow: SandboxThread) -> None:

@@ -99,7 +99,7 @@ ALL_TEXTS = {**{topic: _manual(topic, "en") for topic in TOPICS}, "README": READ
 
 
 # Pages of what is being built: who finishes it takes its name out.
-COMING = {"text"}
+COMING: set[str] = set()
 
 
 def _texts() -> Iterator[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
@@ -350,7 +351,11 @@ def test_json_image_and_summary_lines(cogview: Run) -> None:
     ended = cogview("gen", "一只猫", *SMALL, "-o", "cat.png", "--json")
     assert "一只猫" in ended.out  # UTF-8, not \\u escapes
     image, summary = records(ended)
-    assert len(image.pop("id")) >= 8
+    assert len(image.pop("id")) >= 8 and image.pop("request_id")
+    data = Path("cat.png").read_bytes()
+    assert image.pop("sha256") == hashlib.sha256(data).hexdigest()
+    assert (image.pop("width"), image.pop("height")) == (512, 512)
+    assert image.pop("bytes") == len(data)
     assert image == {
         "schema": 1, "type": "image", "status": "saved", "file": "cat.png",
         "sidecar": "cat.png.json", "index": 1, "n": 1, "prompt": "一只猫", "model": FULL,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -86,3 +87,13 @@ def _without_words(value: Any) -> Any:
         left_out = (*WORDS, *OF_THE_RUN)
         return {k: _without_words(v) for k, v in value.items() if k not in left_out}
     return [_without_words(item) for item in value] if isinstance(value, list) else value
+
+
+def test_the_queue_is_listed_in_the_same_words() -> None:
+    prompts("cat", "dog")
+    with SandboxThread(queue_latency=(100, 100)) as box:
+        command = ("batch", "p.txt", "-s", "512x512", "-o", "out", "--queue")
+        assert [ended.code for ended in both(box, *command)] == [75, 75]
+        english, chinese = both(box, "queue")
+    assert "0 done, 0 failed of 2" in english.out
+    assert re.sub(r"\d+:\d\d", "", english.out) == re.sub(r"\d+:\d\d", "", chinese.out)

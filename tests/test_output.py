@@ -181,6 +181,19 @@ def test_the_sum_names_unknown_money(monkeypatch: pytest.MonkeyPatch) -> None:
     assert streams[1].bytes.decode() == expected
 
 
+def test_the_sandbox_is_never_said_to_be_paid(monkeypatch: pytest.MonkeyPatch) -> None:
+    streams = caught(monkeypatch)
+    summary = Summary(single=False, sandbox=True)
+    reporter = Reporter(output.OutputOptions(verbose=True), sandbox=True)
+    for ended in (outcome(), outcome()):
+        summary.add(ended)
+        reporter.outcome(ended)
+    reporter.summary(summary)
+    told = streams[1].bytes.decode().splitlines()
+    assert told[0] == "saved PNG 4x2, 2 KiB, sandbox"
+    assert told[-1] == "saved 2 of 2; nothing paid: sandbox (else 0.12 CNY)"
+
+
 def test_a_spinner_is_only_for_terminals(monkeypatch: pytest.MonkeyPatch) -> None:
     streams = caught(monkeypatch)
     with Reporter(output.OutputOptions()).working("drawing"):

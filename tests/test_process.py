@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import IO, Any
 
@@ -53,7 +54,7 @@ def run(
 
 def states(tmp_path: Path) -> list[str]:
     """The state of every request in the ledger."""
-    with sqlite3.connect(tmp_path / "state" / "ledger.db") as ledger:
+    with closing(sqlite3.connect(tmp_path / "state" / "ledger.db")) as ledger:
         return [row[0] for row in ledger.execute("select state from requests")]
 
 

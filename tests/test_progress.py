@@ -55,6 +55,18 @@ def test_trouble_is_told_for_a_while() -> None:
     assert line.text() == "cogview-4-250304 is drawing: 0:20 of about 5–10 s"
 
 
+def test_a_line_that_hides_the_terminal_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While rich before 15 shows a line, its stand-in for stderr is no terminal."""
+    monkeypatch.setattr("cogview_cli.terminal.output.on_terminal", lambda: True)
+    clock, told = Clock(), list[str]()
+    line = progress(clock)
+    monkeypatch.setattr("cogview_cli.terminal.output.on_terminal", lambda: False)
+    monkeypatch.setattr(Reporter, "note", lambda _self, text, **_: told.append(text))
+    clock.now = 2.0
+    line.note("busy")
+    assert told == ["cogview-4-250304 is drawing: 0:02 of about 5–10 s; busy"]
+
+
 def test_off_a_terminal_a_note_stays_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     request = ImageRequest(prompt="cat", model="cogview-4")
     style = OutputOptions(verbose=True)
@@ -70,7 +82,7 @@ def test_off_a_terminal_a_note_stays_as_it_is(capsys: pytest.CaptureFixture[str]
 
 @pytest.mark.skipif(os.name == "nt", reason="terminals of POSIX")
 def test_a_terminal_shows_the_seconds_and_then_size_cost_and_path() -> None:
-    """At most one picture of the line a second, besides the first and the last."""
+    """At most two pictures of the line a second, besides the first and the last."""
     from tests.faults.world import terminal
 
     with SandboxThread(latency=(2.5, 2.5)) as box:

@@ -36,8 +36,8 @@ def test_json_lists_one_preset_a_line(cogview: Run) -> None:
     found = records(cogview("sizes", "--json"))
     assert len(found) == 7 * len(MODELS)
     assert found[0] == {
-        "schema": 1, "model": "cogview-4-250304", "size": "1024x1024", "width": 1024,
-        "height": 1024, "ratio": "1:1", "megapixels": 1.05, "preset": True,
+        "schema": 1, "type": "size", "model": "cogview-4-250304", "size": "1024x1024",
+        "width": 1024, "height": 1024, "ratio": "1:1", "megapixels": 1.05, "preset": True,
     }  # fmt: skip
 
 

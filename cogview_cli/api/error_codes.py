@@ -24,6 +24,11 @@ class ErrorClass(Enum):
     UNKNOWN = "unknown"  # perhaps paid
     NOT_THE_API = "not the API"  # something else answered at that URL
 
+    @property
+    def slug(self) -> str:
+        """Its name where a server gives no code of its own: the same for ever."""
+        return self.name.lower().replace("_", "-")
+
 
 class Code(NamedTuple):
     """One vendor code: usual HTTP status, class, meaning in a few words."""

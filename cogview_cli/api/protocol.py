@@ -53,6 +53,7 @@ class ApiError(NamedTuple):
     status: int
     content_filter: tuple[dict[str, Any], ...] = ()
     retry_after: float | None = None
+    request_id: str | None = None
 
 
 def decode(answer: Answer, server: Server = VENDOR) -> Reply | ApiError:
@@ -119,7 +120,16 @@ def _error(kind: ErrorClass, code: str, message: Message, parsed: Any, answer: A
         status=answer.status,
         content_filter=_filters(parsed),
         retry_after=retry_after(answer.headers),
+        request_id=_request_id(parsed, answer),
     )
+
+
+def _request_id(parsed: Any, answer: Answer) -> str | None:
+    """What the server calls the request: said in the body, else in a header."""
+    fields = parsed if isinstance(parsed, dict) else {}
+    named = fields.get("request_id") or fields.get("id")
+    in_header = answer.headers.get("x-request-id") or answer.headers.get("x-log-id")
+    return unicode_text(named) if named else in_header or None
 
 
 def _filters(parsed: Any) -> tuple[dict[str, Any], ...]:
@@ -137,13 +147,11 @@ def _filters(parsed: Any) -> tuple[dict[str, Any], ...]:
 
 def _reply(parsed: Any, images: tuple[ImageRef, ...], answer: Answer) -> Reply:
     fields = parsed if isinstance(parsed, dict) else {}
-    named = fields.get("request_id") or fields.get("id")
-    in_header = answer.headers.get("x-request-id") or answer.headers.get("x-log-id")
     return Reply(
         images=images,
         created=_created(fields.get("created")),
         content_filter=_filters(parsed),
-        request_id=unicode_text(named) if named else in_header,
+        request_id=_request_id(parsed, answer),
     )
 
 

@@ -8,11 +8,19 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from cogview_cli.i18n import _
-from cogview_cli.outcome import LOSSES, WITH_IMAGE, Outcome, Problem, Summary, ended_by_run
+from cogview_cli.outcome import (
+    LOSSES,
+    WITH_IMAGE,
+    Outcome,
+    Problem,
+    Status,
+    Summary,
+    ended_by_run,
+)
 from cogview_cli.terminal import output
 from cogview_cli.terminal.ending import exchange_listener
 from cogview_cli.terminal.output import OutputOptions
-from cogview_cli.terminal.reporter import Reporter, cost_words
+from cogview_cli.terminal.reporter import Reporter, cost_words, wrong_text_line
 from cogview_cli.terminal.text import cell_width, clean, clock, cut_cells
 
 if TYPE_CHECKING:
@@ -22,6 +30,8 @@ if TYPE_CHECKING:
 PLAIN_EVERY_SECONDS = 30.0
 # A thousand refusals are counted, not recited; the report has them all.
 FAILURES_TOLD = 20
+# Their messages begin with what the status says: "paid, not saved: …".
+SAID_BY_MESSAGE = (Status.UNKNOWN, Status.UNSAVED)
 
 
 class BatchProgress(NamedTuple):
@@ -112,7 +122,7 @@ class Display:
         self._total, self._to_send = total, to_send
         self._where, self._in_flight, self._stop_reason = where, in_flight, stop_reason
         self._began = self._last_line = time.monotonic()
-        self._told = 0
+        self._told = self._texts_told = 0
         self._live: Live | None = None
 
     @property
@@ -143,6 +153,8 @@ class Display:
     def _tell(self, outcome: Outcome) -> None:
         for text in () if self._style.quiet else outcome.warnings:
             self._say(_("warning: {where}: {text}", where=self._where(outcome.row), text=text))
+        if outcome.wrong_text:
+            self._tell_text(outcome)
         problem = outcome.problem
         if problem and not ended_by_run(outcome, self._stop_reason()):
             self._told += 1
@@ -154,7 +166,15 @@ class Display:
             self._say(f"{self._where(outcome.row)}: {_shown(outcome)}")
         self._now_and_then()
 
+    def _tell_text(self, outcome: Outcome) -> None:
+        """The first few; the report and the sidecars have them all."""
+        self._texts_told += 1
+        if self._texts_told <= FAILURES_TOLD and not self._style.quiet:
+            self._say(wrong_text_line(self._reporter.shown(outcome)))
+
     def _trouble(self, outcome: Outcome, message: str) -> str:
+        if outcome.status in SAID_BY_MESSAGE:
+            return _("error: {where}: {message}", where=self._where(outcome.row), message=message)
         return _(
             "error: {where}: {status}: {message}",
             where=self._where(outcome.row),

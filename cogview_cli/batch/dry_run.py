@@ -11,10 +11,12 @@ from cogview_cli.batch.item import Item
 from cogview_cli.batch.options import BatchOptions
 from cogview_cli.batch.plan import Plan
 from cogview_cli.batch.prepare import ReadSummary
+from cogview_cli.batch.previous_run import PreviousRun
 from cogview_cli.engine.budget import Budget
+from cogview_cli.engine.confirm import Price
 from cogview_cli.i18n import _
 from cogview_cli.ledger.open import existing_ledger
-from cogview_cli.outcome import currency_field, money
+from cogview_cli.outcome import Status, Summary, currency_field, money
 from cogview_cli.terminal import output
 from cogview_cli.terminal.text import clean
 
@@ -23,16 +25,23 @@ NAMES_SHOWN = 20
 
 def show(options: BatchOptions, plan: Plan, summary: ReadSummary) -> int:
     """Prints the requests and the price; sends nothing, creates nothing."""
+    foreseen = Summary(single=False, currency=options.settings.tariff.currency)
     with existing_ledger() as ledger:
         previous = options.previous_run(ledger)
         findings = previous.decide(plan)
+        if options.settings.checks_text:
+            from cogview_cli.batch.texts import TextPlan
+
+            TextPlan(options, previous).decide(plan)
         edited = edited_rows(plan, previous.sidecars) if options.selection.is_whole else []
+        if options.style.json:
+            _foresee(foreseen, plan, previous)
     for line in findings.warnings():
         output.warn(clean(line, 600))
     gone = {row.image for row in edited} if options.replace_edited else set()
     names = _write_requests(options, plan, gone)
     if options.style.json:
-        output.write_json(_summary_record(options, plan, summary))
+        output.write_json(_summary_record(options, plan, summary, foreseen))
     if not options.style.quiet:
         _describe(summary)
         count = plan.counts().to_send
@@ -52,11 +61,16 @@ def show(options: BatchOptions, plan: Plan, summary: ReadSummary) -> int:
 def _say_price(options: BatchOptions, plan: Plan, count: int) -> None:
     """What it costs; both ways where there is a cheaper one."""
     price, queued = options.price(plan), options.queue_price(plan)
-    line = _("{count} request(s), price {price}; nothing was sent", count=count, price=price)
-    output.say(line)
+    output.say(_price_line(price, count))
     if queued is not None:
         direct = options.price(plan, queue=False)
         output.say(_("price: direct {direct}, queue {queue}", direct=direct, queue=queued))
+
+
+def _price_line(price: Price, count: int) -> str:
+    if price.retakes:
+        return _("{what}; nothing was sent", what=price.counted)
+    return _("{count} request(s), price {price}; nothing was sent", count=count, price=price)
 
 
 def _write_requests(options: BatchOptions, plan: Plan, gone: Container[str]) -> list[str]:
@@ -112,24 +126,31 @@ def _record(item: Item, name: str, options: BatchOptions) -> dict[str, Any]:
     return {**item.body, "type": "request", "endpoint": path, **place, **cost}
 
 
-def _summary_record(options: BatchOptions, plan: Plan, summary: ReadSummary) -> dict[str, Any]:
+def _foresee(foreseen: Summary, plan: Plan, previous: PreviousRun) -> None:
+    """Counts the items as they stand before a run."""
+    for _item, _found, outcome in previous.outcomes(plan):
+        foreseen.add(outcome)
+    counts = plan.counts()
+    foreseen.counts[Status.NOT_SENT] += counts.to_send
+    foreseen.counts[Status.UNSAVED] += counts.to_fetch
+    foreseen.counts[Status.QUEUED] += counts.waiting
+    foreseen.counts[Status.SKIPPED] += counts.to_check
+
+
+def _summary_record(
+    options: BatchOptions, plan: Plan, summary: ReadSummary, foreseen: Summary
+) -> dict[str, Any]:
     """The last `--json` object."""
-    most, queued = options.price(plan).most, options.queue_price(plan)
-    return {
-        "type": "summary",
-        "requests": plan.counts().to_send,
-        "rows": summary.rows,
-        "cost": "0",
-        "cost_max": None if most is None else str(most),
-        **({} if queued is None else {"queue_cost_max": str(queued.known)}),
-        "exit_code": 0,
-        **currency_field(options.settings.tariff.currency),
-    }
+    price, requests = options.price(plan), plan.counts().to_send
+    most = {"requests_max": requests + price.retakes} if price.retakes else {}
+    counts = {"requests": requests, **most, "rows": summary.rows}
+    record, queued = foreseen.planned(price.most, **counts), options.queue_price(plan)
+    return record if queued is None else {**record, "queue_cost_max": str(queued.known)}
 
 
 def _describe(summary: ReadSummary) -> None:
     """What reading the sources has shown."""
-    output.say(clean(_("form: {forms}", forms="; ".join(summary.forms))))
+    output.say(clean(_("form: {forms}", forms=_("; ").join(summary.forms))))
     if summary.columns:
         output.say(clean(_("columns: {columns}", columns=", ".join(summary.columns))))
     rows, longest = summary.rows, summary.longest

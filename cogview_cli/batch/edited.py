@@ -41,7 +41,7 @@ def edited_rows(plan: Plan, sidecars: Sidecars) -> list[Edited]:
     found = []
     for item in plan.to_send():
         row = _row(item)
-        others = [made for made in left.get(row, ()) if made.prompt != item.body["prompt"]]
+        others = [made for made in left.get(row, ()) if not _still_asks(item, made.prompt)]
         if others:
             left[row].remove(others[0])
             found.append(Edited(item.index, others[0].image))
@@ -54,6 +54,11 @@ def _orphans(plan: Plan, sidecars: Sidecars) -> Iterator[Made]:
         set_aside = Path(made.image).is_relative_to(sidecars.folder / FOLDER)
         if not set_aside and not plan.has_key(made.key):
             yield made
+
+
+def _still_asks(item: Item, prompt: str) -> bool:
+    """Whether the row holds the prompt, perhaps in a column that --prompt-field did not name."""
+    return prompt == item.body["prompt"] or prompt in item.source.values()
 
 
 def _row(item: Item) -> Row:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cogview_cli.api import models
+from cogview_cli.batch.checking import Checking
 from cogview_cli.batch.closing import Closing
 from cogview_cli.batch.display import Display
 from cogview_cli.batch.edited import Edited, edited_line, edited_rows, set_aside
@@ -41,6 +42,7 @@ from cogview_cli.outcome import (
     image_records,
     problem_of,
 )
+from cogview_cli.pictures.takes import put_right
 from cogview_cli.terminal import ending, output
 from cogview_cli.terminal.reporter import Reporter
 from cogview_cli.terminal.text import clean
@@ -55,15 +57,18 @@ CHEAPER_ABOVE = Decimal(10)
 class BatchRun:
     """One run over a plan whose rows are all good."""
 
-    def __init__(self, options: BatchOptions, plan: Plan) -> None:
+    def __init__(self, options: BatchOptions, plan: Plan, reporter: Reporter | None = None) -> None:
         self._options, self._plan = options, plan
         self._tariff = options.settings.tariff
-        self._summary = Summary(single=False, currency=self._tariff.currency)
+        sandbox, currency = options.settings.sandbox, self._tariff.currency
+        self._summary = Summary(single=False, sandbox=sandbox, currency=currency)
         base = str(Path.cwd()) if options.relative else None
-        self._reporter = Reporter(options.style, relative_to=base)
+        self._reporter = reporter or Reporter(options.style, relative_to=base, sandbox=sandbox)
         self._grids = _more_files(options, plan)
         self._display: Display | None = None
         self._reason: Problem | None = None
+        self._summary.checking = options.settings.checks_text
+        self._checking: Checking | None = None
         self._queued: QueuedBatch | None = None
 
     def run(self) -> int:
@@ -79,19 +84,25 @@ class BatchRun:
         settings = self._options.settings
         async with session.open_session(settings) as opened:
             previous = self._options.previous_run(opened.ledger)
+            put_right(opened.ledger, previous.namespace)
             self._prepare(previous.decide(self._plan))
             if self._grids:
                 self._grids.check()
+            self._checking = Checking(self._options, self._plan, previous)
             async with self._open_queue(opened, previous):
+                self._check.decide()
                 edited = self._edited(previous)
                 self._ask()
                 self._make_folder()
                 if self._options.replace_edited:
                     set_aside(edited, self._options.folder)
                 width = sum(lane_width(self._options, model) for model in self._plan.models())
-                async with session.open_job_runner(
-                    opened, settings, self._note, width, self._options.deadline
-                ) as runner:
+                async with (
+                    session.open_job_runner(
+                        opened, settings, self._note, width, self._options.deadline
+                    ) as runner,
+                    self._check.reading(runner, opened.ledger),
+                ):
                     if self._queued and not self._options.queue:
                         runner.set_aside(self._queued.under_way())
                     self._display = self._new_display(runner)
@@ -116,10 +127,16 @@ class BatchRun:
             say=self._note,
             sleep=lambda seconds: queued.sleep(seconds),
         ) as queue:
-            queued = QueuedBatch(self._options, self._plan, previous, queue)
+            queued = QueuedBatch(self._options, self._plan, previous, queue, self._check)
             await queued.look_back()
             self._queued = queued
             yield
+
+    @property
+    def _check(self) -> Checking:
+        """What is done about text, once it is known what earlier runs have left."""
+        assert self._checking is not None
+        return self._checking
 
     def _new_display(self, runner: JobRunner) -> Display:
         counts = self._plan.counts()
@@ -198,7 +215,7 @@ class BatchRun:
 
     async def _go_through(self, runner: JobRunner, previous: PreviousRun) -> None:
         try:
-            for outcome in previous.outcomes(self._plan):
+            for outcome in self._check.settled():
                 self._report(runner, outcome, fresh=False)
         except output.StdoutClosed:
             runner.stop(pool.STDOUT_CLOSED)
@@ -212,13 +229,13 @@ class BatchRun:
     def _lanes(self, runner: JobRunner, previous: PreviousRun) -> Iterator[pool.Lane]:
         """One lane a model, so that none waits for the slots of another; one for free ones."""
         for model in () if self._options.queue else self._plan.models_to_send():
-            jobs = (
-                partial(runner.run, item.job(self._options.destination, previous.namespace))
-                for item in self._plan.to_send(model)
-            )
+            jobs = (partial(self._check.run, runner, item) for item in self._plan.to_send(model))
             yield pool.Lane(jobs, lane_width(self._options, model))
+        width = models.TIER_SLOTS[self._options.settings.tier]
         fetches = (partial(self._fetch, runner, previous, item) for item in self._plan.to_fetch())
-        yield pool.Lane(fetches, models.TIER_SLOTS[self._options.settings.tier])
+        yield pool.Lane(fetches, width)
+        checks = (partial(self._check.look_again, item) for item in self._plan.to_check())
+        yield pool.Lane(checks, width)
 
     async def _fetch(self, runner: JobRunner, previous: PreviousRun, item: Item) -> Outcome:
         """An image that an earlier run paid for, or left with the server; free."""
@@ -231,9 +248,15 @@ class BatchRun:
         if problem and problem.retryable:
             problem = problem._replace(hint=hint)
         cost, price = (entry.price, entry.price) if new else (Decimal(0), None)
-        return outcome._replace(row=item.index, n=item.n, cost=cost, price=price, problem=problem)
+        outcome = outcome._replace(
+            row=item.index, n=item.n, cost=cost, price=price, problem=problem
+        )
+        return await self._check.judged(item, outcome)
 
-    def _report(self, runner: JobRunner, outcome: Outcome, *, fresh: bool) -> None:
+    def _report(self, runner: JobRunner, found: Outcome, *, fresh: bool) -> None:
+        outcome = self._check.as_told(found)
+        if outcome is None:
+            return
         self._summary.add(outcome)
         shown, reason = self._reporter.shown(outcome), runner.stop_reason
         own = outcome._replace(problem=None) if ended_by_run(outcome, reason) else outcome
@@ -262,7 +285,8 @@ class BatchRun:
 
     def _still_queued(self, runner: JobRunner, queued: QueuedBatch) -> None:
         """What waits in the vendor's queue, and what could not be put there."""
-        for outcome in chain(queued.waiting(), queued.unsent(runner.stop_reason)):
+        for found in chain(queued.waiting(), queued.unsent(runner.stop_reason)):
+            outcome = self._check.as_told(found) or found
             self._summary.add(outcome)
             self._plan.ended(outcome, image_records(outcome))
             if self._options.style.json and not self._stdout_closed(runner):
@@ -297,8 +321,13 @@ def cheaper_line(options: BatchOptions, plan: Plan, price: Price) -> str:
 
 
 def lane_width(options: BatchOptions, model: str) -> int:
-    """Images worked on at once: those generated and as many downloaded; 1 with --jobs 1."""
+    """Images worked on at once: those generated and as many downloaded; 1 with --jobs 1.
+
+    Where pictures are read, as many again may wait for that, so that none holds others up.
+    """
     slots = session.slots_width(options.settings, model)
+    if options.settings.checks_text:
+        return 4 * slots
     return 1 if options.settings.jobs == 1 else 2 * slots
 
 

@@ -10,12 +10,9 @@ from typing import Any, NamedTuple
 
 from cogview_cli.api.request import ImageRequest, extra_fields
 from cogview_cli.batch.row import target_of
-from cogview_cli.disk.destination import KNOWN_SUFFIXES, Destination
-from cogview_cli.disk.names import with_number
+from cogview_cli.disk.destination import Destination
 from cogview_cli.engine.job import Job
 from cogview_cli.outcome import Status
-
-SUFFIXES = {"png": ".png", "jpeg": ".jpg", "webp": ".webp"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,11 +29,14 @@ class Item:
     source: dict[str, Any]
     known: frozenset[str]
     copy: int = 1
+    # The text that the picture is to carry, if anybody looks; what is decided about the item.
+    wanted: tuple[str, ...] | None = None
+    action: str = ""
 
     @classmethod
     def of_columns(
         cls, number: int, index: int, n: int, key: str, body: str, template: str, fields: str,
-        source: str, known: str, copy: int,
+        source: str, known: str, copy: int, wanted: str | None, action: str,
     ) -> Item:  # fmt: skip
         """The item that a plan keeps in these columns."""
         return cls(
@@ -50,6 +50,8 @@ class Item:
             source=json.loads(source),
             known=frozenset(known.split()),
             copy=copy,
+            wanted=tuple(json.loads(wanted)) if wanted else None,
+            action=action,
         )
 
     def job(self, destination: Destination, namespace: str) -> Job:
@@ -66,38 +68,25 @@ class Item:
         )
 
     def expected_path(self, destination: Destination, gone: Container[str] = ()) -> Path:
-        """Where the image will be, if it is a PNG where no format is asked for.
-
-        `gone` are images that will have been moved away.
-        """
-        target = self.job(destination, "").target
-        folder, stem = target.place()
-        suffix = SUFFIXES.get(destination.format, ".png")
-        number = 1
-        while destination.on_exists == "rename" and _is_taken(
-            folder, with_number(stem, number), gone
-        ):
-            number += 1
-        return folder / f"{with_number(stem, number)}{suffix}"
-
-
-def _is_taken(folder: Path, stem: str, gone: Container[str]) -> bool:
-    paths = [folder / f"{stem}{suffix}" for suffix in KNOWN_SUFFIXES]
-    return any(path.exists() and str(path) not in gone for path in paths)
+        """Where the image will be; `gone` are images that will have been moved away."""
+        return self.job(destination, "").target.expected_path(gone)
 
 
 class Counts(NamedTuple):
-    """How many items a plan has, are to be sent, to be fetched, without a noted end, waiting."""
+    """How many items a plan has, and how many of them are to be sent, to be fetched, without a
+    noted end, waiting in a queue, to be read.
+    """
 
     total: int
     to_send: int
     to_fetch: int
     unfinished: int
     waiting: int = 0
+    to_check: int = 0
 
     @property
     def to_do(self) -> int:
-        return self.to_send + self.to_fetch + self.waiting
+        return self.to_send + self.to_fetch + self.waiting + self.to_check
 
 
 class FailedRow(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from cogview_cli.api.batches import BATCHES
@@ -24,6 +24,9 @@ from cogview_cli.net.addresses import is_loopback
 from cogview_cli.queue.offers import has_queue, without_queue
 from cogview_cli.sources import Reading
 from cogview_cli.terminal.output import OutputOptions
+
+if TYPE_CHECKING:
+    from cogview_cli.ledger.takes import TextRules
 
 SANDBOX_HOST = "sandbox"
 # One machine under all its names: another spelling must not pay again.
@@ -54,6 +57,19 @@ class BatchOptions(NamedTuple):
     queue_size: int | None = None
     poll: float | None = None
     deadline: Deadline = NONE
+
+    def text_rules(self, wanted: tuple[str, ...]) -> TextRules:
+        """What is asked of the text of a picture that is to say this."""
+        from cogview_cli.ledger.takes import TextRules
+
+        settings = self.settings
+        return TextRules(
+            wanted=wanted,
+            strict=settings.strict_text,
+            retakes=settings.retake,
+            retry_failed=self.retry_failed,
+            retry_unknown=settings.on_unknown == "retry",
+        )
 
     @property
     def host(self) -> str:
@@ -95,7 +111,7 @@ class BatchOptions(NamedTuple):
         retry = self.settings.on_unknown == "retry" and not queued
         tariff = self.settings.queue_tariff if queued else self.settings.tariff
         counts, first = plan.models_to_send(), plan.models_to_send(first=True)
-        return price_of(counts, first, retry=retry, tariff=tariff)
+        return price_of(counts, first, retry=retry, tariff=tariff, retakes=plan.retakes())
 
     def queue_price(self, plan: Plan) -> Price | None:
         """What they would cost through the queue; None where there is none, or it saves nothing."""
@@ -108,7 +124,9 @@ class BatchOptions(NamedTuple):
     def previous_run(self, ledger: Ledger | None) -> PreviousRun:
         """What earlier runs on the folder have left."""
         rules = Rules(
-            retry_failed=self.retry_failed, retry_unknown=self.settings.on_unknown == "retry"
+            retry_failed=self.retry_failed,
+            retry_unknown=self.settings.on_unknown == "retry",
+            takes=self.settings.checks_text,
         )
         return PreviousRun(
             ledger=ledger,

@@ -12,47 +12,43 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any
 
-from cogview_cli.batch.item import Counts, FailedRow, Group, Item
+from cogview_cli.batch.item import Counts, Item
 from cogview_cli.batch.name_table import NameTable, storable
+from cogview_cli.batch.plan_results import PlanResults, any_of, place_of, to_text
 from cogview_cli.batch.resume import Action
 from cogview_cli.batch.row import RowRequest, item_key
 from cogview_cli.batch.selection import Selection
-from cogview_cli.outcome import WITH_IMAGE, Outcome, Status
 from cogview_cli.sources.secrets import without_secrets
 
 CHUNK = 400
-EXAMPLES = 5
 # More than a run takes, and sums of it still fit into a number of SQLite.
 MOST_COUNT = 2**36
 _SCHEMA = f"""
 CREATE TABLE rows (
     r INTEGER PRIMARY KEY, file TEXT, line INTEGER, body TEXT, template TEXT, fields TEXT,
-    source TEXT, columns TEXT, roles TEXT, sheet INTEGER, content BLOB, count INTEGER, own TEXT
+    source TEXT, columns TEXT, roles TEXT, sheet INTEGER, content BLOB, count INTEGER, own TEXT,
+    wanted TEXT
 );
 CREATE TABLE items (
     i INTEGER PRIMARY KEY, r INTEGER, n INTEGER, key TEXT, model TEXT,
     copy INTEGER DEFAULT 1, action TEXT DEFAULT '{Action.SEND}', known TEXT DEFAULT '',
-    earlier TEXT, status TEXT, code TEXT, message TEXT, hint TEXT, outcome TEXT
+    earlier TEXT, retakes INTEGER DEFAULT 0, status TEXT, code TEXT, message TEXT, hint TEXT,
+    outcome TEXT
 );
 """
 
 
-def _any_of(values: Iterable[str]) -> str:
-    return ", ".join(f"'{value}'" for value in values)
-
-
 _TO_SEND = f"action = '{Action.SEND}'"
 _TO_FETCH = f"action = '{Action.FETCH}'"
-_SETTLED = f"action NOT IN ({_any_of([Action.SEND, Action.FETCH, Action.WAIT])})"
+_TO_CHECK = f"action = '{Action.READ}'"
+_SETTLED = f"action NOT IN ({any_of([Action.SEND, Action.FETCH, Action.READ, Action.WAIT])})"
 _WAITING = f"action = '{Action.WAIT}' AND status IS NULL"
-_DOUBTFUL = f"action IN ({_any_of([Action.WAIT, Action.UNKNOWN])}) AND status IS NULL"
+_DOUBTFUL = f"action IN ({any_of([Action.WAIT, Action.UNKNOWN])}) AND status IS NULL"
 _UNFINISHED = "status IS NULL"
-_NO_IMAGE = f"status NOT IN ({_any_of(WITH_IMAGE)})"
-# Not what is paid or may be: to ask for it again from a file would pay it twice.
-_TO_ASK_AGAIN = f"status IN ({_any_of([Status.REFUSED, Status.FAILED])})"
+_COUNTED = (_TO_SEND, _TO_FETCH, _UNFINISHED, _WAITING, _TO_CHECK)
 
 
-class Plan:
+class Plan(PlanResults):
     """Rows first (`add`), then `arrange` makes items of those that are meant."""
 
     def __init__(self) -> None:
@@ -72,21 +68,21 @@ class Plan:
     def add(self, row: RowRequest) -> None:
         """One more row."""
         record = row.record
-        columns = _json(without_secrets(row.columns)) if record.columns else None
-        own = _json(without_secrets(record.columns)) if record.columns else None
+        columns = to_text(without_secrets(row.columns)) if record.columns else None
+        own = to_text(without_secrets(record.columns)) if record.columns else None
         self._waiting.append(
             (
-                row.index, storable(record.file), record.line, _json(row.request.body()),
-                row.template, _json(row.fields), _json(row.source), columns,
-                _json(record.roles), record.table, row.content,
-                min(row.count, MOST_COUNT), own,
+                row.index, storable(record.file), record.line, to_text(row.request.body()),
+                row.template, to_text(row.fields), to_text(row.source), columns,
+                to_text(record.roles), record.table, row.content,
+                min(row.count, MOST_COUNT), own, to_text(row.wanted) if row.wanted else None,
             )
         )  # fmt: skip
         if len(self._waiting) >= CHUNK:
             self._flush()
 
     def _flush(self) -> None:
-        marks = ", ".join("?" * 13)
+        marks = ", ".join("?" * 14)
         self._db.executemany(f"INSERT INTO rows VALUES ({marks})", self._waiting)
         self._waiting.clear()
 
@@ -125,6 +121,14 @@ class Plan:
         """The items whose image is paid for and can be had for nothing."""
         return chain.from_iterable(self._chunks(_TO_FETCH))
 
+    def to_check(self) -> Iterator[Item]:
+        """The items whose picture is there, to be read and perhaps asked for again."""
+        return chain.from_iterable(self._chunks(_TO_CHECK))
+
+    def with_text(self) -> Iterator[list[Item]]:
+        """The items whose picture is to carry some text, a few hundred at a time."""
+        return self._chunks("wanted IS NOT NULL")
+
     def settled(self) -> Iterator[list[Item]]:
         """The items that need nothing more, a few hundred at a time."""
         return self._chunks(_SETTLED)
@@ -148,7 +152,8 @@ class Plan:
     def _chunks(self, where: str = "1", *values: object) -> Iterator[list[Item]]:
         """The items that `where` selects in order, a few hundred at a time."""
         select = (
-            "SELECT i, items.r, n, key, body, template, fields, source, known, copy"
+            "SELECT i, items.r, n, key, body, template, fields, source, known, copy,"
+            " wanted, action"
             " FROM items JOIN rows USING (r)"
         )
         for page in self._pages(select, where, *values):
@@ -170,14 +175,22 @@ class Plan:
         """Stores (what to do, ids of the requests to pass over, item number)."""
         self._db.executemany("UPDATE items SET action = ?, known = ? WHERE i = ?", decisions)
 
+    def decide_takes(self, decisions: Iterable[tuple[Action, int, int]]) -> None:
+        """Stores (what to do, how many more takes at most, item number)."""
+        self._db.executemany("UPDATE items SET action = ?, retakes = ? WHERE i = ?", decisions)
+
+    def retakes(self) -> dict[str, int]:
+        """How many more takes each model may have to make."""
+        query = f"SELECT model, sum(retakes) FROM items WHERE NOT ({_SETTLED}) GROUP BY model"
+        return {model: count for model, count in self._db.execute(query) if count}
+
     def paid_earlier(self, costs: Iterable[tuple[str, int]]) -> None:
         """Stores (what earlier runs have paid for it, item number) for the report."""
         self._db.executemany("UPDATE items SET earlier = ? WHERE i = ?", costs)
 
     def counts(self) -> Counts:
         """How many items there are, and how many of them are still to be worked on."""
-        counted = (_TO_SEND, _TO_FETCH, _UNFINISHED, _WAITING)
-        parts = (f"coalesce(sum({part}), 0)" for part in counted)
+        parts = (f"coalesce(sum({part}), 0)" for part in _COUNTED)
         query = f"SELECT count(*), {', '.join(parts)} FROM items"
         return Counts(*self._db.execute(query).fetchone())
 
@@ -242,7 +255,7 @@ class Plan:
     def place(self, index: int) -> str:
         """Where a row stands, such as `prompts.csv:37`."""
         query = "SELECT file, line FROM rows WHERE r = ?"
-        return _place(*self._db.execute(query, (index,)).fetchone())
+        return place_of(*self._db.execute(query, (index,)).fetchone())
 
     def first_of_other_count(self, count: int) -> tuple[int, int] | None:
         """The first row that does not make `count` images, and how many it makes."""
@@ -254,94 +267,3 @@ class Plan:
         """An empty table of names, kept beside the plan."""
         self._name_tables += 1
         return NameTable(self._db, f"names_{self._name_tables}")
-
-    # How it went.
-
-    def ended(self, outcome: Outcome, record: Any = None) -> None:
-        """Notes how an item ended; `record` is kept for the report."""
-        problem = outcome.problem
-        self._db.execute(
-            "UPDATE items SET status = ?, code = ?, message = ?, hint = ?, outcome = ?"
-            " WHERE r = ? AND n = ?",
-            (
-                outcome.status,
-                problem.code if problem else None,
-                storable(problem.message) if problem else None,
-                problem.hint if problem else None,
-                None if record is None else _json(record),
-                outcome.row,
-                outcome.n,
-            ),
-        )
-
-    def images_of_row(self, index: int) -> list[str] | None:
-        """The files of a row's images in order; None as long as one of them is missing."""
-        query = "SELECT status, outcome FROM items WHERE r = ? ORDER BY n"
-        found = self._db.execute(query, (index,)).fetchall()
-        if any(status not in WITH_IMAGE for status, _ in found):
-            return None
-        # Taken out of the JSON here: SQLite has no word for a name whose bytes are no text.
-        files = [json.loads(records or "[{}]")[0].get("file") for _, records in found]
-        return files if all(files) else None
-
-    def records(self) -> Iterator[dict[str, Any]]:
-        """The `--json` records of all items, each with its source, in the order of the source."""
-        found = self._db.execute(
-            "SELECT r, n, status, outcome, file, line, body, json_extract(source, '$.row_id'),"
-            " own, earlier FROM items JOIN rows USING (r) ORDER BY i"
-        )
-        for index, n, status, kept, file, line, body, row_id, columns, earlier in found:
-            bare = {"type": "image", "status": status or Status.NOT_SENT, "index": index, "n": n}
-            request = json.loads(body)
-            bare |= {name: request.get(name) for name in ("prompt", "model", "size")}
-            id = {} if row_id is None else {"row_id": row_id}
-            source = {"file": file, "line": line}
-            source |= {"columns": json.loads(columns)} if columns else {}
-            for record in json.loads(kept) if kept else [bare]:
-                yield {**record, **id, "earlier_cost": earlier, "source": source}
-                earlier = None  # several pictures of one answer were paid once
-
-    def column_names(self) -> list[str]:
-        """The names of the rows' own columns, in the order in which they come."""
-        found = self._db.execute("SELECT own FROM rows WHERE own IS NOT NULL ORDER BY r")
-        return list(dict.fromkeys(name for (own,) in found for name in json.loads(own)))
-
-    def failed_rows(self) -> Iterator[FailedRow]:
-        """The rows to ask again for images that were refused or failed."""
-        found = self._db.execute(
-            "SELECT body, columns, roles, sheet, count(*) FROM items JOIN rows USING (r)"
-            f" WHERE {_TO_ASK_AGAIN} GROUP BY r ORDER BY r"
-        )
-        for body, columns, roles, table, missing in found:
-            own = json.loads(columns) if columns else {}
-            yield FailedRow(json.loads(body), own, json.loads(roles), bool(table), missing)
-
-    def groups(self) -> list[Group]:
-        """What brought no image, grouped by how it ended, the largest group first."""
-        found = self._db.execute(
-            "SELECT status, code, min(message), min(hint), count(*) FROM items"
-            f" WHERE {_NO_IMAGE} AND (status != ? OR message IS NOT NULL)"
-            " GROUP BY status, code ORDER BY count(*) DESC, status, code",
-            (Status.NOT_SENT,),
-        ).fetchall()
-        return [
-            Group(Status(status), message or "", hint or "", count, self._places(status, code))
-            for status, code, message, hint, count in found
-        ]
-
-    def _places(self, status: str, code: str | None) -> tuple[str, ...]:
-        """Where a few of the rows stand whose items ended so."""
-        found = self._db.execute(
-            "SELECT DISTINCT file, line FROM items JOIN rows USING (r)"
-            " WHERE status = ? AND code IS ? ORDER BY i LIMIT ?",
-            (status, code, EXAMPLES),
-        )
-        return tuple(_place(*row) for row in found)
-
-
-def _place(file: str, line: int) -> str:
-    return f"{file}:{line}"
-
-
-def _json(value: object) -> str:
-    return storable(json.dumps(value, ensure_ascii=False, default=str))

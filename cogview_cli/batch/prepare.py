@@ -122,8 +122,9 @@ def default_folder(sources: Sequence[str]) -> Path:
     if first == "-":
         return Path.cwd() / "batch"
     path = Path(os.path.abspath(first))
-    name = path.name if path.is_dir() else path.stem
-    # `...txt` has the stem `..`: a name made of dots would lead out of the current folder.
+    # Not pathlib's stem, which takes the dots of `...txt` for a name since Python 3.14.
+    name = path.name if path.is_dir() else path.name.rpartition(".")[0] or path.name
+    # What is left of it is `..`, which would lead out of the current folder.
     folder = Path.cwd() / (name if name.strip(". ") else "batch")
     return folder.with_name(f"{folder.name}-images") if folder == path else folder
 

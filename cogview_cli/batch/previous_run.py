@@ -84,16 +84,20 @@ class PreviousRun(NamedTuple):
                 for item in chunk
             )
 
-    def outcomes(self, plan: Plan) -> Iterator[Outcome]:
-        """The outcomes of items that need nothing more."""
+    def outcomes(self, plan: Plan) -> Iterator[tuple[Item, Decision, Outcome]]:
+        """The outcomes of items that need nothing more, and why each does."""
         for item, found in self._explained(plan.settled()):
-            yield settled_outcome(item, found)
+            yield item, found, settled_outcome(item, found)
 
     def entry(self, item: Item) -> Entry:
         """The request whose image is to be fetched."""
         assert self.ledger is not None
         entry = self.ledger.get(next(iter(item.known)))
         return _beside_what_is_there(entry) if entry.state == State.SAVED else entry
+
+    def decision(self, item: Item) -> Decision:
+        """What was found of an item whose picture is there."""
+        return self._decisions([item.key])[item.key]
 
     def _entries(self, keys: Iterable[str]) -> dict[str, list[Entry]]:
         return self.ledger.by_key(self.namespace, keys) if self.ledger else {}
@@ -234,10 +238,17 @@ def _is_unverified(found: Decision) -> bool:
 
 def _files(found: Decision) -> tuple[SavedFile, ...]:
     if found.entry and found.entry.files:
-        return tuple(SavedFile(**record) for record in found.entry.files)
+        files = (SavedFile(**record) for record in found.entry.files)
+        return tuple(_edited(f) if f.file in found.spoilt else f for f in files)
     if found.image is None:
         return ()
     return (found_file(Path(found.image)),)
+
+
+def _edited(file: SavedFile) -> SavedFile:
+    """A file that is not as it was saved: only its size can be told without opening it."""
+    there = found_file(Path(file.file))
+    return there._replace(width=0, height=0, sha256="", format=file.format)
 
 
 def _problem(found: Decision) -> Problem | None:

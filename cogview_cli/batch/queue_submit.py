@@ -55,7 +55,10 @@ class Submitter:
         previous: PreviousRun,
         queue: Queue,
         stopping: Callable[[], bool],
+        job_of: Callable[[Item], Job],
     ) -> None:
+        """`job_of` an item is the take of it that is to be asked for."""
+        self._job_of = job_of
         assert previous.ledger is not None
         self._options, self._plan, self._previous = options, plan, previous
         self._queue, self._ledger, self._stopping = queue, previous.ledger, stopping
@@ -168,7 +171,7 @@ class Submitter:
         return False
 
     def _ready(self, item: Item) -> _Ready:
-        job = item.job(self._options.destination, self._previous.namespace)
+        job = self._job_of(item)
         price = self._tariff.price_of(job.request.model)
         return _Ready(item, self._intent(job, price), price or Decimal(0))
 
@@ -185,6 +188,7 @@ class Submitter:
             account=endpoint.account,
             namespace=job.namespace,
             source=job.source,
+            take=job.take,
         )
 
     async def _begin(self, first: _Ready) -> Part:

@@ -12,6 +12,7 @@ from itertools import chain
 from cogview_cli.api.dialects import kind_of
 from cogview_cli.api.error_codes import CODES, ErrorClass
 from cogview_cli.api.models import TIER_SLOTS
+from cogview_cli.batch.checking import Checking
 from cogview_cli.batch.item import Item
 from cogview_cli.batch.options import BatchOptions
 from cogview_cli.batch.plan import Plan
@@ -25,7 +26,7 @@ from cogview_cli.engine.retry import GiveUp
 from cogview_cli.errors import CogviewError, ExitCode
 from cogview_cli.i18n import _
 from cogview_cli.i18n.stored_messages import Message
-from cogview_cli.ledger import Entry, State
+from cogview_cli.ledger import PAID_STATES, Entry, State
 from cogview_cli.ledger.queue_parts import Part, PartState
 from cogview_cli.outcome import Outcome, Problem, Status, problem_of
 from cogview_cli.queue.poll import SANDBOX_SECONDS, interval
@@ -40,13 +41,21 @@ class QueuedBatch:
     """The items of one plan in the queue of one server."""
 
     def __init__(
-        self, options: BatchOptions, plan: Plan, previous: PreviousRun, queue: Queue
+        self,
+        options: BatchOptions,
+        plan: Plan,
+        previous: PreviousRun,
+        queue: Queue,
+        checking: Checking,
     ) -> None:
+        self._checking = checking
         assert previous.ledger is not None
         self._options, self._plan, self._previous = options, plan, previous
         self._queue, self._ledger = queue, previous.ledger
         self._runner: JobRunner | None = None
-        self._submitter = Submitter(options, plan, previous, queue, self._stopping)
+        self._submitter = Submitter(
+            options, plan, previous, queue, self._stopping, checking.job_in_force
+        )
         self._looks, self._retry_after = 0, 0.0
         self._parts: dict[str, Part] = {}
         self._next_look = 0.0
@@ -238,9 +247,14 @@ class QueuedBatch:
 
     async def _end(self, item: Item, entry: Entry) -> Outcome:
         assert self._runner is not None
+        if entry.take > 1:
+            there = entry.state in PAID_STATES
+            problem = None if there else ended_outcome(item, entry).problem
+            return await self._checking.ended_take(item, entry, problem)
         if entry.state == State.ANSWER:
             found = await self._runner.finish(entry)
-            return found._replace(row=item.index, n=item.n, cost=entry.price)
+            found = found._replace(row=item.index, n=item.n, cost=entry.price)
+            return await self._checking.judged(item, found)
         if entry.state in (State.SAVED, State.EXPIRED):  # another process was faster
             image = entry.files[0]["file"] if entry.files else None
             return settled_outcome(item, Decision(Action.DONE, entry, image))

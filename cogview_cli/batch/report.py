@@ -5,9 +5,9 @@ from __future__ import annotations
 import csv
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from cogview_cli.batch.item import Group
 from cogview_cli.batch.plan import Plan
@@ -23,6 +23,8 @@ _COLUMNS = (
     "index", "n", "status", "file", "sidecar", "id", "prompt", "model", "size", "cost",
     "error_code", "error_message", "source_file", "source_line", "row_id",
 )  # fmt: skip
+# More where the text on the pictures was looked at.
+_TEXT_COLUMNS = ("text_ok", "text_wanted", "text_found", "text_missing", "text_score")
 # What earlier runs have paid for the image; the column `cost` is of this run.
 _EARLIER = "earlier_cost"
 _BOM = "\ufeff"
@@ -119,8 +121,9 @@ def write_report(path: Path, plan: Plan, summary: Summary, *, overwrite: bool) -
 def _write_csv(file: TextIO, plan: Plan, summary: Summary) -> None:
     file.write(_BOM)  # spreadsheets take the text for UTF-8 only with a byte order mark
     own = own_columns(plan.column_names())
+    ours = (*_COLUMNS, _EARLIER, *(_TEXT_COLUMNS if summary.checking else ()))
     writer = csv.writer(file)
-    writer.writerow([*_COLUMNS, _EARLIER, *map(neutral, own.values())])
+    writer.writerow([*ours, *map(neutral, own.values())])
     for record in plan.records():
         error, source = record.get("error") or {}, record["source"]
         flat = {
@@ -129,15 +132,24 @@ def _write_csv(file: TextIO, plan: Plan, summary: Summary) -> None:
             "error_message": error.get("message"),
             "source_file": source["file"],
             "source_line": source["line"],
+            **_flat_text(record.get("text")),
         }
         columns = source.get("columns", {})
-        cells = [flat.get(name) for name in (*_COLUMNS, _EARLIER)]
+        cells = [flat.get(name) for name in ours]
         writer.writerow(map(neutral, [*cells, *(_plain(columns.get(name)) for name in own)]))
+
+
+def _flat_text(text: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What was read off a picture, one text behind the other; {} if nothing was."""
+    if text is None:
+        return {}
+    joined = {f"text_{name}": " / ".join(text[name]) for name in ("wanted", "found", "missing")}
+    return {**joined, "text_ok": str(text["ok"]).lower(), "text_score": text["score"]}
 
 
 def own_columns(names: Sequence[str]) -> dict[str, str]:
     """The rows' own columns and what they are called in a report, beside its own names."""
-    taken = {*_COLUMNS, _EARLIER}
+    taken = {*_COLUMNS, _EARLIER, *_TEXT_COLUMNS}
     found: dict[str, str] = {}
     for name in names:
         called = name

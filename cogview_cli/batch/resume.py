@@ -18,6 +18,7 @@ from cogview_cli.ledger import Entry, Resolution, State
 from cogview_cli.ledger.marks import Mark
 from cogview_cli.pictures import sidecar
 from cogview_cli.pictures.seen import Seen, look
+from cogview_cli.pictures.takes import is_aside, is_take
 
 
 class Action(StrEnum):
@@ -25,6 +26,7 @@ class Action(StrEnum):
 
     SEND = "send"
     FETCH = "fetch"  # paid for already, so free
+    READ = "read-text"  # there, but its text was not read, or is to be asked for again
     WAIT = "wait"  # the vendor's queue has it
     DONE = "done"
     UNKNOWN = "unknown"
@@ -53,6 +55,8 @@ class Rules(NamedTuple):
 
     retry_failed: bool = False
     retry_unknown: bool = False
+    # Pictures are read: one whose next take is in the vendor's queue is waited for.
+    takes: bool = False
 
 
 def decide(
@@ -69,7 +73,23 @@ def decide(
     as long as that can be tried.
     """
     ours = [entry for entry in entries if entry.state not in (State.NOT_SENT, State.INTENT)]
-    newest = ours[::-1]
+    found = _without_takes(ours[::-1], seen, rules, look)
+    if found.action == Action.SEND:
+        return found._replace(known=frozenset(entry.id for entry in ours))
+    later = (e for e in ours if e.take > 1 and e.state == State.PENDING and e.part)
+    if rules.takes and found.action == Action.DONE and (queued := next(later, None)):
+        return Decision(action=Action.WAIT, entry=queued)
+    return found
+
+
+def _without_takes(
+    newest: Sequence[Entry],
+    seen: Callable[[Seen], str | None],
+    rules: Rules,
+    look: Callable[[Mapping[str, Any]], Seen],
+) -> Decision:
+    """The same by the request that has the name: other takes neither help nor harm."""
+    newest = [entry for entry in newest if not is_aside(entry)]
     looks = {entry.id: [look(file) for file in entry.files] for entry in newest}
     if whole := _whole(newest, looks):
         return Decision(action=Action.DONE, entry=whole, image=whole.files[0]["file"])
@@ -203,7 +223,8 @@ def _sidecars(folder: Path) -> Iterator[str]:
         folders[:] = [name for name in folders if not name.startswith(".")]
         images = set(names)
         for name in names:
-            if name.endswith(sidecar.SUFFIX) and name.removesuffix(sidecar.SUFFIX) in images:
+            image = name.removesuffix(sidecar.SUFFIX)
+            if name != image and image in images and not is_take(os.path.join(root, image)):
                 yield os.path.join(root, name)
 
 

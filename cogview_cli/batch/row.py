@@ -33,6 +33,8 @@ class RowDefaults:
     validate: bool
     now: float
     use: NameUse = field(default_factory=NameUse)
+    # What every picture should say, where it is not each row's own.
+    text: tuple[str, ...] | None = None
     layout: Layout | None = None
 
 
@@ -50,6 +52,8 @@ class RowRequest:
     template: str
     fields: dict[str, Any]
     typed: frozenset[str] = frozenset()
+    # The text that its pictures are to carry; None if nobody looks, or there is none.
+    wanted: tuple[str, ...] | None = None
 
     @property
     def content(self) -> bytes:
@@ -128,7 +132,16 @@ def row_request(record: Record, index: int, defaults: RowDefaults) -> RowRequest
         template=template,
         fields=fields,
         typed=frozenset(name for name in _ROW_SETTINGS if defaults.settings.is_flag(name)),
+        wanted=_wanted(record, request.prompt, defaults),
     )
+
+
+def _wanted(record: Record, prompt: str, defaults: RowDefaults) -> tuple[str, ...] | None:
+    if not defaults.settings.checks_text:
+        return None
+    from cogview_cli.textcheck.wanted import wanted_texts  # seldom asked for
+
+    return wanted_texts(prompt, defaults.text or record.text)
 
 
 def _request(record: Record, settings: Settings) -> ImageRequest:

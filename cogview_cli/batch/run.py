@@ -18,11 +18,15 @@ from cogview_cli.engine.validation import check_model_name, check_models
 from cogview_cli.errors import MachineError, Temporary, UsageError
 from cogview_cli.i18n import _
 from cogview_cli.terminal import output
+from cogview_cli.terminal.reporter import Reporter
 from cogview_cli.terminal.text import clean
 
 
-def run(options: BatchOptions, plan: Plan) -> int:
-    """Reads all sources, then runs the plan or shows it; the exit code."""
+def run(options: BatchOptions, plan: Plan, reporter: Reporter | None = None) -> int:
+    """Reads all sources, then runs the plan or shows it; the exit code.
+
+    `reporter`: hears of each outcome, instead of stdout.
+    """
     check_model_name(options.settings.model, options.settings, validate=options.defaults.validate)
     summary = prepare.read_into(plan, options.reading, options.defaults)
     _refuse_bad(summary, skip=options.skip_bad, quiet=options.style.quiet)
@@ -41,7 +45,7 @@ def run(options: BatchOptions, plan: Plan) -> int:
     if options.dry_run:
         return dry_run.show(options, plan, summary)
     with _folder_lock(options):
-        return BatchRun(options, plan).run()
+        return BatchRun(options, plan, reporter).run()
 
 
 def _check_queue(options: BatchOptions, plan: Plan) -> None:

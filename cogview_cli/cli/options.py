@@ -48,6 +48,9 @@ class SettingFlags(TypedDict):
     response_format: str | None
     extra: list[str] | None
     async_: bool | None
+    check_text: bool | None
+    retake: int | None
+    strict_text: bool | None
 
 
 def about(name: str, text: str, default: str = "") -> str:

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from cogview_cli.cli.options import about
+from cogview_cli.config.settings import Settings
 from cogview_cli.i18n import _
 
 TEXT = _("Text on the picture")
@@ -27,3 +29,44 @@ StrictText = Annotated[
         rich_help_panel=TEXT,
     ),
 ]
+# The same where it is a setting as well: of `gen` and `batch`.
+Strict = Annotated[
+    bool | None,
+    typer.Option(
+        "--strict-text/--no-strict-text",
+        help=about("strict_text", _("Characters read with low confidence count as wrong.")),
+        rich_help_panel=TEXT,
+    ),
+]
+CheckText = Annotated[
+    bool | None,
+    typer.Option(
+        "--check-text/--no-check-text",
+        help=about("check_text", _("Read the text on each picture and compare it; free.")),
+        rich_help_panel=TEXT,
+    ),
+]
+Retake = Annotated[
+    int | None,
+    typer.Option(
+        "--retake",
+        min=0,
+        metavar="N",
+        help=about("retake", _("Ask again, up to N times a picture, while its text is wrong.")),
+        rich_help_panel=TEXT,
+    ),
+]
+
+
+def settings_with_text(settings: Settings, text: list[str] | None) -> Settings:
+    """The settings of a run with these `--text`; MachineError where nothing can read pictures.
+
+    A text says that it is looked at, unless --no-check-text says otherwise.
+    """
+    if text and not settings.is_flag("check_text"):
+        settings = settings._replace(check_text=True)
+    if settings.checks_text:
+        from cogview_cli.textcheck.extra import require
+
+        require()
+    return settings

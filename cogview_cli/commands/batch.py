@@ -15,6 +15,7 @@ from cogview_cli.cli import (
     options,
     queue_options,
     server_options,
+    text_options,
 )
 from cogview_cli.config.settings import Settings, load
 from cogview_cli.disk.home import expand_home
@@ -93,6 +94,10 @@ def batch(
     response_format: server_options.ResponseFormat = None,
     extra: server_options.Extra = None,
     async_: server_options.Async = None,
+    check_text: text_options.CheckText = None,
+    text: text_options.Text = None,
+    retake: text_options.Retake = None,
+    strict_text: text_options.Strict = None,
     no_validate: options.NoValidate = False,
     sandbox: options.Sandbox = None,
     quiet: options.Quiet = False,
@@ -116,8 +121,10 @@ def batch(
             on_unknown=on_unknown, max_cost=max_cost, tier=tier, jobs=jobs, profile=profile,
             base_url=base_url, timeout=timeout, max_wait=max_wait, retries=retries,
             sandbox=sandbox, response_format=response_format, extra=extra, async_=async_,
+            check_text=check_text, retake=retake, strict_text=strict_text,
         )
     )  # fmt: skip
+    settings = text_options.settings_with_text(settings, text)
     sources = _sources(sources)
     selection = Selection(start=start, limit=limit, shard=parse_shard(shard), dedupe=dedupe)
     tiles, benchmark = parse_grid(grid), layout_of(layout)
@@ -129,20 +136,18 @@ def batch(
         folder=_folder(settings, sources),
         relative=not Path(expand_home(settings.output or "")).is_absolute(),
         defaults=_row_defaults(
-            settings, count, tiles, name, validate=not no_validate, layout=benchmark
+            settings, count, tiles, name, text, validate=not no_validate, layout=benchmark
         ),
         reading=Reading(
             sources,
             ReadOptions(
                 format=input_format, prompt_field=prompt_field, template=template,
                 comments=comments, lang=lang, encoding=encoding, sheet=sheet,
-                ask=column_question(),
+                ask=column_question(), lettering=settings.checks_text,
             ),
         ),
         selection=selection,
-        style=output.OutputOptions(
-            json=json, print0=print0, quiet=quiet, verbose=verbose or debug
-        ),
+        style=output.OutputOptions(json=json, print0=print0, quiet=quiet, verbose=verbose or debug),
         grid=tiles,
         report=report,
         dry_run=dry_run,
@@ -218,6 +223,7 @@ def _row_defaults(
     count: int | None,
     grid: tuple[int, int] | None,
     name: str | None,
+    text: list[str] | None,
     *,
     validate: bool,
     layout: Layout | None,
@@ -229,6 +235,7 @@ def _row_defaults(
         settings=settings,
         count=count or (grid[0] * grid[1] if grid else layout.images if layout else None),
         name=name,
+        text=tuple(text) if text else None,
         layout=layout,
         validate=validate,
         now=time.time(),

@@ -85,7 +85,7 @@ def show_command(
 
 def _record(current: Settings, setting: Setting) -> dict[str, object]:
     value, source = getattr(current, setting.name), current.origins[setting.name]
-    return {"name": setting.word, "value": _json_value(value), "origin": source}
+    return {"type": "setting", "name": setting.word, "value": _json_value(value), "origin": source}
 
 
 def _line(current: Settings, setting: Setting, *, origin: bool) -> str:
@@ -108,10 +108,7 @@ def display(value: object) -> str:
 
 def _shown(table: Mapping[str, Any]) -> dict[str, Any]:
     """A table whose secrets are masked."""
-    return {
-        name: value.masked() if isinstance(value, Secret) else value
-        for name, value in table.items()
-    }
+    return {k: v.masked() if isinstance(v, Secret) else v for k, v in table.items()}
 
 
 def _json_value(value: object) -> object:
@@ -317,8 +314,9 @@ def check_command(profile: ProfileOption = None, as_json: JsonOption = False) ->
 
 
 def _finding_record(finding: Finding) -> dict[str, str]:
-    fields = {"check": finding.subject, "status": finding.status, "text": finding.text}
-    return fields if finding.error is None else {**fields, "hint": finding.error.hint}
+    hint = {} if finding.error is None else {"hint": finding.error.hint}
+    told = {"check": finding.subject, "status": finding.status, "text": finding.text}
+    return {"type": "check", **told, **hint}
 
 
 def _finding_line(finding: Finding) -> str:

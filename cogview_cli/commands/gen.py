@@ -10,7 +10,7 @@ import typer
 
 from cogview_cli.api.prompt_length import remark
 from cogview_cli.api.request import ENDPOINT, ImageRequest
-from cogview_cli.cli import deadline_option, options, server_options
+from cogview_cli.cli import deadline_option, options, server_options, text_options
 from cogview_cli.config.settings import Settings, load
 from cogview_cli.config.store import state_dir
 from cogview_cli.config.tables import EXTRA
@@ -18,13 +18,12 @@ from cogview_cli.disk.destination import STDOUT, Destination, from_output
 from cogview_cli.disk.home import expand_home
 from cogview_cli.engine.deadline import deadline_of
 from cogview_cli.engine.validation import check_model_name, check_models, validate_request
-from cogview_cli.errors import BudgetReached, MachineError, UsageError
+from cogview_cli.errors import MachineError, UsageError
 from cogview_cli.gen.lone_word import check_lone_word
-from cogview_cli.gen.plan import GenPlan, target_of
+from cogview_cli.gen.plan import GenPlan, check_budget, target_of, wanted_of
 from cogview_cli.gen.prompt import prompt_from
 from cogview_cli.gen.run import run, show
 from cogview_cli.i18n import _
-from cogview_cli.outcome import money
 from cogview_cli.terminal import output
 
 EPILOG = "\b\n" + _("""\
@@ -124,6 +123,10 @@ def gen(
     response_format: server_options.ResponseFormat = None,
     extra: server_options.Extra = None,
     async_: server_options.Async = None,
+    check_text: text_options.CheckText = None,
+    text_: text_options.Text = None,
+    retake: text_options.Retake = None,
+    strict_text: text_options.Strict = None,
     no_validate: options.NoValidate = False,
     sandbox: options.Sandbox = None,
     quiet: options.Quiet = False,
@@ -138,8 +141,10 @@ def gen(
             on_unknown=on_unknown, max_cost=max_cost, tier=tier, jobs=jobs, profile=profile,
             base_url=base_url, timeout=timeout, max_wait=max_wait, retries=retries,
             sandbox=sandbox, response_format=response_format, extra=extra, async_=async_,
+            check_text=check_text, retake=retake, strict_text=strict_text,
         )
     )  # fmt: skip
+    settings = text_options.settings_with_text(settings, text_)
     style = output.OutputOptions(
         json=json,
         print0=print0,
@@ -167,6 +172,7 @@ def gen(
         once=once,
         yes=yes,
         deadline=deadline_of(deadline, settings),
+        wanted=wanted_of(request.prompt, text_, settings),
     )
     _check(plan)
     if not (dry_run or settings.sandbox or text is None or source):
@@ -229,7 +235,7 @@ def _check(plan: GenPlan) -> None:
     if told := remark(plan.request.model, plan.request.prompt):
         output.warn(told)
     if not plan.dry_run:
-        _check_budget(plan)
+        check_budget(plan)
 
 
 def _check_async(plan: GenPlan) -> None:
@@ -257,18 +263,4 @@ def _check_stdout(plan: GenPlan) -> None:
     if not plan.dry_run and sys.stdout.isatty():
         raise UsageError(
             _("image bytes would go to the terminal"), hint=_("redirect: -o - > cat.png")
-        )
-
-
-def _check_budget(plan: GenPlan) -> None:
-    tariff, limit = plan.settings.tariff, plan.settings.max_cost
-    price = tariff.price_of(plan.request.model)
-    if limit is not None and price is not None and price > limit:
-        raise BudgetReached(
-            _(
-                "one image costs {price}, --max-cost is {limit}",
-                price=money(price, tariff.currency),
-                limit=limit,
-            ),
-            hint=f"--max-cost {price}",
         )

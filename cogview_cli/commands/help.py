@@ -27,9 +27,14 @@ def help(
             autocompletion=completion.topic,
         ),
     ] = None,
+    schema: Annotated[
+        bool, typer.Option("--schema", help=_("With json: the JSON Schema of a line."))
+    ] = False,
 ) -> None:
     """Show a page of the manual; list its topics."""
-    if not words:
+    if schema:
+        _print_schema(words or [])
+    elif not words:
         pager.show(_listed())
     elif len(words) == 1 and words[0].lower() in TOPICS:
         pager.show(markdown.render(page(words[0].lower()).text, _style()))
@@ -72,3 +77,13 @@ def _hint(word: str, context: Any) -> str:
     names = [*TOPICS, *context.find_root().command.list_commands(context)]
     near = get_close_matches(word.lower(), names, 1, cutoff=0.5)
     return _("did you mean: {first}", first=f"cogview help {near[0]}") if near else "cogview help"
+
+
+def _print_schema(words: list[str]) -> None:
+    import json
+
+    from cogview_cli.cli.json_schema import document
+
+    if words != ["json"]:
+        raise UsageError(_("--schema is of the topic json"), hint="cogview help json --schema")
+    output.write_line(json.dumps(document(), ensure_ascii=False, indent=2))

@@ -130,16 +130,24 @@ def _record(shown: Shown) -> dict[str, Any]:
     return {name: value for name, value in record.items() if value is not None}
 
 
+# What scripts read is the same in every language.
+_LINE = "{id}  {state}  {done} done, {failed} failed of {total}  {money}  {age}  {folder}"
+
+
 def _line(shown: Shown) -> str:
     part = shown.part
+    values = {
+        "id": clean(part.batch or part.id),
+        "state": clean(shown.state),
+        "done": part.completed,
+        "failed": part.failed,
+        "total": part.lines,
+        "money": money(shown.cost, part.currency),
+        "age": clock(max(0.0, time.time() - part.asked)),
+        "folder": clean(part.namespace),
+    }
+    if not output.stdout_is_terminal():
+        return _LINE.format(**values)
     return _(
-        "{id}  {state}  {done} done, {failed} failed of {total}  {money}  {age}  {folder}",
-        id=clean(part.batch or part.id),
-        state=clean(shown.state),
-        done=part.completed,
-        failed=part.failed,
-        total=part.lines,
-        money=money(shown.cost, part.currency),
-        age=clock(max(0.0, time.time() - part.asked)),
-        folder=clean(part.namespace),
+        "{id}  {state}  {done} done, {failed} failed of {total}  {money}  {age}  {folder}", **values
     )

@@ -132,6 +132,13 @@ async def _recover(ids: set[str], out: str | None, run: _Recovery, reporter: Rep
             await pool.run_all(run, [lane], report)
             run.ended(all_done=run.summary.counts.total() - before == len(wanted))
         await _close_queue(ledger, reporter)
+        _put_takes_right(ledger)
+
+
+def _put_takes_right(ledger: Any) -> None:
+    from cogview_cli.pictures.takes import put_right
+
+    put_right(ledger)
 
 
 async def _collect_queue(ledger: Any, summary: Summary, reporter: Reporter) -> None:

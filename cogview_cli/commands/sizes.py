@@ -71,6 +71,7 @@ def _one(model: str | None) -> ModelRules:
 
 def _record(rules: ModelRules, size: Size) -> dict[str, Any]:
     return {
+        "type": "size",
         "model": rules.name,
         "size": str(size),
         "width": size.width,

@@ -22,6 +22,8 @@ PROFILES: dict[str, dict[str, Any]] = {
 FLAG = "flag"
 # Fifty times the highest tier; each takes tasks, lock files and connections.
 MOST_JOBS = 1000
+# More takes of one picture are a mistake.
+MOST_RETAKES = 20
 # The default of `timeout` where a picture costs nothing: one's own machine may be slow.
 FREE_TIMEOUT = 900.0
 NO_AUTH = "none"
@@ -67,6 +69,9 @@ class Settings(NamedTuple):
     allow_http: bool = False
     content_auth: bool = False
     async_: bool | None = None
+    check_text: bool = False
+    retake: int = 0
+    strict_text: bool = False
     origins: Mapping[str, str] = MappingProxyType({})
 
     def is_flag(self, name: str) -> bool:
@@ -78,6 +83,12 @@ class Settings(NamedTuple):
         chosen = True if self.sandbox and self.async_ is None else self.async_
         known = endpoints.takes_tasks(model)
         return endpoints.endpoint(model, self.base_url, chosen if known else self.async_)
+
+    @property
+    def checks_text(self) -> bool:
+        """Whether pictures are read; a number of retakes says so too, unless that is typed."""
+        typed = self.origins.get("check_text", "").startswith(f"{FLAG} ")
+        return self.check_text or (self.retake > 0 and not typed)
 
     @property
     def tariff(self) -> Tariff:
@@ -172,5 +183,8 @@ _DECLARED = (
     Setting("allow_http", vt.BOOL, "plain http to the base URL's host, in a private network"),
     Setting("content_auth", vt.BOOL, "the key also for picture links on the base URL's own origin"),
     Setting("async_", vt.BOOL, "hand glm-image in and ask for it later, so no answer is lost"),
+    Setting("check_text", vt.BOOL, "read the text on each picture and compare it"),
+    Setting("retake", vt.whole(0, MOST_RETAKES), "ask again so often while its text is wrong"),
+    Setting("strict_text", vt.BOOL, "characters read with low confidence count as wrong"),
 )
 SETTINGS: dict[str, Setting] = {setting.name: setting for setting in _DECLARED}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os.path
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,6 +23,7 @@ from cogview_cli.i18n import _
 GEN_TEMPLATE = "{date}-{time}-{slug}"
 STDOUT = "-"
 KNOWN_SUFFIXES = (".png", ".jpg", ".webp", ".jpeg")
+_SUFFIXES = {"png": ".png", "jpeg": ".jpg", "webp": ".webp"}
 # What people may take for a picture's suffix, and is none here: no name for a folder.
 FOREIGN_SUFFIXES = frozenset(
     (
@@ -175,7 +176,7 @@ class Target(NamedTuple):
 
     def names(self) -> list[Path]:
         """The paths an image may get, one a format; none where the answer makes the name."""
-        if self._named_late:
+        if self.named_late:
             return []
         folder, stem = self.place()
         return [folder / f"{stem}{suffix}" for suffix in KNOWN_SUFFIXES]
@@ -186,9 +187,23 @@ class Target(NamedTuple):
         found = [*filter(os.path.exists, names), *filter(os.path.islink, names)]
         return next(iter(found), None)
 
+    def expected_path(self, gone: Container[str] = ()) -> Path:
+        """Where the image will be, if it is a PNG where no format is asked for.
+
+        `gone` are images that will have been moved away.
+        """
+        folder, stem = self.place()
+        number = 1
+        while self.destination.on_exists == "rename" and _is_taken(
+            folder, with_number(stem, number), gone
+        ):
+            number += 1
+        suffix = _SUFFIXES.get(self.destination.format, ".png")
+        return folder / f"{with_number(stem, number)}{suffix}"
+
     def asked_now(self) -> Target:
         """This target with what has its names now, as far as they are known yet."""
-        if self.destination.on_exists != "overwrite" or self._named_late:
+        if self.destination.on_exists != "overwrite" or self.named_late:
             return self
         folder, stem = self.place()
         names = [f"{stem}{suffix}{more}" for suffix in KNOWN_SUFFIXES for more in ("", ".json")]
@@ -201,7 +216,8 @@ class Target(NamedTuple):
         return not seen or seen == (self.there or {}).get(path.name)
 
     @property
-    def _named_late(self) -> bool:
+    def named_late(self) -> bool:
+        """Whether the answer makes the name."""
         return bool(_LATE_FIELDS & set(template_fields(self.destination.template)))
 
     def record(self) -> dict[str, Any]:
@@ -217,6 +233,11 @@ class Target(NamedTuple):
             fields=record["fields"],
             there=record.get("there"),
         )
+
+
+def _is_taken(folder: Path, stem: str, gone: Container[str]) -> bool:
+    paths = (folder / f"{stem}{suffix}" for suffix in KNOWN_SUFFIXES)
+    return any(path.exists() and str(path) not in gone for path in paths)
 
 
 def _identity(path: Path) -> list[int]:

@@ -15,6 +15,8 @@ class Budget:
         self.spent = Decimal(0)
         self.unknown = Decimal(0)
         self.in_flight = Decimal(0)
+        # What the pictures cost that nobody has asked for yet: they go before retakes.
+        self.promised = Decimal(0)
 
     @property
     def committed(self) -> Decimal:
@@ -31,6 +33,15 @@ class Budget:
     def set_aside(self, price: Decimal) -> None:
         """Counts what an earlier run has under way, whatever the limit says."""
         self.in_flight += price
+
+    def has_room(self, price: Decimal) -> bool:
+        """Whether `price` more leaves enough for what is promised."""
+        wanted = self.committed + self.in_flight + self.promised + price
+        return self.limit is None or wanted <= self.limit
+
+    def redeem(self, price: Decimal) -> None:
+        """One of the promised pictures was reserved, or will never be."""
+        self.promised = max(Decimal(0), self.promised - price)
 
     def charge(self, price: Decimal) -> None:
         """A reserved request was answered with an image."""

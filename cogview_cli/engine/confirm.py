@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Mapping
 from decimal import Decimal
+from types import MappingProxyType
 from typing import NamedTuple
 
 from cogview_cli.api.tariffs import BIGMODEL, Tariff
@@ -17,12 +18,14 @@ from cogview_cli.terminal import output
 
 # More pictures of a price that nobody here knows are not sent without a word.
 UNPRICED_UNASKED = 10
+NONE: Mapping[str, int] = MappingProxyType({})
 
 
 class Price(NamedTuple):
     """What `images` requests cost in `currency`; `unpriced` of them have no known price.
 
-    `repeats`: what is added if every answer is lost and asked for once more.
+    `repeats`: what is added if every answer is lost and asked for once more. `retakes`: how
+    many requests more there are, and `retaken` what they cost, if no text comes out right.
     """
 
     images: int
@@ -30,23 +33,49 @@ class Price(NamedTuple):
     unpriced: int = 0
     repeats: Decimal = Decimal(0)
     currency: str = CURRENCY
+    retakes: int = 0
+    retaken: Decimal = Decimal(0)
+
+    @property
+    def bound(self) -> Decimal:
+        """What those of a known price cost at most."""
+        return self.known + self.repeats + self.retaken
+
+    @property
+    def counted(self) -> str:
+        """How many pictures and requests there are, and the price."""
+        most = self.images + self.retakes
+        if self.images == 1:
+            return _("1 picture, at most {most} with retakes: {price}", most=most, price=self)
+        return _(
+            "{count} pictures, at most {most} with retakes: {price}",
+            count=self.images,
+            most=most,
+            price=self,
+        )
 
     @property
     def most(self) -> Decimal | None:
         """What they cost at most; None where that is not known."""
-        return None if self.unpriced else self.known + self.repeats
+        return None if self.unpriced else self.bound
 
     def __str__(self) -> str:
-        parts = [money(self.known, self.currency)] if self.known or not self.unpriced else []
+        parts = [self._priced()] if self.known or self.retaken or not self.unpriced else []
         if self.unpriced:
             unknown = money(None, self.currency)
             parts.append(
                 _("{money} for {count} of unknown price", money=unknown, count=self.unpriced)
             )
         if self.repeats:
-            most = money(self.known + self.repeats, self.currency)
+            most = money(self.bound, self.currency)
             parts.append(_("up to {most} if lost answers are asked for again", most=most))
         return _(", ").join(parts)
+
+    def _priced(self) -> str:
+        if not self.retakes:
+            return money(self.known, self.currency)
+        most = money(self.known + self.retaken, self.currency)
+        return _("{least} to {most}", least=self.known, most=most)
 
 
 def price_of(
@@ -55,16 +84,20 @@ def price_of(
     *,
     retry: bool,
     tariff: Tariff = BIGMODEL,
+    retakes: Mapping[str, int] = NONE,
 ) -> Price:
     """The price of so many images of each model.
 
     `retry`: an answer that is lost is asked for once more; `first` counts the images for
-    which that has not been done in an earlier run.
+    which that has not been done in an earlier run. `retakes`: how many more of each model
+    there may be because of their text; those are not repeated.
     """
-    unpriced = sum(many for name, many in counts.items() if tariff.price_of(name) is None)
+    lots = [*counts.items(), *retakes.items()]
+    unpriced = sum(many for name, many in lots if tariff.price_of(name) is None)
     repeats = _known(first, tariff) if retry else Decimal(0)
     known = _known(counts, tariff)
-    return Price(sum(counts.values()), known, unpriced, repeats, tariff.currency)
+    more = sum(retakes.values()), _known(retakes, tariff)
+    return Price(sum(counts.values()), known, unpriced, repeats, tariff.currency, *more)
 
 
 def _known(counts: Mapping[str, int], tariff: Tariff) -> Decimal:
@@ -74,7 +107,7 @@ def _known(counts: Mapping[str, int], tariff: Tariff) -> Decimal:
 
 def confirm(price: Price, settings: Settings, *, yes: bool, hint: str) -> None:
     """Asks before much is spent; UsageError where nobody agrees. `hint`: how to send less."""
-    limit, most = settings.max_cost, price.known + price.repeats
+    limit, most = settings.max_cost, price.bound
     bounded = most if limit is None else min(most, limit)
     dear = bounded > settings.confirm_above or price.unpriced > UNPRICED_UNASKED
     if settings.sandbox or yes or not dear:
@@ -83,9 +116,14 @@ def confirm(price: Price, settings: Settings, *, yes: bool, hint: str) -> None:
         if limit is None:
             raise _too_dear(price, settings.confirm_above)
         return
-    question = _("{count} images cost {price}. Go on? [y/N]: ", count=price.images, price=price)
-    if not agreed(question):
+    if not agreed(_question(price)):
         raise UsageError(_("nothing was sent"), hint=hint)
+
+
+def _question(price: Price) -> str:
+    if price.retakes:
+        return _("{what}. Go on? [y/N]: ", what=price.counted)
+    return _("{count} images cost {price}. Go on? [y/N]: ", count=price.images, price=price)
 
 
 def _too_dear(price: Price, limit: Decimal) -> UsageError:

@@ -70,7 +70,7 @@ class Failure(NamedTuple):
         """What to tell the user."""
         exit_code = EXIT_OF_CLASS[self.kind] if self.kind else ExitCode.TEMPORARY
         return Problem(
-            code=self.code or (self.kind.value if self.kind else "network"),
+            code=self.code or (self.kind.slug if self.kind else "network"),
             message=self._what(why.reason),
             exit_code=exit_code,
             http_status=self.error.status if self.error else None,

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cogview_cli.api import tariffs
 from cogview_cli.api.request import ImageRequest
 from cogview_cli.api.tariffs import Tariff
 from cogview_cli.disk.destination import Target
+
+if TYPE_CHECKING:
+    from cogview_cli.ledger.takes import TextRules
 
 
 class Job(NamedTuple):
@@ -28,6 +31,9 @@ class Job(NamedTuple):
     known: frozenset[str] = frozenset()
     content: str | None = None
     tariff: Tariff = tariffs.BIGMODEL
+    # Which take of its image it is, and what its text should be; None where nobody looks.
+    take: int = 1
+    text: TextRules | None = None
 
     @property
     def price(self) -> Decimal:

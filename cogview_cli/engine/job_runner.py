@@ -116,6 +116,14 @@ class JobRunner:
         """Nothing new is sent from now on; what is in flight is waited for."""
         self._switch.stop(reason)
 
+    def promise(self, price: Decimal) -> None:
+        """Keeps `price` of the budget for pictures that are asked for the first time."""
+        self._budget.promised += price
+
+    def no_room(self, job: Job) -> Problem | None:
+        """Why the budget has no room for a retake, if it has none."""
+        return None if self._budget.has_room(job.price) else over_budget(self._budget)
+
     async def sleep(self, seconds: float) -> None:
         """Waits so long, or until the run stops."""
         await self._switch.sleep(seconds)
@@ -204,7 +212,8 @@ class JobRunner:
             async with self._turn(), slots.hold(self._switch.thrown) as slot:
                 if not (self.stopping or self._gate.is_open):
                     continue  # it was shut while this one waited for its slot
-                if self.stopping or not (self._in_time(job) and self._afford(job)):
+                again = entry is not None
+                if self.stopping or not (self._in_time(job) and self._afford(job, again=again)):
                     return Ended(self.never_sent(job, entry))
                 self._gate.passed(job.key)
                 result: Result | None = None
@@ -234,9 +243,11 @@ class JobRunner:
         self.stop(self.deadline.problem())
         return False
 
-    def _afford(self, job: Job) -> bool:
+    def _afford(self, job: Job, *, again: bool) -> bool:
         """Whether the price of `job` could be set aside; if not, the run stops."""
         if self._budget.reserve(job.price):
+            if job.take == 1 and not again:
+                self._budget.redeem(job.price)
             return True
         self.stop(over_budget(self._budget))
         return False
@@ -288,7 +299,8 @@ class JobRunner:
 
     def _next(self, failure: Failure, attempts: Attempts) -> Wait | GiveUp:
         if self.stopping:
-            return GiveUp(_("stopped"))
+            # "stopped before the answer" says so already.
+            return GiveUp("" if failure.kind is ErrorClass.UNKNOWN else _("stopped"))
         error = failure.error
         return decide(
             failure.kind,

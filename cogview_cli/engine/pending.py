@@ -23,8 +23,9 @@ def given_up(entry: Entry, failure: Failure, why: GiveUp) -> Outcome:
     """The outcome of a try that brought no picture and is not repeated."""
     status = _STATUSES.get(failure.kind, Status.FAILED)
     outcome = outcome_of(entry, status, problem=failure.problem(why))
-    filters = failure.error.content_filter if failure.error else ()
-    return outcome._replace(content_filter=filters, lost=int(failure.perhaps_paid))
+    if error := failure.error:
+        outcome = outcome._replace(content_filter=error.content_filter, request_id=error.request_id)
+    return outcome._replace(lost=int(failure.perhaps_paid))
 
 
 def still_pending(entry: Entry, why: Message) -> Outcome:

@@ -10,15 +10,16 @@ from typing import NamedTuple, Protocol
 
 from cogview_cli.engine.deadline import Deadline
 from cogview_cli.engine.job_runner import Notify
-from cogview_cli.errors import ExitCode
+from cogview_cli.errors import CogviewError, ExitCode
 from cogview_cli.i18n import _
-from cogview_cli.outcome import Outcome, Problem
+from cogview_cli.outcome import Outcome, Problem, problem_of
 from cogview_cli.terminal.output import StdoutClosed
 
 STDOUT_CLOSED = Problem(
     code="stdout", message=_("stdout was closed"), exit_code=ExitCode.STDOUT_CLOSED
 )
-_SIGNALS = {
+# Why a run stops, by the signal that stops it.
+SIGNALS = {
     "SIGHUP": ExitCode.HANGUP,
     "SIGINT": ExitCode.INTERRUPTED,
     "SIGTERM": ExitCode.TERMINATED,
@@ -101,9 +102,9 @@ async def _worker(
             run.stop(STDOUT_CLOSED)
         except Exception as error:
             failures.append(error)
-            code = getattr(error, "exit_code", ExitCode.BUG)
-            message = _("not sent: {why}", why=error)
-            run.stop(Problem(code="failure", message=message, exit_code=code))
+            known = error if isinstance(error, CogviewError) else CogviewError(error)
+            why = problem_of(known)
+            run.stop(why._replace(message=_("not sent: {why}", why=error), hint=""))
 
 
 async def _watch(run: Run, workers: set[asyncio.Task[None]]) -> None:
@@ -128,7 +129,7 @@ class _Signals:
 
     def __enter__(self) -> None:
         loop = asyncio.get_running_loop()
-        for name, code in _SIGNALS.items():
+        for name, code in SIGNALS.items():
             if number := getattr(signal, name, None):
                 with suppress(NotImplementedError, RuntimeError, ValueError):
                     if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
@@ -136,7 +137,7 @@ class _Signals:
 
     def __exit__(self, *_exception: object) -> None:
         loop = asyncio.get_running_loop()
-        for name in _SIGNALS:
+        for name in SIGNALS:
             if number := getattr(signal, name, None):
                 with suppress(NotImplementedError, RuntimeError, ValueError):
                     loop.remove_signal_handler(number)

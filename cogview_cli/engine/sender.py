@@ -117,6 +117,7 @@ class Sender:
             namespace=job.namespace,
             source=job.source,
             content=job.content,
+            take=job.take,
         )
         return await self._ledger.complete(self._ledger.intend, intent, job.known)
 

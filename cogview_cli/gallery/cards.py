@@ -14,6 +14,8 @@ from cogview_cli.gallery.markup import escape, isolated, link, shown_name
 
 # Shapes in hundredths of width to height; beyond the limits a caption has no room.
 _SQUARE, _NARROWEST, _WIDEST = 100, 66, 240
+# Beside the status of a picture whose text is wrong.
+WRONG_TEXT = "wrong-text"
 
 
 class Place(NamedTuple):
@@ -46,10 +48,15 @@ def card(item: GalleryItem, look: Look) -> str:
     face = _picture(item, item.picture, look) if item.picture else _stub(item, labels)
     facts = "" if look.plain else f"<dl>{_facts(item, labels)}</dl>"
     return (
-        f'<li class="{_classes(item.picture)}" data-status="{item.status}">{face}'
+        f'<li class="{_classes(item.picture)}" data-status="{_statuses(item)}">{face}'
         f'<div class="text">{_prompt(item, labels)}{facts}'
         f"{_copy(item, labels)}</div></li>\n"
     )
+
+
+def _statuses(item: GalleryItem) -> str:
+    """What the filter's buttons look for."""
+    return f"{item.status} {WRONG_TEXT}" if item.wrong_text else item.status
 
 
 def large(inline: Inline, alt: str) -> str:
@@ -98,7 +105,10 @@ def _copy(item: GalleryItem, labels: Labels) -> str:
 
 
 def _facts(item: GalleryItem, labels: Labels) -> str:
+    wrong = item.lettering if item.wrong_text else None
     rows = (
+        ("wanted line", labels.wanted, wrong.wanted if wrong else ""),
+        ("found line", labels.found, (wrong.found or "-") if wrong else ""),
         ("model", labels.model, item.model),
         ("size", labels.size, _size(item)),
         ("quality", labels.quality, item.quality),

@@ -53,6 +53,15 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Lettering:
+    """The text that a picture should carry, what stands there, and whether that is right."""
+
+    wanted: str
+    found: str
+    ok: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GalleryItem:
     """One picture, or one request that brought none. `created` is in Unix seconds."""
 
@@ -69,6 +78,12 @@ class GalleryItem:
     key: str = ""
     code: str = ""
     message: str = ""
+    lettering: Lettering | None = None
+
+    @property
+    def wrong_text(self) -> bool:
+        """Whether its text was looked at, and is wrong."""
+        return self.lettering is not None and not self.lettering.ok
 
 
 def in_order(items: Iterable[GalleryItem]) -> list[GalleryItem]:

@@ -17,6 +17,9 @@ class Labels:
     paid: str
     status: dict[ItemStatus, str]
     every: str
+    wrong_text: str
+    wanted: str
+    found: str
     search: str
     search_plain: str
     none_match: str
@@ -52,6 +55,9 @@ ENGLISH = Labels(
         ItemStatus.EXPIRED: "Expired",
     },
     every="All",
+    wrong_text="Wrong text",
+    wanted="Text wanted",
+    found="Text found",
     search="Filter by prompt, file or model",
     search_plain="Filter by prompt",
     none_match="Nothing matches.",
@@ -86,6 +92,9 @@ CHINESE = Labels(
         ItemStatus.EXPIRED: "已过期",
     },
     every="全部",
+    wrong_text="文字有误",
+    wanted="应有文字",
+    found="识别到的文字",
     search="按提示词、文件名或模型筛选",
     search_plain="按提示词筛选",
     none_match="没有匹配的内容。",

@@ -33,7 +33,7 @@
     const start = '<li class="card';
     for (const chunk of chunks.splice(0)) {
       for (const html of chunk.textContent.split(start).slice(1)) {
-        all.push({ html: start + html, status: html.match(/data-status="(\w+)"/)[1] });
+        all.push({ html: start + html, status: html.match(/data-status="([\w -]+)"/)[1] });
       }
       chunk.remove();
     }
@@ -88,7 +88,7 @@
     const words = plain(field.value).split(/\s+/).filter(Boolean);
     if (!words.length && !status) return all;
     return all.filter((entry) =>
-      (!status || entry.status === status) &&
+      (!status || entry.status.split(" ").includes(status)) &&
       words.every((word) => haystack(entry).includes(word)));
   }
   function filter() {

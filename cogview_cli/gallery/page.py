@@ -6,7 +6,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
 
 from cogview_cli import __version__
-from cogview_cli.gallery.cards import Inline, Look, Place, card, large, money, shape
+from cogview_cli.gallery.cards import (
+    WRONG_TEXT,
+    Inline,
+    Look,
+    Place,
+    card,
+    large,
+    money,
+    shape,
+)
 from cogview_cli.gallery.items import (
     GalleryItem,
     ItemStatus,
@@ -112,6 +121,8 @@ def _head(items: Sequence[GalleryItem], title: str, look: Look) -> str:
     if not look.plain:
         facts += [labels.paid.format(money(cost)) for cost in total_cost(items)]
     facts += [f"{labels.status[name]} {found[name]}" for name in found if name != ItemStatus.SAVED]
+    wrong = 0 if look.plain else sum(item.wrong_text for item in items)
+    facts += [f"{labels.wrong_text} {wrong}"] if wrong else []
     search = labels.search_plain if look.plain else labels.search
     listed = "".join(f"<li>{escape(fact)}</li>" for fact in facts)
     return f"""<header>
@@ -120,18 +131,19 @@ def _head(items: Sequence[GalleryItem], title: str, look: Look) -> str:
 <search class="tools">
 <input type="search" id="filter" placeholder="{search}" aria-label="{search}"
  autocomplete="off" spellcheck="false">
-{_status_filter(found, labels)}
+{_status_filter(found, labels, wrong=bool(wrong))}
 <output for="filter" aria-live="polite"></output>
 </search>
 </header>"""
 
 
-def _status_filter(found: dict[ItemStatus, int], labels: Labels) -> str:
-    """One button a status; nothing where there is only one."""
-    if len(found) < 2:
+def _status_filter(found: dict[ItemStatus, int], labels: Labels, *, wrong: bool) -> str:
+    """One button a status, and one for wrong text; nothing where there is only one."""
+    if len(found) + wrong < 2:
         return ""
     names: dict[str, str] = {"": labels.every}
     names.update((status, labels.status[status]) for status in found)
+    names.update({WRONG_TEXT: labels.wrong_text} if wrong else {})
     buttons = "".join(
         f'<button type="button" data-status="{status}" aria-pressed="{_flag(not status)}">'
         f"{name}</button>"

@@ -12,10 +12,11 @@ from typing import Any
 
 from cogview_cli.disk.names import IMAGE_SUFFIXES
 from cogview_cli.errors import MachineError, UsageError
-from cogview_cli.gallery.items import Cost, GalleryItem, ItemStatus, Level, Picture
+from cogview_cli.gallery.items import Cost, GalleryItem, ItemStatus, Lettering, Level, Picture
 from cogview_cli.gallery.ours import is_our_sheet
 from cogview_cli.i18n import _
 from cogview_cli.pictures.sidecar import read, sidecar_path
+from cogview_cli.pictures.takes import is_take
 
 SIDE_PIXELS = range(1, 2**20)
 # Pictures that another one has taken the place of: of an edited row, and of an earlier take.
@@ -52,7 +53,7 @@ def _pictures(folder: Path, unreadable: list[str]) -> Iterator[Path]:
         for name in files:
             path = Path(place, name)
             named = path.suffix.lower() in IMAGE_SUFFIXES and not name.startswith(".")
-            if named and path.is_file():  # opening a pipe would wait for ever
+            if named and not is_take(path) and path.is_file():  # opening a pipe would wait for ever
                 yield path
 
 
@@ -109,7 +110,21 @@ def from_sidecar(content: dict[str, Any], path: str) -> GalleryItem | None:
         filters=levels(content.get("content_filter")),
         id=_word(content, "id"),
         key=_word(content, "key"),
+        lettering=_lettering(content),
     )
+
+
+def _lettering(content: dict[str, Any]) -> Lettering | None:
+    """What a check of the text has found; None if there was none."""
+    text = _table(content, "text")
+    wanted, found, ok = text.get("wanted"), text.get("found"), text.get("ok")
+    if not isinstance(wanted, list) or not isinstance(found, list) or not isinstance(ok, bool):
+        return None
+    return Lettering(wanted=_joined(wanted), found=_joined(found), ok=ok)
+
+
+def _joined(texts: list[Any]) -> str:
+    return " / ".join(text for text in texts if isinstance(text, str) and text)[:500]
 
 
 def levels(found: Any) -> tuple[Level, ...]:

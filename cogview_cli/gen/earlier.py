@@ -16,35 +16,43 @@ from cogview_cli.errors import UsageError
 from cogview_cli.gen.plan import GenPlan
 from cogview_cli.ledger import PAID_STATES, UNVERIFIED, Entry, State
 from cogview_cli.pictures import sidecar
+from cogview_cli.pictures.takes import is_aside
 
 
 class Earlier(NamedTuple):
     """Requests that make new ones needless, the first asked for first.
 
-    `asked`: by key, the ids of all requests that a new one with this key passes over.
+    `asked`: by key, the ids of all requests that a new one with this key passes over; `by_key`:
+    those requests, oldest first.
     """
 
     done: Sequence[Entry] = ()
     to_fetch: Sequence[Entry] = ()
     unknown: Sequence[Entry] = ()
     asked: Mapping[str, frozenset[str]] = {}
+    by_key: Mapping[str, Sequence[Entry]] = {}
 
 
-def unfetched(entries: Sequence[Entry]) -> Earlier:
-    """What has to be fetched before anything is paid. `entries` of no living process."""
-    return Earlier(to_fetch=[e for e in entries if _is_waiting(e) and e.code != UNVERIFIED])
+def unfetched(entries: Sequence[Entry], *, takes: bool = False) -> Earlier:
+    """What has to be fetched before anything is paid. `entries` of no living process.
+
+    `takes`: also later takes of a picture that is there.
+    """
+    waiting = (e for e in entries if _is_waiting(e) and e.code != UNVERIFIED)
+    return Earlier(to_fetch=[e for e in waiting if takes or e.take == 1])
 
 
 def once(entries: Sequence[Entry], *, on_disk: Callable[[Entry], bool]) -> Earlier:
     """The same for --once, where every picture counts as one, whatever was lost beside it."""
-    done = _made(entries, on_disk)
+    own = [entry for entry in entries if not is_aside(entry)]
+    done = _made(own, on_disk)
     there = {entry.id for entry in done}
-    to_fetch = [entry for entry in entries if entry.id not in there and _may_be_had(entry)]
+    to_fetch = [entry for entry in own if entry.id not in there and _may_be_had(entry)]
     to_fetch.sort(key=lambda entry: entry.code == UNVERIFIED)
     by_key = _by_key(entries)
-    unknown = [lost for of_key in by_key.values() if (lost := _unsettled(of_key))]
+    unknown = [lost for of_key in _by_key(own).values() if (lost := _unsettled(of_key))]
     asked = {key: frozenset(entry.id for entry in of_key) for key, of_key in by_key.items()}
-    return Earlier(done, to_fetch, unknown, asked)
+    return Earlier(done, to_fetch, unknown, asked, by_key)
 
 
 def _by_key(entries: Sequence[Entry]) -> dict[str, list[Entry]]:

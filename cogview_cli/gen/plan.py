@@ -13,10 +13,14 @@ from cogview_cli.disk.destination import Destination, Target
 from cogview_cli.engine.confirm import Price, price_of
 from cogview_cli.engine.deadline import NONE, Deadline
 from cogview_cli.engine.validation import name_fields
+from cogview_cli.errors import BudgetReached
+from cogview_cli.i18n import _
+from cogview_cli.outcome import money
 from cogview_cli.terminal import output
 
 if TYPE_CHECKING:
     from cogview_cli.engine.job import Job
+    from cogview_cli.ledger.takes import TextRules
 
 SANDBOX_HOST = "sandbox"
 
@@ -37,6 +41,23 @@ class GenPlan(NamedTuple):
     once: bool = False
     yes: bool = False
     deadline: Deadline = NONE
+    # What the pictures are to say; None where nobody looks, or there is none.
+    wanted: tuple[str, ...] | None = None
+
+    @property
+    def text_rules(self) -> TextRules | None:
+        """What is asked of the text on each picture."""
+        if self.wanted is None:
+            return None
+        from cogview_cli.ledger.takes import TextRules
+
+        settings = self.settings
+        return TextRules(
+            wanted=self.wanted,
+            strict=settings.strict_text,
+            retakes=settings.retake,
+            retry_unknown=settings.on_unknown == "retry",
+        )
 
     @property
     def content(self) -> str:
@@ -56,11 +77,45 @@ class GenPlan(NamedTuple):
         text = json.dumps(parts, sort_keys=True)  # ASCII, also for bytes that are no text
         return _digest(text)
 
-    def price(self, images: int, again: int = 0) -> Price:
-        """What so many images cost; `again` of them repeat one whose outcome is unknown."""
+    def price(self, images: int, again: int = 0, retakes: int = 0) -> Price:
+        """What so many images cost; `again` of them repeat one whose outcome is unknown.
+
+        `retakes`: how many more there may be of images that are there.
+        """
         model, retry = self.request.model, self.settings.on_unknown == "retry"
         first = {model: max(0, images - again)}
-        return price_of({model: images}, first, retry=retry, tariff=self.settings.tariff)
+        retakes += images * self.settings.retake if self.wanted else 0
+        return price_of(
+            {model: images},
+            first,
+            retry=retry,
+            tariff=self.settings.tariff,
+            retakes={model: retakes},
+        )
+
+
+def check_budget(plan: GenPlan) -> None:
+    """BudgetReached where `max_cost` is below the price of one image."""
+    tariff, limit = plan.settings.tariff, plan.settings.max_cost
+    price = tariff.price_of(plan.request.model)
+    if limit is not None and price is not None and price > limit:
+        raise BudgetReached(
+            _(
+                "one image costs {price}, --max-cost is {limit}",
+                price=money(price, tariff.currency),
+                limit=limit,
+            ),
+            hint=f"--max-cost {price}",
+        )
+
+
+def wanted_of(prompt: str, text: list[str] | None, settings: Settings) -> tuple[str, ...] | None:
+    """What the pictures are to say; None where nobody looks, or there is nothing to compare."""
+    if not settings.checks_text:
+        return None
+    from cogview_cli.textcheck.wanted import wanted_texts  # seldom asked for
+
+    return wanted_texts(prompt, text)
 
 
 def target_of(plan: GenPlan, n: int, now: float, key: str = "") -> Target:
@@ -91,6 +146,7 @@ def job_of(plan: GenPlan, n: int, *, now: float, namespace: str, key: str = "") 
         namespace=namespace,
         source=plan.source,
         content=plan.content,
+        text=plan.text_rules,
     )
 
 

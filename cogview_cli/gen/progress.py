@@ -45,9 +45,11 @@ class GenProgress:
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._request, self._count, self._done = request, count, 0
-        self._reporter, self._style = reporter, style
+        self._reporter = reporter
         self._now, self._began = now, now()
         self._note, self._noted, self._alone = "", 0.0, False
+        # Asked once: while rich shows a line, the stderr of before 15 says that it is no terminal.
+        self._watched = output.on_terminal() and not (style.quiet or style.verbose)
 
     def text(self) -> str:
         """The line as it stands now; what is urgent stands there alone, so that it fits."""
@@ -66,15 +68,12 @@ class GenProgress:
     def note(self, text: str, *, urgent: bool = False) -> None:
         """Something that takes time or was retried; see `Reporter.note`."""
         self._note, self._noted, self._alone = text, self._now(), urgent
-        self._reporter.note(self.text() if self._watched() else text, urgent=urgent)
-
-    def _watched(self) -> bool:
-        return output.on_terminal() and not (self._style.quiet or self._style.verbose)
+        self._reporter.note(self.text() if self._watched else text, urgent=urgent)
 
     @asynccontextmanager
     async def ticking(self) -> AsyncIterator[None]:
         """Brings the line up to date once a second, where one is shown."""
-        if not self._watched():
+        if not self._watched:
             yield
             return
         ticker = asyncio.create_task(self._tick())

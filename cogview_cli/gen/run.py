@@ -7,17 +7,17 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cogview_cli.config.store import state_dir
 from cogview_cli.disk.names import template_fields
-from cogview_cli.engine.confirm import confirm
+from cogview_cli.engine.confirm import Price, confirm
 from cogview_cli.errors import MachineError
-from cogview_cli.gen.plan import GenPlan, job_of, namespace_of
+from cogview_cli.gen.plan import GenPlan, job_of, namespace_of, target_of
 from cogview_cli.gen.stdout import StdoutDelivery
 from cogview_cli.i18n import _
 from cogview_cli.loading import no_garbage_collection
-from cogview_cli.outcome import WITH_IMAGE, Outcome, Summary, currency_field
+from cogview_cli.outcome import WITH_IMAGE, Outcome, Status, Summary, currency_field
 from cogview_cli.terminal import ending, output
 from cogview_cli.terminal.reporter import Reporter
 
@@ -27,41 +27,52 @@ if TYPE_CHECKING:
 
 def show(plan: GenPlan) -> int:
     """Prints the requests and the price; sends nothing, creates nothing."""
-    tariff = plan.settings.tariff
-    price, currency = tariff.price_of(plan.request.model), currency_field(tariff.currency)
-    path = plan.settings.endpoint(plan.request.model)
+    reporter = Reporter(plan.style, relative_to=_shown_from(plan))
+    price, path = plan.price(plan.images), plan.settings.endpoint(plan.request.model)
     for n in range(1, plan.images + 1):
         if plan.style.json:
-            record = {**plan.request.body(), "type": "request", "endpoint": path}
-            place = {"index": 1, "n": n, "cost": None if price is None else str(price)}
-            output.write_json({**record, **place, **currency})
+            output.write_json(_request_record(plan, n, reporter))
         else:
             output.write_bare_json(plan.request.body())
     if plan.style.json:
-        most = plan.price(plan.images).most
-        output.write_json(
-            {
-                "type": "summary",
-                "requests": plan.images,
-                "cost": "0",
-                "cost_max": None if most is None else str(most),
-                "exit_code": 0,
-                **currency,
-            }
-        )
+        foreseen = Summary(single=True, currency=plan.settings.tariff.currency)
+        foreseen.counts[Status.NOT_SENT] = plan.images
+        most = {"requests_max": plan.images + price.retakes} if price.retakes else {}
+        output.write_json(foreseen.planned(price.most, requests=plan.images, **most))
     _show_pictures(plan, [])
     if not plan.style.quiet:
         output.say(f"POST {path}")
         if told := _limit_line(plan):
             output.say(told)
-        output.say(
-            _(
-                "{count} request(s), price {price}; nothing was sent",
-                count=plan.images,
-                price=plan.price(plan.images),
-            )
-        )
+        output.say(_price_line(price))
     return 0
+
+
+def _price_line(price: Price) -> str:
+    if price.retakes:
+        return _("{what}; nothing was sent", what=price.counted)
+    return _("{count} request(s), price {price}; nothing was sent", count=price.images, price=price)
+
+
+def _request_record(plan: GenPlan, n: int, reporter: Reporter) -> dict[str, Any]:
+    """The `--json` object of one request, with its file and its price if they are known."""
+    tariff = plan.settings.tariff
+    price = tariff.price_of(plan.request.model)
+    cost = {} if price is None else {"cost": str(price), **currency_field(tariff.currency)}
+    target = target_of(plan, n, time.time())
+    # The request's id is not drawn yet.
+    nameless = target.named_late or "id" in template_fields(plan.destination.template)
+    file = {} if nameless else {"file": reporter.path(str(target.expected_path()))}
+    if plan.destination.stdout:
+        file = {}
+    path = plan.settings.endpoint(plan.request.model)
+    head = {**plan.request.body(), "type": "request", "endpoint": path}
+    return {**head, "index": 1, "n": n, **file, **cost}
+
+
+def _shown_from(plan: GenPlan) -> str | None:
+    """The folder that paths are shown relative to."""
+    return str(Path.cwd()) if plan.relative else None
 
 
 def _limit_line(plan: GenPlan) -> str | None:
@@ -82,12 +93,13 @@ def run(plan: GenPlan) -> int:
     """Runs the plan; the exit code."""
     import asyncio
 
-    summary = Summary(single=True, currency=plan.settings.tariff.currency)
-    base = str(Path.cwd()) if plan.relative else None
-    reporter = Reporter(plan.style, relative_to=base)
+    sandbox = plan.settings.sandbox
+    summary = Summary(single=True, sandbox=sandbox, currency=plan.settings.tariff.currency)
+    summary.checking = plan.settings.checks_text
+    reporter = Reporter(plan.style, relative_to=_shown_from(plan), sandbox=sandbox)
     files: list[str] = []
     with ending.counted(summary):
-        asyncio.run(_run(plan, summary, reporter, files))
+        asyncio.run(carry_out(plan, summary, reporter, files))
     with ending.counted(summary):
         reporter.summary(summary)
     _show_pictures(plan, files)
@@ -101,7 +113,7 @@ def _show_pictures(plan: GenPlan, files: list[str]) -> None:
         show_pictures(files, plan.style, draw=plan.preview, view=plan.open)
 
 
-async def _run(plan: GenPlan, summary: Summary, reporter: Reporter, files: list[str]) -> None:
+async def carry_out(plan: GenPlan, summary: Summary, reporter: Reporter, files: list[str]) -> None:
     """Runs the jobs; `files` gets the pictures that can be shown."""
     with no_garbage_collection():  # the network side is half of all modules
         from cogview_cli.net import clients
@@ -131,7 +143,7 @@ async def _run(plan: GenPlan, summary: Summary, reporter: Reporter, files: list[
     async with session.open_session(plan.settings) as opened:
         work = Work(plan, numbers, job, report)
         work.look_back(opened.ledger, shown=files)
-        price = plan.price(len(work.to_send), again=work.again)
+        price = plan.price(len(work.to_send), again=work.again, retakes=work.retakes)
         confirm(price, plan.settings, yes=plan.yes, hint=_("fewer: --count"))
         if work.any:
             _make_folders(plan, numbers, job)
@@ -145,7 +157,7 @@ def _wanted(
     plan: GenPlan, job: Callable[[int], Job], report: Callable[[Outcome], None]
 ) -> Sequence[int]:
     """The numbers of the pictures to make; the others are there, under --on-exists skip."""
-    from cogview_cli.gen.work import skipped
+    from cogview_cli.gen.settled import skipped
     from cogview_cli.pictures.sidecar import found_file
 
     numbers = range(1, plan.images + 1)

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from contextlib import asynccontextmanager
 from decimal import Decimal
 from functools import partial
-from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from cogview_cli.engine import pool, session
 from cogview_cli.engine.deadline import CODE as DEADLINE
-from cogview_cli.engine.failure import claimed, unknown_before
+from cogview_cli.engine.failure import claimed
 from cogview_cli.engine.job import Job
 from cogview_cli.engine.job_runner import JobRunner
 from cogview_cli.errors import SIGNALS, ExitCode
@@ -21,11 +29,15 @@ from cogview_cli.gen.earlier import Earlier
 from cogview_cli.gen.plan import GenPlan
 from cogview_cli.gen.progress import GenProgress
 from cogview_cli.gen.rest import hint_for_the_rest
+from cogview_cli.gen.settled import bare, found_file, numbered, skipped, unknown
 from cogview_cli.i18n import _
 from cogview_cli.ledger import Entry, Ledger, State
 from cogview_cli.outcome import Outcome, Problem, SavedFile, Status
 from cogview_cli.terminal import output
 from cogview_cli.terminal.reporter import Reporter
+
+if TYPE_CHECKING:
+    from cogview_cli.engine.takes import TakeRunner
 
 
 class _Fetch(NamedTuple):
@@ -33,13 +45,23 @@ class _Fetch(NamedTuple):
 
     n: int
     entry: Entry
+    retakes: int = 0
+
+
+class _Check(NamedTuple):
+    """A picture that is there and is to be read, with the key of its request."""
+
+    n: int
+    key: str
+    outcome: Outcome
+    retakes: int
 
 
 class _There(NamedTuple):
     """A picture on disk, and the request that made it if the ledger has it."""
 
     files: tuple[SavedFile, ...]
-    id: str | None = None
+    entry: Entry | None = None
 
 
 class _MakeJob(Protocol):
@@ -62,16 +84,26 @@ class Work:
         self._plan, self._job, self._told = plan, job, report
         self._counts: Counter[Status] = Counter()
         self._asked: Mapping[str, frozenset[str]] = {}
+        self._by_key: Mapping[str, Sequence[Entry]] = {}
         self._repeated: dict[int, Entry] = {}
         self._busy: set[str] = set()
         self._first_free = 1
         self.to_send = list(numbers)
         self.to_fetch: list[_Fetch] = []
+        self.to_check: list[_Check] = []
+        self._takes: TakeRunner | None = None
 
     @property
     def any(self) -> bool:
         """Whether there is anything to do."""
-        return bool(self.to_send or self.to_fetch)
+        return bool(self.to_send or self.to_fetch or self.to_check)
+
+    @property
+    def retakes(self) -> int:
+        """How many more takes there may be of pictures that are paid or there."""
+        return sum(check.retakes for check in self.to_check) + sum(
+            fetch.retakes for fetch in self.to_fetch
+        )
 
     @property
     def again(self) -> int:
@@ -84,7 +116,7 @@ class Work:
         `shown`: files that this run has told of and counted already.
         """
         found = self._earlier(ledger)
-        self._asked = found.asked
+        self._asked, self._by_key = found.asked, found.by_key
         self._busy = {entry.key for entry in (*found.done, *found.to_fetch, *found.unknown)}
         if self._plan.once:
             self._pass_over(self._on_disk(found, {os.path.realpath(file) for file in shown}))
@@ -94,9 +126,8 @@ class Work:
 
     def _earlier(self, ledger: Ledger) -> Earlier:
         if not self._plan.once:
-            return earlier.unfetched(
-                ledger.by_content(self._plan.content, State.ANSWER, State.PENDING)
-            )
+            waiting = ledger.by_content(self._plan.content, State.ANSWER, State.PENDING)
+            return earlier.unfetched(waiting, takes=self._plan.settings.checks_text)
         return earlier.once(ledger.by_content(self._plan.content), on_disk=earlier.on_disk)
 
     def _next(self, number: int | None = None) -> int:
@@ -114,11 +145,11 @@ class Work:
         for entry in found.done:
             files = tuple(SavedFile(**record) for record in entry.files)
             if not any(os.path.realpath(file.file) in shown for file in files):
-                there.append(_There(files, entry.id))
+                there.append(_There(files, entry))
         counted = {entry.id for entry in (*found.done, *found.to_fetch)}
         for number in self.to_send:
             if path := earlier.same_picture(self._plan, self._job(number).target, counted):
-                there.append(_There((_found_file(path),)))
+                there.append(_There((found_file(path),)))
         return there
 
     def _pass_over(self, there: Sequence[_There]) -> None:
@@ -128,16 +159,33 @@ class Work:
         own = [owner.get(os.path.realpath(picture.files[0].file)) for picture in there]
         wanted = list(zip(there, own, strict=True))[: len(self.to_send)]
         for picture, number in sorted(wanted, key=lambda pair: pair[1] is None):
-            self._report(skipped(self._plan, self._next(number), *picture))
+            self._there(self._next(number), picture)
+
+    def _there(self, n: int, picture: _There) -> None:
+        """A picture that is there: told, or to be read first."""
+        files, entry = picture
+        outcome = skipped(self._plan, n, files, entry.id if entry else None)
+        rules = self._plan.text_rules
+        if rules is None:
+            self._report(outcome._replace(checked=self._plan.settings.checks_text))
+            return
+        retakes = 0
+        if entry is not None:
+            from cogview_cli.ledger.takes import outlook, takes_of
+
+            retakes = outlook(takes_of(self._by_key[entry.key]), rules).left
+        key = entry.key if entry else self._job(n).key
+        self.to_check.append(_Check(n, key, outcome, retakes))
 
     def _take_over(self, ledger: Ledger, entries: Sequence[Entry]) -> None:
         """What is paid is fetched, or left to another process that has just begun to."""
         ours = ledger.take_over(entry.id for entry in entries)
         for entry in entries:
             if entry.id in ours:
-                self.to_fetch.append(_Fetch(self._next(), entry))
+                more = self._plan.settings.retake if self._plan.wanted else 0
+                self.to_fetch.append(_Fetch(self._next(), entry, more))
             elif self._plan.once:
-                self._report(_bare(self._plan, self._next())._replace(problem=claimed()))
+                self._report(bare(self._plan, self._next())._replace(problem=claimed()))
 
     def _meet_unknown(self, entries: Sequence[Entry]) -> None:
         """What is missing may have been paid: that is said, or it is asked for once more."""
@@ -145,7 +193,7 @@ class Work:
             self._repeated = dict(zip(self.to_send, entries, strict=False))
             return
         for entry in entries:
-            self._report(_unknown(self._plan, self._next(), entry))
+            self._report(unknown(self._plan, self._next(), entry))
 
     def _free_key(self) -> str:
         """The first key under which nothing is there, lost or waiting.
@@ -178,7 +226,7 @@ class Work:
         """Does it all, reporting each outcome; what ended the run, if anything did."""
         plan = self._plan
         width = session.slots_width(plan.settings, plan.request.model)
-        pictures = len(self.to_fetch) + len(self.to_send)
+        pictures = len(self.to_check) + len(self.to_fetch) + len(self.to_send)
         progress = GenProgress(plan.request, pictures, reporter, plan.style)
 
         def report(outcome: Outcome) -> None:
@@ -191,6 +239,7 @@ class Work:
                     opened, plan.settings, progress.note, width, plan.deadline
                 ) as runner,
                 progress.ticking(),
+                self._reading(runner, opened.ledger),
             ):
                 await self._go_through(runner, width * 2, report)
                 reason = runner.stop_reason
@@ -198,22 +247,45 @@ class Work:
         self._hint(ended)
         return ended
 
+    @asynccontextmanager
+    async def _reading(self, runner: JobRunner, ledger: Ledger) -> AsyncIterator[None]:
+        """What reads the pictures while the run goes on, if it is to."""
+        if not self._plan.settings.checks_text:
+            yield
+            return
+        from cogview_cli.engine.takes import TakeRunner
+        from cogview_cli.textcheck.checker import TextChecker
+
+        async with TextChecker(strict=self._plan.settings.strict_text) as checker:
+            self._takes = TakeRunner(runner, ledger, checker)
+            runner.promise(self._plan.price(len(self.to_send)).known)
+            yield
+
     async def _go_through(
         self, runner: JobRunner, width: int, report: Callable[[Outcome], None]
     ) -> None:
-        fetches, numbers = iter(self.to_fetch), iter(self.to_send)
+        fetches, numbers, checks = iter(self.to_fetch), iter(self.to_send), iter(self.to_check)
         first = (partial(self._fetch, runner, fetch) for fetch in fetches)
         then = (partial(self._send, runner, number) for number in numbers)
-        for work, most in ((first, len(self.to_fetch)), (then, len(self.to_send))):
-            lane = pool.Lane(work, min(most, width))
+        last = (partial(self._check, check) for check in checks)
+        lists: tuple[Sequence[object], ...] = (self.to_fetch, self.to_send, self.to_check)
+        works: tuple[Iterator[pool.Task], ...] = (first, then, last)
+        for work, wanted in zip(works, lists, strict=True):
+            lane = pool.Lane(work, min(len(wanted), width))
             await pool.run_all(runner, [lane], report, hint="")
-        for n, entry in fetches:
-            report(_numbered(await runner.put_off(entry), n))
+        for check in checks:
+            report(check.outcome)
+        for n, entry, _retakes in fetches:
+            report(numbered(await runner.put_off(entry), n))
         for number in numbers:
             report(runner.never_sent(self._job(number)))
 
     def _send(self, runner: JobRunner, number: int) -> Awaitable[Outcome]:
-        return runner.run(self._asked_for(number))
+        return (self._takes or runner).run(self._asked_for(number))
+
+    def _check(self, check: _Check) -> Awaitable[Outcome]:
+        assert self._takes is not None
+        return self._takes.look_again(self._job(check.n, key=check.key), check.outcome)
 
     def _asked_for(self, number: int) -> Job:
         """One picture as a job; that of a repetition has the key of what it repeats."""
@@ -225,16 +297,20 @@ class Work:
 
     async def _fetch(self, runner: JobRunner, fetch: _Fetch) -> Outcome:
         """A picture that is paid; another one is asked for where its link is dead."""
-        n, entry = fetch
+        n, entry, _retakes = fetch
         outcome = await runner.finish(self._placed(entry, n))
         if outcome.problem and outcome.problem.code == State.EXPIRED:
             self._give_back(entry.key)
             return await self._send(runner, n)
-        return _numbered(outcome, n)
+        if self._takes is not None:
+            job = self._job(n, key=entry.key)._replace(namespace=entry.namespace)
+            outcome = await self._takes.judged(job, outcome._replace(cost=Decimal(0)))
+            return outcome._replace(row=1, n=n)
+        return numbered(outcome, n)
 
     def _placed(self, entry: Entry, n: int) -> Entry:
         """The request where it belongs: to overwrite is what this command asks for."""
-        if self._plan.destination.on_exists != "overwrite":
+        if self._plan.destination.on_exists != "overwrite" or entry.take > 1:
             return entry
         from cogview_cli.pictures.placing import kept_unverified
 
@@ -253,36 +329,3 @@ class Work:
 def _tells_itself(reason: Problem) -> bool:
     """Whether a stop shows in the outcome of every picture that it left out, and only there."""
     return reason.code.startswith("budget") or reason.code == DEADLINE
-
-
-def _numbered(outcome: Outcome, n: int) -> Outcome:
-    """The outcome of what an earlier run has paid."""
-    return outcome._replace(row=1, n=n, cost=Decimal(0), price=None)
-
-
-def skipped(plan: GenPlan, n: int, files: tuple[SavedFile, ...], id: str | None = None) -> Outcome:
-    """The outcome of a picture that is there already."""
-    return _bare(plan, n)._replace(status=Status.SKIPPED, id=id, cost=Decimal(0), files=files)
-
-
-def _unknown(plan: GenPlan, n: int, entry: Entry) -> Outcome:
-    problem = unknown_before(str(entry.message or ""))
-    return _bare(plan, n)._replace(status=Status.UNKNOWN, id=entry.id, problem=problem)
-
-
-def _bare(plan: GenPlan, n: int) -> Outcome:
-    request = plan.request
-    return Outcome(
-        status=Status.NOT_SENT,
-        row=1,
-        n=n,
-        prompt=request.prompt,
-        model=request.model,
-        size=request.size,
-    )
-
-
-def _found_file(path: Path) -> SavedFile:
-    from cogview_cli.pictures.sidecar import found_file  # seldom needed before a request
-
-    return found_file(path)

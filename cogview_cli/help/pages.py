@@ -14,7 +14,7 @@ FOLDER = Path(__file__).parent
 # In the order in which they are listed: first what most people look for.
 TOPICS = (
     "batch", "prompts", "names", "money", "queue", "text", "servers", "recipes", "history",
-    "settings", "options", "exit-codes", "json", "sandbox", "agents", "speed", "security",
+    "settings", "options", "exit-codes", "json", "python", "sandbox", "agents", "speed", "security",
 )  # fmt: skip
 # The first line of a page: what the list of topics says about it.
 _TITLE = re.compile(r"# ([\w-]+)(?:: |：)(.+)")

@@ -53,18 +53,27 @@ def record(entry: Entry) -> dict[str, Any]:
         "code": entry.code or None,
         "message": str(entry.message) if entry.message else None,
         "sandbox": entry.by_sandbox or None,
+        "take": entry.take if entry.take > 1 else None,
+        "text": entry.text,
     }
     return {name: value for name, value in found.items() if value is not None}
 
 
 def plain_line(entry: Entry) -> str:
-    """Id, time, state, cost, prompt, and the file or the server's task; in English for scripts."""
+    """Id, time, state, cost, prompt, file or task, wrong text; in English for scripts."""
     when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry.asked))
     status = entry.state + (" (sandbox)" if entry.by_sandbox else "")
     prompt = f"“{cut_cells(_prompt(entry), PLAIN_PROMPT)}”"
     file = _GAP + clean(entry.files[0]["file"]) if entry.files else ""
     task = f"{_GAP}task {clean(entry.task)}" if entry.task and not entry.files else ""
-    return f"{entry.id}  {when}  {status:<8}  {_cost(entry):>5}  {prompt}{file}{task}"
+    text = f"{_GAP}wrong text: {wrong}" if (wrong := wrong_text(entry)) else ""
+    return f"{entry.id}  {when}  {status:<8}  {_cost(entry):>5}  {prompt}{file}{task}{text}"
+
+
+def wrong_text(entry: Entry) -> str:
+    """Which characters on the picture are wrong; "" if none is, or nobody has looked."""
+    text = entry.text or {"ok": True}
+    return "" if text["ok"] else clean(" ".join(text["missing"] or text["doubtful"]), 60)
 
 
 def _prompt(entry: Entry) -> str:
@@ -103,7 +112,10 @@ class Table:
         when = time.strftime(self._time, time.localtime(entry.asked))
         paid = _("sandbox") if entry.by_sandbox else _cost(entry)
         file = os.path.basename(entry.files[0]["file"]) if entry.files else ""
-        return self._row(id, when, self._words[entry.state], paid, _prompt(entry), clean(file))
+        prompt = _prompt(entry)
+        if wrong := wrong_text(entry):
+            prompt = _("(wrong text: {wrong}) {prompt}", wrong=wrong, prompt=prompt)
+        return self._row(id, when, self._words[entry.state], paid, prompt, clean(file))
 
     def _row(self, id: str, when: str, state: str, paid: str, prompt: str, file: str) -> str:
         cells = [

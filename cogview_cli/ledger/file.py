@@ -72,6 +72,7 @@ ALTER TABLE requests ADD COLUMN task TEXT;
 ALTER TABLE requests ADD COLUMN part TEXT;
 ALTER TABLE requests ADD COLUMN take INTEGER NOT NULL DEFAULT 1;
 ALTER TABLE requests ADD COLUMN text TEXT;
+CREATE INDEX by_take ON requests (namespace, key) WHERE take > 1;
 CREATE INDEX by_part ON requests (part, seq) WHERE part IS NOT NULL;
 CREATE TABLE parts (
     id TEXT PRIMARY KEY, run TEXT NOT NULL, number INTEGER NOT NULL, namespace TEXT NOT NULL,

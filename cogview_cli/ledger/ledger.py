@@ -247,6 +247,16 @@ class Ledger(LedgerReader):
         """
         self._set(id, message=message.stored(), code=code)
 
+    def was_read(self, id: str, text: dict[str, Any]) -> None:
+        """What was read off the picture, as the sidecar has it."""
+        self._set(id, text=to_json(text))
+
+    def moved(self, entries: Iterable[Entry]) -> None:
+        """The files of these requests have other names: all of them, or none."""
+        with self._file.transaction():
+            for entry in entries:
+                self._set(entry.id, files=to_json(entry.files), target=to_json(entry.target))
+
     def undelivered(self, id: str, message: Message) -> None:
         """The images are on disk, but not where they were meant to go."""
         self._set(id, state=State.ANSWER, message=message.stored(), code="")
@@ -291,6 +301,11 @@ class Ledger(LedgerReader):
         for entry in found:
             self._settle(entry.id)
         return found
+
+    def in_hand_elsewhere(self, entry: Entry) -> bool:
+        """Whether another living process may be at work on this request."""
+        ours = self._run is not None and self._run.name == entry.run
+        return not ours and is_alive(self.folder / "runs", entry.run)
 
     def take_over(self, ids: Iterable[str]) -> set[str]:
         """Makes this process the one that finishes these requests; those that are ours now.

@@ -77,9 +77,13 @@ def _write(mark: Path, data: bytes, *, sync: bool = True) -> None:
     """Only the name must be on the disk: a mark that cannot be read is one all the same."""
     temporary = mark.with_name(f".{mark.stem}.tmp")
     temporary.unlink(missing_ok=True)
-    with temporary.open("xb") as file:
-        file.write(data)
-    os.replace(temporary, mark)
+    try:
+        with temporary.open("xb") as file:
+            file.write(data)
+        os.replace(temporary, mark)
+    except OSError as error:
+        error.filename = error.filename or str(mark)  # a write does not say of which file
+        raise
     if sync:
         sync_folder(mark.parent)
 

@@ -56,6 +56,18 @@ class LedgerReader:
         found.sort(key=lambda entry: entry.key)
         return {key: list(entries) for key, entries in groupby(found, lambda entry: entry.key)}
 
+    def retaken(self, namespace: str | None = None) -> list[list[Entry]]:
+        """All requests for each image that was asked for again because of its text, oldest first.
+
+        `namespace`: only those in it.
+        """
+        rows = self._file.rows(
+            "SELECT DISTINCT namespace, key FROM requests"
+            " WHERE take > 1 AND (? IS NULL OR namespace = ?)",
+            (namespace, namespace),
+        )
+        return [self.by_key(row["namespace"], [row["key"]])[row["key"]] for row in rows]
+
     def by_content(self, content: str, *states: State) -> list[Entry]:
         """All requests for this content, or those in `states`, oldest first.
 

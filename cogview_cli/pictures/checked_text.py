@@ -10,10 +10,12 @@ from typing import Any
 
 from cogview_cli.disk.atomic import replace_whole
 from cogview_cli.pictures.sidecar import SUFFIX, read, sidecar_path
+from cogview_cli.sources.aliases import LETTERING, normal
+from cogview_cli.sources.record import RowError
+from cogview_cli.sources.values import as_lettering
 from cogview_cli.textcheck.compare import TextResult
 from cogview_cli.textcheck.wanted import wanted_texts
 
-TEXT_COLUMNS = ("text", "文字")
 _FIELD, _PICTURE = "text", "text_sha256"
 
 
@@ -43,8 +45,17 @@ def wanted_of(
 def _column(content: dict[str, Any]) -> list[str] | None:
     source = content.get("source")
     columns = source if isinstance(source, dict) else {}
-    found = (columns.get(name) for name in TEXT_COLUMNS)
-    return next(([value] for value in found if isinstance(value, str) and value.strip()), None)
+    for name, value in columns.items():
+        if normal(name) in LETTERING and (found := _lettering(name, value)):
+            return list(found)
+    return None
+
+
+def _lettering(name: str, value: object) -> tuple[str, ...] | None:
+    try:
+        return as_lettering(name, value)
+    except RowError:
+        return None
 
 
 def earlier_result(

@@ -61,4 +61,5 @@ def outcome_of(
         problem=problem,
         seconds=entry.generate_s,
         row_id=(entry.source or {}).get("row_id"),
+        request_id=reply.request_id if reply else None,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,17 +54,41 @@ def parse(data: bytes) -> dict[str, Any]:
 
 
 def found_file(image: Path) -> SavedFile:
-    """An image that was there before, as far as can be told without opening it."""
+    """An image that was there before, as far as can be told without opening it.
+
+    What its sidecar says of it counts while its size is still the same.
+    """
     beside = sidecar_path(image)
+    size = image.stat().st_size if image.exists() else 0
+    told = _image_of(beside) if beside.exists() else {}
+    if told.get("bytes") != size:
+        told = {}
     return SavedFile(
         file=str(image),
         sidecar=str(beside) if beside.exists() else None,
         format=image.suffix.lstrip("."),
-        width=0,
-        height=0,
-        bytes=image.stat().st_size if image.exists() else 0,
-        sha256="",
+        width=_number(told.get("width")),
+        height=_number(told.get("height")),
+        bytes=size,
+        sha256=_hash(told.get("sha256")),
     )
+
+
+def _image_of(path: Path) -> dict[str, Any]:
+    """What a sidecar says of its image; nothing where it is damaged."""
+    try:
+        image = read(path).get("image")
+    except (OSError, ValueError):
+        return {}
+    return image if isinstance(image, dict) else {}
+
+
+def _number(value: object) -> int:
+    return value if isinstance(value, int) and value > 0 else 0
+
+
+def _hash(value: object) -> str:
+    return value if isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value) else ""
 
 
 def _iso(seconds: float | None) -> str | None:
@@ -119,9 +144,11 @@ def describe(
 
 
 def _beside_the_usual(entry: Entry) -> dict[str, Any]:
-    """More fields of the body, the queue it went through, the sandbox: only where it is so."""
+    """More fields of the body, take, text, queue, sandbox: only where it is so."""
     extra = extra_fields(entry.body)
     return {
+        **({"take": entry.take} if entry.take > 1 else {}),
+        **({"text": entry.text} if entry.text is not None else {}),
         **({"extra": extra} if extra else {}),
         **({"queue": {"batch": entry.task, "custom_id": entry.key}} if entry.part else {}),
         **({"sandbox": True} if entry.by_sandbox else {}),

@@ -46,6 +46,8 @@ ROLES: dict[str, tuple[str, ...]] = {
         "生成数量", "生成张数", "图片张数",
     ),
 }  # fmt: skip
+# What the picture should say, where that is looked at; else any other column.
+LETTERING = ("text", "文字", "标题文字", "图上文字", "画面文字", "lettering")
 WIDTHS = ("width", "w", "image_width", "img_width", "宽", "宽度", "图片宽度", "图像宽度")
 HEIGHTS = ("height", "h", "image_height", "img_height", "高", "高度", "图片高度", "图像高度")
 # What other generators take and CogView has no equivalent for.

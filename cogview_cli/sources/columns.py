@@ -9,6 +9,7 @@ from cogview_cli.sources.aliases import (
     FOLDER_NAMES,
     HEIGHTS,
     IGNORED,
+    LETTERING,
     ROLES,
     WIDTHS,
     describes,
@@ -34,7 +35,8 @@ class ColumnRoles(NamedTuple):
 
     `prompts` are those that say they are the prompt, `weak` those that may be it where
     none does, `sole` the only column of a list. `ignored` are pairs of the name as it is
-    compared and as it is written. `unclear` look like a setting that we cannot read.
+    compared and as it is written. `unclear` look like a setting that we cannot read. `text` is
+    what the picture should say; it is kept among `extra` too.
     """
 
     prompts: tuple[str, ...]
@@ -46,6 +48,7 @@ class ColumnRoles(NamedTuple):
     ignored: tuple[tuple[str, str], ...]
     unclear: tuple[str, ...]
     extra: tuple[str, ...]
+    text: str | None = None
 
     def prompt_column(self, row: Mapping[str, Any]) -> str | None:
         """The column that holds the prompt of this row; raises Ambiguous for several."""
@@ -63,6 +66,8 @@ class ColumnRoles(NamedTuple):
     def used(self) -> dict[str, str]:
         """The columns that say something about a picture, and what."""
         found = {column: role for role, column in self.roles.items()}
+        if self.text is not None:
+            found[self.text] = "text"
         return found | dict(zip(self.pixels or (), ("width", "height"), strict=False))
 
 
@@ -75,9 +80,18 @@ def find_column(wanted: str, names: Iterable[str]) -> str | None:
 
 
 def make_plan(
-    names: Iterable[str], *, lang: str | None, prompt: str | None, guess: bool
+    names: Iterable[str],
+    *,
+    lang: str | None,
+    prompt: str | None,
+    guess: bool,
+    lettering: bool = False,
 ) -> ColumnRoles:
-    """What each of `names` means; `guess` looks for the prompt where `prompt` is None."""
+    """What each of `names` means; `guess` looks for the prompt where `prompt` is None.
+
+    `lettering`: one called `text` is what the picture should say, unless it is the only one that
+    may be the prompt.
+    """
     names = list(names)
     free: dict[str, str] = {}
     for name in names:
@@ -90,9 +104,13 @@ def make_plan(
     ignored = tuple((normal(name), name) for name in rest if _is_ignored(normal(name), pixels))
     useless = {name for _, name in ignored}
     unknown = tuple(name for name in rest if name not in useless)
-    prompts, weak = _candidates(unknown, lang) if guess and prompt is None else ((), ())
+    guess = guess and prompt is None
+    named = [free[alias] for alias in LETTERING if alias in free] if lettering else []
+    text = next((name for name in named if not guess or _may_prompt(unknown, name, lang)), None)
+    others = tuple(name for name in unknown if name != text)
+    prompts, weak = _candidates(others, lang) if guess else ((), ())
     open_ = tuple(name for name in unknown if name not in {*prompts, *weak})
-    sole = guess and prompt is None and len(names) == 1 and open_ == tuple(names)
+    sole = guess and len(names) == 1 and open_ == tuple(names)
     return ColumnRoles(
         prompts=prompts if prompt is None else (prompt,),
         weak=weak,
@@ -103,7 +121,13 @@ def make_plan(
         ignored=ignored,
         unclear=tuple(name for name in open_ if _is_unclear(normal(name))),
         extra=rest,
+        text=text,
     )
+
+
+def _may_prompt(names: tuple[str, ...], but: str, lang: str | None) -> bool:
+    """Whether a column may be the prompt if this one is something else."""
+    return any(_candidates(tuple(name for name in names if name != but), lang))
 
 
 def _pixels(free: Mapping[str, str]) -> tuple[str, str] | None:

@@ -10,6 +10,7 @@ from cogview_cli.sources.values import (
     as_count,
     as_flag,
     as_label,
+    as_lettering,
     as_name,
     as_pixels,
     as_quality,
@@ -29,6 +30,7 @@ def row_fields(row: Mapping[str, Any], plan: ColumnRoles) -> dict[str, Any]:
         if not is_empty(value) and role not in _SIZES:
             fields[role] = _converted(role, name, value, plan)
     fields["size"] = _size(row, plan)
+    fields["text"] = None if plan.text is None else as_lettering(plan.text, row[plan.text])
     return {role: value for role, value in fields.items() if value is not None}
 
 

@@ -20,7 +20,8 @@ class ReadOptions(NamedTuple):
 
     `comments`: lines starting with `#` or `//` are no prompts. `sheet` is the one of a
     workbook. `ask` is given the columns that may be the prompt, with a cell of each, and
-    says which; without it several are an error.
+    says which; without it several are an error. `lettering`: a column called `text` beside
+    the prompt is what the picture should say.
     """
 
     format: str | None = None
@@ -31,6 +32,7 @@ class ReadOptions(NamedTuple):
     encoding: str | None = None
     sheet: str | None = None
     ask: Callable[[str, Mapping[str, Any]], str] | None = None
+    lettering: bool = False
 
 
 def check_options(options: ReadOptions) -> None:

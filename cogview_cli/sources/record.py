@@ -16,6 +16,7 @@ class Record:
     document that is not an array the number of the element.
     `columns` are all columns of a row, `extra` those with no meaning to us, without any
     that are named like secrets; `roles` are the columns of the others by what they mean.
+    `text` is what the picture should say, where that was asked for as a column of its own.
     `table`: the row is one of a table or sheet.
     """
 
@@ -30,6 +31,7 @@ class Record:
     user_id: str | None = None
     watermark: bool | None = None
     count: int | None = None
+    text: tuple[str, ...] | None = None
     columns: dict[str, Any] = field(default_factory=dict)
     extra: dict[str, Any] = field(default_factory=dict)
     roles: Mapping[str, str] = field(default_factory=dict)

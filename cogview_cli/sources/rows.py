@@ -132,9 +132,17 @@ class Rows:
                     columns=columns,
                 ),
             )
+        if len(names) < 2:
+            choice = _("columns: {columns}; choose one: --prompt-field NAME", columns=columns)
+            return UsageError(message, hint=choice)
         return UsageError(
             message,
-            hint=_("columns: {columns}; choose one: --prompt-field NAME", columns=columns),
+            hint=_(
+                "columns: {columns}; choose one: --prompt-field NAME,"
+                " or write a prompt around some: --template '… {hole} …'",
+                columns=columns,
+                hole=f"{{{clean(names[-1])}}}",
+            ),
         )
 
     def _plan(self, row: Mapping[str, Any], *, own: bool = False) -> ColumnRoles:
@@ -151,7 +159,13 @@ class Rows:
         wanted = None if own else self._options.prompt_field
         prompt = find_column(wanted, names) if wanted is not None else None
         guess = wanted is None and self._template is None and not own
-        plan = make_plan(names, lang=self._options.lang, prompt=prompt, guess=guess)
+        plan = make_plan(
+            names,
+            lang=self._options.lang,
+            prompt=prompt,
+            guess=guess,
+            lettering=self._options.lettering and not own,
+        )
         if not own:
             self.log.plan(plan)
         return plan

@@ -63,7 +63,7 @@ class SourceLog:
                 self.used[column] = role
         unclear = {*plan.unclear, *(name for key, name in plan.ignored if key in _LONE)}
         _add(self.unclear, (name for name in plan.extra if name in unclear))
-        told = unclear.union(name for _key, name in plan.ignored)
+        told = unclear.union((name for _key, name in plan.ignored), [plan.text or ""])
         kept = (name for name in plan.extra if name not in told)
         _add(self.kept, (name for name in kept if not is_secret_name(name)))
 
@@ -100,7 +100,7 @@ class SourceLog:
         if not parts:
             return ""
         start = _("{file} ({form})", file=self.file, form=self.form) if self.form else self.file
-        return _("{source}: {parts}", source=start, parts="; ".join(parts))
+        return _("{source}: {parts}", source=start, parts=_("; ").join(parts))
 
     def _parts(self) -> Iterable[str]:
         kept = [name for name in self.kept if name not in self.prompts]

@@ -87,6 +87,13 @@ def as_label(field: str, value: Any) -> str | None:
     return as_text(field, value)
 
 
+def as_lettering(field: str, value: Any) -> tuple[str, ...] | None:
+    """What the picture should say: a text or a number, or a list of them."""
+    each = value if isinstance(value, list) else [value]
+    found = (as_label(field, one) for one in each)
+    return tuple(checked_text(text) for text in found if text) or None
+
+
 def as_whole(field: str, value: Any) -> int | None:
     """A whole number that is not negative: 4, "4", and "4.0" as spreadsheets write it."""
     if is_empty(value):

@@ -103,6 +103,9 @@ def counted(summary: Summary, begun: Callable[[], bool] | None = None) -> Iterat
 def tell(error: BaseException) -> ExitCode:
     """Says why a run ends outside of any image; the exit code it leads to."""
     told = as_told(error)
+    if hears := output.listener():
+        hears.failed(error)
+        return told.exit_code
     if told.exit_code not in _SILENT:
         output.show_error(told)
         if _asked.debug:

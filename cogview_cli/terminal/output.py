@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import sys
-from contextlib import suppress
-from typing import Any, NamedTuple, TextIO
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from typing import Any, NamedTuple, Protocol, TextIO
 
 from cogview_cli.errors import CogviewError, ExitCode, MachineError
 from cogview_cli.i18n import _
@@ -32,8 +34,38 @@ class OutputOptions(NamedTuple):
     images_on_stdout: bool = False
 
 
+class Listener(Protocol):
+    """A program that uses this one as a library: it hears what a command would print."""
+
+    def said(self, text: str, level: str) -> None:
+        """A message of a level that `logging` knows: info, warning, error or debug."""
+
+    def failed(self, error: BaseException) -> None:
+        """An error ends the run, or counts in how it ends."""
+
+
+_listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
+
+
+@contextmanager
+def heard_by(listener: Listener) -> Iterator[None]:
+    """In this block, and the tasks begun in it, nothing is printed and nobody is asked."""
+    before = _listener.set(listener)
+    try:
+        yield
+    finally:
+        _listener.reset(before)
+
+
+def listener() -> Listener | None:
+    """Who listens instead of stdout and stderr, if anybody."""
+    return _listener.get()
+
+
 def write_data(data: bytes) -> None:
     """Writes and flushes bytes to stdout. Raises StdoutClosed, or MachineError for a full disk."""
+    if listener():
+        return
     stdout = sys.stdout
     if stdout is None:
         raise MachineError(_("stdout is closed"), hint=_("redirect it to a file or /dev/null"))
@@ -107,8 +139,11 @@ def write_path(path: str, *, nul: bool = False) -> None:
     write_data(os.fsencode(path) + (b"\0" if nul else b"\n"))
 
 
-def say(text: str) -> None:
+def say(text: str, *, level: str = "info") -> None:
     """A line for people, on stderr; characters it cannot encode are escaped."""
+    if hears := listener():
+        hears.said(text, level)
+        return
     if sys.stderr is None:
         return
     with suppress(OSError, ValueError):
@@ -121,7 +156,7 @@ def say(text: str) -> None:
 def show_error(error: CogviewError) -> None:
     """`error:` with what went wrong, then `hint:` on its own line with what to do next."""
     # The two words are the same in every language: scripts look for them.
-    say(f"error: {clean(error.message, 600)}")
+    say(f"error: {clean(error.message, 600)}", level="error")
     if error.hint:
         say(f"hint: {clean(error.hint, 600)}")
 
@@ -132,18 +167,18 @@ def show_traceback(error: BaseException) -> None:
 
     for line in "".join(traceback.format_exception(error)).splitlines():
         indent = line[: len(line) - len(line.lstrip())]
-        say(indent + clean(line.lstrip(), 2000))
+        say(indent + clean(line.lstrip(), 2000), level="debug")
 
 
 def warn(text: str) -> None:
-    """A warning: the work goes on. --quiet silences it."""
-    if not _Run.quiet:
-        say(f"warning: {clean(text, 600)}")
+    """A warning: the work goes on. --quiet silences it, but for a program that listens."""
+    if listener() or not _Run.quiet:
+        say(f"warning: {clean(text, 600)}", level="warning")
 
 
 def on_terminal() -> bool:
     """Whether stderr is a terminal that shows progress and colours, and this job is in front."""
-    if not (sys.stderr and sys.stderr.isatty()) or os.environ.get("TERM") == "dumb":
+    if listener() or not (sys.stderr and sys.stderr.isatty()) or os.environ.get("TERM") == "dumb":
         return False
     return in_foreground(sys.stderr)
 

@@ -34,9 +34,11 @@ from cogview_cli.terminal.text import clean, cut_cells
 class Reporter:
     """Reports outcomes as they end, and a summary."""
 
-    def __init__(self, style: OutputOptions, *, relative_to: str | None = None) -> None:
-        """`relative_to`: show paths below this folder relative to it."""
-        self._style = style
+    def __init__(
+        self, style: OutputOptions, *, relative_to: str | None = None, sandbox: bool = False
+    ) -> None:
+        """`relative_to`: show paths below this folder relative to it. `sandbox`: all is free."""
+        self._style, self._sandbox = style, sandbox
         self._base = relative_to
         self._status: Any = None
         self._width = 80
@@ -93,6 +95,8 @@ class Reporter:
     def _people(self, outcome: Outcome) -> None:
         for text in outcome.warnings:
             warn(text)
+        if outcome.wrong_text and not self._style.quiet:
+            say(wrong_text_line(outcome))
         problem = outcome.problem
         if problem and outcome.status == Status.NOT_SENT and problem.message in self._told:
             return  # one reason shared by many is told once; the summary counts them
@@ -106,7 +110,7 @@ class Reporter:
             say(_("skipped: {path} is there already", path=clean(outcome.files[0].file)))
         elif self._style.verbose or (on_terminal() and not self._style.quiet):
             for file in outcome.files:
-                say(_file_line(outcome, file))
+                say(_file_line(outcome, file, sandbox=self._sandbox))
 
     def _filters(self, outcome: Outcome) -> None:
         for entry in outcome.content_filter:
@@ -144,16 +148,31 @@ class Reporter:
 
         console = Console(stderr=True, highlight=False, markup=False)
         self._width = console.width
-        with console.status(self._one_line(text), refresh_per_second=1) as self._status:
+        # Twice a second, so that no second of the clock is passed over.
+        with console.status(self._one_line(text), refresh_per_second=2) as self._status:
             try:
                 yield
             finally:
                 self._status = None
 
 
-def _file_line(outcome: Outcome, file: SavedFile) -> str:
+def wrong_text_line(outcome: Outcome) -> str:
+    """What stands on a picture instead of what was wanted."""
+    text = outcome.text or {}
+    return _(
+        "wrong text: {path}: wanted {wanted}; found {found} ({wrong})",
+        path=clean(outcome.files[0].file, 200) if outcome.files else "-",
+        wanted=clean(" / ".join(text["wanted"]), 200),
+        found=clean(" / ".join(text["found"]) or "-", 200),
+        wrong=clean(" ".join(text["missing"] or text["doubtful"]), 100),
+    )
+
+
+def _file_line(outcome: Outcome, file: SavedFile, *, sandbox: bool) -> str:
     facts = [f"{file.width}x{file.height}", f"{max(1, file.bytes // 1024)} KiB"]
-    if outcome.cost is not None:
+    if sandbox:
+        facts.append(_("sandbox"))
+    elif outcome.cost is not None:
         facts.append(money(outcome.cost, outcome.currency))
     if outcome.seconds:
         facts.append(_("{seconds:.1f} s", seconds=outcome.seconds))
@@ -185,9 +204,11 @@ def amount(known: Decimal, *, unpriced: bool) -> str:
 
 
 def paid_words(summary: Summary) -> str:
-    """What a run has paid; one that finishes what was paid before pays nothing."""
+    """What a run has paid; one in the sandbox, or for what was paid before, pays nothing."""
     if summary.earlier:
         return _("nothing paid now")
+    if summary.sandbox and (summary.cost or summary.unpriced):
+        return _("nothing paid: sandbox (else {cost})", cost=cost_words(summary))
     return _("paid {cost}", cost=cost_words(summary))
 
 
@@ -205,4 +226,7 @@ def summary_line(summary: Summary, total: int) -> str:
     for status, words in COUNTED.items():
         if count := summary.counts[status]:
             parts.append(_(words, count=count))
+    if summary.text_right + summary.text_wrong:
+        right, wrong = summary.text_right, summary.text_wrong
+        parts.append(_("text right on {right}, wrong on {wrong}", right=right, wrong=wrong))
     return _("; ").join(parts)

@@ -6,6 +6,7 @@ import io
 import json
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ SMALL = ("-s", "512x512")
 FULL = "cogview-4-250304"
 NOW = 1_760_000_000.0
 Batch = Callable[..., Ended]
+OPEN_PLANS: list[Plan] = []
 
 
 # Pure: records, rows, plans, requests of the ledger.
@@ -51,8 +53,9 @@ def row(
 def plan_of(
     rows: list[str] | list[RowRequest], selection: Selection | None = None, *, host: str = "h"
 ) -> Plan:
-    """A plan of these prompts or rows, arranged."""
+    """A plan of these prompts or rows, arranged; closed when the test ends."""
     plan = Plan()
+    OPEN_PLANS.append(plan)
     for number, item in enumerate(rows, 1):
         plan.add(row(item, index=number, line=number) if isinstance(item, str) else item)
     plan.arrange(host, selection or Selection())
@@ -163,14 +166,11 @@ def paths(ended: Ended) -> list[str]:
 
 def edit_ledger(statement: str, *values: object) -> None:
     """Changes the ledger as time or another process would have."""
-    with sqlite3.connect(Path("../state/ledger.db")) as ledger:
+    with closing(sqlite3.connect(Path("../state/ledger.db"))) as ledger, ledger:
         ledger.execute(statement, values)
-    ledger.close()
 
 
 def ledger_column(name: str) -> list[Any]:
     """One column of all requests in the ledger, in the order they were asked."""
-    with sqlite3.connect(Path("../state/ledger.db")) as ledger:
-        found = [row[0] for row in ledger.execute(f"select {name} from requests order by asked")]
-    ledger.close()
-    return found
+    with closing(sqlite3.connect(Path("../state/ledger.db"))) as ledger:
+        return [row[0] for row in ledger.execute(f"select {name} from requests order by asked")]

@@ -272,6 +272,8 @@ def test_an_unknown_outcome_is_not_repeated_and_stays_5(
     assert sandbox.books.posts[LOST] == 1
     assert lines(first)[-1]["cost_max"] == "0.12"
     assert "history --unknown" in again.err + batch().err
+    assert "error: p.txt:1: outcome unknown, it may have been paid: " in first.err
+    assert "error: p.txt:1: an earlier request may have been paid" in again.err
 
 
 def test_on_unknown_retry_asks_once_more_and_then_it_is_done(

@@ -253,6 +253,15 @@ def test_a_row_without_id_is_known_by_its_line(batch: Batch) -> None:
     assert "p.csv:3: '0002-a-dog.png'" in batch(source="p.csv").err
 
 
+def test_another_prompt_column_of_the_same_row_is_no_edit(batch: Batch) -> None:
+    Path("p.csv").write_text("id,short,long\n1,a cat,a cat on a mat\n2,a dog,a dog in a boat\n")
+    batch("--prompt-field", "short", source="p.csv")
+    assert "edited" not in batch("--prompt-field", "long", "--replace-edited", source="p.csv").err
+    Path("p.csv").write_text("id,short,long\n1,a cow,a cat on a mat\n2,a dog,a dog in a boat\n")
+    said = batch("--prompt-field", "short", "--dry-run", source="p.csv").err
+    assert "1 row(s) were edited since their picture was made (p.csv:2:" in said
+
+
 def test_rows_that_only_moved_are_not_edited(batch: Batch) -> None:
     table("a cat", "a dog", ids=False)
     batch(source="p.csv")

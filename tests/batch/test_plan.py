@@ -132,10 +132,11 @@ def test_each_action_has_its_items_and_its_count() -> None:
     assert [i.body["prompt"] for chunk in plan.waiting_chunks() for i in chunk] == ["wait"]
     assert settled == ["done", "unknown", "refused", "dropped"]
     resting = [item.body["prompt"] for chunk in plan.not_to_send() for item in chunk]
-    assert resting == ["fetch", "wait", *settled]
+    assert [item.body["prompt"] for item in plan.to_check()] == ["read-text"]
+    assert resting == ["fetch", "read-text", "wait", *settled]
     counts = plan.counts()
-    assert (counts.total, counts.to_send, counts.to_fetch, counts.waiting) == (7, 1, 1, 1)
-    assert counts.to_do == 3
+    assert (counts.total, counts.to_send, counts.to_fetch, counts.waiting) == (8, 1, 1, 1)
+    assert (counts.to_check, counts.to_do) == (1, 4)
 
 
 def test_items_to_send_can_be_had_model_by_model() -> None:
@@ -146,7 +147,7 @@ def test_items_to_send_can_be_had_model_by_model() -> None:
 
 
 def test_an_empty_plan_counts_nothing() -> None:
-    assert plan_of([]).counts() == (0, 0, 0, 0, 0)
+    assert plan_of([]).counts() == (0, 0, 0, 0, 0, 0)
 
 
 def test_how_items_ended_is_kept_by_row_and_number() -> None:

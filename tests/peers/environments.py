@@ -1,6 +1,7 @@
 """Virtual environments for the peers: made by pip in a temporary folder, removed afterwards.
 
-`COGVIEW_PEERS=FOLDER` keeps them there for the next time.
+`COGVIEW_PEERS=FOLDER` keeps them there for the next time; `python -m tests.peers.environments
+FOLDER` makes those of the suite before, and notes which ones cannot be had.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ LITELLM = ("litellm[proxy]==1.108.7",)
 XINFERENCE = (
     "torch==2.13.0", "xinference==4.1.0", "diffusers==0.39.0", "transformers==5.17.0", "accelerate",
 )  # fmt: skip
-# Written last: what was asked for.
-MADE = "requirements.txt"
+# Written last: what was asked for; or why it cannot be had.
+MADE, FAILED = "requirements.txt", "unavailable.txt"
 UNWANTED = ("torchvision", "timm")
 
 
@@ -47,6 +48,8 @@ def environment(
     kept = os.environ.get("COGVIEW_PEERS")
     folder = Path(kept) / name if kept else Path(tempfile.mkdtemp(prefix=f"cogview-{name}-"))
     try:
+        if (failed := folder / FAILED).exists():
+            raise Unavailable(failed.read_text("utf-8"))
         if not _is_whole(folder, requirements):
             _make(folder, requirements, unwanted)
         yield folder / "bin"
@@ -78,3 +81,20 @@ def _run(*command: str) -> None:
         raise Unavailable(str(error)) from error
     if done.returncode:
         raise Unavailable(done.stderr.strip().splitlines()[-1:] or f"exit {done.returncode}")
+
+
+def main(kept: str) -> None:
+    """Makes the environments of the suite below `kept`."""
+    os.environ["COGVIEW_PEERS"] = kept
+    for name, requirements in (("litellm", LITELLM), ("clients", clients())):
+        try:
+            with environment(name, requirements):
+                pass
+        except Unavailable as error:
+            shutil.rmtree(Path(kept) / name, ignore_errors=True)
+            (Path(kept) / name).mkdir(parents=True)
+            (Path(kept) / name / FAILED).write_text(str(error), "utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -144,6 +144,7 @@ def test_no_prompt_column_lists_the_columns() -> None:
     assert caught.value.message == "'x.csv' has no prompt column"
     assert "question, answer" in caught.value.hint
     assert "--prompt-field NAME" in caught.value.hint
+    assert "--template '… {answer} …'" in caught.value.hint
     with pytest.raises(UsageError, match="has no column 'nope'"):
         read("prompt,answer\na,b\n", "x.csv", prompt_field="nope")
     assert prompts("question,answer\na,b\n", "x.csv", prompt_field="ANSWER") == ["b"]

@@ -1,0 +1,121 @@
+"""How the items of a plan have ended, and what a report takes from that."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from cogview_cli.batch.item import FailedRow, Group
+from cogview_cli.batch.name_table import storable
+from cogview_cli.outcome import WITH_IMAGE, Outcome, Status
+
+EXAMPLES = 5
+
+
+def any_of(values: Iterable[str]) -> str:
+    """Values of ours as a list in SQL."""
+    return ", ".join(f"'{value}'" for value in values)
+
+
+_NO_IMAGE = f"status NOT IN ({any_of(WITH_IMAGE)})"
+# Not what is paid or may be: to ask for it again from a file would pay it twice.
+_TO_ASK_AGAIN = f"status IN ({any_of([Status.REFUSED, Status.FAILED])})"
+
+
+class PlanResults:
+    """The part of a plan that is filled while the run goes on."""
+
+    _db: sqlite3.Connection
+
+    def ended(self, outcome: Outcome, record: Any = None) -> None:
+        """Notes how an item ended; `record` is kept for the report."""
+        problem = outcome.problem
+        self._db.execute(
+            "UPDATE items SET status = ?, code = ?, message = ?, hint = ?, outcome = ?"
+            " WHERE r = ? AND n = ?",
+            (
+                outcome.status,
+                problem.code if problem else None,
+                storable(problem.message) if problem else None,
+                problem.hint if problem else None,
+                None if record is None else to_text(record),
+                outcome.row,
+                outcome.n,
+            ),
+        )
+
+    def images_of_row(self, index: int) -> list[str] | None:
+        """The files of a row's images in order; None as long as one of them is missing."""
+        query = "SELECT status, outcome FROM items WHERE r = ? ORDER BY n"
+        found = self._db.execute(query, (index,)).fetchall()
+        if any(status not in WITH_IMAGE for status, _ in found):
+            return None
+        # Taken out of the JSON here: SQLite has no word for a name whose bytes are no text.
+        files = [json.loads(records or "[{}]")[0].get("file") for _, records in found]
+        return files if all(files) else None
+
+    def records(self) -> Iterator[dict[str, Any]]:
+        """The `--json` records of all items, each with its source, in the order of the source."""
+        found = self._db.execute(
+            "SELECT r, n, status, outcome, file, line, body, json_extract(source, '$.row_id'),"
+            " own, earlier FROM items JOIN rows USING (r) ORDER BY i"
+        )
+        for index, n, status, kept, file, line, body, row_id, columns, earlier in found:
+            bare = {"type": "image", "status": status or Status.NOT_SENT, "index": index, "n": n}
+            request = json.loads(body)
+            bare |= {name: request.get(name) for name in ("prompt", "model", "size")}
+            id = {} if row_id is None else {"row_id": row_id}
+            source = {"file": file, "line": line}
+            source |= {"columns": json.loads(columns)} if columns else {}
+            for record in json.loads(kept) if kept else [bare]:
+                yield {**record, **id, "earlier_cost": earlier, "source": source}
+                earlier = None  # several pictures of one answer were paid once
+
+    def column_names(self) -> list[str]:
+        """The names of the rows' own columns, in the order in which they come."""
+        found = self._db.execute("SELECT own FROM rows WHERE own IS NOT NULL ORDER BY r")
+        return list(dict.fromkeys(name for (own,) in found for name in json.loads(own)))
+
+    def failed_rows(self) -> Iterator[FailedRow]:
+        """The rows to ask again for images that were refused or failed."""
+        found = self._db.execute(
+            "SELECT body, columns, roles, sheet, count(*) FROM items JOIN rows USING (r)"
+            f" WHERE {_TO_ASK_AGAIN} GROUP BY r ORDER BY r"
+        )
+        for body, columns, roles, table, missing in found:
+            own = json.loads(columns) if columns else {}
+            yield FailedRow(json.loads(body), own, json.loads(roles), bool(table), missing)
+
+    def groups(self) -> list[Group]:
+        """What brought no image, grouped by how it ended, the largest group first."""
+        found = self._db.execute(
+            "SELECT status, code, min(message), min(hint), count(*) FROM items"
+            f" WHERE {_NO_IMAGE} AND (status != ? OR message IS NOT NULL)"
+            " GROUP BY status, code ORDER BY count(*) DESC, status, code",
+            (Status.NOT_SENT,),
+        ).fetchall()
+        return [
+            Group(Status(status), message or "", hint or "", count, self._places(status, code))
+            for status, code, message, hint, count in found
+        ]
+
+    def _places(self, status: str, code: str | None) -> tuple[str, ...]:
+        """Where a few of the rows stand whose items ended so."""
+        found = self._db.execute(
+            "SELECT DISTINCT file, line FROM items JOIN rows USING (r)"
+            " WHERE status = ? AND code IS ? ORDER BY i LIMIT ?",
+            (status, code, EXAMPLES),
+        )
+        return tuple(place_of(*row) for row in found)
+
+
+def place_of(file: str, line: int) -> str:
+    """`prompts.csv:37`."""
+    return f"{file}:{line}"
+
+
+def to_text(value: object) -> str:
+    """A value as JSON that SQLite can keep."""
+    return storable(json.dumps(value, ensure_ascii=False, default=str))
