@@ -103,6 +103,8 @@ class BatchRun:
                     ) as runner,
                     self._check.reading(runner, opened.ledger),
                 ):
+                    if self._queued and not self._options.queue:
+                        runner.set_aside(self._queued.under_way())
                     self._display = self._new_display(runner)
                     with self._display.running():
                         await self._work(runner, previous)

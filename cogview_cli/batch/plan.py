@@ -43,6 +43,7 @@ _TO_FETCH = f"action = '{Action.FETCH}'"
 _TO_CHECK = f"action = '{Action.READ}'"
 _SETTLED = f"action NOT IN ({any_of([Action.SEND, Action.FETCH, Action.READ, Action.WAIT])})"
 _WAITING = f"action = '{Action.WAIT}' AND status IS NULL"
+_DOUBTFUL = f"action IN ({any_of([Action.WAIT, Action.UNKNOWN])}) AND status IS NULL"
 _UNFINISHED = "status IS NULL"
 _COUNTED = (_TO_SEND, _TO_FETCH, _UNFINISHED, _WAITING, _TO_CHECK)
 
@@ -139,6 +140,10 @@ class Plan(PlanResults):
     def waiting_chunks(self) -> Iterator[list[Item]]:
         """The items that wait in the vendor's queue, a few hundred at a time."""
         return self._chunks(_WAITING)
+
+    def doubtful_chunks(self) -> Iterator[list[Item]]:
+        """Those, and the unknown ones that are not reported yet."""
+        return self._chunks(_DOUBTFUL)
 
     def unfinished(self) -> Iterator[Item]:
         """The items whose end is not noted yet."""

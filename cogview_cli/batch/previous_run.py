@@ -73,8 +73,11 @@ class PreviousRun(NamedTuple):
         return findings
 
     def decide_again(self, plan: Plan) -> None:
-        """The same for items that waited in the vendor's queue, after it was looked at."""
-        for chunk in plan.waiting_chunks():
+        """The same for items that waited in the vendor's queue, after it was looked at.
+
+        It may know of unknown ones, too.
+        """
+        for chunk in plan.doubtful_chunks():
             found = self._decisions(item.key for item in chunk)
             plan.decide(
                 (found[item.key].action, _passed_over(found[item.key]), item.number)

@@ -63,7 +63,7 @@ class Submitter:
         self._options, self._plan, self._previous = options, plan, previous
         self._queue, self._ledger, self._stopping = queue, previous.ledger, stopping
         self._tariff = options.settings.queue_tariff
-        self._budget = Budget(options.settings.max_cost, self._tariff.currency)
+        self.budget = Budget(options.settings.max_cost, self._tariff.currency)
         self._limits = limits_of(options.queue_size)
         # Outcomes of items that another process has in hand.
         self.claimed: list[Outcome] = []
@@ -96,7 +96,7 @@ class Submitter:
 
     async def send(self, part: Part, *, resumed: bool = False) -> None:
         """Takes a written part to its batch."""
-        if resumed and not self._afford(part):
+        if resumed and not self._afford():
             return
         try:
             await self._queue.sender.send(part, resumed=resumed)
@@ -118,18 +118,18 @@ class Submitter:
         self._previous.decide_again(self._plan)
 
     def _release(self, part: Part) -> None:
-        self._budget.release((part.price or Decimal(0)) * part.lines)
+        self.budget.release((part.price or Decimal(0)) * part.lines)
 
     async def _is_alone(self, part: Part) -> bool:
         """Whether the queue is full although nothing else of ours is in it."""
         others = (other for other in await self._open_parts() if other.id != part.id)
         return not any(other.waiting for other in others)
 
-    def _afford(self, part: Part) -> bool:
-        """Whether the price of a part that an earlier run has written could be set aside."""
-        if self._budget.reserve((part.price or Decimal(0)) * part.lines):
+    def _afford(self) -> bool:
+        """Whether there is money for what earlier runs have written down."""
+        if self.budget.reserve(Decimal(0)):
             return True
-        self.closed = over_budget(self._budget)
+        self.closed = over_budget(self.budget)
         return False
 
     async def _fill(self, model: str, most: int) -> Part | None:
@@ -165,9 +165,9 @@ class Submitter:
         return self._ledger.parts.note(id, state=PartState.NEW)
 
     def _reserve(self, ready: _Ready) -> bool:
-        if self._budget.reserve(ready.price):
+        if self.budget.reserve(ready.price):
             return True
-        self.closed = over_budget(self._budget)
+        self.closed = over_budget(self.budget)
         return False
 
     def _ready(self, item: Item) -> _Ready:
@@ -224,7 +224,7 @@ class Submitter:
         return await self._ledger.call(self._ledger.parts.get, part.id)
 
     def _not_taken(self, ready: _Ready, why: Claimed | BudgetReached) -> None:
-        self._budget.release(ready.price)
+        self.budget.release(ready.price)
         if isinstance(why, BudgetReached):
             self.closed = problem_of(why)
             return

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from decimal import Decimal
 from functools import partial
+from itertools import chain
 
 from cogview_cli.api.dialects import kind_of
 from cogview_cli.api.error_codes import CODES, ErrorClass
@@ -77,10 +79,30 @@ class QueuedBatch:
 
     async def look_back(self) -> None:
         """Takes over the parts of earlier runs, and looks at each once."""
-        for part in await self._ours():
+        parts = await self._ours()
+        unsure = [part for part in parts if part.state in (*UNSENT, PartState.CREATING)]
+        answered = await self._resume_all([part for part in parts if part not in unsure])
+        self._submitter.budget.set_aside(self.under_way())
+        if answered:
+            await self._resume_all(unsure)
+
+    async def _resume_all(self, parts: list[Part]) -> bool:
+        for part in parts:
             if not await self._tried(partial(self._resume, part)):
                 break
         self._previous.decide_again(self._plan)
+        return self.reason is None
+
+    def under_way(self) -> Decimal:
+        """What the pictures cost that wait for this run, or that its first look has brought."""
+        if self._options.settings.max_cost is None:
+            return Decimal(0)
+        tariff = self._options.settings.queue_tariff
+        waiting = chain.from_iterable(self._plan.waiting_chunks())
+        prices = [tariff.price_of(item.body["model"]) for item in waiting]
+        found = (self._previous.entry(item) for item in self._plan.to_fetch())
+        prices += [each.price for each in found if each.part and self._previous.is_ours(each)]
+        return sum(filter(None, prices), Decimal(0))
 
     async def _ours(self) -> list[Part]:
         """The open parts of this folder that no other process looks after."""
@@ -137,9 +159,18 @@ class QueuedBatch:
             await pool.run_all(runner, [self._deliveries()], report)
             await self._round(report, self._submit)
             tick()
+        await self._undo_new()
         await self._close()
         if self._elsewhere and not self.reason and self._plan.counts().waiting:
             self.reason = other_key(self._elsewhere)
+
+    async def _undo_new(self) -> None:
+        """What never came to the vendor does not wait there: the next run may send it any way."""
+        for part in await self._ours():
+            if part.state == PartState.NEW:
+                await self._queue.sender.drop(part, Message.of("stopped-before-sending"))
+        self._previous.decide_again(self._plan)
+        self.reason = self.reason or self._submitter.closed
 
     async def _round(self, report: Report, work: Callable[[], Awaitable[None]]) -> None:
         """One step that signals may come into."""

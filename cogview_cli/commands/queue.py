@@ -84,18 +84,19 @@ def cancel(
                 _("the queue has no {ids}; nothing was done", ids=", ".join(missing)),
                 hint="cogview queue",
             )
-        codes = [ExitCode.OK]
+        codes = []
         for part in filter(None, parts):
             if forget:
                 shown, problem = forget_part(ledger, part)
             else:
                 shown, problem = asyncio.run(end(ledger, part))
+            codes.append(problem.exit_code if problem else ExitCode.OK)
             if problem is None:
                 _write(shown, json=json)
             else:
-                codes.append(problem.exit_code)
                 output.warn(clean(f"{part.id}: {problem.message}", 400))
-    output.say(_("what is done is kept: the same batch, or cogview recover, collects it"))
+    if not forget and ExitCode.OK in codes:
+        output.say(_("what is done is kept: the same batch, or cogview recover, collects it"))
     raise typer.Exit(int(worst(codes)))
 
 

@@ -30,6 +30,10 @@ class Budget:
         self.in_flight += price
         return True
 
+    def set_aside(self, price: Decimal) -> None:
+        """Counts what an earlier run has under way, whatever the limit says."""
+        self.in_flight += price
+
     def has_room(self, price: Decimal) -> bool:
         """Whether `price` more leaves enough for what is promised."""
         wanted = self.committed + self.in_flight + self.promised + price

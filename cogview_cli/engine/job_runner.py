@@ -98,6 +98,10 @@ class JobRunner:
         self._clock = ClockWatch()
         self.in_flight = 0
 
+    def set_aside(self, price: Decimal) -> None:
+        """See `Budget.set_aside`."""
+        self._budget.set_aside(price)
+
     @property
     def stopping(self) -> bool:
         """Whether nothing new is sent any more."""

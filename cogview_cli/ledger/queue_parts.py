@@ -241,7 +241,8 @@ class QueueParts:
     def settle(self, part: str, results: Iterable[Settled]) -> int:
         """Keeps how requests of a part ended; how many of them were still open.
 
-        A picture counts also where an error for the same request was read before it.
+        A picture counts also where an error for the same request was read before it, and any
+        word of the vendor's where nothing was known.
         """
         with self._file.transaction() as db:
             return sum(self._settle(db, part, result) for result in results)
@@ -250,6 +251,8 @@ class QueueParts:
         open_states = [State.PENDING]
         if result.state == State.ANSWER:
             open_states += [State.REJECTED, State.NOT_SENT, State.UNKNOWN]
+        elif result.state != State.UNKNOWN:
+            open_states.append(State.UNKNOWN)
         values: dict[str, Any] = {
             "state": result.state,
             "run": self._run(),

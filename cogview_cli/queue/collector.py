@@ -7,14 +7,23 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
-from cogview_cli.api.batches import Batch, BatchStatus, LineError, Odd, Result, read_result
+from cogview_cli.api.batches import (
+    ENDS,
+    Batch,
+    BatchStatus,
+    LineError,
+    Odd,
+    Result,
+    read_result,
+)
 from cogview_cli.api.client import ANSWER_LIMIT
+from cogview_cli.api.error_codes import ErrorClass
 from cogview_cli.disk.atomic import open_new
 from cogview_cli.i18n import _
 from cogview_cli.i18n.stored_messages import Message
 from cogview_cli.ledger import Entry, State
 from cogview_cli.ledger.queue_parts import ROWS_AT_ONCE, Part, PartState, Settled
-from cogview_cli.queue.results import salvaged, settled
+from cogview_cli.queue.results import is_short, salvaged, settled
 from cogview_cli.queue.service import QueueFailure, Service
 
 _MISSING = {
@@ -35,27 +44,29 @@ class Collector:
 
         QueueFailure where nobody answers.
         """
+        if part.state == PartState.ENDED:
+            return await self._look_again(part)
         if part.state != PartState.CREATED:
             return part
         assert part.batch is not None
         try:
             batch = await self._service.batch(part.batch)
         except QueueFailure as failure:
-            if not failure.gone:
+            if not failure.gone or failure.kind is ErrorClass.NOT_THE_API:
                 raise
             self._service.check_key(part)
             return await self._gone(part)
+        before = part
         part = await self._note(
             part,
             status=batch.status or None,
             completed=batch.completed,
             failed=batch.failed,
-            output_file=batch.output_file or part.output_file,
-            error_file=batch.error_file or part.error_file,
+            **_files(part, batch),
         )
         done = batch.completed + batch.failed
         if batch.ended:
-            return await self._end(part, batch)
+            return await self._end(before, part, batch)
         if part.output_file and done > part.read:
             await self._read(part, whole=False)
             part = await self._note(part, read=done)
@@ -63,8 +74,8 @@ class Collector:
 
     async def close(self, part: Part) -> Part:
         """Removes the vendor's files of a part whose pictures are all on disk."""
-        paid = await self._ledger.call(self._parts.count, part.id, State.ANSWER, State.PENDING)
-        if part.state != PartState.ENDED or paid:
+        wanted = await self._count(part, State.ANSWER, State.PENDING, State.UNKNOWN)
+        if part.state != PartState.ENDED or wanted:
             return part
         for id in (part.file, part.output_file, part.error_file):
             if not await self._service.delete(id):
@@ -77,6 +88,22 @@ class Collector:
     def _note_now(self, id: str, columns: dict[str, object]) -> Part:
         return self._parts.note(id, **columns)
 
+    async def _look_again(self, part: Part) -> Part:
+        """A part that left requests unknown: its results may be there, or whole, by now."""
+        if part.batch is None or not await self._count(part, State.UNKNOWN):
+            return part
+        try:
+            batch = await self._service.batch(part.batch, tries=1)
+            part = await self._note(part, **_files(part, batch))
+            await self._read(part, whole=True)
+        except QueueFailure:  # unknown as before
+            return part
+        await self._service.unmark(part)
+        return part
+
+    async def _count(self, part: Part, *states: State) -> int:
+        return await self._ledger.call(self._parts.count, part.id, *states)
+
     # The end.
 
     async def _gone(self, part: Part) -> Part:
@@ -85,14 +112,21 @@ class Collector:
         await self._ledger.complete(self._parts.settle_rest, part.id, State.UNKNOWN, message)
         return await self._note(part, state=PartState.ENDED)
 
-    async def _end(self, part: Part, batch: Batch) -> Part:
+    async def _end(self, before: Part, part: Part, batch: Batch) -> Part:
+        """`before`: the part as the look before this one left it."""
         lost = await self._read(part, whole=True)
-        if batch.status == BatchStatus.FAILED:
+        left = await self._count(part, State.PENDING)
+        short = is_short(before, batch, part.lines - left)
+        if short and before.status not in ENDS:
+            self._service.say(_("batch {id} has ended without all of its results", id=batch.id))
+            return part  # they may be late: the next look decides
+        if batch.status == BatchStatus.FAILED and not short:
             await self._settle_errors(part, batch.errors)
         else:
-            state = State.UNKNOWN if lost else State.NOT_SENT
+            doubt = Message.of("queue-cut") if lost else Message.of("queue-short")
             missing = _MISSING.get(BatchStatus(batch.status), Message.of("queue-missing"))
-            message = Message.of("queue-cut") if lost else missing
+            unsure = bool(lost or short)
+            state, message = (State.UNKNOWN, doubt) if unsure else (State.NOT_SENT, missing)
             await self._ledger.complete(self._parts.settle_rest, part.id, state, message)
         await self._service.unmark(part)
         await self._service.delete(part.file)
@@ -200,6 +234,14 @@ class _Reader:
         if found.state == State.ANSWER:
             self._open.discard(result.key)
         return found
+
+
+def _files(part: Part, batch: Batch) -> dict[str, object]:
+    """The ids of the result files; one that was named is not forgotten."""
+    return {
+        "output_file": batch.output_file or part.output_file,
+        "error_file": batch.error_file or part.error_file,
+    }
 
 
 def _words(error: LineError) -> Message:

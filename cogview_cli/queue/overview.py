@@ -40,7 +40,7 @@ async def look(ledger: Ledger) -> tuple[list[Shown], list[Problem]]:
     for part in ledger.parts.open():
         if not part.in_sandbox:
             shown, problem = await _look(ledger, part)
-            found.append(shown)
+            found += [shown] if part.state != PartState.ENDED or shown.unsaved else []
             problems += [problem] if problem else []
     return found, problems
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from cogview_cli.api.batches import Odd, Result
+from cogview_cli.api.batches import Batch, BatchStatus, Odd, Result
 from cogview_cli.api.dialects import Server
 from cogview_cli.api.error_codes import CODES, ErrorClass
 from cogview_cli.api.links import links_end
 from cogview_cli.api.protocol import Answer, ApiError, Reply, decode
 from cogview_cli.i18n.stored_messages import Message
 from cogview_cli.ledger import State
-from cogview_cli.ledger.queue_parts import Settled
+from cogview_cli.ledger.queue_parts import Part, Settled
 
 
 def settled(result: Result, server: Server) -> Settled:
@@ -39,3 +39,15 @@ def salvaged(odd: Odd, headers: dict[str, str], server: Server) -> Settled | Non
     if isinstance(decode(answer, server), Reply):
         return Settled(odd.key, State.ANSWER, answer, expires=links_end(answer))
     return Settled(odd.key, State.UNKNOWN, answer, message=Message.of("answer-cut"))
+
+
+def is_short(before: Part, batch: Batch, told: int) -> bool:
+    """Whether an ended batch counts more as done than the `told` requests of its results.
+
+    What it made is charged, so such a rest is not to be sent again. Without counts a completed
+    batch has to tell of every request; `before` may hold a higher count of an earlier look.
+    """
+    counted = max(batch.completed + batch.failed, before.completed + before.failed)
+    if batch.status == BatchStatus.COMPLETED and not (batch.total or counted):
+        counted = before.lines
+    return min(counted, before.lines) > told

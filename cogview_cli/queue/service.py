@@ -85,7 +85,7 @@ def other_key(part: Part) -> Problem:
     return Problem(
         code="queue",
         message=_(
-            "part {id} of the queue was sent to {url} with another key",
+            "part {id} of the queue is at {url}: this run has another base URL or key",
             id=part.id,
             url=part.base_url,
         ),
@@ -153,9 +153,9 @@ class Service(NamedTuple):
         said = Message.of("no-queue-answer")
         return QueueFailure(said, ApiError(ErrorClass.UNKNOWN, "", said, answer.status))
 
-    async def batch(self, id: str) -> Batch:
+    async def batch(self, id: str, tries: int = TRIES) -> Batch:
         """How far a batch is."""
-        answer = await self.ask(lambda: self.client.batch(id))
+        answer = await self.ask(lambda: self.client.batch(id), tries)
         batch = batch_of(answer)
         if batch is None:
             raise self.failure(answer)

@@ -42,6 +42,10 @@ QUEUE_SETTINGS = {
     "look-503": "looks at batches and lists of them get 503 with Retry-After: 1",
     "results-503": "result files get 503 with Retry-After: 1",
     "cut-results": "the connection closes in the middle of a result file",
+    "short-results": "a result file comes without its last line, and does not look cut",
+    "late-output": "a look at an ended batch does not name its output file yet",
+    "no-such-batch": "looks at a batch get 404 in the API's envelope",
+    "html-404-batch": "looks at a batch get 404 with an HTML page",
     "top-counts": "request_counts is a number, total, completed and failed stand beside it",
 }
 _SETTING = re.compile(r"([a-z0-9-]+?)(?:x([0-9]{1,6}))?")

@@ -12,7 +12,7 @@ from cogview_cli.sandbox.answers import encode
 from cogview_cli.sandbox.keys import check_key
 from cogview_cli.sandbox.multipart import read_form
 from cogview_cli.sandbox.queue import Create, Queue, StoredFile
-from cogview_cli.sandbox.queue_batch import Batch, BatchStatus
+from cogview_cli.sandbox.queue_batch import ENDS, Batch, BatchStatus
 from cogview_cli.sandbox.queue_rules import CHAT, IMAGES, check_metadata
 from cogview_cli.sandbox.rules import Refusal, parse_body
 from cogview_cli.sandbox.wire import HTML, Peer, Request
@@ -118,6 +118,8 @@ class QueueApi:
         elif not file.model and settings.meets("cut-results"):
             await call.peer.start(200, {"Content-Type": kind, "Content-Length": len(content)})
             await call.peer.send(content[: len(content) // 2])
+        elif not file.model and settings.meets("short-results"):
+            await call.peer.reply(200, b"".join(content.splitlines(keepends=True)[:-1]), kind)
         else:
             await call.peer.reply(200, content, kind)
 
@@ -177,8 +179,18 @@ class QueueApi:
         return _own(self._queue.batches.get(call.id), call, "任务不存在", "no such batch")
 
     async def _show_batch(self, call: Call) -> None:
-        if not await self._disturbed(call.peer):
-            await call.answer(self._told(self._batch(call)))
+        settings = self._queue.settings
+        if await self._disturbed(call.peer):
+            return
+        if settings.meets("html-404-batch"):
+            await call.peer.reply(404, _BAD_GATEWAY, HTML)
+            return
+        batch = self._batch(call)
+        if settings.meets("no-such-batch"):
+            raise Refusal("404", "任务不存在", "no such batch", status=404)
+        told = self._told(batch)
+        late = told["status"] in ENDS and settings.meets("late-output")
+        await call.answer({**told, "output_file_id": None} if late else told)
 
     async def _cancel(self, call: Call) -> None:
         batch = self._batch(call)

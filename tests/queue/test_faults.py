@@ -17,6 +17,7 @@ from tests.batch.support import (
     prompts,
     statuses,
 )
+from tests.conftest import Run
 
 LONG = 3600.0
 WAIT = ("--queue", "--wait", "--poll", "0.1", "--json")
@@ -303,3 +304,112 @@ def test_a_picture_host_that_fails_is_left_to_the_next_run(
     assert ended.code == 6, ended
     assert statuses(ended) == ["saved", "unsaved"]
     assert sandbox._box._queue.files
+
+
+@pytest.mark.parametrize("fault", ["short-results", "late-output"])
+def test_what_the_counts_tell_of_is_not_sent_again(
+    fault: str, batch: Batch, sandbox: SandboxThread
+) -> None:
+    """Results that are whole by all appearances: the batch's own counts know better."""
+    sandbox.queue_fault(f"{fault}x9")
+    prompts("cat", "dog")
+    ended = batch(*WAIT)
+    assert ended.code == 5, ended
+    assert "unknown" in statuses(ended)
+    again = batch(*WAIT)
+    assert again.code == 5, again
+    assert sandbox.books.queue.creates == 1
+    sandbox.queue_fault(f"{fault}x0")
+    assert batch(*WAIT).code == 0
+    assert len(pictures()) == 2
+    assert sandbox.books.queue.creates == 1
+    assert once_each(sandbox)
+
+
+@pytest.mark.parametrize("fault", ["short-resultsx1", "late-outputx1"])
+def test_results_that_are_late_are_waited_for(
+    fault: str, batch: Batch, sandbox: SandboxThread
+) -> None:
+    sandbox.queue_fault(fault)
+    prompts("cat", "dog")
+    assert batch("--queue").code == 75
+    sandbox.skip(LONG)
+    first = batch("--queue", "--json")
+    assert first.code == 75, first
+    assert "queued" in statuses(first)
+    assert batch("--queue").code == 0
+    assert once_each(sandbox)
+
+
+def test_unknown_until_the_vendor_knows_it_again(
+    batch: Batch, sandbox: SandboxThread, cogview: Run
+) -> None:
+    sandbox.queue_fault("no-such-batchx1")
+    prompts("cat", "dog")
+    assert batch("--queue").code == 75
+    sandbox.skip(LONG)
+    assert batch("--queue").code == 5
+    found = cogview("recover")
+    assert found.code == 0, found
+    assert len(pictures()) == 2
+    assert batch("--queue").code == 0
+    assert sandbox.books.queue.creates == 1
+    assert not sandbox._box._queue.files
+
+
+def test_a_page_that_is_not_the_vendors_says_nothing_of_a_batch(
+    batch: Batch, sandbox: SandboxThread
+) -> None:
+    sandbox.queue_fault("html-404-batchx1")
+    prompts("cat")
+    assert batch("--queue").code == 75
+    sandbox.skip(LONG)
+    ended = batch("--queue", "--json")
+    assert ended.code == 9, ended
+    assert statuses(ended) == ["queued"]
+    assert batch("--queue").code == 0
+    assert once_each(sandbox)
+
+
+def test_what_waits_counts_for_max_cost(batch: Batch, sandbox: SandboxThread) -> None:
+    """Whether it was put there by this run or by an earlier one, this one pays for it."""
+    prompts("cat", "dog", "cow")
+    limit = ("--queue", "--max-cost", "0.06", "--json")
+    assert statuses(batch(*limit)) == ["queued", "queued", "not_sent"]
+    again = batch(*limit)
+    assert again.code == 7, again
+    assert statuses(again) == ["queued", "queued", "not_sent"]
+    sandbox.skip(LONG)
+    third = batch(*limit)
+    assert third.code == 7, third
+    assert statuses(third) == ["saved", "saved", "not_sent"]
+    assert lines(third)[-1]["cost"] == "0.06"
+    assert statuses(batch(*limit)) == ["skipped", "skipped", "queued"]
+
+
+def test_what_waits_counts_for_max_cost_of_a_direct_run(
+    batch: Batch, sandbox: SandboxThread
+) -> None:
+    prompts("cat", "dog")
+    batch("--queue")
+    prompts("cat", "dog", "cow")
+    ended = batch("--max-cost", "0.11", "--json")
+    assert ended.code == 7, ended
+    assert statuses(ended) == ["queued", "queued", "not_sent"]
+    assert not sandbox.books.posts
+
+
+def test_what_never_came_to_the_vendor_does_not_wait_there(
+    batch: Batch, sandbox: SandboxThread, monkeypatch: pytest.MonkeyPatch, cogview: Run
+) -> None:
+    prompts("cat", "dog")
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("COGVIEW_BASE_URL", "http://127.0.0.1:9/api/paas/v4")
+        ended = batch("--queue", "--json")
+    assert ended.code == 75, ended
+    assert statuses(ended) == ["not_sent", "not_sent"]
+    assert lines(ended)[-1]["cost_max"] == "0"
+    assert ledger_column("state") == ["not_sent", "not_sent"]
+    assert "nothing waits" in cogview("queue").err
+    assert batch().code == 0
+    assert once_each(sandbox)
