@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from cogview_cli.cli.options import about
-from cogview_cli.config.settings import Settings
 from cogview_cli.i18n import _
 
 TEXT = _("Text on the picture")
@@ -56,17 +55,3 @@ Retake = Annotated[
         rich_help_panel=TEXT,
     ),
 ]
-
-
-def settings_with_text(settings: Settings, text: list[str] | None) -> Settings:
-    """The settings of a run with these `--text`; MachineError where nothing can read pictures.
-
-    A text says that it is looked at, unless --no-check-text says otherwise.
-    """
-    if text and not settings.is_flag("check_text"):
-        settings = settings._replace(check_text=True)
-    if settings.checks_text:
-        from cogview_cli.textcheck.extra import require
-
-        require()
-    return settings

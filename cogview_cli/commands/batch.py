@@ -17,6 +17,7 @@ from cogview_cli.cli import (
     server_options,
     text_options,
 )
+from cogview_cli.config.lettering import settings_with_text
 from cogview_cli.config.settings import Settings, load
 from cogview_cli.disk.home import expand_home
 from cogview_cli.errors import UsageError
@@ -124,7 +125,7 @@ def batch(
             check_text=check_text, retake=retake, strict_text=strict_text,
         )
     )  # fmt: skip
-    settings = text_options.settings_with_text(settings, text)
+    settings = settings_with_text(settings, text)
     sources = _sources(sources)
     selection = Selection(start=start, limit=limit, shard=parse_shard(shard), dedupe=dedupe)
     tiles, benchmark = parse_grid(grid), layout_of(layout)

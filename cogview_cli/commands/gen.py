@@ -11,6 +11,7 @@ import typer
 from cogview_cli.api.prompt_length import remark
 from cogview_cli.api.request import ENDPOINT, ImageRequest
 from cogview_cli.cli import deadline_option, options, server_options, text_options
+from cogview_cli.config.lettering import settings_with_text
 from cogview_cli.config.settings import Settings, load
 from cogview_cli.config.store import state_dir
 from cogview_cli.config.tables import EXTRA
@@ -144,7 +145,7 @@ def gen(
             check_text=check_text, retake=retake, strict_text=strict_text,
         )
     )  # fmt: skip
-    settings = text_options.settings_with_text(settings, text_)
+    settings = settings_with_text(settings, text_)
     style = output.OutputOptions(
         json=json,
         print0=print0,

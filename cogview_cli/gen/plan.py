@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -109,7 +110,9 @@ def check_budget(plan: GenPlan) -> None:
         )
 
 
-def wanted_of(prompt: str, text: list[str] | None, settings: Settings) -> tuple[str, ...] | None:
+def wanted_of(
+    prompt: str, text: Sequence[str] | None, settings: Settings
+) -> tuple[str, ...] | None:
     """What the pictures are to say; None where nobody looks, or there is nothing to compare."""
     if not settings.checks_text:
         return None

@@ -10,7 +10,7 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
@@ -22,6 +22,7 @@ from cogview_cli.batch.plan import Plan
 from cogview_cli.batch.row import RowDefaults
 from cogview_cli.batch.run import run as run_batch
 from cogview_cli.batch.selection import Selection
+from cogview_cli.config.lettering import settings_with_text
 from cogview_cli.config.settings import Settings, load
 from cogview_cli.disk.destination import STDOUT, from_output
 from cogview_cli.disk.home import expand_home
@@ -42,11 +43,13 @@ __all__ = ["ImageResult", "Options", "generate", "generate_many"]
 class Options(TypedDict, total=False):
     """The settings of a call: the options of `cogview gen` under their names.
 
-    They go before the environment and the config file, which hold for the rest.
+    They go before the environment and the config file, which hold for the rest. `text` is what
+    the picture should say, `[""]` or `""` nothing; it is looked at unless `check_text` is false.
     """
 
     api_key: str
     base_url: str
+    check_text: bool
     extra: Mapping[str, Any]
     format: str
     jobs: int
@@ -58,10 +61,13 @@ class Options(TypedDict, total=False):
     profile: str
     quality: str
     response_format: str
+    retake: int
     retries: int
     sandbox: bool
     sidecar: bool
     size: str
+    strict_text: bool
+    text: str | Sequence[str]
     tier: str
     timeout: float
     user_id: str
@@ -85,7 +91,8 @@ def generate(
     `MachineError`, `Temporary` (the same call works later), `UnknownOutcome` (perhaps paid: do
     not simply call again) or `PaidNotSaved` (paid: the same call fetches it, free).
     """
-    plan = _gen_plan(prompt, output, once, _settings(output, options))
+    settings, text = _settings(output, options)
+    plan = _gen_plan(prompt, output, once, settings, text)
 
     def work(reporter: Reporter) -> None:
         summary = Summary(single=True, currency=plan.settings.tariff.currency)
@@ -119,8 +126,11 @@ def generate_many(
     fails is a result with an `error`; a `CogviewError` is raised for what ends the run outside of
     any image: `UsageError` for bad rows, `Temporary` where another run has the folder.
     """
-    settings = _settings(output, options)
-    asked = _batch_options(PromptList(prompts), settings, name, count, retry_failed, wait)
+    settings, text = _settings(output, options)
+    defaults = RowDefaults(
+        settings=settings, count=count, name=name, validate=True, now=time.time(), text=text
+    )
+    asked = _batch_options(PromptList(prompts), defaults, retry_failed, wait)
 
     def work(reporter: Reporter) -> None:
         with closing(Plan()) as plan:
@@ -129,15 +139,32 @@ def generate_many(
     return results(work)
 
 
-def _settings(output: str | os.PathLike[str] | None, options: Options) -> Settings:
-    """The settings in force; TypeError for an option that there is none of."""
+def _settings(
+    output: str | os.PathLike[str] | None, options: Options
+) -> tuple[Settings, tuple[str, ...] | None]:
+    """The settings in force, and `text`; TypeError for an option that there is none of.
+
+    MachineError where text is to be looked at and nothing can read pictures.
+    """
     if unknown := sorted(options.keys() - Options.__annotations__.keys()):
         raise TypeError(f"unexpected keyword argument {unknown[0]!r}")
     flags: dict[str, object] = {**options, "output": None if output is None else os.fspath(output)}
     extra = options.get("extra")
     if extra is not None:
         flags["extra"] = [f"{key}={json.dumps(value)}" for key, value in extra.items()]
-    return load({name: _as_typed(value) for name, value in flags.items()})
+    text = _texts(flags.pop("text", None))
+    settings = load({name: _as_typed(value) for name, value in flags.items()})
+    return settings_with_text(settings, text), text
+
+
+def _texts(given: object) -> tuple[str, ...] | None:
+    """What `text` says; UsageError for anything but texts."""
+    texts = (given,) if isinstance(given, str) else given
+    if texts is None:
+        return None
+    if not isinstance(texts, Sequence) or not all(isinstance(text, str) for text in texts):
+        raise UsageError(_("text takes a text, or a list of texts"), hint="text='早安咖啡'")
+    return tuple(texts) or None
 
 
 def _as_typed(value: object) -> object:
@@ -146,7 +173,11 @@ def _as_typed(value: object) -> object:
 
 
 def _gen_plan(
-    prompt: str, output: str | os.PathLike[str] | None, once: bool, settings: Settings
+    prompt: str,
+    output: str | os.PathLike[str] | None,
+    once: bool,
+    settings: Settings,
+    text: tuple[str, ...] | None,
 ) -> GenPlan:
     if settings.output == STDOUT:
         raise UsageError(_("there is no stdout to write to here"), hint="output='images/'")
@@ -177,7 +208,7 @@ def _gen_plan(
         dry_run=False,
         relative=False,
         once=once,
-        wanted=wanted_of(prompt, None, settings),
+        wanted=wanted_of(prompt, text, settings),
     )
     target_of(plan, 1, 0.0).check()
     check_models([request.model], settings)
@@ -186,20 +217,14 @@ def _gen_plan(
 
 
 def _batch_options(
-    reading: PromptList,
-    settings: Settings,
-    name: str | None,
-    count: int | None,
-    retry_failed: bool,
-    wait: bool,
+    reading: PromptList, defaults: RowDefaults, retry_failed: bool, wait: bool
 ) -> BatchOptions:
+    settings = defaults.settings
     return BatchOptions(
         settings=settings,
         folder=Path(expand_home(settings.output or "")).absolute(),
         relative=False,
-        defaults=RowDefaults(
-            settings=settings, count=count, name=name, validate=True, now=time.time()
-        ),
+        defaults=defaults,
         reading=reading,
         selection=Selection(),
         style=QUIET,
