@@ -145,7 +145,7 @@ def _summary_record(
     most = {"requests_max": requests + price.retakes} if price.retakes else {}
     counts = {"requests": requests, **most, "rows": summary.rows}
     record, queued = foreseen.planned(price.most, **counts), options.queue_price(plan)
-    return record if queued is None else {**record, "queue_cost_max": str(queued.known)}
+    return record if queued is None else {**record, "queue_cost_max": str(queued.bound)}
 
 
 def _describe(summary: ReadSummary) -> None:

@@ -299,7 +299,7 @@ LETTERED = Line(
             "text", {"anyOf": [nested(*LETTERING), {"type": "null"}]},
             N_("its lettering; null: nothing says what it should be"),
         ),
-        Field("error", nested(*ERROR[:3]), N_("why it was not read")),
+        Field("error", nested(*ERROR[:3], ERROR[-1]), N_("why it was not read")),
     ),
 )  # fmt: skip
 LETTERED_SUMMARY = Line(

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 # Pictures that are no results: takes that were not chosen, rows edited since.
 _SKIPPED_FOLDERS = ("takes", "replaced")
+# What arrived in a format that the API does not document was kept, and can be read as well.
+_FORMATS = ("png", "jpeg", "webp", "gif", "bmp", "tiff", "avif")
+_SUFFIXES = (*IMAGE_SUFFIXES, ".gif", ".bmp", ".tif", ".tiff", ".avif")
 EPILOG = "\b\n" + _("""Examples:
   cogview check-text pictures/                     by what their prompts put in quotation marks
   cogview check-text poster.png --text 重生之我是韦小宝
@@ -48,7 +51,8 @@ class Checked(NamedTuple):
         if self.error is None:
             return {**record, "text": self.result.record() if self.result else None}
         error = {"code": self.error.code, "message": self.error.message, "hint": self.error.hint}
-        return {**record, "error": {name: value for name, value in error.items() if value}}
+        said = {name: value for name, value in error.items() if value}
+        return {**record, "error": {**said, "retryable": False}}
 
 
 def check_text(
@@ -253,17 +257,19 @@ def _pictures(paths: list[Path], *, named: bool) -> Iterator[Path]:
 
 def _named(path: Path) -> Iterator[Path]:
     """A file that was named, if it is a picture: a shell's * names sidecars as well."""
-    from cogview_cli.pictures.verify import READABLE, sniff
+    from cogview_cli.pictures.verify import sniff
 
     if not path.exists():
         raise UsageError(
             _("there is no '{path}'", path=path), hint=_("cogview check-text FOLDER or PICTURE…")
         )
-    if path.suffix.lower() in IMAGE_SUFFIXES:
+    if not path.is_file():
+        return  # a pipe would be waited for without end
+    if path.suffix.lower() in _SUFFIXES:
         yield path
-    elif path.is_file():
+    else:
         with path.open("rb") as file:
-            if (sniff(file.read(32)) or "").upper() in READABLE:
+            if sniff(file.read(32)) in _FORMATS:
                 yield path
 
 
@@ -275,5 +281,5 @@ def _below(folder: Path) -> Iterator[Path]:
         )
         for name in sorted(files, key=natural_key):
             path = Path(place, name)
-            if path.suffix.lower() in IMAGE_SUFFIXES and name[0] != "." and path.is_file():
+            if path.suffix.lower() in _SUFFIXES and name[0] != "." and path.is_file():
                 yield path

@@ -15,7 +15,8 @@ from cogview_cli.textcheck.reading import Look
 if TYPE_CHECKING:
     from PIL import Image
 
-FORMATS = ("PNG", "JPEG", "WEBP")
+# All that is kept of what arrives; AVIF where this Pillow has it.
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 PIXEL_LIMIT = 2**25
 # Pixels of the longest side at which text is looked for; it is read at full size. More takes
 # longer, and finds less of large letters: with 2048 the models miss 一 and take 750 MB.

@@ -94,3 +94,9 @@ def test_a_refused_take_of_the_queue_leaves_the_picture(
     assert (ended.code, statuses(ended)) == (3, ["saved"])
     assert ledger_column("state") == ["saved", "rejected"]
     assert takes() == {"1.png": (1, False)}
+
+
+def test_a_dry_run_counts_retakes_at_both_prices(batch: Batch, sandbox: SandboxThread) -> None:
+    said = summary(batch([RIGHT, "一只猫"], "--retake", "2", "--dry-run", "--json"))
+    assert (said["cost_max"], said["queue_cost_max"]) == ("0.24", "0.12")
+    assert (posts(sandbox), sandbox.books.queue.creates) == (0, 0)

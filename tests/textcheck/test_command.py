@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import features
 
 from cogview_cli.pictures.sidecar import sidecar_path
 from cogview_cli.sandbox.thread import SandboxThread
@@ -136,6 +137,31 @@ def test_what_a_shells_star_names_is_sorted_out(cogview: Run) -> None:
     assert [line["file"] for line in lines(ended)[:-1]] == ["out/1.png", "out/no-suffix"]
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+@pytest.mark.parametrize("name", ["pipe.png", "pipe"])
+def test_a_pipe_is_not_waited_for(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / name)
+    done = subprocess.run(
+        [*COMMAND, "check-text", name, "--text", TITLE],
+        cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
+        env={**os.environ, "LC_ALL": "C"},
+    )  # fmt: skip
+    assert (done.returncode, "there is no picture to check" in done.stderr) == (2, True)
+
+
+@needs_reader
+@pytest.mark.parametrize("fault", ["gif", "bmp", "tiff", "avif"])
+def test_what_was_kept_in_a_rare_format_is_read_too(cogview: Run, fault: str) -> None:
+    if fault == "avif" and not features.check("avif"):
+        pytest.skip("this Pillow has no AVIF")
+    prompt = f"海报“{TITLE}” sandbox:{fault}-download"
+    ended = cogview("gen", prompt, "-o", "out/", "--check-text", "--json", *SMALL)
+    assert (ended.code, lines(ended)[0]["text"]["ok"]) == (0, True)
+    for named in ("out", lines(ended)[0]["file"]):
+        again = cogview("check-text", named, "--json")
+        assert (again.code, lines(again)[-1]["right"]) == (0, 1)
+
+
 @needs_reader
 def test_a_damaged_picture_is_an_error_of_its_own(cogview: Run) -> None:
     Path("out").mkdir()
@@ -145,6 +171,7 @@ def test_a_damaged_picture_is_an_error_of_its_own(cogview: Run) -> None:
     assert ended.code == 9
     first, second, summary = lines(ended)
     assert (first["file"], first["error"]["code"]) == ("out/a.png", "machine")
+    assert first["error"]["retryable"] is False
     assert second["text"]["ok"]
     assert (summary["unread"], summary["exit_code"]) == (1, 9)
 
