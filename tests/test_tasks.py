@@ -112,8 +112,7 @@ def test_success_that_was_cut_is_asked_for_again() -> None:
 @pytest.mark.parametrize(
     ("status", "body"),
     [
-        (404, b""),
-        (404, b"<html>Not Found</html>"),
+        (404, b'{"error":{"code":"404","message":"no such task"}}'),
         (400, b'{"error":{"code":"1214","message":"m"}}'),
         (400, b'{"error":{"code":"1222","message":"m"}}'),
     ],
@@ -125,6 +124,8 @@ def test_a_task_the_server_does_not_know(status: int, body: bytes) -> None:
 @pytest.mark.parametrize(
     ("status", "body", "useless"),
     [
+        (404, b"", False),
+        (404, b"<html>Not Found</html>", False),
         (200, b"", False),
         (200, b"<html>", False),
         (500, b'{"error":{"code":"500","message":"m"}}', False),

@@ -111,6 +111,7 @@ def _without_status(error: ApiError) -> ApiError | Later | Gone:
     """An answer that is none of a task's: about the question, not about the picture."""
     if error.kind is ErrorClass.REFUSED and error.code:
         return error
-    if error.kind in (ErrorClass.BAD_REQUEST, ErrorClass.NOT_THE_API) and error.status >= 400:
+    if error.kind is ErrorClass.BAD_REQUEST and error.status >= 400:
         return Gone(error.message)
+    # A 404 without a code is a gateway's: the vendor may know the task all the same.
     return Later(error.message, error.retry_after, useless=error.kind is ErrorClass.ACCOUNT)

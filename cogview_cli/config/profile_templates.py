@@ -86,14 +86,17 @@ SERVERS: dict[str, Server] = {
         ),
     ),
     "hf-serve": Server(
-        "http://127.0.0.1:8000/v1",
+        "http://127.0.0.1:8080/v1",
         "zai-org/CogView4-6B",
         (
             ('response-format = "b64_json"', _("it answers nothing else")),
             ("extra = { n = 1 }", _("it wants to be told")),
             _NO_KEY,
             _FREE,
-            _OPEN_SIZES,
+            (
+                'size-rules = "cogview4"',
+                _("steps of 32; it reads HEIGHTxWIDTH: 768x1024 is a wide picture"),
+            ),
             _ONE,
         ),
     ),

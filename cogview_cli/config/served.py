@@ -9,13 +9,17 @@ from cogview_cli.api.protocol import Answer
 
 
 def models_in(answer: Answer) -> list[str] | None:
-    """The names in an answer to `GET /models`, as OpenAI's API has it; None if it is none."""
+    """The names in an answer to `GET /models`, as OpenAI's API has it; None if it names none.
+
+    hf-serve lists its model as `"id": null` when it was started with a folder.
+    """
     body = json_in(answer.raw) if answer.status == 200 else None
     listed = body.get("data") if isinstance(body, dict) else None
     if not isinstance(listed, list):
         return None
     named = [entry.get("id") for entry in listed if isinstance(entry, dict)]
-    return [name for name in named if isinstance(name, str)]
+    names = [name for name in named if isinstance(name, str)]
+    return names if names or None not in named else None
 
 
 def json_in(raw: bytes) -> Any:

@@ -29,7 +29,7 @@ client.images.generations(model="cogview-4-250304", prompt="cat")
 """
 REFUSAL = b'{"error":{"code":"1210","message":"no"}}'
 _GOALS = {"--version": 1.6, "--help": 8.0, "sizes": 8.0, "config get model": 8.0, "TAB": 8.0}
-_FIRST_BYTE_GOAL, _OF_ZAI_GOAL = 14.0, 0.7
+_FIRST_BYTE_GOALS, _OF_ZAI_GOAL = {"http": 10.0, "https": 11.0}, 0.7
 
 
 def local(world: World, command: list[str], **more: str) -> Case:
@@ -168,6 +168,6 @@ def _first_bytes(kind: str, found: Mapping[str, float]) -> Iterator[Figure]:
     }
     ours = others.pop("gen")
     what = f"first byte of `cogview gen` over {kind} / `{EMPTY}`"
-    yield Figure(what=what, ours=ours, goal=_FIRST_BYTE_GOAL, others=others)
+    yield Figure(what=what, ours=ours, goal=_FIRST_BYTE_GOALS[kind], others=others)
     share = ours / others["zai-sdk script"]
     yield Figure(what=f"the same / zai-sdk script, {kind}", ours=share, goal=_OF_ZAI_GOAL)

@@ -189,19 +189,27 @@ def test_a6_recover_says_whom_it_cannot_ask(cogview: Run) -> None:
 
 
 @by_both
-@pytest.mark.parametrize("answer", [UNKNOWN_TASK, http("404 Not Found", b"<html>")])
-def test_a7_a_task_the_server_knows_no_more_is_unknown_and_not_sent_again(
-    answer: bytes, cogview: Run
-) -> None:
-    with Scripted([TAKEN], [answer]) as api:
+def test_a7_a_task_the_server_knows_no_more_is_unknown_and_not_sent_again(cogview: Run) -> None:
+    with Scripted([TAKEN], [UNKNOWN_TASK]) as api:
         ended = asked(cogview, api, "-o", "cat.png")
         assert (ended.code, posts(api), states()) == (5, 1, ["unknown"]), ended
         check_streams(ended)
 
 
 def test_a7_a_server_that_is_late_to_know_its_task_is_asked_twice(cogview: Run) -> None:
-    with Scripted([TAKEN], [http("404 Not Found"), NOT_YET, http("404 Not Found"), DONE]) as api:
+    with Scripted([TAKEN], [UNKNOWN_TASK, NOT_YET, UNKNOWN_TASK, DONE]) as api:
         assert asked(cogview, api).code == 0
+
+
+@by_both
+def test_a7_a_gateways_404_is_not_the_vendors_word(cogview: Run) -> None:
+    """The task stays with the vendor, and is asked for later."""
+    with Scripted([TAKEN], [http("404 Not Found", b"<html>")]) as api:
+        ended = asked(cogview, api, "--timeout", "1", "-o", "cat.png")
+        assert (ended.code, posts(api), states()) == (6, 1, ["pending"]), ended
+        api._steps[b"GET"] = [DONE]
+        again = cogview("gen", "cat", *GLM, "--async", "--base-url", api.base_url, "-o", "cat.png")
+        assert (again.code, posts(api), states()) == (0, 1, ["saved"]), again
 
 
 def test_a7_with_another_key_nothing_is_given_up(

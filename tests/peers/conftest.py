@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from tests.peers.environments import (
+    HF_SERVE,
+    HF_SERVE_PYTHON,
     LITELLM,
     UNWANTED,
     XINFERENCE,
@@ -18,12 +21,15 @@ from tests.peers.environments import (
 
 
 def _programs(
-    name: str, requirements: Sequence[str], unwanted: Sequence[str] = ()
+    name: str,
+    requirements: Sequence[str],
+    unwanted: Sequence[str] = (),
+    python: str = sys.executable,
 ) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("tempfile.tempdir", None)
         try:
-            made = environment(name, requirements, unwanted)
+            made = environment(name, requirements, unwanted, python)
             programs = made.__enter__()
         except Unavailable as error:
             pytest.skip(f"{name} cannot be installed: {error}")
@@ -44,3 +50,8 @@ def client_programs() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def xinference_programs() -> Iterator[Path]:
     yield from _programs("xinference", XINFERENCE, UNWANTED)
+
+
+@pytest.fixture(scope="session")
+def hf_serve_programs() -> Iterator[Path]:
+    yield from _programs("hf-serve", HF_SERVE, python=HF_SERVE_PYTHON)

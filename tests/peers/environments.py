@@ -25,6 +25,12 @@ LITELLM = ("litellm[proxy]==1.108.7",)
 XINFERENCE = (
     "torch==2.13.0", "xinference==4.1.0", "diffusers==0.39.0", "transformers==5.17.0", "accelerate",
 )  # fmt: skip
+HF_SERVE = (
+    "hf-serve==0.2.0", "torch==2.13.0", "diffusers==0.42.1", "transformers==5.22.2", "peft==0.21.2",
+    "numpy==1.26.4",
+)  # fmt: skip
+# It says 3.11, but uses arguments of `reprlib.Repr` that came with 3.12; 3.13 it refuses.
+HF_SERVE_PYTHON = "python3.12"
 # Written last: what was asked for; or why it cannot be had.
 MADE, FAILED = "requirements.txt", "unavailable.txt"
 UNWANTED = ("torchvision", "timm")
@@ -42,24 +48,27 @@ def clients() -> tuple[str, ...]:
 
 @contextmanager
 def environment(
-    name: str, requirements: Sequence[str], unwanted: Sequence[str] = ()
+    name: str,
+    requirements: Sequence[str],
+    unwanted: Sequence[str] = (),
+    python: str = sys.executable,
 ) -> Iterator[Path]:
-    """The folder of the environment's programs. Unavailable where pip cannot."""
+    """The folder of the environment's programs. Unavailable where pip or `python` cannot."""
     kept = os.environ.get("COGVIEW_PEERS")
     folder = Path(kept) / name if kept else Path(tempfile.mkdtemp(prefix=f"cogview-{name}-"))
     try:
         if (failed := folder / FAILED).exists():
             raise Unavailable(failed.read_text("utf-8"))
         if not _is_whole(folder, requirements):
-            _make(folder, requirements, unwanted)
+            _make(folder, requirements, unwanted, python)
         yield folder / "bin"
     finally:
         if not kept:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _make(folder: Path, requirements: Sequence[str], unwanted: Sequence[str]) -> None:
-    _run(sys.executable, "-m", "venv", "--clear", str(folder))
+def _make(folder: Path, requirements: Sequence[str], unwanted: Sequence[str], python: str) -> None:
+    _run(python, "-m", "venv", "--clear", str(folder))
     pip = (str(folder / "bin" / "python"), "-m", "pip", "--quiet", "--disable-pip-version-check")
     _run(*pip, "install", "--no-compile", *requirements)
     if unwanted:

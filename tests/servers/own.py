@@ -160,12 +160,13 @@ def vllm_omni(server: OwnServer, asked: Asked) -> bytes:
 
 
 def hf_serve(server: OwnServer, asked: Asked) -> bytes:
-    """Wants to be told base64 and one."""
+    """Wants to be told base64 and one; reads the height of a size first."""
     if common := _common(server, asked):
         return common
     if asked.body.get("response_format") != "b64_json" or asked.body.get("n") != 1:
         return detail("only response_format b64_json and n 1", "400 Bad Request")
-    return inline(picture(len(server.posts)))
+    height_first = "x".join(reversed(asked.body.get("size", "512x512").split("x")))
+    return inline(picture(len(server.posts), size=height_first))
 
 
 def local_ai(server: OwnServer, asked: Asked) -> bytes:

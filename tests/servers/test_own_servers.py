@@ -46,6 +46,14 @@ def test_every_server_that_init_knows_is_tried() -> None:
     assert SPEAK.keys() == SERVERS.keys()
 
 
+def test_a_written_profile_has_the_port_that_the_server_listens_on(bare: Run) -> None:
+    ports = {"xinference": 9997, "sglang": 30000, "vllm-omni": 8000, "litellm": 4000}
+    for kind, port in {**ports, "hf-serve": 8080}.items():
+        assert bare("config", "init", kind, "--for", kind).code == 0
+        told = bare("config", "get", "base-url", "--profile", kind)
+        assert told.out == f"http://127.0.0.1:{port}/v1\n", told
+
+
 @pytest.mark.parametrize("kind", SPEAK)
 def test_a_written_profile_makes_pictures(
     kind: str, bare: Run, monkeypatch: pytest.MonkeyPatch

@@ -355,6 +355,8 @@ def test_check_of_a_keyless_profile_finds_that_a_key_is_wanted(bare: Run) -> Non
         ({"data": [{"id": "openai/*"}]}, 0),
         ({"data": []}, 2),
         ({"data": [{"id": 7}, "x", None]}, 2),
+        ({"data": [{"id": None, "object": "model", "owned_by": None}]}, 0),
+        ({"data": [{"id": None}, {"id": "other"}]}, 2),
         ({"data": "x"}, 0),
         ({"models": []}, 0),
         ([], 0),
