@@ -8,6 +8,8 @@ ours at every look of `ABSENT_SECONDS` (a list may lag behind what it lists).
 from __future__ import annotations
 
 import asyncio
+import itertools
+from collections.abc import Awaitable
 from pathlib import Path
 
 from cogview_cli.api.batches import (
@@ -102,14 +104,22 @@ class PartSender:
             _spool(self._service, part).unlink(missing_ok=True)
             return await self._note(part, state=PartState.UPLOADED, file=found)
         path = await asyncio.to_thread(write_lines, self._service, part)
+        tries = itertools.count()
+
+        def upload() -> Awaitable[Answer]:
+            next(tries)
+            return self._service.client.upload(path, name)
+
         try:
-            answer = await self._service.ask(lambda: self._service.client.upload(path, name))
-            file = self._service.uploaded_file(answer)
+            file = self._service.uploaded_file(await self._service.ask(upload))
         except QueueFailure as failure:
             raise await self._not_uploaded(part, failure) from failure
         finally:
             path.unlink(missing_ok=True)
-        return await self._note(part, state=PartState.UPLOADED, file=file)
+        part = await self._note(part, state=PartState.UPLOADED, file=file)
+        if next(tries) > 1:
+            await self._service.delete_others(name, file)
+        return part
 
     async def _not_uploaded(self, part: Part, failure: QueueFailure) -> Exception:
         error = failure.error

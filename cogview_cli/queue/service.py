@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from cogview_cli.api.batches import Batch, batch_of, file_id, read_object, read_page
 from cogview_cli.api.client import AnswerLost, NotSent
@@ -94,6 +94,10 @@ def other_key(part: Part) -> Problem:
     )
 
 
+def _is_named(entry: Any, name: str) -> bool:
+    return isinstance(entry, dict) and entry.get("filename") == name and bool(entry.get("id"))
+
+
 class Service(NamedTuple):
     """One server's queue, and the ledger that knows of it.
 
@@ -180,15 +184,22 @@ class Service(NamedTuple):
 
     async def uploaded_before(self, name: str) -> str | None:
         """The id of a file of this name that the vendor has; None where that cannot be told."""
+        return next(iter(await self._uploaded(name)), None)
+
+    async def delete_others(self, name: str, file: str) -> None:
+        """Deletes what uploads of this name have left whose answers were lost; keeps `file`."""
+        for id in await self._uploaded(name):
+            if id != file:
+                await self.delete(id)
+
+    async def _uploaded(self, name: str) -> list[str]:
         try:
             found = read_object(await self.ask(self.client.files, 1))
         except QueueFailure:
-            return None
+            return []
         data = found.get("data") if found else None
-        for entry in data if isinstance(data, list) else []:
-            if isinstance(entry, dict) and entry.get("filename") == name:
-                return str(entry.get("id") or "") or None
-        return None
+        listed = data if isinstance(data, list) else []
+        return [str(entry["id"]) for entry in listed if _is_named(entry, name)]
 
     async def delete(self, id: str | None) -> bool:
         """Whether a file is gone; nothing hangs on it."""

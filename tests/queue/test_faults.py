@@ -110,6 +110,17 @@ def test_a_lost_answer_is_found_again(
     assert once_each(sandbox)
 
 
+def test_a_file_whose_upload_was_lost_does_not_stay_at_the_vendor(
+    batch: Batch, sandbox: SandboxThread
+) -> None:
+    sandbox.queue_fault("lost-uploadx1")
+    prompts("cat")
+    assert batch(*WAIT).code == 0
+    sandbox.skip(3600)
+    assert batch("--queue").code == 0
+    assert sandbox.books.queue.uploads == 2 and not sandbox._box._queue.files
+
+
 def test_found_on_a_later_page(batch: Batch, sandbox: SandboxThread) -> None:
     sandbox.queue_fault("page-20")
     prompts(*(f"cat {n}" for n in range(25)))
