@@ -89,7 +89,8 @@ def _run(*command: str) -> None:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Unavailable(str(error)) from error
     if done.returncode:
-        raise Unavailable(done.stderr.strip().splitlines()[-1:] or f"exit {done.returncode}")
+        said = done.stderr.strip() or f"exit {done.returncode}"
+        raise Unavailable(f"{command[0]}: {said.splitlines()[-1].strip()}")
 
 
 def main(kept: str) -> None:
