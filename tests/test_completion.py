@@ -307,6 +307,7 @@ def test_every_setting_of_a_few_words_is_offered_them() -> None:
     assert few.keys() == {
         "quality", "format", "on_exists", "on_unknown", "tier", "watermark", "sidecar", "sandbox",
         "response_format", "auth", "size_rules", "allow_http", "content_auth", "async_",
+        "check_text", "strict_text",
     }  # fmt: skip
     for kind in few.values():
         assert [to_text(kind.parse(value)) for value in kind.values] == list(kind.values)

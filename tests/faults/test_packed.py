@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cogview_cli.api.client import ANSWER_LIMIT, KEPT_OF_TOO_LONG, _Exchange
+from cogview_cli.api.client import ANSWER_LIMIT, KEPT_OF_TOO_LONG, Exchange
 from cogview_cli.api.redaction import Redactor
 from cogview_cli.net.inflate import LAYERS, unpacked
 from cogview_cli.pictures.unpack import CutShort, TooMuch, unpack
@@ -134,7 +134,7 @@ def bomb(layers: int = 1) -> bytes:
 
 @pytest.mark.parametrize("packed", [bomb(), bomb(2), bomb() * 20], ids=["one", "two", "members"])
 def test_an_answer_unpacks_within_bounds(packed: bytes) -> None:
-    exchange = _Exchange(Redactor(""), None)
+    exchange = Exchange(Redactor(""), None)
     exchange.status, exchange.raw, exchange.whole = 200, bytearray(packed), True
     tracemalloc.start()
     try:
