@@ -18,12 +18,14 @@ from typing import Any
 from cogview_cli.api.batches import Result, read_result, request_line
 from cogview_cli.api.dialects import VENDOR
 from cogview_cli.batch import prepare
+from cogview_cli.batch.item import Item
 from cogview_cli.batch.options import BatchOptions
 from cogview_cli.batch.plan import Plan
 from cogview_cli.batch.queue_submit import Submitter
 from cogview_cli.batch.row import RowDefaults
 from cogview_cli.batch.selection import Selection
 from cogview_cli.config.settings import load
+from cogview_cli.engine.job import Job
 from cogview_cli.engine.session import Endpoint
 from cogview_cli.ledger import Ledger, State
 from cogview_cli.ledger.queue_parts import Part
@@ -140,7 +142,11 @@ async def written(
     """One part with every request of the plan."""
     previous = asked.previous_run(ledger)
     previous.decide(plan)
-    submitter = Submitter(asked, plan, previous, queue, lambda: False)
+
+    def job_of(item: Item) -> Job:
+        return item.job(asked.destination, previous.namespace)
+
+    submitter = Submitter(asked, plan, previous, queue, lambda: False, job_of)
     submitter._limits = Limits()
     part = await submitter._fill(MODEL, count)
     assert part is not None and part.lines == count
