@@ -5,7 +5,7 @@ __all__ = ["ImageResult", "__version__", "generate", "generate_many"]
 
 TYPE_CHECKING = False  # the type checker takes it for true; `typing` is not loaded for it
 if TYPE_CHECKING:
-    from cogview_cli.library import ImageResult, generate, generate_many
+    from cogview_cli.python_api import ImageResult, generate, generate_many
 
 
 def __getattr__(name: str) -> object:
@@ -14,7 +14,7 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module("cogview_cli.library"), name)
+    return getattr(import_module("cogview_cli.python_api"), name)
 
 
 def __dir__() -> list[str]:

@@ -19,7 +19,7 @@ ROOT = Path(cogview_cli.__file__).parent
 # what stands on one line are neighbours that do not know each other.
 ORDER: tuple[tuple[str, ...], ...] = (
     ("__main__",),
-    ("commands", "library"),
+    ("commands", "python_api"),
     ("gen", "batch", "history"),
     ("queue",),
     ("engine", "gallery", "app"),

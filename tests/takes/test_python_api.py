@@ -9,7 +9,7 @@ import pytest
 
 from cogview_cli import generate, generate_many
 from cogview_cli.errors import MachineError, UsageError
-from cogview_cli.library import Options
+from cogview_cli.python_api import Options
 from cogview_cli.sandbox.thread import SandboxThread
 from cogview_cli.textcheck import extra
 from tests.batch.support import posts

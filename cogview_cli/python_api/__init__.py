@@ -31,9 +31,9 @@ from cogview_cli.errors import UsageError
 from cogview_cli.gen.plan import GenPlan, check_budget, target_of, wanted_of
 from cogview_cli.gen.run import carry_out
 from cogview_cli.i18n import _
-from cogview_cli.library.background import QUIET, results
-from cogview_cli.library.result import ImageResult
 from cogview_cli.outcome import Summary
+from cogview_cli.python_api.background import QUIET, results
+from cogview_cli.python_api.result import ImageResult
 from cogview_cli.sources.prompt_list import PromptList
 from cogview_cli.terminal.reporter import Reporter
 

@@ -18,8 +18,8 @@ import cogview_cli
 from cogview_cli import ImageResult, errors, generate, generate_many
 from cogview_cli.disk.locks import exclusive_lock
 from cogview_cli.errors import CogviewError, ExitCode, UsageError
-from cogview_cli.library import Options, background, result
 from cogview_cli.outcome import Outcome, SavedFile, Status
+from cogview_cli.python_api import Options, background, result
 from cogview_cli.sandbox.thread import SandboxThread
 from tests.batch.support import edit_ledger, posts
 from tests.conftest import Run
@@ -367,6 +367,6 @@ def test_the_example_of_the_page_is_typed(tmp_path: Path) -> None:
     done = subprocess.run(
         command, cwd=HELP.parent.parent, capture_output=True, text=True, check=False
     )
-    assert 'Revealed type is "cogview_cli.library.result.ImageResult"' in done.stdout, done
+    assert 'Revealed type is "cogview_cli.python_api.result.ImageResult"' in done.stdout, done
     assert 'Property "path" defined in "ImageResult" is read-only' in done.stdout
     assert done.stdout.count("error:") == 1

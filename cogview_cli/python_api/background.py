@@ -9,8 +9,8 @@ from queue import SimpleQueue
 from typing import Any
 
 from cogview_cli.errors import UsageError
-from cogview_cli.library.result import ImageResult, results_of
 from cogview_cli.outcome import Outcome
+from cogview_cli.python_api.result import ImageResult, results_of
 from cogview_cli.terminal import output
 from cogview_cli.terminal.output import OutputOptions, StdoutClosed
 from cogview_cli.terminal.reporter import Reporter
