@@ -102,6 +102,7 @@ class PartSender:
         if found:
             self._service.say(_("file {id} was uploaded: found again", id=found))
             _spool(self._service, part).unlink(missing_ok=True)
+            await self._service.delete_others(name, found)
             return await self._note(part, state=PartState.UPLOADED, file=found)
         path = await asyncio.to_thread(write_lines, self._service, part)
         tries = itertools.count()
@@ -116,10 +117,9 @@ class PartSender:
             raise await self._not_uploaded(part, failure) from failure
         finally:
             path.unlink(missing_ok=True)
-        part = await self._note(part, state=PartState.UPLOADED, file=file)
-        if next(tries) > 1:
+        if next(tries) > 1:  # before the note: once the file is known, no other is looked for
             await self._service.delete_others(name, file)
-        return part
+        return await self._note(part, state=PartState.UPLOADED, file=file)
 
     async def _not_uploaded(self, part: Part, failure: QueueFailure) -> Exception:
         error = failure.error
