@@ -23,7 +23,7 @@ class LaterSaver:
 
     def __init__(self, make: Callable[[], ImageSaver]) -> None:
         self._make = make
-        self._prepared = False
+        self._soon: asyncio.TimerHandle | None = None
 
     @cached_property
     def _made(self) -> ImageSaver:
@@ -31,10 +31,9 @@ class LaterSaver:
 
     def prepare(self) -> None:
         """Loads the modules a moment later, in a thread, once."""
-        if not self._prepared:
-            self._prepared = True
+        if self._soon is None:
             loop = asyncio.get_running_loop()
-            loop.call_later(SOON_SECONDS, loop.run_in_executor, None, _load)
+            self._soon = loop.call_later(SOON_SECONDS, loop.run_in_executor, None, _load)
 
     async def finish(self, entry: Entry, stalled: Stalled = lambda: None) -> Outcome:
         """Saves every image of `entry`, as ImageSaver does."""
@@ -49,7 +48,9 @@ class LaterSaver:
         return await self._made.put_off(entry)
 
     async def close(self) -> None:
-        """Closes the connections, if there are any."""
+        """Closes the connections, if there are any, and loads nothing any more."""
+        if self._soon is not None:
+            self._soon.cancel()  # a thread asked for after the loop's end is an error
         if "_made" in self.__dict__:
             await self._made.close()
 
