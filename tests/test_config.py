@@ -914,7 +914,7 @@ def test_a_flag_is_told_from_all_other_origins(home: Home) -> None:
         (f"Authorization: Bearer {KEY}", "Authorization:, Bearer"),
         (f'-H "Authorization: Bearer {KEY}"', "Authorization:, Bearer"),
         (f"\ufeff\u200b \t{KEY}\u00a0\r\n\r\n", ""),
-        (f"{KEY}\nuser: me\n", "1 more line(s)"),
+        (f"{KEY}\nuser: me\n", "1 more line"),
     ],
 )
 def test_a_key_is_taken_as_it_is_pasted(home: Home, pasted: str, told: str) -> None:

@@ -12,7 +12,7 @@ import typer
 
 from cogview_cli.cli import completion, deadline_option, options
 from cogview_cli.errors import CogviewError, ExitCode, UsageError
-from cogview_cli.i18n import _
+from cogview_cli.i18n import _, _n
 from cogview_cli.outcome import Outcome, Problem, Status, Summary
 from cogview_cli.terminal import ending, output
 from cogview_cli.terminal.reporter import Reporter
@@ -151,7 +151,13 @@ async def _collect_queue(ledger: Any, summary: Summary, reporter: Reporter) -> N
     if waiting:
         summary.counts[Status.QUEUED] += waiting
         summary.codes.add(ExitCode.TEMPORARY)
-        output.say(_("{count} picture(s) wait in the vendor's queue", count=waiting))
+        output.say(
+            _n(
+                "{count} picture waits in the vendor's queue",
+                "{count} pictures wait in the vendor's queue",
+                waiting,
+            )
+        )
     for problem in problems:
         summary.codes.add(problem.exit_code)
         output.show_error(CogviewError(problem.message, hint=problem.hint))
