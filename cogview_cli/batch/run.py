@@ -121,7 +121,9 @@ def _folder_lock(options: BatchOptions) -> Iterator[None]:
     except Busy:
         raise Temporary(
             _("another run is working on '{path}'", path=options.folder),
-            hint=_("wait for it with --wait"),
+            hint=_("give it more time: --deadline SECONDS")
+            if options.wait
+            else _("wait for it with --wait"),
         ) from None
     except OSError as error:
         raise MachineError(
