@@ -57,6 +57,7 @@ _SQL = re.compile(
 _EXECUTE = {"execute", "executemany", "executescript"}
 # Where one of these words stands outside its enumeration because it means something else.
 OTHER_WORDS = {
+    ("python_api.keywords", "wait"),
     ("api.batches", "failed"): "a count of the vendor's",
     ("batch.failed_rows", "failed"): "the name of a file",
     ("cli.json_fields", "done"): "a count of the vendor's",

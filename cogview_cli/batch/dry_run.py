@@ -160,4 +160,11 @@ def _describe(summary: ReadSummary) -> None:
     if summary.columns:
         output.say(clean(_("columns: {columns}", columns=", ".join(summary.columns))))
     rows, longest = summary.rows, summary.longest
-    output.say(_("rows: {rows}; longest prompt: {longest} characters", rows=rows, longest=longest))
+    output.say(
+        _n(
+            "rows: {rows}; longest prompt: {count} character",
+            "rows: {rows}; longest prompt: {count} characters",
+            longest,
+            rows=rows,
+        )
+    )
