@@ -5,8 +5,6 @@ pictures wanted. With --once the pictures on disk count first; only what is miss
 the unknown outcomes. A request that repeats one of those has its key: that settles it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple

@@ -18,9 +18,9 @@ from cogview_cli.net.response import Limits, Response
 from cogview_cli.net.target import Target
 
 PROCESSING = 102
-_METHOD = re.compile(r"[A-Z]+")
-_NAME = re.compile(r"[-!#$%&'*+.^_`|~0-9a-zA-Z]+")
-_VALUE = re.compile(r"[\t -~]*")
+_METHOD = r"[A-Z]+"
+_NAME = r"[-!#$%&'*+.^_`|~0-9a-zA-Z]+"
+_VALUE = r"[\t -~]*"
 
 
 class DirectClient:
@@ -73,8 +73,8 @@ def _head(method: str, target: Target, headers: Sequence[Mapping[str, str]]) -> 
     fields = {"host": ("Host", target.authority)}
     for given in headers:
         fields |= {name.lower(): (name, value) for name, value in given.items()}
-    sound = _METHOD.fullmatch(method) and all(
-        _NAME.fullmatch(name) and _VALUE.fullmatch(value) for name, value in fields.values()
+    sound = re.fullmatch(_METHOD, method) and all(
+        re.fullmatch(_NAME, name) and re.fullmatch(_VALUE, value) for name, value in fields.values()
     )
     if not sound:
         raise LocalProtocolError("a header of the request has characters that none may have")
