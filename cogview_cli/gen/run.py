@@ -146,7 +146,8 @@ async def carry_out(plan: GenPlan, summary: Summary, reporter: Reporter, files: 
         price = plan.price(len(work.to_send), again=work.again, retakes=work.retakes)
         confirm(price, plan.settings, yes=plan.yes, hint=_("fewer: --count"))
         if work.any:
-            _make_folders(plan, numbers, job)
+            if plan.once:
+                _make_folders(plan, numbers, job)
             try:
                 summary.stopped = await work.run(opened, reporter)
             finally:

@@ -179,7 +179,7 @@ class Work:
 
     def _take_over(self, ledger: Ledger, entries: Sequence[Entry]) -> None:
         """What is paid is fetched, or left to another process that has just begun to."""
-        ours = ledger.take_over(entry.id for entry in entries)
+        ours = ledger.take_over(entry.id for entry in entries) if entries else set()
         for entry in entries:
             if entry.id in ours:
                 more = self._plan.settings.retake if self._plan.wanted else 0

@@ -10,12 +10,16 @@ import re
 import ssl
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from cogview_cli.net.connection import Connection, Seconds, connect
 from cogview_cli.net.failures import LocalProtocolError, RemoteProtocolError, WriteError
-from cogview_cli.net.lenient import Chunks, Head, HeadReader
 from cogview_cli.net.response import Limits, Response
 from cogview_cli.net.target import Target
+
+if TYPE_CHECKING:
+    from cogview_cli.net.lenient import Head, HeadReader
 
 PROCESSING = 102
 _METHOD = r"[A-Z]+"
@@ -89,7 +93,12 @@ class _Exchange:
         """`seconds`: for one read or write."""
         self._connection = connection
         self._seconds = seconds
-        self._heads = HeadReader()
+
+    @cached_property
+    def _heads(self) -> HeadReader:
+        from cogview_cli.net.lenient import HeadReader  # there is time until the answer
+
+        return HeadReader()
 
     async def send(self, head: bytes, content: AsyncIterable[bytes] | None) -> None:
         """Sends the head with the body's first piece: most requests are one."""
@@ -135,6 +144,8 @@ class _Exchange:
             data = b""
 
     async def _chunks(self) -> AsyncIterator[bytes]:
+        from cogview_cli.net.lenient import Chunks
+
         chunks, data = Chunks(), self._heads.rest()
         while not chunks.ended:
             if piece := chunks.feed(data or await self._read()):

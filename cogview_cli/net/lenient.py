@@ -10,28 +10,17 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
-from cogview_cli.net.failures import RemoteProtocolError
+from cogview_cli.net.failures import STATUS_LINE, NotHttp, RemoteProtocolError
 
 # A head longer than this is no answer.
 HEAD_LIMIT = 2**20
 _SIZE_LINE_LIMIT = 4096
 _END_OF_HEAD = rb"\r?\n\r?\n"
-_STATUS_LINE = rb"\s*[A-Za-z]{2,10}(?:/[0-9.]*)?[ \t]+([1-9][0-9]{2})(?![0-9])([^\r\n]*)"
 _TOKEN = rb"[-!#$%&'*+.^_`|~0-9a-zA-Z]+"
 _FORBIDDEN = rb"[\x00\r\n\f\v]+"
 _SIZE_LINE = rb"[ \t]*([0-9a-fA-F]{1,15})[ \t]*(?:;[^\n]*)?\r?\n"
 _PACKINGS = (b"gzip", b"x-gzip", b"deflate")
 Headers = list[tuple[bytes, bytes]]
-
-
-class NotHttp(RemoteProtocolError):
-    """What came cannot be read as an answer; `came` is all of it, `status` 0 where none is told."""
-
-    def __init__(self, message: str, came: bytes) -> None:
-        super().__init__(message)
-        self.came = came
-        found = re.match(_STATUS_LINE, came)
-        self.status = int(found[1]) if found else 0
 
 
 class Head(NamedTuple):
@@ -163,7 +152,7 @@ class AnswerRepair:
 
 def _read_head(raw: bytes) -> Head | None:
     """Status and headers without the lines that no parser would take; None if it has no status."""
-    status = re.match(_STATUS_LINE, raw)
+    status = re.match(STATUS_LINE, raw)
     if status is None:
         return None
     lines = _unfolded(raw[status.end() :].split(b"\n"))
