@@ -5,8 +5,6 @@ A parser raises ValueError with words that fit after the setting's name, such as
 may hold a secret.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable, Mapping

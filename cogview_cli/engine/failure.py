@@ -1,7 +1,5 @@
 """A try that brought no image: its class, its words, its exit code, the next step. Pure."""
 
-from __future__ import annotations
-
 import re
 from typing import NamedTuple
 

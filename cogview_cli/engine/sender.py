@@ -4,8 +4,6 @@ The order is the promise: nothing is read out of an answer that is not on the di
 so whatever ends the run, the row says how far its request came.
 """
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import Callable

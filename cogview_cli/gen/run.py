@@ -158,12 +158,12 @@ def _wanted(
     plan: GenPlan, job: Callable[[int], Job], report: Callable[[Outcome], None]
 ) -> Sequence[int]:
     """The numbers of the pictures to make; the others are there, under --on-exists skip."""
-    from cogview_cli.gen.settled import skipped
-    from cogview_cli.pictures.sidecar import found_file
-
     numbers = range(1, plan.images + 1)
     if plan.destination.on_exists not in ("skip", "fail") or plan.destination.stdout:
         return numbers
+    from cogview_cli.gen.settled import skipped
+    from cogview_cli.pictures.sidecar import found_file
+
     left = []
     for number in numbers:
         if there := _existing(job(number)):

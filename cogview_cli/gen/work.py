@@ -1,7 +1,5 @@
 """What a `gen` has to do: fetch what is paid, then ask for the rest."""
 
-from __future__ import annotations
-
 import os
 from collections import Counter
 from collections.abc import (

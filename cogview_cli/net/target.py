@@ -1,7 +1,5 @@
 """Where a request goes: the parts of a URL as they are sent. Pure."""
 
-from __future__ import annotations
-
 import re
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
