@@ -99,7 +99,7 @@ class Exchange:
         self.status, self.raw = unread.status, bytearray(unread.came)
 
     def answer(self) -> Answer:
-        from cogview_cli.net.inflate import unpacked  # no answer, nothing to unpack
+        from cogview_cli.net.inflate import unpacked
 
         header = self.headers.get("content-encoding", "")
         data, unbroken = unpacked(bytes(self.raw), header, self._limit)
@@ -157,6 +157,18 @@ class ApiClient:
     async def close(self) -> None:
         """Closes the connections."""
         await self._client.aclose()
+
+    @staticmethod
+    def prepare() -> None:
+        """Loads what looks a host up and reads an answer: a paid one must not wait for a file.
+
+        Where that fails it is tried again when it is needed.
+        """
+        with suppress(ImportError, OSError):
+            import encodings.idna  # noqa: F401
+
+            import cogview_cli.net.inflate
+            import cogview_cli.net.lenient  # noqa: F401
 
     async def post(self, request: ImageRequest, path: str = ENDPOINT) -> Answer:
         """Sends `request` once and returns the raw answer, whatever its status.

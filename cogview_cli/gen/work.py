@@ -269,8 +269,9 @@ class Work:
         lists: tuple[Sequence[object], ...] = (self.to_fetch, self.to_send, self.to_check)
         works: tuple[Iterator[pool.Task], ...] = (first, then, last)
         for work, wanted in zip(works, lists, strict=True):
-            lane = pool.Lane(work, min(len(wanted), width))
-            await pool.run_all(runner, [lane], report, hint="")
+            if wanted:
+                lane = pool.Lane(work, min(len(wanted), width))
+                await pool.run_all(runner, [lane], report, hint="")
         for check in checks:
             report(check.outcome)
         for n, entry, _retakes in fetches:

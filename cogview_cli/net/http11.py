@@ -96,7 +96,7 @@ class _Exchange:
 
     @cached_property
     def _heads(self) -> HeadReader:
-        from cogview_cli.net.lenient import HeadReader  # there is time until the answer
+        from cogview_cli.net.lenient import HeadReader
 
         return HeadReader()
 
