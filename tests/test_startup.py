@@ -77,8 +77,8 @@ def test_the_version_is_told_before_typer_is_loaded() -> None:
 LATER = (
     "httpx", "PIL", "pydantic", "rich", "tomlkit", "filelock", "dataclasses", "email",
     "importlib.metadata", "cogview_cli.cli.usage_errors", "cogview_cli.ledger.daily",
-    "cogview_cli.ledger.queue_parts", "cogview_cli.ledger.search", "cogview_cli.pictures.saver", "cogview_cli.pictures.sidecar",
-    "cogview_cli.pictures.takes",
+    "cogview_cli.ledger.queue_parts", "cogview_cli.ledger.search",
+    "cogview_cli.pictures.saver", "cogview_cli.pictures.sidecar", "cogview_cli.pictures.takes",
 )  # fmt: skip
 _AT_CONNECT = """
 import sys
