@@ -1,7 +1,5 @@
 """The command line put together, and the one place where a run ends."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
