@@ -49,7 +49,7 @@ COMPLAINTS = (
     "invalid value for {name}: {value} is not a whole number",
     "invalid value for {name}: {value} is not in the range {range}",
 )
-_EXTRA = re.compile(r"got unexpected extra argument(?:\(s\))? \((.*)\)", re.DOTALL)
+_EXTRA = r"(?s:got unexpected extra argument(?:\(s\))? \((.*)\))"
 
 
 def explain(error: typer.TyperException, arguments: Sequence[str]) -> UsageError:

@@ -28,10 +28,8 @@ MAX_CONFIG_BYTES = 1 << 20
 # What others must not read.
 SECRETS = ("api_key", "headers")
 # `model = cogview-4`; also with a blank in the text, and with a quote at one end only.
-_UNQUOTED = re.compile(
-    r"\s*([\w-]+)\s*=\s*(?!(?i:true|false)\b)[^\s\"'\[{#0-9+.-][^\"'#]*[\"']?\s*(?:#.*)?"
-)
-_HEADER = re.compile(r"\s*\[+\s*(.+?)\s*\]+\s*(#.*)?")
+_UNQUOTED = r"\s*([\w-]+)\s*=\s*(?!(?i:true|false)\b)[^\s\"'\[{#0-9+.-][^\"'#]*[\"']?\s*(?:#.*)?"
+_HEADER = r"\s*\[+\s*(.+?)\s*\]+\s*(#.*)?"
 
 
 def config_dir(environ: Mapping[str, str] | None = None) -> Path:
@@ -133,7 +131,7 @@ def _keys(text: str) -> Iterator[tuple[int, tuple[str, ...], str]]:
     """Line, table and first word of each line that looks like a key or a header."""
     table: tuple[str, ...] = ()
     for number, line in enumerate(text.splitlines(), 1):
-        if header := _HEADER.fullmatch(line):
+        if header := re.fullmatch(_HEADER, line):
             table = tuple(part.strip().strip("\"'") for part in header[1].split(".", 1))
             yield number, (), table[0]
             yield number, table[:-1], table[-1]
@@ -194,7 +192,7 @@ def _reason(message: str) -> str:
 
 def _without_quotes(line: str) -> str:
     """The key of a line whose text has no quotes; "" for any other. The text may be secret."""
-    found = _UNQUOTED.fullmatch(line)
+    found = re.fullmatch(_UNQUOTED, line)
     return found[1] if found else ""
 
 

@@ -1,7 +1,5 @@
 """A try that brought no image: its class, its words, its exit code, the next step. Pure."""
 
-from __future__ import annotations
-
 import re
 from typing import NamedTuple
 
@@ -29,12 +27,12 @@ EXIT_OF_CLASS = {
 
 
 # new-api ends its messages with one, LiteLLM quotes them: different for every request.
-_REQUEST_ID = re.compile(r"\b(?=[\w-]*[0-9])[\w-]{12,}")
+_REQUEST_ID = r"\b(?=[\w-]*[0-9])[\w-]{12,}"
 
 
 def sameness(code: str, words: str) -> str:
     """What failures of one mistake have in common: the vendor's code, or a server's words."""
-    return code if code in CODES else f"{code} {_REQUEST_ID.sub('', words)}"
+    return code if code in CODES else f"{code} {re.sub(_REQUEST_ID, '', words)}"
 
 
 class Failure(NamedTuple):
