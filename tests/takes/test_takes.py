@@ -11,7 +11,7 @@ import pytest
 from cogview_cli.pictures.sidecar import sidecar_path
 from cogview_cli.sandbox.thread import SandboxThread
 from cogview_cli.textcheck.checker import TextChecker
-from tests.batch.support import ledger_column, lines, posts
+from tests.batch.support import ledger_column, lines, posts, statuses
 from tests.conftest import Ended, Run
 from tests.faults.world import history
 from tests.takes import standin
@@ -306,10 +306,27 @@ def test_a_lost_take_is_followed_by_another_only_if_the_user_says_so(
 ) -> None:
     sandbox.script(None, ["text-wrong", "lost-answer", "ok"])
     batch([RIGHT], "--retake", "3")
-    assert (batch([RIGHT], "--retake", "3").code, posts(sandbox)) == (3, 2)
+    again = batch([RIGHT], "--retake", "3", "--json")
+    assert (again.code, statuses(again), posts(sandbox)) == (5, ["skipped"], 2)
+    (line,) = image_lines(again)
+    assert (line["text"]["ok"], line["error"]["code"]) == (False, "unknown")
+    assert "--on-unknown retry" in line["error"]["hint"]
     ended = batch([RIGHT], "--retake", "3", "--on-unknown", "retry")
     assert (ended.code, posts(sandbox)) == (0, 3)
     assert takes() == {"1.png": (3, True), "takes/1-take1.png": (1, False)}
+
+
+def test_a_lost_take_is_told_until_the_user_has_decided(
+    batch: Batch, cogview: Run, sandbox: SandboxThread
+) -> None:
+    """Also where the picture is read once more, and where nobody asks for takes any more."""
+    sandbox.script(None, ["text-wrong", "lost-answer"])
+    batch([RIGHT], "--retake", "3")
+    assert batch([RIGHT], "--retake", "3", "--text", f"{TITLE}好").code == 5
+    assert batch([RIGHT], "--check-text").code == 3
+    (lost,) = [entry.id for entry in history() if entry.state == "unknown"]
+    assert cogview("history", "resolve", lost, "--drop").code == 0
+    assert (batch([RIGHT], "--retake", "3").code, posts(sandbox)) == (3, 2)
 
 
 def test_a_refused_take_is_followed_by_another_only_if_the_user_says_so(
