@@ -13,6 +13,7 @@ import pytest
 from cogview_cli.pictures.checked_text import clear_left
 from cogview_cli.sandbox.thread import SandboxThread
 from tests.batch.support import posts
+from tests.batch.test_grid import pixels, tiles
 from tests.conftest import Run
 from tests.faults.world import history, states
 from tests.processes import PATIENCE_S, environment
@@ -100,6 +101,24 @@ def test_killed_at_every_step(number: int, table: Path, sandbox: SandboxThread) 
     assert saved == len(takes())
     assert saved <= posts(sandbox) <= saved + len(lost)
     assert posts(sandbox) <= 3 + sum(entry.take == 1 for entry in lost)
+
+
+def test_killed_before_the_grid_of_the_new_takes_is_there(
+    table: Path, plain_batch: Batch, sandbox: SandboxThread
+) -> None:
+    prompt = f"{RIGHT} sandbox:text-wrongx2"
+    standin.write_table(table, [prompt])
+    grid = ("--grid", "2x1")
+    assert plain_batch([prompt], *grid).code == 0
+    before = Path("out/grid/1.png").read_bytes()
+    assert killed(sandbox, table, "rename grid/1.png", *BATCH, *grid) == -signal.SIGKILL
+    assert Path("out/grid/1.png").read_bytes() == before
+    assert killed(sandbox, table, "0", *BATCH, *grid) == 0
+    assert [file.name for file in Path("out/grid").iterdir()] == ["1.png"]
+    assert tiles("out/grid/1.png", 2) == [pixels("out/1-1.png"), pixels("out/1-2.png")]
+    made = tree()
+    assert killed(sandbox, table, "0", *BATCH, *grid) == 0
+    assert tree() == made
 
 
 # check-text
