@@ -112,6 +112,18 @@ def test_people_are_told_in_their_language(batch: Batch, monkeypatch: pytest.Mon
     assert "文字正确 1 张，有误 1 张\n" in batch(prompts, "--check-text").err
 
 
+def test_the_first_twenty_wrong_ones_are_told_and_that_there_are_more(batch: Batch) -> None:
+    more = "more pictures carry wrong text; they are counted at the end\n"
+    prompts = [f"{RIGHT[:-1]}{number}” sandbox:text-wrong" for number in range(22)]
+    ended = batch(prompts[:20], "--check-text")
+    assert (ended.err.count("wrong text: "), more in ended.err) == (20, False)
+    ended = batch(prompts, "--check-text")
+    assert (ended.err.count("wrong text: "), ended.err.count(more)) == (20, 1)
+    assert "text right on 0, wrong on 22\n" in ended.err
+    quiet = batch(prompts, "--check-text", "--quiet")
+    assert (quiet.code, quiet.err) == (3, "")
+
+
 def test_checking_alone_sends_nothing_more(batch: Batch, sandbox: SandboxThread) -> None:
     assert batch([f"{RIGHT} sandbox:text-wrong"], "--check-text").code == 3
     assert (posts(sandbox), list(takes())) == (1, ["1.png"])
