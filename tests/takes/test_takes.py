@@ -334,6 +334,11 @@ def test_a_lost_take_is_told_until_the_user_has_decided(
     """Also where the picture is read once more, and where nobody asks for takes any more."""
     sandbox.script(None, ["text-wrong", "lost-answer"])
     batch([RIGHT], "--retake", "3")
+    told = batch([RIGHT], "--retake", "3")
+    assert told.code == 5
+    assert (
+        told.err.count("hint: cogview history --unknown; to ask again, perhaps paying twice") == 1
+    )
     assert batch([RIGHT], "--retake", "3", "--text", f"{TITLE}好").code == 5
     assert batch([RIGHT], "--check-text").code == 3
     (lost,) = [entry.id for entry in history() if entry.state == "unknown"]
