@@ -169,8 +169,12 @@ class Display:
     def _tell_text(self, outcome: Outcome) -> None:
         """The first few; the report and the sidecars have them all."""
         self._texts_told += 1
-        if self._texts_told <= FAILURES_TOLD and not self._style.quiet:
+        if self._style.quiet or self._texts_told > FAILURES_TOLD + 1:
+            return
+        if self._texts_told <= FAILURES_TOLD:
             self._say(wrong_text_line(self._reporter.shown(outcome)))
+        else:
+            self._say(_("more pictures carry wrong text; they are counted at the end"))
 
     def _trouble(self, outcome: Outcome, message: str) -> str:
         if outcome.status in SAID_BY_MESSAGE:

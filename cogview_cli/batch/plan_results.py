@@ -90,10 +90,13 @@ class PlanResults:
             yield FailedRow(json.loads(body), own, json.loads(roles), bool(table), missing)
 
     def groups(self) -> list[Group]:
-        """What brought no image, grouped by how and why it ended, the largest group first."""
+        """What brought no image, or not the one wanted, grouped by how and why it ended.
+
+        The largest group first. A picture with a message is one whose next take has failed.
+        """
         found = self._db.execute(
             "SELECT status, alike, min(message), min(hint), count(*) FROM items"
-            f" WHERE {_NO_IMAGE} AND (status != ? OR message IS NOT NULL)"
+            f" WHERE message IS NOT NULL OR ({_NO_IMAGE} AND status != ?)"
             " GROUP BY status, alike ORDER BY count(*) DESC, min(i) LIMIT ?",
             (Status.NOT_SENT, GROUPS),
         ).fetchall()

@@ -11,9 +11,17 @@ from cogview_cli.batch.options import BatchOptions
 from cogview_cli.batch.plan import Plan
 from cogview_cli.batch.previous_run import PreviousRun
 from cogview_cli.batch.resume import Action, Decision
+from cogview_cli.engine.failure import unknown_before
 from cogview_cli.ledger import Entry
-from cogview_cli.ledger.takes import TextRules, outlook, result_of, takes_left, takes_of
-from cogview_cli.outcome import WITH_IMAGE, Outcome
+from cogview_cli.ledger.takes import (
+    TextRules,
+    lost_take,
+    outlook,
+    result_of,
+    takes_left,
+    takes_of,
+)
+from cogview_cli.outcome import WITH_IMAGE, Outcome, Problem
 from cogview_cli.pictures import sidecar
 from cogview_cli.textcheck.compare import TextResult
 
@@ -82,7 +90,16 @@ class TextPlan:
         result = result_of(found.entry, rules) if found.entry else None
         if result is None and outcome.files:
             result = _beside(outcome.files[0].file, rules)
-        return outcome._replace(checked=True, text=result.record()) if result else outcome
+        if result is None:
+            return outcome
+        problem = None if result.ok else self._lost(item, rules)
+        return outcome._replace(checked=True, text=result.record(), problem=problem)
+
+    def _lost(self, item: Item, rules: TextRules) -> Problem | None:
+        """What keeps another take of a wrong picture from being asked for, if that is so."""
+        takes = takes_of(self._entries([item]).get(item.key, []))
+        lost = lost_take(takes, rules)
+        return unknown_before(str(lost.message or "")) if lost else None
 
 
 def _beside(image: str, rules: TextRules) -> TextResult | None:

@@ -113,6 +113,7 @@ class _Check:
         self._codes: list[ExitCode] = []
         self._counts = dict.fromkeys(("right", "wrong", "unjudged", "unread"), 0)
         self._unwritable = False
+        self._cleared = set[Path]()
 
     @property
     def exit_code(self) -> ExitCode:
@@ -164,8 +165,11 @@ class _Check:
         return Checked(str(path), result)
 
     def _note(self, path: Path, content: dict[str, Any], result: TextResult, sha256: str) -> None:
-        from cogview_cli.pictures.checked_text import note_result
+        from cogview_cli.pictures.checked_text import clear_left, note_result
 
+        if path.parent not in self._cleared:
+            self._cleared.add(path.parent)
+            clear_left(path.parent)
         try:
             note_result(path, content, result, sha256)
         except OSError as error:

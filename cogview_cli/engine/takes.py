@@ -14,7 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from cogview_cli.engine.failure import claimed
+from cogview_cli.engine.failure import claimed, unknown_before
 from cogview_cli.engine.job import Job
 from cogview_cli.engine.job_runner import JobRunner
 from cogview_cli.errors import CogviewError, ExitCode
@@ -23,6 +23,7 @@ from cogview_cli.ledger import Entry, Ledger, State
 from cogview_cli.ledger.takes import (
     TextRules,
     best_take,
+    lost_take,
     needs_another,
     takes_of,
     to_fetch,
@@ -230,6 +231,9 @@ class _Judging:
         files = tuple(SavedFile(**record) for record in entry.files)
         self.outcome = self.outcome._replace(id=entry.id, files=files)
         self._tell(result)
+        if lost := lost_take(takes, self._rules):
+            told = unknown_before(str(lost.message or ""))
+            self.outcome = self.outcome._replace(problem=self.outcome.problem or told)
 
     # Asking again.
 

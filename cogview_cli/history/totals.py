@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from cogview_cli.i18n import _, _n
 from cogview_cli.ledger import PAID_STATES, Entry, State
 from cogview_cli.outcome import CURRENCY
+from cogview_cli.pictures.takes import is_take
 from cogview_cli.terminal.reporter import amount
 
 
@@ -127,9 +128,11 @@ def _model(entry: Entry) -> str:
 
 
 def _folder(entry: Entry) -> str:
-    """Where its picture is, or was meant to go."""
+    """Where its picture is, or was meant to go; a take belongs to the folder above `takes/`."""
     if entry.files:
-        return os.path.dirname(str(entry.files[0]["file"])) or "."
+        image = str(entry.files[0]["file"])
+        folder = os.path.dirname(image)
+        return (os.path.dirname(folder) if is_take(image) else folder) or "."
     destination = entry.target.get("destination", {})
     return str(destination.get("root") or "?") if isinstance(destination, dict) else "?"
 

@@ -108,6 +108,15 @@ def needs_another(takes: Sequence[Entry], rules: TextRules) -> bool:
     return best is not None and not best[1].ok and takes_left(takes, rules) > 0
 
 
+def lost_take(takes: Sequence[Entry], rules: TextRules) -> Entry | None:
+    """The take of unknown outcome for which nothing more is asked for, though the text is wrong."""
+    if not takes or not rules.retakes or rules.retry_unknown:
+        return None
+    best, newest = best_take(takes, rules), takes[-1]
+    wrong = best is not None and not best[1].ok
+    return newest if wrong and newest.state == State.UNKNOWN else None
+
+
 def to_fetch(takes: Sequence[Entry]) -> list[Entry]:
     """Later takes that are paid and not on disk, or that the server has: free to be had.
 

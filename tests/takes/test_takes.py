@@ -11,7 +11,7 @@ import pytest
 from cogview_cli.pictures.sidecar import sidecar_path
 from cogview_cli.sandbox.thread import SandboxThread
 from cogview_cli.textcheck.checker import TextChecker
-from tests.batch.support import ledger_column, lines, posts
+from tests.batch.support import ledger_column, lines, posts, statuses
 from tests.conftest import Ended, Run
 from tests.faults.world import history
 from tests.takes import standin
@@ -110,6 +110,18 @@ def test_people_are_told_in_their_language(batch: Batch, monkeypatch: pytest.Mon
     assert f"wrong text: out/2.png: wanted {TITLE}; found 重生之我室韦小宝 (是→室)\n" in ended.err
     monkeypatch.setenv("COGVIEW_LANG", "zh")
     assert "文字正确 1 张，有误 1 张\n" in batch(prompts, "--check-text").err
+
+
+def test_the_first_twenty_wrong_ones_are_told_and_that_there_are_more(batch: Batch) -> None:
+    more = "more pictures carry wrong text; they are counted at the end\n"
+    prompts = [f"{RIGHT[:-1]}{number}” sandbox:text-wrong" for number in range(22)]
+    ended = batch(prompts[:20], "--check-text")
+    assert (ended.err.count("wrong text: "), more in ended.err) == (20, False)
+    ended = batch(prompts, "--check-text")
+    assert (ended.err.count("wrong text: "), ended.err.count(more)) == (20, 1)
+    assert "text right on 0, wrong on 22\n" in ended.err
+    quiet = batch(prompts, "--check-text", "--quiet")
+    assert (quiet.code, quiet.err) == (3, "")
 
 
 def test_checking_alone_sends_nothing_more(batch: Batch, sandbox: SandboxThread) -> None:
@@ -306,10 +318,32 @@ def test_a_lost_take_is_followed_by_another_only_if_the_user_says_so(
 ) -> None:
     sandbox.script(None, ["text-wrong", "lost-answer", "ok"])
     batch([RIGHT], "--retake", "3")
-    assert (batch([RIGHT], "--retake", "3").code, posts(sandbox)) == (3, 2)
+    again = batch([RIGHT], "--retake", "3", "--json")
+    assert (again.code, statuses(again), posts(sandbox)) == (5, ["skipped"], 2)
+    (line,) = image_lines(again)
+    assert (line["text"]["ok"], line["error"]["code"]) == (False, "unknown")
+    assert "--on-unknown retry" in line["error"]["hint"]
     ended = batch([RIGHT], "--retake", "3", "--on-unknown", "retry")
     assert (ended.code, posts(sandbox)) == (0, 3)
     assert takes() == {"1.png": (3, True), "takes/1-take1.png": (1, False)}
+
+
+def test_a_lost_take_is_told_until_the_user_has_decided(
+    batch: Batch, cogview: Run, sandbox: SandboxThread
+) -> None:
+    """Also where the picture is read once more, and where nobody asks for takes any more."""
+    sandbox.script(None, ["text-wrong", "lost-answer"])
+    batch([RIGHT], "--retake", "3")
+    told = batch([RIGHT], "--retake", "3")
+    assert told.code == 5
+    assert (
+        told.err.count("hint: cogview history --unknown; to ask again, perhaps paying twice") == 1
+    )
+    assert batch([RIGHT], "--retake", "3", "--text", f"{TITLE}好").code == 5
+    assert batch([RIGHT], "--check-text").code == 3
+    (lost,) = [entry.id for entry in history() if entry.state == "unknown"]
+    assert cogview("history", "resolve", lost, "--drop").code == 0
+    assert (batch([RIGHT], "--retake", "3").code, posts(sandbox)) == (3, 2)
 
 
 def test_a_refused_take_is_followed_by_another_only_if_the_user_says_so(

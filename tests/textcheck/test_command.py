@@ -183,7 +183,7 @@ def test_sidecars_that_cannot_be_written_are_told_once(
     for name in ("1.png", "2.png"):
         made(cogview, name, f"海报“{TITLE}”")
 
-    def full(*_arguments: object) -> None:
+    def full(*_arguments: object, **_options: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("cogview_cli.pictures.checked_text.replace_whole", full)
