@@ -78,8 +78,8 @@ def test_a_value_too_many_leads_to_the_help_of_its_command(
 
 
 def test_options_before_do_not_hide_the_command(cogview: Run) -> None:
-    assert hint(cogview, "gen", "--json", "猫", "--size") == "cogview gen --help"
-    assert hint(cogview, "check-text", "--json", "--text") == "cogview check-text --help"
+    assert hint(cogview, "gen", "--quiet", "猫", "--size") == "cogview gen --help"
+    assert hint(cogview, "check-text", "--quiet", "--text") == "cogview check-text --help"
 
 
 # `history` takes words to look for: `history resolvee` is one.
