@@ -199,7 +199,7 @@ class Summary:
 
     __slots__ = (
         "checking", "codes", "cost", "counts", "currency", "earlier", "sandbox", "single",
-        "stopped", "text_right", "text_wrong", "unknown_cost", "unpriced",
+        "stopped", "text_right", "text_unread", "text_wrong", "unknown_cost", "unpriced",
     )  # fmt: skip
 
     def __init__(
@@ -218,9 +218,9 @@ class Summary:
         self.single, self.earlier, self.currency = single, earlier, currency
         self.sandbox = sandbox
         self.unpriced = 0
-        # Whether pictures are read, and on how many the text is right or wrong.
+        # Whether pictures are read, on how many the text is right or wrong, and how many were not.
         self.checking = False
-        self.text_right = self.text_wrong = 0
+        self.text_right = self.text_wrong = self.text_unread = 0
         self.counts: Counter[Status] = Counter()
         self.codes: set[ExitCode] = set()
         self.cost = Decimal(0)
@@ -234,6 +234,8 @@ class Summary:
         if outcome.text is not None:
             self.text_wrong += outcome.wrong_text
             self.text_right += not outcome.wrong_text
+        elif self.checking and outcome.status in WITH_IMAGE and not outcome.checked:
+            self.text_unread += 1
         if not self.earlier:
             self._add_money(outcome)
 

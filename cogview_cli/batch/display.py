@@ -173,7 +173,8 @@ class Display:
             self._say(wrong_text_line(self._reporter.shown(outcome)))
 
     def _trouble(self, outcome: Outcome, message: str) -> str:
-        if outcome.status in SAID_BY_MESSAGE:
+        # Where text was read, the message says that the picture is there.
+        if outcome.status in SAID_BY_MESSAGE or outcome.text is not None:
             return _("error: {where}: {message}", where=self._where(outcome.row), message=message)
         return _(
             "error: {where}: {status}: {message}",

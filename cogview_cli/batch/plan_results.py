@@ -89,10 +89,10 @@ class PlanResults:
             yield FailedRow(json.loads(body), own, json.loads(roles), bool(table), missing)
 
     def groups(self) -> list[Group]:
-        """What brought no image, grouped by how it ended, the largest group first."""
+        """What brought no image, or not all that was asked for, by how it ended, largest first."""
         found = self._db.execute(
             "SELECT status, code, min(message), min(hint), count(*) FROM items"
-            f" WHERE {_NO_IMAGE} AND (status != ? OR message IS NOT NULL)"
+            f" WHERE message IS NOT NULL OR ({_NO_IMAGE} AND status != ?)"
             " GROUP BY status, code ORDER BY count(*) DESC, status, code",
             (Status.NOT_SENT,),
         ).fetchall()

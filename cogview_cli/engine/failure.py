@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from cogview_cli.api.error_codes import CODES, ErrorClass
 from cogview_cli.api.protocol import ApiError
@@ -118,6 +119,18 @@ def unknown_before(reason: str) -> Problem:
         exit_code=ExitCode.UNKNOWN,
         hint=_("cogview history --unknown; to ask again, perhaps paying twice: --on-unknown retry"),
     )
+
+
+def of_retake(problem: Problem, text: Mapping[str, Any] | None) -> Problem:
+    """Why there is no other take of a picture that is there, with what was read of its text."""
+    if text is None:
+        return problem
+    why = problem.message
+    if text["ok"]:
+        message = _("the picture is kept, its text is right; another take of it: {why}", why=why)
+    else:
+        message = _("the picture is kept with wrong text; its retakes ended: {why}", why=why)
+    return problem._replace(message=message)
 
 
 def claimed() -> Problem:

@@ -14,7 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from cogview_cli.engine.failure import claimed
+from cogview_cli.engine.failure import claimed, of_retake, unknown_before
 from cogview_cli.engine.job import Job
 from cogview_cli.engine.job_runner import JobRunner
 from cogview_cli.errors import CogviewError, ExitCode
@@ -23,6 +23,7 @@ from cogview_cli.ledger import Entry, Ledger, State
 from cogview_cli.ledger.takes import (
     TextRules,
     best_take,
+    lost_take,
     needs_another,
     takes_of,
     to_fetch,
@@ -30,7 +31,7 @@ from cogview_cli.ledger.takes import (
 )
 from cogview_cli.outcome import WITH_IMAGE, Outcome, Problem, SavedFile, Status, problem_of
 from cogview_cli.pictures import sidecar
-from cogview_cli.pictures.takes import discard_takes, give_name, name_of, take_target
+from cogview_cli.pictures.takes import check_folder, discard_takes, give_name, name_of, take_target
 from cogview_cli.terminal import ending
 from cogview_cli.textcheck.checker import TextChecker
 from cogview_cli.textcheck.compare import TextResult
@@ -98,13 +99,12 @@ class TakeRunner:
             if job.target.destination.stdout:
                 await judging.discard_others()
         except asyncio.CancelledError:  # the picture is there; the next run reads it
-            return judging.outcome
+            pass
         except _Unreadable as error:
-            return judging.outcome._replace(problem=judging.outcome.problem or error.problem)
+            judging.fail(error.problem)
         except (CogviewError, OSError) as error:
-            told = problem_of(ending.as_told(error))
-            return judging.outcome._replace(problem=judging.outcome.problem or told)
-        return judging.outcome
+            judging.fail(problem_of(ending.as_told(error)))
+        return judging.told()
 
 
 async def _entries_of(ledger: Ledger, job: Job) -> list[Entry]:
@@ -144,6 +144,7 @@ class _Judging:
         self._runner, self._ledger, self._checker = runner, ledger, checker
         self._job, self._rules = job, rules
         self.outcome = outcome
+        self._before = outcome.problem
 
     async def run(self) -> None:
         """Reads and asks again until the text is right or nothing more is to be done."""
@@ -163,9 +164,23 @@ class _Judging:
             await self._choose(takes)
             if self._ended_by_user or not self._direct:
                 return
-            job = next_take(self._job, await self._entries())
-            if job is None or not await self._again(job):
+            job = next_take(self._job, takes := await self._entries())
+            if job is None:
+                self._meet_unknown(takes_of(takes))
                 return
+            if not await self._again(job):
+                return
+
+    def fail(self, problem: Problem) -> None:
+        """Something else has gone wrong; what came first is told."""
+        self.outcome = self.outcome._replace(problem=self.outcome.problem or problem)
+
+    def told(self) -> Outcome:
+        """The outcome as people hear of it: the picture first, then why no other take followed."""
+        outcome, problem = self.outcome, self.outcome.problem
+        if problem is None or problem == self._before:
+            return outcome
+        return outcome._replace(problem=of_retake(problem, outcome.text))
 
     async def discard_others(self) -> None:
         """Removes the takes that were not chosen, where only one picture is to be had."""
@@ -233,11 +248,17 @@ class _Judging:
 
     # Asking again.
 
+    def _meet_unknown(self, takes: Sequence[Entry]) -> None:
+        """A take that an earlier run has lost may be paid: that is said until it is decided."""
+        if lost := lost_take(takes, self._rules):
+            self.fail(unknown_before(str(lost.message or "")))
+
     async def _again(self, job: Job) -> bool:
         """Whether another take was asked for and is on disk."""
         if problem := self._runner.no_room(job):
             self._add(self._runner.never_sent(job)._replace(problem=problem))
             return False
+        await asyncio.to_thread(check_folder, job.target)
         outcome = await self._runner.run(job)
         self._add(outcome)
         return outcome.status == Status.SAVED

@@ -96,6 +96,14 @@ def _is_final(newest: Entry, rules: TextRules) -> bool:
     return newest.state == State.UNKNOWN and not rules.retry_unknown
 
 
+def lost_take(takes: Sequence[Entry], rules: TextRules) -> Entry | None:
+    """The take that no other follows because its outcome is unknown, while the text is wrong."""
+    best = best_take(takes, rules)
+    if best is None or best[1].ok or takes[-1].state != State.UNKNOWN or rules.retry_unknown:
+        return None
+    return takes[-1]
+
+
 def needs_another(takes: Sequence[Entry], rules: TextRules) -> bool:
     """Whether another take is to be asked for now: all is read, the best is wrong, some are left.
 

@@ -17,10 +17,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from cogview_cli.disk.atomic import move_new, open_new, own_name, sync_folder
+from cogview_cli.disk.atomic import check_writable, move_new, open_new, own_name, sync_folder
 from cogview_cli.disk.destination import Target
 from cogview_cli.disk.holes import escape_braces
 from cogview_cli.disk.names import STEM_BYTES, cut_bytes, with_number
+from cogview_cli.errors import MachineError
+from cogview_cli.i18n import _
 from cogview_cli.pictures import sidecar
 from cogview_cli.pictures.seen import sha256
 
@@ -58,6 +60,16 @@ def take_target(image: Path, target: Target, take: int) -> Target:
         number=1,
     )
     return Target(destination, target.fields)
+
+
+def check_folder(target: Target) -> None:
+    """MachineError if no other take could be saved at `target`, before one is paid. Blocks."""
+    folder, _stem = target.place()
+    if os.path.lexists(folder) and not folder.is_dir():
+        raise MachineError(
+            _("'{path}' is not a folder", path=folder), hint=_("choose another --output")
+        )
+    check_writable(folder if folder.is_dir() else folder.parent)
 
 
 class _File(NamedTuple):

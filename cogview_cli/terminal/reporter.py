@@ -229,4 +229,6 @@ def summary_line(summary: Summary, total: int) -> str:
     if summary.text_right + summary.text_wrong:
         right, wrong = summary.text_right, summary.text_wrong
         parts.append(_("text right on {right}, wrong on {wrong}", right=right, wrong=wrong))
+    if summary.text_unread:
+        parts.append(_("text not read on {count}", count=summary.text_unread))
     return _("; ").join(parts)
