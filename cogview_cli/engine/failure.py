@@ -165,14 +165,19 @@ def all_rejected(failure: Failure) -> Problem:
     )
 
 
-def bought_nothing(paid: bool, why: str) -> Problem:
-    """Requests are paid, or may be, and no picture can be kept: no more of them."""
+def bought_nothing(paid: bool, why: str, *, recoverable: bool) -> Problem:
+    """Requests are paid, or may be, and no picture can be kept: no more of them.
+
+    `recoverable`: pictures of paid ones may be had later.
+    """
     if paid:
         return Problem(
             code="nothing-saved",
             message=_("not sent: pictures are paid and cannot be saved ({why})", why=why),
             exit_code=ExitCode.UNSAVED,
-            hint=_("when that is mended: cogview recover, free; then the rest"),
+            hint=_("when that is mended: cogview recover, free; then the rest")
+            if recoverable
+            else _("when that is mended, run it again"),
         )
     return Problem(
         code="nothing-answered",
@@ -188,7 +193,9 @@ def disk_trouble(problem: Problem) -> Problem:
         code="disk",
         message=_("not sent: {why}", why=problem.reason or problem.message),
         exit_code=ExitCode.MACHINE,
-        hint=_("mend the disk or the folder, then: cogview recover, free; then the rest"),
+        hint=_("mend the disk or the folder, then: cogview recover, free; then the rest")
+        if problem.retryable
+        else _("mend the disk or the folder, then run it again"),
     )
 
 

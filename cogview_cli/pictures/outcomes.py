@@ -35,6 +35,14 @@ def unsaved_problem(
     )
 
 
+def of_sandbox(problem: Problem) -> Problem:
+    """The same for a picture of an in-process sandbox, which nobody can ask once it has ended."""
+    if problem.code not in (Status.UNSAVED, State.PENDING, BUG):
+        return problem
+    hint = _("the sandbox's pictures end with it: run the same command again")
+    return problem._replace(hint=hint, retryable=False)
+
+
 def outcome_of(
     entry: Entry,
     status: Status,
@@ -44,6 +52,8 @@ def outcome_of(
     problem: Problem | None = None,
 ) -> Outcome:
     """The outcome of a request the ledger knows."""
+    if problem and entry.in_sandbox and status == Status.UNSAVED:
+        problem = of_sandbox(problem)
     fields: dict[str, Any] = entry.target.get("fields", {})
     return Outcome(
         status=status,
