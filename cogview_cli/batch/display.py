@@ -20,7 +20,7 @@ from cogview_cli.outcome import (
 from cogview_cli.terminal import output
 from cogview_cli.terminal.ending import exchange_listener
 from cogview_cli.terminal.output import OutputOptions
-from cogview_cli.terminal.reporter import Reporter, cost_words, wrong_text_line
+from cogview_cli.terminal.reporter import Reporter, cost_words, wrong_text_lines
 from cogview_cli.terminal.text import cell_width, clean, clock, cut_cells
 
 if TYPE_CHECKING:
@@ -170,7 +170,8 @@ class Display:
         """The first few; the report and the sidecars have them all."""
         self._texts_told += 1
         if self._texts_told <= FAILURES_TOLD and not self._style.quiet:
-            self._say(wrong_text_line(self._reporter.shown(outcome)))
+            for line in wrong_text_lines(self._reporter.shown(outcome)):
+                self._say(line)
 
     def _trouble(self, outcome: Outcome, message: str) -> str:
         # Where text was read, the message says that the picture is there.

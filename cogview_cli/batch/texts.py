@@ -17,7 +17,7 @@ from cogview_cli.ledger.takes import (
     TextRules,
     lost_take,
     outlook,
-    result_of,
+    results_of,
     takes_left,
     takes_of,
 )
@@ -87,13 +87,14 @@ class TextPlan:
         if item.wanted is None:
             return outcome._replace(checked=True)
         rules = self.rules(item)
-        result = result_of(found.entry, rules) if found.entry else None
-        if result is None and outcome.files:
-            result = _beside(outcome.files[0].file, rules)
-        if result is None:
+        results = results_of(found.entry, rules) if found.entry else ()
+        if not results:
+            beside = [_beside(file.file, rules) for file in outcome.files]
+            results = tuple(result for result in beside if result)
+        if not results:
             return outcome
-        told = outcome._replace(checked=True, text=result.record())
-        return told if result.ok else self._with_lost_take(item, rules, told)
+        told = outcome.with_texts([result.record() for result in results])
+        return self._with_lost_take(item, rules, told) if told.wrong_text else told
 
     def _with_lost_take(self, item: Item, rules: TextRules, outcome: Outcome) -> Outcome:
         """A take that an earlier run has lost is told like any other request it has lost."""

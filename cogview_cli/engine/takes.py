@@ -26,6 +26,7 @@ from cogview_cli.ledger.takes import (
     lost_take,
     needs_another,
     takes_of,
+    text_record,
     to_fetch,
     unread,
 )
@@ -152,7 +153,7 @@ class _Judging:
             entries = await self._entries()
             takes = takes_of(entries)
             if not any(entry.files for entry in takes):
-                await self._judge_file(Path(self.outcome.files[0].file))
+                self._tell([await self._judged_file(file.file) for file in self.outcome.files])
                 return
             if await self._fetched(takes):
                 continue
@@ -207,11 +208,13 @@ class _Judging:
     # Reading.
 
     async def _read(self, entry: Entry) -> None:
-        path = Path(entry.files[0]["file"])
-        result = await self._checked(path)
+        results = []
+        for file in entry.files:
+            path = Path(file["file"])
+            results.append(await self._checked(path))
+            await _note(path, results[-1].record())
         # The ledger last: it is what says that nothing is left to do.
-        await _note(path, result.record())
-        await self._ledger.call(self._ledger.was_read, entry.id, result.record())
+        await self._ledger.call(self._ledger.was_read, entry.id, text_record(results))
 
     async def _checked(self, path: Path) -> TextResult:
         try:
@@ -219,17 +222,18 @@ class _Judging:
         except (CogviewError, OSError) as error:
             raise _Unreadable(problem_of(ending.as_told(error))) from error
 
-    async def _judge_file(self, path: Path) -> None:
+    async def _judged_file(self, image: str) -> TextResult:
         """A picture of which the ledger knows nothing: read, but never asked for again."""
+        path = Path(image)
         content = await asyncio.to_thread(_sidecar_of, path)
         found = TextResult.of_record(content.get("text")) if content else None
         if found is None or found.wanted != self._rules.wanted:
             found = await self._checked(path)
             await _note(path, found.record())
-        self._tell(found.judged(strict=self._rules.strict))
+        return found.judged(strict=self._rules.strict)
 
-    def _tell(self, result: TextResult) -> None:
-        self.outcome = self.outcome._replace(checked=True, text=result.record())
+    def _tell(self, results: Sequence[TextResult]) -> None:
+        self.outcome = self.outcome.with_texts([result.record() for result in results])
 
     # Choosing.
 
@@ -238,13 +242,13 @@ class _Judging:
         best = best_take(takes, self._rules)
         if best is None:
             return
-        entry, result = best
+        entry = best.entry
         moved = await asyncio.to_thread(give_name, takes, entry)
         await self._ledger.complete(self._ledger.moved, moved)
         entry = next((other for other in moved if other.id == entry.id), entry)
         files = tuple(SavedFile(**record) for record in entry.files)
         self.outcome = self.outcome._replace(id=entry.id, files=files)
-        self._tell(result)
+        self._tell(best.results)
 
     # Asking again.
 
