@@ -447,8 +447,9 @@ def test_the_reason_is_told_in_the_end_with_its_hint_where_many_are_kept(batch: 
 
 
 def test_a_better_take_of_another_kind_has_its_own_suffix(
-    batch: Batch, sandbox: SandboxThread
+    batch: Batch, table: Path, sandbox: SandboxThread
 ) -> None:
+    standin.write_table(table, [RIGHT], jpeg=True)
     sandbox.script(None, ["text-wrong"])
     batch([RIGHT], "--check-text")
     sandbox.script(None, ["jpeg"])
