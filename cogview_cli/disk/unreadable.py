@@ -19,4 +19,6 @@ def why_unreadable(error: Exception) -> Message:
         return Message.of("picture-unknown")
     if isinstance(error, MemoryError):
         return Message.of("picture-memory")
-    return Message.of("picture-cut" if "truncated" in str(error) else "picture-damaged")
+    if "truncated" in str(error):
+        return Message.of("picture-cut")
+    return Message.of("picture-damaged")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cogview_cli.disk.unreadable import why_unreadable
 from cogview_cli.i18n import _
 from cogview_cli.terminal import output, preview
 from cogview_cli.terminal.output import OutputOptions
@@ -34,7 +33,7 @@ def _draw(files: Sequence[str], style: OutputOptions) -> None:
         try:
             hint = preview.draw(file, stream)
         except Exception as error:
-            why = why_unreadable(error)
+            why = preview.damage(file) or error
             output.warn(_("--preview: '{path}' cannot be drawn: {why}", path=file, why=why))
     if hint and not style.quiet:
         output.say(f"hint: {hint}")
