@@ -1,7 +1,5 @@
 """How one request ended, and what a run of them adds up to. Pure."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
@@ -115,7 +113,7 @@ class Outcome(NamedTuple):
         """How the text on one of the pictures compares; `number` from 0."""
         return self.texts[number] if number < len(self.texts) else self.text
 
-    def with_texts(self, records: Sequence[Mapping[str, Any]]) -> Outcome:
+    def with_texts(self, records: Sequence[Mapping[str, Any]]) -> "Outcome":
         """The same with how the text of each picture compares, at least one."""
         worst = min(records, key=lambda record: (record["ok"], record["score"]))
         texts = tuple(records) if len(records) > 1 else ()
