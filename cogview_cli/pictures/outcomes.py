@@ -31,7 +31,7 @@ def unsaved_problem(
         exit_code=ExitCode.UNSAVED,
         retryable=not final and code not in (State.EXPIRED, UNVERIFIED),
         hint=HINTS.get(code) or hint_for(message) or (hint if final else "cogview recover"),
-        reason=str(message),
+        reason=str(_cause(message)),
     )
 
 
@@ -41,6 +41,11 @@ def of_sandbox(problem: Problem) -> Problem:
         return problem
     hint = _("the sandbox's pictures end with it: run the same command again")
     return problem._replace(hint=hint, retryable=False)
+
+
+def _cause(message: Message) -> Message | str:
+    """The message without the file that it names, which is another for each picture."""
+    return message.values["why"] if message.name == "bytes-kept" else message
 
 
 def outcome_of(
