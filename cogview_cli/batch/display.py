@@ -20,7 +20,7 @@ from cogview_cli.outcome import (
 from cogview_cli.terminal import output
 from cogview_cli.terminal.ending import exchange_listener
 from cogview_cli.terminal.output import OutputOptions
-from cogview_cli.terminal.reporter import Reporter, cost_words, wrong_text_line
+from cogview_cli.terminal.reporter import Reporter, cost_words, wrong_text_lines
 from cogview_cli.terminal.text import cell_width, clean, clock, cut_cells
 
 if TYPE_CHECKING:
@@ -172,12 +172,14 @@ class Display:
         if self._style.quiet or self._texts_told > FAILURES_TOLD + 1:
             return
         if self._texts_told <= FAILURES_TOLD:
-            self._say(wrong_text_line(self._reporter.shown(outcome)))
+            for line in wrong_text_lines(self._reporter.shown(outcome)):
+                self._say(line)
         else:
             self._say(_("more pictures carry wrong text; they are counted at the end"))
 
     def _trouble(self, outcome: Outcome, message: str) -> str:
-        if outcome.status in SAID_BY_MESSAGE:
+        # Where text was read, the message says that the picture is there.
+        if outcome.status in SAID_BY_MESSAGE or outcome.text is not None:
             return _("error: {where}: {message}", where=self._where(outcome.row), message=message)
         return _(
             "error: {where}: {status}: {message}",

@@ -17,10 +17,12 @@ from cogview_cli.batch.row import target_of
 from cogview_cli.disk.atomic import replace_whole
 from cogview_cli.disk.destination import Destination
 from cogview_cli.disk.names import STEM_BYTES, cut_bytes, template_fields
+from cogview_cli.disk.unreadable import why_unreadable
 from cogview_cli.errors import UsageError
 from cogview_cli.i18n import _
 from cogview_cli.outcome import Outcome
-from cogview_cli.pictures.verify import READABLE
+from cogview_cli.pillow import DECODERS
+from cogview_cli.terminal import ending
 
 FOLDER = "grid"
 _SOFTWARE = "cogview-cli grid"
@@ -64,12 +66,12 @@ def compose(images: Sequence[str], path: Path, columns: int) -> None:
     mark = PngInfo()
     mark.add_text("Software", _SOFTWARE)
 
-    with open_image(images[0], READABLE) as first:
+    with open_image(images[0], DECODERS) as first:
         width, height = first.size
     rows = -(-len(images) // columns)
     with Image.new("RGB", (width * columns, height * rows)) as sheet:
         for number, image in enumerate(images):
-            with open_image(image, READABLE) as tile:
+            with open_image(image, DECODERS) as tile:
                 fitted = tile.convert("RGB")
                 if fitted.size != (width, height):
                     fitted = fitted.resize((width, height))
@@ -139,4 +141,11 @@ class Grids:
     async def finish(self) -> list[str]:
         """Waits for the grids; what went wrong with some of them."""
         ended = await asyncio.gather(*self._tasks, return_exceptions=True)
-        return [str(error) for error in ended if isinstance(error, BaseException)]
+        return [told(error) for error in ended if isinstance(error, Exception)]
+
+
+def told(error: Exception) -> str:
+    """Why a file made of pictures is not there."""
+    if isinstance(error, OSError) and error.strerror:
+        return ending.as_told(error).message
+    return str(why_unreadable(error))

@@ -90,10 +90,7 @@ class PlanResults:
             yield FailedRow(json.loads(body), own, json.loads(roles), bool(table), missing)
 
     def groups(self) -> list[Group]:
-        """What brought no image, or not the one wanted, grouped by how and why it ended.
-
-        The largest group first. A picture with a message is one whose next take has failed.
-        """
+        """What brought no image, or not all of it, by how and why it ended; largest first."""
         found = self._db.execute(
             "SELECT status, alike, min(message), min(hint), count(*) FROM items"
             f" WHERE message IS NOT NULL OR ({_NO_IMAGE} AND status != ?)"

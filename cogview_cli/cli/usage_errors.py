@@ -52,10 +52,13 @@ COMPLAINTS = (
 _EXTRA = r"(?s:got unexpected extra argument(?:\(s\))? \((.*)\))"
 
 
-def explain(error: typer.TyperException, arguments: Sequence[str]) -> UsageError:
-    """The parser's complaint in our words, with the command that was probably meant."""
+def explain(error: typer.TyperException, arguments: Sequence[str], called: str) -> UsageError:
+    """The parser's complaint in our words, with the command that was probably meant.
+
+    `called`: the words that call the command, for complaints that do not tell where they arose.
+    """
     context: Any = getattr(error, "ctx", None)
-    where = context.command_path if context else "cogview"
+    where = context.command_path if context else called
     option = getattr(error, "option_name", None)
     near = getattr(error, "possibilities", ()) or ()
     if option is not None and hasattr(error, "possibilities"):

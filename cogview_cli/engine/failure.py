@@ -1,7 +1,8 @@
 """A try that brought no image: its class, its words, its exit code, the next step. Pure."""
 
 import re
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from cogview_cli.api.error_codes import CODES, ErrorClass
 from cogview_cli.api.protocol import ApiError
@@ -122,6 +123,18 @@ def unknown_before(reason: str) -> Problem:
     )
 
 
+def of_retake(problem: Problem, text: Mapping[str, Any] | None) -> Problem:
+    """Why there is no other take of a picture that is there, with what was read of its text."""
+    if text is None:
+        return problem
+    why = problem.message
+    if text["ok"]:
+        message = _("the picture is kept, its text is right; another take of it: {why}", why=why)
+    else:
+        message = _("the picture is kept with wrong text; its retakes ended: {why}", why=why)
+    return problem._replace(message=message)
+
+
 def claimed() -> Problem:
     """Another process has the same image in hand."""
     return Problem(
@@ -156,14 +169,19 @@ def all_rejected(failure: Failure) -> Problem:
     )
 
 
-def bought_nothing(paid: bool, why: str) -> Problem:
-    """Requests are paid, or may be, and no picture can be kept: no more of them."""
+def bought_nothing(paid: bool, why: str, *, recoverable: bool) -> Problem:
+    """Requests are paid, or may be, and no picture can be kept: no more of them.
+
+    `recoverable`: pictures of paid ones may be had later.
+    """
     if paid:
         return Problem(
             code="nothing-saved",
             message=_("not sent: pictures are paid and cannot be saved ({why})", why=why),
             exit_code=ExitCode.UNSAVED,
-            hint=_("when that is mended: cogview recover, free; then the rest"),
+            hint=_("when that is mended: cogview recover, free; then the rest")
+            if recoverable
+            else _("when that is mended, run it again"),
             reason=why,
         )
     return Problem(
@@ -181,7 +199,9 @@ def disk_trouble(problem: Problem) -> Problem:
         code="disk",
         message=_("not sent: {why}", why=problem.reason or problem.message),
         exit_code=ExitCode.MACHINE,
-        hint=_("mend the disk or the folder, then: cogview recover, free; then the rest"),
+        hint=_("mend the disk or the folder, then: cogview recover, free; then the rest")
+        if problem.retryable
+        else _("mend the disk or the folder, then run it again"),
     )
 
 

@@ -289,8 +289,9 @@ class Sender:
             if isinstance(error, Locked)
             else _("free some space, then: cogview recover"),
         )
-        self._switch.stop(problem)
-        return outcome_of(entry, Status.UNSAVED, problem=problem)._replace(cost=entry.price)
+        outcome = outcome_of(entry, Status.UNSAVED, problem=problem)
+        self._switch.stop(outcome.problem or problem)
+        return outcome._replace(cost=entry.price)
 
 
 def unmarked(error: OSError) -> MachineError:

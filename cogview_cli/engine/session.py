@@ -208,7 +208,8 @@ def _saver(run: OpenSession, settings: Settings, width: int) -> "ImageSaver":
 
 def _look_back(ledger: Ledger) -> None:
     """Settles what killed runs left, and says so: money may hang on it."""
-    if lost := len(ledger.settle_dead_runs()):
+    # Of a sandbox nothing was paid.
+    if lost := sum(not entry.by_sandbox for entry in ledger.settle_dead_runs()):
         warn(
             _n(
                 "{count} earlier request may have been paid, with no picture:"

@@ -324,7 +324,11 @@ class Work:
     def _hint(self, ended: ExitCode | None) -> None:
         plan, signalled = self._plan, ended in SIGNALS
         hint = hint_for_the_rest(
-            self._counts, images=plan.images, once=plan.once, signalled=signalled
+            self._counts,
+            images=plan.images,
+            once=plan.once,
+            signalled=signalled,
+            sandbox=plan.settings.sandbox,
         )
         if hint:
             output.say(f"hint: {hint}")

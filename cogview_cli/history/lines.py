@@ -10,6 +10,7 @@ from typing import Any
 from cogview_cli.history.totals import Group, Totals, cost, perhaps, shown_folder
 from cogview_cli.i18n import N_, _
 from cogview_cli.ledger import Entry, State
+from cogview_cli.ledger.takes import PICTURES
 from cogview_cli.outcome import CURRENCY, currency_field, money
 from cogview_cli.terminal.text import cell_width, clean, cut_cells
 
@@ -54,7 +55,7 @@ def record(entry: Entry) -> dict[str, Any]:
         "message": str(entry.message) if entry.message else None,
         "sandbox": entry.by_sandbox or None,
         "take": entry.take if entry.take > 1 else None,
-        "text": entry.text,
+        "text": entry.text and {k: v for k, v in entry.text.items() if k != PICTURES},
     }
     return {name: value for name, value in found.items() if value is not None}
 

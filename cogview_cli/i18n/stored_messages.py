@@ -104,6 +104,12 @@ TEMPLATES = {
     "unknown-format": "not a PNG, JPEG or WebP picture",
     "data-cut": "the {format} data is cut short",
     "undecodable": "the {format} data does not decode: {why}",
+    "wrong-sum": "wrong sum in {chunk}",
+    "picture-unknown": "it is no picture, or of a kind that cannot be read",
+    "picture-cut": "the picture is cut short",
+    "picture-damaged": "the picture is damaged",
+    "picture-memory": "there is too little memory for it",
+    "reader-error": "an error in the reader itself: {why}",
     "too-many-pixels": "{pixels} pixels, more than any model makes",
 }
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from cogview_cli.disk.unreadable import why_unreadable
 from cogview_cli.i18n.stored_messages import Message, StoredError
 from cogview_cli.pictures import containers
 
@@ -20,10 +21,6 @@ if TYPE_CHECKING:
 
 PIXEL_LIMIT = 2**25
 READABLE = ("PNG", "JPEG", "WEBP")
-SUFFIXES = {
-    "png": ".png", "jpeg": ".jpg", "webp": ".webp", "gif": ".gif", "bmp": ".bmp",
-    "tiff": ".tif", "avif": ".avif", "heic": ".heic",
-}  # fmt: skip
 # Text and profiles in a PNG may be larger than Pillow expects; what all of them take
 # together stays bounded, by Pillow's MAX_TEXT_MEMORY of 64 MiB.
 TEXT_LIMIT = 2**24
@@ -51,7 +48,7 @@ class TooLarge(StoredError):
 
 
 class ImageInfo(NamedTuple):
-    """`format` is a name of SUFFIXES; sizes in pixels, 0 where they cannot be told.
+    """`format` is a name of SAVED_SUFFIXES; sizes in pixels, 0 where they cannot be told.
 
     `ended`: the mark of its end is there. All pixels are in any case.
     """
@@ -86,12 +83,7 @@ def check(path: Path) -> ImageInfo:
         raise
     except Exception as error:
         # Decoders raise anything from SyntaxError to struct.error on hostile data.
-        raise _undecodable(found, _why(error)) from error
-
-
-def _why(error: Exception) -> str:
-    """The decoder's words; some name an object in memory."""
-    return str(error) if "<" not in str(error) else type(error).__name__
+        raise _undecodable(found, why_unreadable(error)) from error
 
 
 def _judge(found: str, data: bytes) -> ImageInfo:
@@ -110,7 +102,7 @@ def _cut_short(found: str) -> Damaged:
     return Damaged(Message.of("data-cut", format=found.upper()))
 
 
-def _undecodable(found: str, why: str) -> Damaged:
+def _undecodable(found: str, why: Message) -> Damaged:
     return Damaged(Message.of("undecodable", format=found.upper(), why=why))
 
 
@@ -173,7 +165,7 @@ def _pixels_of(data: bytes) -> bytes:
     kept, kind = [_PNG_MAGIC], b""
     for kind, chunk in _chunks(data):
         if zlib.crc32(chunk[4:-4]) != int.from_bytes(chunk[-4:], "big"):
-            raise _undecodable("png", f"wrong sum in {kind!r}")
+            raise _undecodable("png", Message.of("wrong-sum", chunk=kind.decode("latin-1")))
         if not kind[0] & 0x20:
             kept.append(chunk)
     if kind != b"IEND":

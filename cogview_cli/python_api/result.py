@@ -56,10 +56,12 @@ def results_of(outcome: Outcome) -> Iterator[ImageResult]:
     for number, file in enumerate(outcome.files or (None,)):
         # An answer with two images was paid once.
         cost = outcome.cost and (outcome.cost if not number else Decimal(0))
-        yield _result(outcome, file, cost)
+        yield _result(outcome, number, file, cost)
 
 
-def _result(outcome: Outcome, file: SavedFile | None, cost: Decimal | None) -> ImageResult:
+def _result(
+    outcome: Outcome, number: int, file: SavedFile | None, cost: Decimal | None
+) -> ImageResult:
     problem = outcome.problem
     return ImageResult(
         status=outcome.status,
@@ -80,7 +82,7 @@ def _result(outcome: Outcome, file: SavedFile | None, cost: Decimal | None) -> I
         bytes=(file and file.bytes) or None,
         sha256=(file and file.sha256) or None,
         content_filter=outcome.content_filter,
-        text=outcome.text,
+        text=outcome.text_of(number),
         warnings=outcome.warnings,
         error=error_of(problem) if problem else None,
         error_code=problem.code if problem else None,

@@ -153,6 +153,6 @@ class _StdoutGone(CogviewError):
 
 
 def _machine(error: OSError) -> MachineError:
-    why, path = error.strerror or str(error), error.filename
+    why, path = _(error.strerror) if error.strerror else str(error), error.filename
     message = why if path is None else _("'{path}': {why}", path=path, why=why)
     return MachineError(message, hint=_("more about it: run it with --debug"))

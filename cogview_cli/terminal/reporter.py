@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
@@ -96,8 +96,8 @@ class Reporter:
     def _people(self, outcome: Outcome) -> None:
         for text in outcome.warnings:
             warn(text)
-        if outcome.wrong_text and not self._style.quiet:
-            say(wrong_text_line(outcome))
+        for line in () if self._style.quiet else wrong_text_lines(outcome):
+            say(line)
         problem = outcome.problem
         if problem and outcome.status == Status.NOT_SENT and problem.message in self._told:
             return  # one reason shared by many is told once; the summary counts them
@@ -163,12 +163,19 @@ class Reporter:
                 self._status = None
 
 
-def wrong_text_line(outcome: Outcome) -> str:
-    """What stands on a picture instead of what was wanted."""
-    text = outcome.text or {}
+def wrong_text_lines(outcome: Outcome) -> Iterator[str]:
+    """What stands on each picture with wrong text instead of what was wanted."""
+    for number in range(max(1, len(outcome.files))):
+        text = outcome.text_of(number)
+        if text is not None and not text["ok"]:
+            path = outcome.files[number].file if outcome.files else "-"
+            yield _wrong_text_line(path, text)
+
+
+def _wrong_text_line(path: str, text: Mapping[str, Any]) -> str:
     return _(
         "wrong text: {path}: wanted {wanted}; found {found} ({wrong})",
-        path=clean(outcome.files[0].file, 200) if outcome.files else "-",
+        path=clean(path, 200),
         wanted=clean(" / ".join(text["wanted"]), 200),
         found=clean(" / ".join(text["found"]) or "-", 200),
         wrong=clean(" ".join(text["missing"] or text["doubtful"]), 100),
@@ -236,4 +243,6 @@ def summary_line(summary: Summary, total: int) -> str:
     if summary.text_right + summary.text_wrong:
         right, wrong = summary.text_right, summary.text_wrong
         parts.append(_("text right on {right}, wrong on {wrong}", right=right, wrong=wrong))
+    if summary.text_unread:
+        parts.append(_("text not read on {count}", count=summary.text_unread))
     return _("; ").join(parts)

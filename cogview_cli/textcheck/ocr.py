@@ -9,14 +9,14 @@ import numpy
 import rapidocr
 from rapidocr.main import RapidOCR, RapidOCRError
 
-from cogview_cli.pillow import open_image
+from cogview_cli.disk.unreadable import why_unreadable
+from cogview_cli.i18n.stored_messages import Message, StoredError
+from cogview_cli.pillow import DECODERS, open_image
 from cogview_cli.textcheck.reading import Look
 
 if TYPE_CHECKING:
     from PIL import Image
 
-# All that is kept of what arrives; AVIF where this Pillow has it.
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 PIXEL_LIMIT = 2**25
 # Pixels of the longest side at which text is looked for; it is read at full size. More takes
 # longer, and finds less of large letters: with 2048 the models miss 一 and take 750 MB.
@@ -50,8 +50,14 @@ class Ocr:
         self._engine: Any = RapidOCR(params=_PARAMETERS)
 
     def read(self, path: Path, look: Look) -> dict[str, Any]:
-        """The answer to a request: `blocks` as [text, box, confidences]."""
-        picture = _opened(path)
+        """The answer to a request: `blocks` as [text, box, confidences].
+
+        StoredError for a picture that cannot be opened or decoded.
+        """
+        try:
+            picture = _opened(path)
+        except Exception as error:
+            raise StoredError(why_unreadable(error)) from error
         if look is Look.GREY:
             picture = picture.convert("L").convert("RGB")
         self._look_for_text_at(_SIDES[look])
@@ -80,9 +86,10 @@ def _opened(path: Path) -> Image.Image:
     from PIL import Image, ImageOps
 
     Image.MAX_IMAGE_PIXELS = None  # the check below is an error, and for every format
-    with open_image(path, FORMATS) as image:
+    with open_image(path, DECODERS) as image:
         if image.width * image.height > PIXEL_LIMIT:
-            raise ValueError(f"{image.width}x{image.height} pixels are too many")
+            pixels = f"{image.width}x{image.height}"
+            raise StoredError(Message.of("too-many-pixels", pixels=pixels))
         turned = ImageOps.exif_transpose(image)
     if turned.mode in ("RGBA", "LA", "PA") or "transparency" in turned.info:
         layer = turned.convert("RGBA")
