@@ -38,12 +38,13 @@ def judged(part: Path, coding: str, seen: set[str] | None, *, last: bool = False
     fetches no other. Raises DownloadFailed, OSError for this disk.
     """
     _unpacked(part, coding)
-    size, digest = _synced(part)
+    data = _synced(part)
+    size, digest = len(data), hashlib.sha256(data).hexdigest()
     repeated = seen is None or digest in seen
     if seen is not None:
         seen.add(digest)
     try:
-        info = verify.check(part)
+        info = verify.check_bytes(data)
     except verify.TooLarge as error:
         kept = Arrived(size, digest)
         raise DownloadFailed(error.message, final=True, arrived=kept) from error
@@ -60,12 +61,11 @@ def judged(part: Path, coding: str, seen: set[str] | None, *, last: bool = False
     return Fetched(bytes=size, sha256=digest, info=info)
 
 
-def _synced(part: Path) -> tuple[int, str]:
-    """Size and hash of a file that is on the disk now."""
+def _synced(part: Path) -> bytes:
+    """What is in a file that is on the disk now."""
     with part.open("rb+") as file:
         os.fsync(file.fileno())
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return file.tell(), digest
+        return file.read()
 
 
 def _damaged(why: Message, size: int, digest: str, *, final: bool) -> DownloadFailed:
