@@ -12,6 +12,7 @@ from cogview_cli.batch.name_table import storable
 from cogview_cli.outcome import WITH_IMAGE, Outcome, Status
 
 EXAMPLES = 5
+_ENCODER = json.JSONEncoder(ensure_ascii=False, default=str)
 
 
 def any_of(values: Iterable[str]) -> str:
@@ -118,4 +119,4 @@ def place_of(file: str, line: int) -> str:
 
 def to_text(value: object) -> str:
     """A value as JSON that SQLite can keep."""
-    return storable(json.dumps(value, ensure_ascii=False, default=str))
+    return storable(_ENCODER.encode(value))
