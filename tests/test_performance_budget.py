@@ -180,6 +180,36 @@ def test_calls_that_wait_together_are_one_commit(
     assert _commits(lambda: asyncio.run(crowd()), monkeypatch) - opening <= 2
 
 
+def test_a_call_waits_a_moment_for_the_one_behind_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An answer and the next intent of its slot are one commit; alone, it is not held up."""
+
+    async def pair() -> None:
+        with Ledger(tmp_path) as ledger:
+            first = ledger.call_with_next(ledger.intend, _intent("answer"))
+            held = asyncio.create_task(first)
+            await asyncio.sleep(0)
+            assert not held.done()
+            await asyncio.gather(held, ledger.call(ledger.intend, _intent("next")))
+            await ledger.call_with_next(ledger.intend, _intent("alone"))
+
+    opening = _commits(lambda: Ledger(tmp_path / "other").close(), monkeypatch)
+    assert _commits(lambda: asyncio.run(pair()), monkeypatch) - opening == 2
+
+
+def test_what_waits_for_company_is_written_before_the_ledger_closes(tmp_path: Path) -> None:
+    async def leave() -> None:
+        with Ledger(tmp_path) as ledger:
+            held = asyncio.create_task(ledger.call_with_next(ledger.intend, _intent("last")))
+            await asyncio.sleep(0)
+            held.cancel()
+
+    asyncio.run(leave())
+    with Ledger(tmp_path) as ledger:
+        assert [*ledger.by_key("n", ["last"])] == ["last"]
+
+
 def _ledger_of(folder: Path, rows: int) -> None:
     """A ledger of `rows` saved requests, one abandoned intent and one abandoned answer."""
     answer = Answer(status=200, headers={}, raw=b'{"data":[{"url":"https://h/x.png"}]}')

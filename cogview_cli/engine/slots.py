@@ -31,7 +31,7 @@ FILES_BESIDES = 100
 class SlotLease:
     """A slot in hand, or none when the run is stopping; `epoch` is what a throttle is told."""
 
-    def __init__(self, epoch: int, hand_over: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, epoch: int, hand_over: Callable[[], bool] = lambda: False) -> None:
         self.epoch = epoch
         self.hand_over = hand_over  # see Slots.hold
 
@@ -41,6 +41,7 @@ class _Locks:
 
     def __init__(self, folder: Path, width: int) -> None:
         self._folder, self._width = folder, width
+        self._made: dict[int, BaseFileLock] = {}
         self._held: dict[int, BaseFileLock] = {}
 
     def __len__(self) -> int:
@@ -53,7 +54,7 @@ class _Locks:
         return next(filter(self._taken, numbers), None)
 
     def _taken(self, number: int) -> bool:
-        lock = kernel_lock(self._folder / f"{number:03}.lock")
+        lock = self._lock(number)
         try:
             lock.acquire()
         except Timeout:
@@ -62,6 +63,11 @@ class _Locks:
             raise _no_locks(self._folder, error) from error
         self._held[number] = lock
         return True
+
+    def _lock(self, number: int) -> BaseFileLock:
+        if number not in self._made:
+            self._made[number] = kernel_lock(self._folder / f"{number:03}.lock")
+        return self._made[number]
 
     def release(self, number: int) -> None:
         self._held.pop(number).release()
@@ -130,12 +136,15 @@ class Slots:
             for left in mine:
                 self._release(left)
 
-    def _hand_over(self, mine: list[int]) -> None:
+    def _hand_over(self, mine: list[int]) -> bool:
+        """Whether another task has the slot now."""
         wanted = mine and self._handed.awaited and not self._handed.passed
         held, limit = len(self._locks), self.share.limit
-        if wanted and self._turns.may_keep(_now(), held, limit, self._queue.others):
-            self._handed.give(mine.pop())
-            self._news.set()
+        if not (wanted and self._turns.may_keep(_now(), held, limit, self._queue.others)):
+            return False
+        self._handed.give(mine.pop())
+        self._news.set()
+        return True
 
     def _release(self, number: int) -> None:
         self._locks.release(number)
