@@ -17,6 +17,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
+from typing import BinaryIO
 
 from cogview_cli.api.image_urls import server_date
 from cogview_cli.api.protocol import retry_after
@@ -41,8 +42,8 @@ IDLE_SECONDS = 15.0
 PATIENCE_SECONDS = 60.0
 SLOW_AFTER_SECONDS, SLOWEST_BYTES_PER_SECOND = 10.0, 1024
 REDIRECTS = 5
-# Each holds a whole decoded picture, and more of them than CPUs only slow the loop down.
-CHECKS_AT_ONCE = min(4, os.cpu_count() or 1)
+# Each holds a whole decoded picture; a CPU is left to the loop, which sends the next requests.
+CHECKS_AT_ONCE = max(1, min(4, (os.cpu_count() or 1) - 1))
 # The loop must not stop for every piece that comes: they are written together, off it.
 WRITE_BYTES = 256 * 1024
 _MOVED = (301, 302, 303, 307, 308)
@@ -136,7 +137,7 @@ class Downloader:
         except failures.NetworkError as error:
             wait = NOT_NOW if tls_failure(error) else None
             raise DownloadFailed(_words(error), retry_after=wait) from error
-        judge = partial(judged, part, coding, seen, last=self._patience <= 0)
+        judge = partial(judged, part, coding, seen, last=self._patience <= 0, synced=True)
         return await asyncio.get_running_loop().run_in_executor(self._checks, judge)
 
     async def _transfer(self, link: Url, part: Path, tries: int) -> str:
@@ -221,7 +222,7 @@ def _target(link: Url) -> Target:
 
 
 async def _to_file(response: Response, part: Path) -> str:
-    """Writes the body off the loop, a piece at a time; `judged` syncs it."""
+    """Writes the body off the loop, a piece at a time, and syncs it: no check waits for a disk."""
     _check_head(response)
     size, pieces, waiting = 0, [], 0
     loop = asyncio.get_running_loop()
@@ -238,8 +239,14 @@ async def _to_file(response: Response, part: Path) -> str:
             if waiting >= WRITE_BYTES:
                 await asyncio.to_thread(file.writelines, pieces)
                 pieces, waiting = [], 0
-        await asyncio.to_thread(file.writelines, pieces)
+        await asyncio.to_thread(_write_last, file, pieces)
     return str(response.headers.get("content-encoding", ""))
+
+
+def _write_last(file: BinaryIO, pieces: list[bytes]) -> None:
+    file.writelines(pieces)
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def _check_head(response: Response) -> None:
