@@ -50,9 +50,9 @@ def edited_rows(plan: Plan, sidecars: Sidecars) -> list[Edited]:
 
 def _orphans(plan: Plan, sidecars: Sidecars) -> Iterator[Made]:
     """The pictures of the folder, in order of their names, that no item asks for."""
+    aside = sidecars.folder / FOLDER
     for made in sorted(sidecars.made(), key=lambda made: made.image):
-        set_aside = Path(made.image).is_relative_to(sidecars.folder / FOLDER)
-        if not set_aside and not plan.has_key(made.key):
+        if not plan.has_key(made.key) and not Path(made.image).is_relative_to(aside):
             yield made
 
 

@@ -13,6 +13,7 @@ from cogview_cli.engine.failure import sameness
 from cogview_cli.outcome import WITH_IMAGE, Outcome, Problem, Status
 
 EXAMPLES = 5
+_ENCODER = json.JSONEncoder(ensure_ascii=False, default=str)
 # Kinds of failure told one by one; servers may word each another way.
 GROUPS = 12
 
@@ -125,4 +126,4 @@ def place_of(file: str, line: int) -> str:
 
 def to_text(value: object) -> str:
     """A value as JSON that SQLite can keep."""
-    return storable(json.dumps(value, ensure_ascii=False, default=str))
+    return storable(_ENCODER.encode(value))

@@ -14,6 +14,8 @@ from cogview_cli.api.protocol import Answer
 from cogview_cli.i18n.stored_messages import Message
 from cogview_cli.net.addresses import is_loopback
 
+_read = json.JSONDecoder().decode  # `loads` asks each time how it is to be done
+
 
 class State(StrEnum):
     """Where a request stands; the module `ledger` says what follows what."""
@@ -161,9 +163,9 @@ def entry_of(row: sqlite3.Row) -> Entry:
     raw, whole = fields.pop("answer"), fields.pop("whole")
     answer = None
     if raw is not None:
-        answer = Answer(status=status, headers=json.loads(headers), raw=raw, whole=bool(whole))
+        answer = Answer(status=status, headers=_read(headers), raw=raw, whole=bool(whole))
     for name in ("body", "target", "source", "files", "text"):
-        fields[name] = json.loads(fields[name]) if fields[name] else None
+        fields[name] = _read(fields[name]) if fields[name] else None
     if fields["message"] is not None:
         fields["message"] = Message.from_stored(fields["message"])
     price = fields.pop("price")

@@ -37,8 +37,8 @@ _ROOM_BYTES = 14
 
 def is_take(image: str | Path) -> bool:
     """Whether a picture is one of those that were not chosen, by its name and folder."""
-    path = Path(image)
-    return path.parent.name == FOLDER and bool(re.search(_NAME, path.stem))
+    folder, name = os.path.split(image)
+    return os.path.basename(folder) == FOLDER and bool(re.search(_NAME, Path(name).stem))
 
 
 def is_aside(entry: Entry) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
@@ -29,6 +30,9 @@ from cogview_cli.terminal.output import (
     write_path,
 )
 from cogview_cli.terminal.text import clean, cut_cells
+
+# A part of a path that `relpath` would take out.
+_ODD = re.compile(r"(?:^|[/\\])\.{0,2}(?:[/\\]|$)")
 
 
 class Reporter:
@@ -79,7 +83,10 @@ class Reporter:
     def path(self, path: str) -> str:
         """`path` as this run shows it."""
         base = self._base
-        return os.path.relpath(path, base) if base and path.startswith(base + os.sep) else path
+        if not (base and path.startswith(base + os.sep)):
+            return path
+        rest = path.removeprefix(base + os.sep)
+        return os.path.relpath(path, base) if _ODD.search(rest) else rest
 
     def data(self, outcome: Outcome) -> None:
         """Writes the data of one outcome to stdout."""
