@@ -24,6 +24,7 @@ class _Download(Exchange):
     """An answer whose body goes to a file where it went well."""
 
     file: BinaryIO
+    written = 0
 
     async def receive(self, response: Response) -> None:
         if response.status // 100 != 2:
@@ -35,10 +36,14 @@ class _Download(Exchange):
             self.began = asyncio.get_running_loop().time()
             waiting.append(chunk)
             if sum(map(len, waiting)) >= WRITE_BYTES:
-                await asyncio.to_thread(self.file.writelines, waiting)
+                await self._write(waiting)
                 waiting = []
-        await asyncio.to_thread(self.file.writelines, waiting)
+        await self._write(waiting)
         self.whole = True
+
+    async def _write(self, pieces: list[bytes]) -> None:
+        await asyncio.to_thread(self.file.writelines, pieces)
+        self.written += sum(map(len, pieces))
 
 
 class QueueClient(ApiClient):
@@ -108,7 +113,9 @@ class QueueClient(ApiClient):
 
     async def _done_with(self, method: str, path: str, exchange: Exchange) -> Answer:
         await self._within_time(method, path, exchange)
-        return exchange.answer()
+        if self._tracer and isinstance(exchange, _Download) and exchange.written:
+            self._tracer.body("<", f"({exchange.written} bytes into a file)".encode())
+        return self._traced(exchange.answer())
 
 
 def _goes_on(exchange: Exchange) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cogview_cli.cli import completion
+from cogview_cli.cli import completion, options
 from cogview_cli.errors import ExitCode, UsageError, worst
 from cogview_cli.i18n import _
 from cogview_cli.outcome import currency_field, money
@@ -25,14 +25,14 @@ Json = Annotated[bool, typer.Option("--json", help=_("One JSON object a line."))
 
 
 @app.callback()
-def queue(context: typer.Context, json: Json = False) -> None:
+def queue(context: typer.Context, json: Json = False, debug: options.Debug = False) -> None:
     """Show what waits in the vendor's queue: state, done, failed, total, price, folder."""
     if context.invoked_subcommand is None:
         list_parts(json=json)
 
 
 @app.command("list")
-def list_parts(json: Json = False) -> None:
+def list_parts(json: Json = False, debug: options.Debug = False) -> None:
     """What waits, a line a batch. Asks the vendor how far each is."""
     import asyncio
 
@@ -70,6 +70,7 @@ def cancel(
         ),
     ] = False,
     json: Json = False,
+    debug: options.Debug = False,
 ) -> None:
     """End batches; what they have made so far is kept, and charged."""
     import asyncio
