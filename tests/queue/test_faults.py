@@ -337,6 +337,89 @@ def test_what_the_counts_tell_of_is_not_sent_again(
     assert once_each(sandbox)
 
 
+ENDS_ODDLY = pytest.mark.parametrize("fault", ["ends-failed", "ends-cancelled"])
+
+
+def let_go(sandbox: SandboxThread, *faults: str) -> None:
+    for fault in faults:
+        sandbox.queue_fault(f"{fault}x0")
+
+
+@ENDS_ODDLY
+def test_results_are_believed_before_an_end_that_counts_nothing(
+    fault: str, batch: Batch, sandbox: SandboxThread
+) -> None:
+    """One of two results is missing, and the end says that nothing was made."""
+    sandbox.queue_fault(fault)
+    sandbox.queue_fault("short-results")
+    prompts("cat", "dog")
+    ended = batch(*WAIT)
+    assert ended.code == 5, ended
+    assert sorted(statuses(ended)) == ["saved", "unknown"]
+    assert batch(*WAIT).code == 5
+    let_go(sandbox, "short-results")
+    assert batch(*WAIT).code == 0
+    assert sandbox.books.queue.creates == 1 and once_each(sandbox)
+
+
+@ENDS_ODDLY
+def test_what_an_earlier_look_collected_is_not_denied_by_the_end(
+    fault: str, batch: Batch, sandbox: SandboxThread
+) -> None:
+    """A picture came early; then the end has no more and counts nothing."""
+    sandbox._box._queue._latency = (1000.0, 1000.0)
+    prompts("cat sandbox:queue-early", "dog")
+    batch("--queue")
+    sandbox.skip(600)
+    assert sorted(statuses(batch("--queue", "--json"))) == ["queued", "saved"]
+    _ends_without_results(fault, "short-results", batch, sandbox)
+
+
+@ENDS_ODDLY
+def test_what_an_earlier_look_counted_is_not_denied_by_the_end(
+    fault: str, batch: Batch, sandbox: SandboxThread
+) -> None:
+    sandbox._box._queue._latency = (1000.0, 1000.0)
+    prompts("cat", "dog")
+    batch("--queue")
+    sandbox.skip(600)
+    assert statuses(batch("--queue", "--json")) == ["queued", "queued"]
+    _ends_without_results(fault, "late-output", batch, sandbox)
+
+
+def _ends_without_results(
+    fault: str, hidden: str, batch: Batch, sandbox: SandboxThread
+) -> None:
+    sandbox.skip(LONG)
+    sandbox.queue_fault(hidden)
+    sandbox.queue_fault(fault)
+    assert batch("--queue", "--json").code == 75  # it may be late
+    for _round in range(2):
+        ended = batch("--queue", "--json")
+        assert ended.code == 5, ended
+        assert set(statuses(ended)) <= {"skipped", "unknown", "saved"}
+    let_go(sandbox, hidden, fault)
+    assert batch("--queue").code == 0
+    assert len(pictures()) == 2
+    assert sandbox.books.queue.creates == 1 and once_each(sandbox)
+
+
+def test_a_cancelled_batch_that_made_nothing_is_sent_again(
+    batch: Batch, cogview: Run, sandbox: SandboxThread
+) -> None:
+    """Counts of 0 that nothing denies are believed."""
+    sandbox._box._queue._latency = (1000.0, 1000.0)
+    prompts("cat", "dog")
+    batch("--queue")
+    (record,) = lines(cogview("queue", "--json"))
+    assert cogview("queue", "cancel", record["id"]).code == 0
+    sandbox.skip(LONG)
+    assert statuses(batch("--queue", "--json")) == ["queued", "queued"]
+    sandbox.skip(LONG)
+    assert batch("--queue").code == 0
+    assert sandbox.books.queue.creates == 2 and once_each(sandbox)
+
+
 @pytest.mark.parametrize("fault", ["short-resultsx1", "late-outputx1"])
 def test_results_that_are_late_are_waited_for(
     fault: str, batch: Batch, sandbox: SandboxThread
