@@ -9,21 +9,18 @@ from decimal import Decimal
 from functools import partial
 from itertools import chain
 
-from cogview_cli.api.dialects import kind_of
-from cogview_cli.api.error_codes import CODES, ErrorClass
 from cogview_cli.api.models import TIER_SLOTS
 from cogview_cli.batch.checking import Checking
 from cogview_cli.batch.item import Item
 from cogview_cli.batch.options import BatchOptions
 from cogview_cli.batch.plan import Plan
 from cogview_cli.batch.previous_run import PreviousRun, settled_outcome
-from cogview_cli.batch.queue_submit import UNSENT, Submitter, outcome_of_item
+from cogview_cli.batch.queue_outcomes import ended_outcome, in_queue, outcome_of_item
+from cogview_cli.batch.queue_submit import UNSENT, Submitter
 from cogview_cli.batch.resume import Action, Decision
 from cogview_cli.engine import pool
-from cogview_cli.engine.failure import Failure
 from cogview_cli.engine.job_runner import JobRunner
-from cogview_cli.engine.retry import GiveUp
-from cogview_cli.errors import CogviewError, ExitCode
+from cogview_cli.errors import CogviewError
 from cogview_cli.i18n import _
 from cogview_cli.i18n.stored_messages import Message
 from cogview_cli.ledger import PAID_STATES, Entry, State
@@ -299,44 +296,3 @@ class QueuedBatch:
             age=clock(max(0.0, time.time() - min(part.asked for part in parts))),
             left=clock(max(0.0, self._next_look - time.monotonic())),
         )
-
-
-def in_queue() -> Problem:
-    """A picture that the vendor has not made yet."""
-    return Problem(
-        code=Status.QUEUED,
-        message=_("it waits in the vendor's queue"),
-        exit_code=ExitCode.TEMPORARY,
-        retryable=True,
-        hint=_("the same command again collects it; cogview queue shows how far it is"),
-    )
-
-
-def ended_outcome(item: Item, entry: Entry) -> Outcome:
-    """The outcome of a request of the queue that brought no picture."""
-    code, message = entry.code or "", entry.message or Message.said("")
-    kind = _kind(entry, code)
-    problem = Failure(kind, code, message).problem(GiveUp())
-    if kind is None:
-        problem = problem._replace(code="queue", hint=_("the same command again sends it"))
-    statuses = {
-        ErrorClass.REFUSED: Status.REFUSED,
-        ErrorClass.BAD_REQUEST: Status.FAILED,
-        ErrorClass.UNKNOWN: Status.UNKNOWN,
-    }
-    status = statuses.get(kind, Status.NOT_SENT) if kind else Status.NOT_SENT
-    found = outcome_of_item(item, status, problem)
-    lost = int(status == Status.REFUSED and not code)
-    return found._replace(id=entry.id, price=entry.price, lost=lost)
-
-
-def _kind(entry: Entry, code: str) -> ErrorClass | None:
-    """How the request ended; None for what may simply be sent again."""
-    if entry.state == State.UNKNOWN:
-        return ErrorClass.UNKNOWN
-    if entry.state == State.REJECTED and not code:
-        rejected = entry.status is not None and entry.status >= 400
-        return ErrorClass.BAD_REQUEST if rejected else ErrorClass.REFUSED
-    if entry.state == State.REJECTED:
-        return kind_of(code) or ErrorClass.BAD_REQUEST
-    return CODES[code].kind if code in CODES else None

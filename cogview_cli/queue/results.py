@@ -53,8 +53,8 @@ def best_counts(before: Part, batch: Batch) -> tuple[int, int]:
 def is_denied(part: Part, batch: Batch, pictures: int) -> bool:
     """Whether an ended batch denies what is known of it: then its counts prove nothing.
 
-    `part`: as the best of the looks has left it. `pictures`: requests of which a picture came, or may have. A file that the vendor finds bad
-    has neither pictures nor results.
+    `part`: as the best of the looks has left it. `pictures`: requests of which a picture came,
+    or may have. A file that the vendor finds bad has neither pictures nor results.
     """
     failed = batch.status == BatchStatus.FAILED
     known = max(pictures, part.completed)

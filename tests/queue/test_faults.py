@@ -68,6 +68,22 @@ def test_refused_in_the_error_file(batch: Batch, sandbox: SandboxThread) -> None
     assert sandbox.books.queue.creates == 1
 
 
+def test_a_refusal_that_this_run_has_read_is_no_earlier_one(
+    batch: Batch, sandbox: SandboxThread
+) -> None:
+    prompts("cat", "dog sandbox:queue-error-file", "cow sandbox:1210")
+    batch("--queue")
+    sandbox.skip(LONG)
+    first = batch("--queue", "--json")
+    assert first.code == 3, first
+    assert statuses(first) == ["saved", "refused", "failed"]
+    assert "earlier" not in first.out + first.err
+    second = batch("--queue", "--json")
+    assert second.code == 3, second
+    assert statuses(second) == ["skipped", "refused", "failed"]
+    assert second.out.count("refused in an earlier run") == 2
+
+
 def test_a_cut_line_may_have_been_a_picture(batch: Batch, sandbox: SandboxThread) -> None:
     prompts("cat", "dog sandbox:queue-cut")
     ended = batch(*WAIT)
@@ -387,9 +403,7 @@ def test_what_an_earlier_look_counted_is_not_denied_by_the_end(
     _ends_without_results(fault, "late-output", batch, sandbox)
 
 
-def _ends_without_results(
-    fault: str, hidden: str, batch: Batch, sandbox: SandboxThread
-) -> None:
+def _ends_without_results(fault: str, hidden: str, batch: Batch, sandbox: SandboxThread) -> None:
     sandbox.skip(LONG)
     sandbox.queue_fault(hidden)
     sandbox.queue_fault(fault)
