@@ -116,6 +116,7 @@ def _record(shown: Shown) -> dict[str, Any]:
         "part": part.id,
         "number": part.number,
         "state": shown.state,
+        "unsent": part.unsent or None,
         "model": part.model,
         "done": part.completed,
         "failed": part.failed,
@@ -149,6 +150,8 @@ def _line(shown: Shown) -> str:
     }
     if not output.stdout_is_terminal():
         return _LINE.format(**values)
+    if part.unsent:
+        values["state"] = _("not sent yet")
     return _(
         "{id}  {state}  {done} done, {failed} failed of {total}  {money}  {age}  {folder}", **values
     )

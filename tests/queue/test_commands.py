@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
 from cogview_cli.sandbox.thread import SandboxThread
 from tests.batch.support import Batch, ledger_column, lines, pictures, prompts, statuses
 from tests.conftest import Run
+from tests.processes import COMMAND, environment, on_terminal
 
 LONG = 3600.0
 
@@ -119,6 +121,40 @@ def test_history_shows_what_waits(batch: Batch, cogview: Run) -> None:
     (record,) = [json.loads(line) for line in cogview("history", "--json").out.splitlines()]
     assert record["status"] == "pending"
     assert (record["cost"], record["cost_max"]) == ("0", "0.03")
+
+
+def test_what_is_not_sent_yet_does_not_wait_at_the_vendor(
+    batch: Batch, cogview: Run, sandbox: SandboxThread
+) -> None:
+    sandbox.queue_fault("queue-fullx1")
+    prompts("cat")
+    batch("--queue")
+    for before in (True, False):
+        (found,) = lines(cogview("history", "--json"))
+        assert found.get("unsent", False) is before
+        assert (found["status"], found["cost_max"]) == ("pending", "0" if before else "0.03")
+        assert ("pending (not sent yet)" in cogview("history").out) is before
+        assert ("1 not sent yet" in cogview("history").err) is before
+        assert ("1 waiting at the vendor" in cogview("history").err) is not before
+        (part,) = lines(cogview("queue", "--json"))
+        assert part.get("unsent", False) is before
+        assert (part["state"] == "uploaded") is before
+        if before:
+            sandbox._box._queue._latency = (1000.0, 1000.0)
+            batch("--queue")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a terminal of POSIX")
+@pytest.mark.parametrize(("lang", "words"), [("en", "not sent yet"), ("zh", "尚未发送")])
+def test_a_terminal_tells_what_is_not_sent_yet(
+    lang: str, words: str, batch: Batch, sandbox: SandboxThread
+) -> None:
+    sandbox.queue_fault("queue-full")
+    prompts("cat")
+    batch("--queue")
+    for command in ("history", "queue"):
+        seen = on_terminal(*COMMAND, command, env=environment(sandbox, COGVIEW_LANG=lang))
+        assert words in seen.shown.decode(), seen
 
 
 def test_a_dearer_direct_batch_hears_of_the_queue(batch: Batch) -> None:
