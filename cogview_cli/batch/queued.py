@@ -54,6 +54,8 @@ class QueuedBatch:
             options, plan, previous, queue, self._stopping, checking.job_in_force
         )
         self._looks, self._retry_after = 0, 0.0
+        # Whether the last look has brought anything.
+        self._news = False
         self._parts: dict[str, Part] = {}
         self._next_look = 0.0
         # A part that was sent to another server, and whether nothing is to come from this one.
@@ -84,11 +86,13 @@ class QueuedBatch:
             await self._resume_all(unsure)
 
     async def _resume_all(self, parts: list[Part]) -> bool:
+        answered = True
         for part in parts:
-            if not await self._tried(partial(self._resume, part)):
+            answered = await self._tried(partial(self._resume, part))
+            if not answered:
                 break
         self._previous.decide_again(self._plan)
-        return self.reason is None
+        return answered
 
     def under_way(self) -> Decimal:
         """What the pictures cost that wait for this run, or that its first look has brought."""
@@ -125,22 +129,21 @@ class QueuedBatch:
             await self._look(part)
 
     async def _tried(self, work: Callable[[], Awaitable[None]]) -> bool:
-        """Whether the work could be done; else `reason` says why."""
+        """Whether the server could be worked with; `reason` says why not, or what was left."""
         try:
             await work()
         except QueueFailure as failure:
             self.reason, self._retry_after = failure.problem(), failure.retry_after or 0.0
-            return False
+            return failure.of_part
         except QueueStopped as stopped:
             self.reason = stopped.problem
             return False
         return True
 
-    async def _look(self, part: Part) -> bool:
-        """Whether one look at a part has brought anything new."""
-        seen = await self._queue.collector.look(part)
-        self._parts[part.id] = seen
-        return seen != part
+    async def _look(self, part: Part) -> None:
+        self._parts[part.id] = part
+        self._parts[part.id] = await self._queue.collector.look(part)
+        self._news |= self._parts[part.id] != part
 
     # The run.
 
@@ -149,13 +152,14 @@ class QueuedBatch:
         self._runner = runner
         await self._round(report, self._submit)
         while await self._is_waiting():
+            self._set_next_look()
+            tick()
             await self._round(report, self._pause)
             if runner.stopping:
                 break
             await self._round(report, self._look_around)
             await pool.run_all(runner, [self._deliveries()], report)
             await self._round(report, self._submit)
-            tick()
         await self._undo_new()
         await self._close()
         if self._elsewhere and not self.reason and self._plan.counts().waiting:
@@ -204,27 +208,33 @@ class QueuedBatch:
         if self._options.queue and not self._submitter.closed and self._plan.counts().to_send:
             self.reason = await self._submitter.submit()
 
-    async def _pause(self) -> None:
+    def _set_next_look(self) -> None:
         every = SANDBOX_SECONDS if self._options.settings.sandbox else None
         seconds = interval(
             self._looks, every=self._options.poll or every, retry_after=self._retry_after
         )
         self._next_look = time.monotonic() + seconds
-        await self.sleep(seconds)
+
+    async def _pause(self) -> None:
+        await self.sleep(max(0.0, self._next_look - time.monotonic()))
 
     async def _look_around(self) -> None:
         """Looks at every part once."""
-        self.reason, self._retry_after, new = None, 0.0, False
+        self.reason, self._retry_after, self._news = None, 0.0, False
         self._looks += 1
         # Those that are not with the vendor yet come last: the queue may be full.
         for part in sorted(await self._ours(), key=lambda part: part.state in UNSENT):
-            if part.state in UNSENT or part.state == PartState.CREATING:
-                await self._submitter.send(part)
-                new = True
-            else:
-                new |= await self._look(part)
-        if new:
+            if not await self._tried(partial(self._move_on, part)):
+                break
+        if self._news:
             self._looks = 0
+
+    async def _move_on(self, part: Part) -> None:
+        if part.state in UNSENT or part.state == PartState.CREATING:
+            await self._submitter.send(part)
+            self._news = True
+        else:
+            await self._look(part)
 
     # Results.
 
@@ -284,15 +294,18 @@ class QueuedBatch:
         return outcome_of_item(item, Status.QUEUED, in_queue())._replace(price=price)
 
     def progress(self) -> str:
-        """How far the queue is, in one line; "" before the first look."""
+        """How far the queue is, in one line, and what is in the way; "" before the first look."""
+        left = clock(max(0.0, self._next_look - time.monotonic()))
+        why = f"; {self.reason.message}" if self.reason else ""
         parts = [part for part in self._parts.values() if part.state == PartState.CREATED]
         if not parts:
-            return ""
-        return _(
+            return why and _("queue: next look in {left}", left=left) + why
+        line = _(
             "queue: {done} done, {failed} failed of {total}; {age} old; next look in {left}",
             done=sum(part.completed for part in parts),
             failed=sum(part.failed for part in parts),
             total=sum(part.lines for part in parts),
             age=clock(max(0.0, time.time() - min(part.asked for part in parts))),
-            left=clock(max(0.0, self._next_look - time.monotonic())),
+            left=left,
         )
+        return line + why

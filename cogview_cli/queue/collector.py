@@ -176,6 +176,9 @@ class Collector:
             try:
                 headers = await self._fetch(id, path)
                 lost += await self._take(part, path, headers, whole=whole)
+            except QueueFailure as failure:
+                failure.of_part = True
+                raise
             finally:
                 path.unlink(missing_ok=True)
         return lost

@@ -209,6 +209,7 @@ def test_results_that_are_always_cut(
 
 
 def test_direct_while_it_waits(batch: Batch, sandbox: SandboxThread) -> None:
+    sandbox._box._queue._latency = (1000.0, 1000.0)
     prompts("cat", "dog")
     batch("--queue", "--limit", "1")
     direct = batch("--json")
@@ -481,6 +482,7 @@ def test_a_page_that_is_not_the_vendors_says_nothing_of_a_batch(
 
 def test_what_waits_counts_for_max_cost(batch: Batch, sandbox: SandboxThread) -> None:
     """Whether it was put there by this run or by an earlier one, this one pays for it."""
+    sandbox._box._queue._latency = (1000.0, 1000.0)
     prompts("cat", "dog", "cow")
     limit = ("--queue", "--max-cost", "0.06", "--json")
     assert statuses(batch(*limit)) == ["queued", "queued", "not_sent"]
@@ -498,6 +500,7 @@ def test_what_waits_counts_for_max_cost(batch: Batch, sandbox: SandboxThread) ->
 def test_what_waits_counts_for_max_cost_of_a_direct_run(
     batch: Batch, sandbox: SandboxThread
 ) -> None:
+    sandbox._box._queue._latency = (1000.0, 1000.0)
     prompts("cat", "dog")
     batch("--queue")
     prompts("cat", "dog", "cow")
@@ -521,3 +524,52 @@ def test_what_never_came_to_the_vendor_does_not_wait_there(
     assert "nothing waits" in cogview("queue").err
     assert batch().code == 0
     assert once_each(sandbox)
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"), [("cut-results", "closed"), ("queue-full", "1302")]
+)
+def test_a_wait_that_goes_on_is_told_off_a_terminal(
+    fault: str, words: str, batch: Batch, sandbox: SandboxThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """How far it is, what is in the way, and when it looks again; nothing with --quiet."""
+    monkeypatch.setattr("cogview_cli.queue.service.RETRY_BASE", 0.0)
+    monkeypatch.setattr("cogview_cli.batch.display.PLAIN_EVERY_SECONDS", 0.0)
+    sandbox.queue_fault(f"{fault}x8")
+    prompts("cat")
+    ended = batch("--queue", "--wait", "--poll", "2")
+    assert ended.code == 0, ended
+    told = [line for line in ended.err.splitlines() if line.startswith("queue: ")]
+    assert any(words in line and "next look in 0:02" in line for line in told), ended
+    sandbox.queue_fault(f"{fault}x4")
+    prompts("dog")
+    assert "queue: " not in batch("--queue", "--wait", "--poll", "0.1", "--quiet").err
+
+
+def test_results_that_are_always_cut_are_in_no_others_way(
+    batch: Batch, sandbox: SandboxThread, cogview: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cogview_cli.queue.service.RETRY_BASE", 0.0)
+    prompts("cat", "dog", "cow", "hen")
+    batch("--queue", "--queue-size", "1")
+    sandbox.skip(LONG)
+    sandbox.queue_fault("cut-resultsx4")  # as often as a file is asked for in one look
+    ended = batch("--queue", "--json")
+    assert ended.code == 75, ended
+    assert statuses(ended) == ["queued", "saved", "saved", "saved"]
+    sandbox.queue_fault("cut-resultsx4")
+    assert cogview("recover").code == 75
+    assert cogview("recover").code == 0
+    assert len(pictures()) == 4 and once_each(sandbox)
+
+
+def test_recover_passes_over_results_that_are_always_cut(
+    batch: Batch, sandbox: SandboxThread, cogview: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cogview_cli.queue.service.RETRY_BASE", 0.0)
+    prompts("cat", "dog", "cow")
+    batch("--queue", "--queue-size", "1")
+    sandbox.skip(LONG)
+    sandbox.queue_fault("cut-resultsx4")
+    assert cogview("recover").code == 75
+    assert len(pictures()) == 2
