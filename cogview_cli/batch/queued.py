@@ -160,8 +160,8 @@ class QueuedBatch:
             await self._round(report, self._look_around)
             await pool.run_all(runner, [self._deliveries()], report)
             await self._round(report, self._submit)
-        await self._undo_new()
-        await self._close()
+        await self._step(self._undo_new)
+        await self._step(self._close)
         if self._elsewhere and not self.reason and self._plan.counts().waiting:
             self.reason = other_key(self._elsewhere)
 

@@ -18,13 +18,13 @@ from cogview_cli.api.batches import (
 )
 from cogview_cli.api.client import ANSWER_LIMIT
 from cogview_cli.api.error_codes import ErrorClass
-from cogview_cli.disk.atomic import open_new
 from cogview_cli.i18n import _
 from cogview_cli.i18n.stored_messages import Message
 from cogview_cli.ledger import PAID_STATES, Entry, State
 from cogview_cli.ledger.queue_parts import ROWS_AT_ONCE, Part, PartState, Settled
 from cogview_cli.queue.results import best_counts, is_denied, is_short, salvaged, settled
 from cogview_cli.queue.service import QueueFailure, Service
+from cogview_cli.queue.spool import RESULTS, spool, written
 
 _MISSING = {
     BatchStatus.EXPIRED: Message.of("queue-expired"),
@@ -172,7 +172,7 @@ class Collector:
         """
         lost = 0
         for id in filter(None, (part.output_file, part.error_file if whole else None)):
-            path = self._ledger.folder / "queue" / f"{part.id}.results"
+            path = spool(self._ledger, part, RESULTS)
             try:
                 headers = await self._fetch(id, path)
                 lost += await self._take(part, path, headers, whole=whole)
@@ -185,11 +185,9 @@ class Collector:
 
     async def _fetch(self, id: str, path: Path) -> dict[str, str]:
         """Writes a result file to `path`; the headers it came with."""
-        path.parent.mkdir(mode=0o700, exist_ok=True)
 
         async def content() -> object:
-            path.unlink(missing_ok=True)
-            with open_new(path, 0o600) as file:
+            with written(path) as file:
                 return await self._service.client.content(id, file)
 
         answer = await self._service.ask(content)  # type: ignore[arg-type]

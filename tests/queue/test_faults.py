@@ -526,9 +526,7 @@ def test_what_never_came_to_the_vendor_does_not_wait_there(
     assert once_each(sandbox)
 
 
-@pytest.mark.parametrize(
-    ("fault", "words"), [("cut-results", "closed"), ("queue-full", "1302")]
-)
+@pytest.mark.parametrize(("fault", "words"), [("cut-results", "closed"), ("queue-full", "1302")])
 def test_a_wait_that_goes_on_is_told_off_a_terminal(
     fault: str, words: str, batch: Batch, sandbox: SandboxThread, monkeypatch: pytest.MonkeyPatch
 ) -> None:
