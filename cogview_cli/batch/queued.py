@@ -294,13 +294,21 @@ class QueuedBatch:
         return outcome_of_item(item, Status.QUEUED, in_queue())._replace(price=price)
 
     def progress(self) -> str:
-        """How far the queue is, in one line, and what is in the way; "" before the first look."""
-        left = clock(max(0.0, self._next_look - time.monotonic()))
-        why = f"; {self.reason.message}" if self.reason else ""
+        """How far the queue is, in one line, and what is in the way.
+
+        "" before the first look, and while one goes on: there are pictures to tell of.
+        """
+        if (seconds := self._next_look - time.monotonic()) <= 0:
+            return ""
         parts = [part for part in self._parts.values() if part.state == PartState.CREATED]
-        if not parts:
-            return why and _("queue: next look in {left}", left=left) + why
-        line = _(
+        line = self._counted(parts, clock(seconds)) if parts else ""
+        if self.reason is None:
+            return line
+        line = line or _("queue: next look in {left}", left=clock(seconds))
+        return _("; ").join((line, self.reason.message))
+
+    def _counted(self, parts: list[Part], left: str) -> str:
+        return _(
             "queue: {done} done, {failed} failed of {total}; {age} old; next look in {left}",
             done=sum(part.completed for part in parts),
             failed=sum(part.failed for part in parts),
@@ -308,4 +316,3 @@ class QueuedBatch:
             age=clock(max(0.0, time.time() - min(part.asked for part in parts))),
             left=left,
         )
-        return line + why

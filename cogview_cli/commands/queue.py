@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,7 +14,7 @@ from cogview_cli.errors import ExitCode, UsageError, worst
 from cogview_cli.i18n import _
 from cogview_cli.outcome import currency_field, money
 from cogview_cli.terminal import output
-from cogview_cli.terminal.text import clean, clock
+from cogview_cli.terminal.text import cell_width, clean, clock
 
 if TYPE_CHECKING:
     from cogview_cli.queue.overview import Shown
@@ -152,6 +153,10 @@ def _line(shown: Shown) -> str:
         return _LINE.format(**values)
     if part.unsent:
         values["state"] = _("not sent yet")
-    return _(
+    line = _(
         "{id}  {state}  {done} done, {failed} failed of {total}  {money}  {age}  {folder}", **values
     )
+    if cell_width(line) <= shutil.get_terminal_size().columns:
+        return line
+    first = _("{id}  {state}  {done} done, {failed} failed of {total}", **values)
+    return f"{first}\n    {values['money']}  {values['age']}  {values['folder']}"

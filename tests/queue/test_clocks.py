@@ -13,11 +13,16 @@ from tests.faults.test_clocks import at
 
 BATCH = ("batch", "p.txt", "-s", "512x512", "-o", "out", "--queue")
 LONG = 3600.0
-JUMPS = [(-400, 3650), (3650, -400), (0, -400), (400, 8)]
+# The clocks of every other run, in days, and what else happens.
+JUMPS = [
+    ((-400, 3650), "lost-createx1"),
+    ((3650, -400), "late-outputx1"),
+    ((0, -400), "queue-fullx1"),
+    ((400, 8), ""),
+]
 
 
-@pytest.mark.parametrize("days", JUMPS)
-@pytest.mark.parametrize("fault", ["", "lost-createx1", "queue-fullx1", "late-outputx1"])
+@pytest.mark.parametrize(("days", "fault"), JUMPS)
 def test_clocks_that_jump_between_runs(
     days: tuple[int, int], fault: str, tmp_path: Path, sandbox: SandboxThread
 ) -> None:
@@ -37,7 +42,8 @@ def test_clocks_that_jump_between_runs(
     assert codes[-1] == 0, ended
     assert len(pictures()) == 3
     assert sorted(sandbox.books.charges.values()) == [1, 1, 1]
-    assert sandbox.books.queue.creates == 1
+    # A queue that is full for three alone may have room for one.
+    assert sandbox.books.queue.creates == (3 if "full" in fault else 1)
 
 
 @pytest.mark.parametrize("days", [-400, 3650])

@@ -8,6 +8,7 @@ import os
 import pytest
 
 from cogview_cli.sandbox.thread import SandboxThread
+from cogview_cli.terminal.text import cell_width
 from tests.batch.support import Batch, ledger_column, lines, pictures, prompts, statuses
 from tests.conftest import Run
 from tests.processes import COMMAND, environment, on_terminal
@@ -168,3 +169,18 @@ def test_the_price_of_the_queue_is_a_setting(batch: Batch, monkeypatch: pytest.M
     prompts("cat")
     ended = batch("--queue", "--wait", "--poll", "0.1", "--json")
     assert lines(ended)[-1]["cost"] == "0.04"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a terminal of POSIX")
+@pytest.mark.parametrize("lang", ["en", "zh"])
+@pytest.mark.usefixtures("slow")
+def test_a_line_that_is_too_wide_is_two(lang: str, batch: Batch, sandbox: SandboxThread) -> None:
+    """Nothing is broken in the middle of a price."""
+    prompts("cat")
+    batch("--queue")
+    for columns, count in (("60", 2), ("300", 1)):
+        env = environment(sandbox, COGVIEW_LANG=lang, COLUMNS=columns)
+        shown = on_terminal(*COMMAND, "queue", env=env).shown.decode().splitlines()
+        assert len(shown) == count, shown
+        assert shown[0].startswith("batch_") and "0.03 CNY" in shown[-1]
+        assert cell_width(shown[0]) <= int(columns)
