@@ -179,7 +179,9 @@ def test_a_line_that_is_too_wide_is_two(lang: str, batch: Batch, sandbox: Sandbo
     prompts("cat")
     batch("--queue")
     for columns, count in (("60", 2), ("300", 1)):
-        env = environment(sandbox, COGVIEW_LANG=lang, COLUMNS=columns)
+        key = "test-key.canary"
+        more = {"COGVIEW_LANG": lang, "COLUMNS": columns, "COGVIEW_API_KEY": key}
+        env = environment(sandbox, **more)
         shown = on_terminal(*COMMAND, "queue", env=env).shown.decode().splitlines()
         assert len(shown) == count, shown
         assert shown[0].startswith("batch_") and "0.03 CNY" in shown[-1]
