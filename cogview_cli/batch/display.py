@@ -192,7 +192,7 @@ class Display:
         due = time.monotonic() - self._last_line >= PLAIN_EVERY_SECONDS
         if due and self._live is None and not self._style.quiet:
             self._last_line = time.monotonic()
-            output.say(self._queue() or plain_line(self.progress))
+            output.say(clean(self._queue() or plain_line(self.progress), 400))
 
     def tick(self) -> None:
         """Time has passed, and perhaps nothing else."""
@@ -255,6 +255,6 @@ class Display:
 
         fancy = encoding.lower().replace("-", "").startswith("utf")
         bar, detail = lines(self.progress, width - 1, fancy=fancy)
-        queue = cut_cells(self._queue(), width - 1)
+        queue = cut_cells(clean(self._queue()), width - 1)
         text = "\n".join(filter(None, (bar, detail, queue)))
         return Text(text, no_wrap=True, overflow="crop")

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from cogview_cli.api import models
 from cogview_cli.api.client import ApiClient, Key, authorization
+from cogview_cli.config.declarations import HEIGHT_WIDTH
 from cogview_cli.config.keys import key_if_any
 from cogview_cli.config.secret import Secret
 from cogview_cli.config.settings import Settings
@@ -155,6 +156,7 @@ async def open_job_runner(
             target.key,
             timeout=settings.timeout,
             headers=target.headers,
+            height_first=settings.size_order == HEIGHT_WIDTH,
             trace=exchange_listener(),
         )
         stack.push_async_callback(client.close)

@@ -26,6 +26,8 @@ STATE_WORDS = {
     State.EXPIRED: N_("lost"),
     State.RESOLVED: N_("settled"),
 }
+# Written down for the queue, and not with the vendor yet.
+_UNSENT = N_("not sent yet")
 # With at least so many columns ids are whole, or file names have a place.
 WIDE, WIDEST = 100, 130
 SHORT_ID, SHORT_TIME = 7, "%m-%d %H:%M"
@@ -51,6 +53,7 @@ def record(entry: Entry) -> dict[str, Any]:
         "file": entry.files[0]["file"] if entry.files else None,
         "files": [file["file"] for file in entry.files],
         "task": entry.task,
+        "unsent": entry.unsent or None,
         "code": entry.code or None,
         "message": str(entry.message) if entry.message else None,
         "sandbox": entry.by_sandbox or None,
@@ -63,7 +66,8 @@ def record(entry: Entry) -> dict[str, Any]:
 def plain_line(entry: Entry) -> str:
     """Id, time, state, cost, prompt, file or task, wrong text; in English for scripts."""
     when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry.asked))
-    status = entry.state + (" (sandbox)" if entry.by_sandbox else "")
+    status = entry.state + (" (not sent yet)" if entry.unsent else "")
+    status += " (sandbox)" if entry.by_sandbox else ""
     prompt = f"“{cut_cells(_prompt(entry), PLAIN_PROMPT)}”"
     file = _GAP + clean(entry.files[0]["file"]) if entry.files else ""
     task = f"{_GAP}task {clean(entry.task)}" if entry.task and not entry.files else ""
@@ -83,7 +87,7 @@ def _prompt(entry: Entry) -> str:
 
 def _cost(entry: Entry) -> str:
     doubtful = entry.state in (State.UNKNOWN, State.INTENT, State.PENDING)
-    known = None if doubtful and not entry.by_sandbox else cost(entry)
+    known = None if doubtful and not (entry.by_sandbox or entry.unsent) else cost(entry)
     if known is None:
         return "?"
     return money(known, entry.currency) if known and entry.currency != CURRENCY else str(known)
@@ -95,7 +99,7 @@ class Table:
     def __init__(self, width: int) -> None:
         self._wide, self._widest = width >= WIDE, width >= WIDEST
         self._words = {state: _(word) for state, word in STATE_WORDS.items()}
-        self._state = max(map(cell_width, [*self._words.values(), _("State")]))
+        self._state = max(map(cell_width, [*self._words.values(), _(_UNSENT), _("State")]))
         self._id = 26 if self._wide else SHORT_ID
         self._time = "%Y-%m-%d %H:%M" if width >= 80 else SHORT_TIME
         self._when = 16 if width >= 80 else 11
@@ -116,7 +120,8 @@ class Table:
         prompt = _prompt(entry)
         if wrong := wrong_text(entry):
             prompt = _("(wrong text: {wrong}) {prompt}", wrong=wrong, prompt=prompt)
-        return self._row(id, when, self._words[entry.state], paid, prompt, clean(file))
+        state = _(_UNSENT) if entry.unsent else self._words[entry.state]
+        return self._row(id, when, state, paid, prompt, clean(file))
 
     def _row(self, id: str, when: str, state: str, paid: str, prompt: str, file: str) -> str:
         cells = [

@@ -33,7 +33,7 @@ class Totals:
     """Sums of many requests; `add` each. Currencies are never added up, a sandbox never counts."""
 
     def __init__(self) -> None:
-        self.requests = self.sandboxed = self.saved = self.pending = 0
+        self.requests = self.sandboxed = self.saved = self.pending = self.unsent = 0
         self.paid: dict[str, Decimal] = {}
         self._perhaps: dict[str, Decimal] = {}
         self.unpriced: set[str] = set()
@@ -41,7 +41,8 @@ class Totals:
     def add(self, entry: Entry) -> None:
         """Counts one request."""
         self.saved += entry.state == State.SAVED
-        self.pending += entry.state == State.PENDING
+        self.unsent += entry.unsent
+        self.pending += entry.state == State.PENDING and not entry.unsent
         if entry.by_sandbox:
             self.sandboxed += 1
             return
@@ -90,6 +91,7 @@ class Totals:
                 paid=self.paid_text,
             )
         more = [_("{count} waiting at the vendor", count=self.pending)] if self.pending else []
+        more += [_("{count} not sent yet", count=self.unsent)] if self.unsent else []
         more += [_("{count} in a sandbox, free", count=self.sandboxed)] if self.sandboxed else []
         return _("; ").join([said, *more])
 

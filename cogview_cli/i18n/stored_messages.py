@@ -50,6 +50,7 @@ TEMPLATES = {
     "queue-no-reason": "no reason was given",
     "queue-gone": "the vendor knows nothing of its batch any more",
     "queue-cut": "the batch has ended, and a line of its results is cut: it may be this one",
+    "queue-denied": "the batch has ended, and denies what its results or earlier looks have told",
     "queue-short": "the batch has ended, and counts more pictures than its results hold",
     "redirect-with-key": "a redirect (HTTP {status}), which is never followed with a key",
     # A request that the server takes at once and answers later.

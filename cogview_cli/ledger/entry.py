@@ -117,11 +117,13 @@ class Entry(NamedTuple):
     take: int = 1
     # What was read off its picture, as the sidecar has it.
     text: dict[str, Any] | None = None
+    # It is written down for the vendor's queue, which has no batch of it yet: `history` asks.
+    unsent: bool = False
 
     @property
     def perhaps_paid(self) -> bool:
         """Whether it may have cost its price although no picture came of it."""
-        if self.in_sandbox:
+        if self.in_sandbox or self.unsent:
             return False
         answered = self.status is not None and self.status // 100 == 2
         blocked = self.state == State.REJECTED and answered and not self.code
