@@ -52,7 +52,7 @@ def run(arguments: Sequence[str], command: Callable[[], int]) -> int:
         except BaseException as error:
             return int(tell(error))
         finally:
-            output.let_go_of_stdout()
+            output.let_go_of_streams()
 
 
 @contextmanager
