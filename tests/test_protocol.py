@@ -88,6 +88,8 @@ def test_decoding_arbitrary_json_never_raises_and_its_text_is_unicode(
     "raw",
     [
         b"", b"\xef\xbb\xbf", b"null", b"[]", b'{"data":[{"url":5}]}', b'{"data":[{"url":["u"]}]}',
+        b'{"data":[{"url":"  "}]}', b'"{\\"data\\":[]}"', b'"{"', b'"' + b"[" * 100_000 + b'"',
+        b'{"data":' + b"[" * 30 + b'"https://a.example/1"' + b"]" * 30 + b"}",
         b'{"created":' + b"9" * 5000 + b"}", b"[" * 100_000, b'{"data":NaN}', HTML, b'{"data":[]}',
         b'{"data":[{"url":"https://cdn.exa',
     ],
@@ -159,6 +161,14 @@ B64 = "iVBORw0KGgoAAAANSUhEUg"
         {"data": [URL]},
         {"data": [{"image_url": {"url": URL}}]},
         [{"url": URL}],
+        {"data": [[{"url": URL}]]},
+        {"data": [[[URL]]]},
+        {"data": [{"url": [URL]}]},
+        {"data": [{"url": ["a", {"b": 1}, URL]}]},
+        {"data": [{"URL": URL}]},
+        {"data": {"picture": {"href": URL}}},
+        json.dumps(ANSWER),
+        json.dumps([ANSWER]),
     ],
 )
 def test_the_picture_is_found_in_the_shapes_of_other_servers(body: object) -> None:

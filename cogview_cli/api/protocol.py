@@ -16,7 +16,7 @@ from cogview_cli.api.error_codes import ErrorClass
 from cogview_cli.api.image_refs import (
     ImageRef,
     images_in,
-    names_images,
+    names_no_images,
     parse,
     picture_itself,
     salvage,
@@ -163,7 +163,7 @@ def _created(value: object) -> int | None:
 
 def _salvaged(bodies: list[Any], answer: Answer) -> Reply | None:
     """The one image of an answer that was cut short or has a shape of its own."""
-    if any(names_images(body) for body in bodies):
+    if any(names_no_images(body) for body in bodies):
         return None
     itself = picture_itself(answer.raw) if answer.whole else None
     url = salvage(answer.raw, parsed=bool(bodies)) if itself is None else None
