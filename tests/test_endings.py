@@ -20,6 +20,7 @@ from cogview_cli.terminal import output
 from cogview_cli.terminal.reporter import Reporter
 from tests.conftest import Ended, Run
 
+ROOT = Path(__file__).parents[1]
 SMALL = ("-s", "512x512")
 ERROR = {"type", "code", "message", "hint", "exit_code"}
 CODES = {code.name.lower() for code in ExitCode}
@@ -306,6 +307,22 @@ def test_a_stderr_that_takes_nothing_changes_no_exit_code(
     )  # fmt: skip
     os.close(write)
     assert done.returncode == WITH_STDERR[line], done
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a folder in use cannot be removed")
+@pytest.mark.parametrize(
+    "line", [("gen", "cat", "--sandbox", *SMALL), ("batch", "-", "--sandbox"), ("gallery",)]
+)
+def test_a_current_folder_that_is_gone_is_named(line: tuple[str, ...], tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    done = subprocess.run(
+        ["/bin/sh", "-c", 'cd "$0" && rmdir "$0" && exec "$@"', gone,
+         sys.executable, "-m", "cogview_cli", *line],
+        env={**os.environ, "PYTHONPATH": str(ROOT)}, input=b"cat\n", capture_output=True,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 9 and b"the current folder is gone" in done.stderr, done
 
 
 def test_every_error_has_a_code_of_its_own() -> None:
