@@ -125,6 +125,20 @@ def test_the_shapes_of_gateways_are_read_too(body: dict[str, Any]) -> None:
     assert [ref.url for ref in reply(body).images] == [URL]
 
 
+@pytest.mark.parametrize(
+    ("raw", "seconds"),
+    [
+        ("1762240925", 1762240925), ('"1762240925"', 1762240925), ("1762240925.75", 1762240925),
+        ("1.5e9", 1500000000), ("0", 0), ("-1", None), ("-0.5", None), ("1e400", None),
+        ("NaN", None), ("1e11", None), ("true", None), ("null", None), ('"soon"', None),
+        ("9" * 12, None), ("[1]", None),
+    ],
+)  # fmt: skip
+def test_created_is_whole_seconds_or_nothing(raw: str, seconds: int | None) -> None:
+    found = reply(f'{{"created":{raw},"data":[{{"url":"{URL}"}}]}}'.encode())
+    assert found.created == seconds
+
+
 def test_base64_and_several_images_are_read() -> None:
     found = reply({"data": [{"b64_json": "AAAA"}, {"url": URL}, {"url": ""}, 5]})
     assert [(ref.url, ref.b64) for ref in found.images] == [(None, "AAAA"), (URL, None)]

@@ -156,7 +156,9 @@ def _reply(parsed: Any, images: tuple[ImageRef, ...], answer: Answer) -> Reply:
 
 
 def _created(value: object) -> int | None:
-    """Unix seconds from an int or, as in the old documents, a string."""
+    """Unix seconds from a number, without its fraction, or, as in the old documents, a string."""
+    if isinstance(value, float) and 0 <= value < 1e11:
+        return int(value)
     text = str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
     return int(text) if re.fullmatch(r"[0-9]{1,11}", text) else None
 
