@@ -151,7 +151,8 @@ def _of_object(entry: dict[str, Any], documented: bool) -> ImageRef | None:
 def _url(entry: dict[str, Any]) -> str | None:
     found = entry.get("url") or entry.get("image_url")
     if isinstance(found, list):
-        found = next((each for each in found if isinstance(each, str) and _LINK.match(each)), None)
+        texts = [each for each in found if isinstance(each, str)]
+        found = next((text for text in texts if re.match(_LINK, text.strip())), None)
     if isinstance(found, dict):
         found = found.get("url")
     return found if isinstance(found, str) and found.strip() else None
