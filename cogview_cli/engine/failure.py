@@ -30,6 +30,11 @@ EXIT_OF_CLASS = {
 _REQUEST_ID = r"\b(?=[\w-]*[0-9])[\w-]{12,}"
 
 
+def sameness(code: str, words: str) -> str:
+    """What failures of one mistake have in common: the vendor's code, or a server's words."""
+    return code if code in CODES else f"{code} {re.sub(_REQUEST_ID, '', words)}"
+
+
 class Failure(NamedTuple):
     """A try without an image; `kind` None means it was never sent."""
 
@@ -59,10 +64,8 @@ class Failure(NamedTuple):
 
     @property
     def sameness(self) -> str:
-        """What failures of one mistake have in common: the vendor's code, or a server's words."""
-        if self.code in CODES:
-            return self.code
-        return f"{self.code} {re.sub(_REQUEST_ID, '', str(self.message))}"
+        """The same text for failures of one mistake."""
+        return sameness(self.code, str(self.message))
 
     def problem(self, why: GiveUp) -> Problem:
         """What to tell the user."""
@@ -74,6 +77,7 @@ class Failure(NamedTuple):
             http_status=self.error.status if self.error else None,
             retryable=exit_code is ExitCode.TEMPORARY,
             hint=_hint(self.kind, self.code),
+            reason=self.words,
         )
 
     def _what(self, reason: str) -> str:
@@ -137,6 +141,7 @@ def worn_out(failure: Failure) -> Problem:
         exit_code=ExitCode.TEMPORARY,
         retryable=True,
         hint=_("check the network (cogview config check), then run it again"),
+        reason=failure.words,
     )
 
 
@@ -146,7 +151,8 @@ def all_rejected(failure: Failure) -> Problem:
         code="all-rejected",
         message=_("not sent: the API rejected every request so far with {why}", why=failure.words),
         exit_code=ExitCode.REJECTED,
-        hint=_("check model, size and quality: cogview sizes"),
+        hint=_hint(failure.kind, failure.code),
+        reason=failure.words,
     )
 
 
@@ -158,12 +164,14 @@ def bought_nothing(paid: bool, why: str) -> Problem:
             message=_("not sent: pictures are paid and cannot be saved ({why})", why=why),
             exit_code=ExitCode.UNSAVED,
             hint=_("when that is mended: cogview recover, free; then the rest"),
+            reason=why,
         )
     return Problem(
         code="nothing-answered",
         message=_("not sent: requests may be paid and bring no picture ({why})", why=why),
         exit_code=ExitCode.UNKNOWN,
         hint=_("cogview history --unknown; try a single one first: cogview gen"),
+        reason=why,
     )
 
 

@@ -23,7 +23,7 @@ from cogview_cli.engine.retry import Policy
 from cogview_cli.engine.sender import Sender
 from cogview_cli.engine.slots import Slots
 from cogview_cli.engine.stop import StopSwitch
-from cogview_cli.i18n import _
+from cogview_cli.i18n import _, _n
 from cogview_cli.ledger import SANDBOX_ACCOUNT, Ledger, State
 from cogview_cli.ledger.open import open_ledger
 from cogview_cli.net.addresses import is_loopback
@@ -210,25 +210,29 @@ def _look_back(ledger: Ledger) -> None:
     """Settles what killed runs left, and says so: money may hang on it."""
     if lost := len(ledger.settle_dead_runs()):
         warn(
-            _(
-                "{count} earlier request(s) may have been paid, with no picture:"
+            _n(
+                "{count} earlier request may have been paid, with no picture:"
                 " cogview history --unknown",
-                count=lost,
+                "{count} earlier requests may have been paid, with no picture:"
+                " cogview history --unknown",
+                lost,
             )
         )
     waiting = ledger.unfinished()
     pending = sum(entry.state == State.PENDING for entry in waiting)
     if paid := len(waiting) - pending:
         warn(
-            _(
-                "{count} paid picture(s) not on disk yet, free to finish: cogview recover",
-                count=paid,
+            _n(
+                "{count} paid picture not on disk yet, free to finish: cogview recover",
+                "{count} paid pictures not on disk yet, free to finish: cogview recover",
+                paid,
             )
         )
     if pending:
         warn(
-            _(
-                "{count} earlier request(s) are with the server, free to ask for: cogview recover",
-                count=pending,
+            _n(
+                "{count} earlier request is with the server, free to ask for: cogview recover",
+                "{count} earlier requests are with the server, free to ask for: cogview recover",
+                pending,
             )
         )

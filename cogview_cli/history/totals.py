@@ -9,7 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from cogview_cli.i18n import _
+from cogview_cli.i18n import _, _n
 from cogview_cli.ledger import PAID_STATES, Entry, State
 from cogview_cli.outcome import CURRENCY
 from cogview_cli.terminal.reporter import amount
@@ -73,15 +73,21 @@ class Totals:
 
     def line(self) -> str:
         """The closing line: how many, how much in each currency, how much at most."""
-        values = {"count": self.requests, "paid": self.paid_text}
         if self.most:
-            said = _(
-                "{count} request(s), paid {paid}, up to {most} with the unknown",
-                **values,
+            said = _n(
+                "{count} request, paid {paid}, up to {most} with the unknown",
+                "{count} requests, paid {paid}, up to {most} with the unknown",
+                self.requests,
+                paid=self.paid_text,
                 most=self.most_text,
             )
         else:
-            said = _("{count} request(s), paid {paid}", **values)
+            said = _n(
+                "{count} request, paid {paid}",
+                "{count} requests, paid {paid}",
+                self.requests,
+                paid=self.paid_text,
+            )
         more = [_("{count} waiting at the vendor", count=self.pending)] if self.pending else []
         more += [_("{count} in a sandbox, free", count=self.sandboxed)] if self.sandboxed else []
         return _("; ").join([said, *more])

@@ -31,8 +31,13 @@ def unsaved_problem(
         exit_code=ExitCode.UNSAVED,
         retryable=not final and code not in (State.EXPIRED, UNVERIFIED),
         hint=HINTS.get(code) or hint_for(message) or (hint if final else "cogview recover"),
-        reason=str(message),
+        reason=str(_cause(message)),
     )
+
+
+def _cause(message: Message) -> Message | str:
+    """The message without the file that it names, which is another for each picture."""
+    return message.values["why"] if message.name == "bytes-kept" else message
 
 
 def outcome_of(

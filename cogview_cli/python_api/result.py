@@ -11,6 +11,7 @@ from typing import Any
 from cogview_cli import errors
 from cogview_cli.errors import CogviewError, ExitCode
 from cogview_cli.outcome import WITH_IMAGE, Outcome, Problem, SavedFile
+from cogview_cli.python_api.keywords import put_keywords
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,4 +108,6 @@ CLASSES: Mapping[ExitCode, type[CogviewError]] = {
 
 def error_of(problem: Problem) -> CogviewError:
     """A problem as the exception of its kind."""
-    return CLASSES.get(problem.exit_code, CogviewError)(problem.message, hint=problem.hint)
+    error = CLASSES.get(problem.exit_code, CogviewError)(problem.message, hint=problem.hint)
+    put_keywords(error)
+    return error

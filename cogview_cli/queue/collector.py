@@ -19,7 +19,7 @@ from cogview_cli.api.batches import (
 from cogview_cli.api.client import ANSWER_LIMIT
 from cogview_cli.api.error_codes import ErrorClass
 from cogview_cli.disk.atomic import open_new
-from cogview_cli.i18n import _
+from cogview_cli.i18n import _, _n
 from cogview_cli.i18n.stored_messages import Message
 from cogview_cli.ledger import Entry, State
 from cogview_cli.ledger.queue_parts import ROWS_AT_ONCE, Part, PartState, Settled
@@ -198,7 +198,9 @@ class Collector:
         cut = [each for odd in reader.odd if (each := salvaged(odd, headers, self._service.server))]
         await self._ledger.complete(self._parts.settle, part.id, cut)
         if reader.doubled:
-            self._service.say(_("{count} result(s) came twice", count=reader.doubled))
+            self._service.say(
+                _n("{count} result came twice", "{count} results came twice", reader.doubled)
+            )
         return sum(odd.picture and odd.key is None for odd in reader.odd)
 
 

@@ -43,6 +43,7 @@ class Reporter:
         self._status: Any = None
         self._width = 80
         self._told: set[str] = set()
+        self._hints: set[str] = set()
 
     def _one_line(self, text: str) -> str:
         return cut_cells(clean(text), self._width - 3)
@@ -103,7 +104,7 @@ class Reporter:
         if problem:
             self._told.add(problem.message)
             # Under --json the problem is in the data; people still get it, in one line.
-            show_error(CogviewError(problem.message, hint=problem.hint))
+            show_error(CogviewError(problem.message, hint=self._new(problem.hint)))
             if outcome.status == Status.REFUSED:
                 self._filters(outcome)
         elif outcome.status == Status.SKIPPED and not self._style.quiet:
@@ -111,6 +112,12 @@ class Reporter:
         elif self._style.verbose or (on_terminal() and not self._style.quiet):
             for file in outcome.files:
                 say(_file_line(outcome, file, sandbox=self._sandbox))
+
+    def _new(self, hint: str) -> str:
+        """The hint; "" if an error before had it."""
+        new = hint not in self._hints
+        self._hints.add(hint)
+        return hint if new else ""
 
     def _filters(self, outcome: Outcome) -> None:
         for entry in outcome.content_filter:

@@ -91,7 +91,7 @@ def test_all_words_in_any_order_and_form(
     ended = cogview("history", *words, "--json")
     assert ended.code == 0, ended
     assert prompts(ended) == [PROMPTS[at] for at in expected]
-    assert f"{len(expected)} request(s)" in ended.err
+    assert f"{len(expected)} request" in ended.err
 
 
 def test_options_may_stand_anywhere(cogview: Run) -> None:
@@ -208,7 +208,7 @@ def test_totals_of_months_keep_currencies_and_sandboxes_apart(cogview: Run) -> N
     assert november["cost_max"] == {"CNY": "0.12", "USD": "0.01", "EUR": None}
     assert (sandbox["sandbox"], sandbox["requests"], sandbox["cost"]) == (True, 1, {})
     assert ended.err == (
-        "5 request(s), paid 0.12 CNY + 0.01 USD + ? EUR,"
+        "5 requests, paid 0.12 CNY + 0.01 USD + ? EUR,"
         " up to 0.18 CNY + 0.01 USD with the unknown; 1 in a sandbox, free\n"
     )
 
@@ -240,7 +240,7 @@ def test_what_waits_at_the_vendor_is_told() -> None:
     sums = Totals()
     sums.add(ENTRY._replace(state=State.PENDING))
     assert sums.line() == (
-        "1 request(s), paid 0 CNY, up to 0.06 CNY with the unknown; 1 waiting at the vendor"
+        "1 request, paid 0 CNY, up to 0.06 CNY with the unknown; 1 waiting at the vendor"
     )
     assert "  pending" in plain_line(ENTRY._replace(state=State.PENDING))
     assert "  waiting" in Table(80).row(ENTRY._replace(state=State.PENDING))
