@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from cogview_cli.errors import MachineError
 from cogview_cli.i18n.stored_messages import Message
 from cogview_cli.ledger import Entry, Ledger
 from cogview_cli.sandbox.thread import SandboxThread
@@ -90,6 +91,35 @@ def test_unknown_lists_only_what_may_have_been_paid(cogview: Run) -> None:
     ended = cogview("history", "--unknown")
     assert [line.split()[0] for line in ended.out.splitlines()] == [unknown.id]
     assert ended.err == "1 request, paid 0 CNY, up to 0.06 CNY with the unknown\n"
+
+
+def test_a_full_disk_hides_nothing_and_sends_nothing(
+    cogview: Run, monkeypatch: pytest.MonkeyPatch, sandbox: SandboxThread
+) -> None:
+    cogview("gen", "cat sandbox:html-502-charged", *GEN)
+    monkeypatch.setattr("cogview_cli.ledger.open.FREE_BYTES", 2**62)
+    ended = cogview("history", "--unknown")
+    assert ended.code == 0 and "unknown" in ended.out, ended
+    ended = cogview("gen", "dog", *GEN)
+    assert ended.code == 9 and "hint: free some space" in ended.err, ended
+    assert sandbox.books.posts.total() == 1
+
+
+def test_a_closed_state_folder_is_named_with_its_setting(
+    cogview: Run, monkeypatch: pytest.MonkeyPatch, sandbox: SandboxThread
+) -> None:
+    def closed(folder: Path, need: int) -> None:
+        try:
+            raise PermissionError(13, "Permission denied")
+        except OSError as error:
+            why = f"cannot write in '{folder}'"
+            raise MachineError(why, hint="choose another --output") from error
+
+    cogview("gen", "cat", *GEN)
+    monkeypatch.setattr("cogview_cli.ledger.open.check_writable", closed)
+    ended = cogview("gen", "dog", *GEN)
+    assert ended.code == 9 and "COGVIEW_STATE_DIR" in ended.err, ended
+    assert "--output" not in ended.err and sandbox.books.posts.total() == 1
 
 
 def test_an_empty_history_is_no_error(cogview: Run) -> None:

@@ -37,7 +37,7 @@ def origin(**headers: str) -> Origin:
         ("images/7.png?a=%2B", "http://10.0.0.5:30000/v1/images/7.png?a=%2B"),
         (" /a.png ", "http://10.0.0.5:30000/a.png"),
         ("https://h.example/a.png", "https://h.example/a.png"),
-        ("//h.example/a.png", "//h.example/a.png"),
+        (" //h.example/a.png", "http://h.example/a.png"),
         ("data:image/png;base64,AAAA", "data:image/png;base64,AAAA"),
         ("/root/x.jpg", "http://10.0.0.5:30000/root/x.jpg"),
     ],

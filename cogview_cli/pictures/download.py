@@ -47,6 +47,7 @@ CHECKS_AT_ONCE = max(1, min(4, (os.cpu_count() or 1) - 1))
 # The loop must not stop for every piece that comes: they are written together, off it.
 WRITE_BYTES = 256 * 1024
 _MOVED = (301, 302, 303, 307, 308)
+_BODILESS = (204, 205)
 _GONE = (401, 403, 404, 410)
 _WHOLE_RANGE = re.compile(r"bytes 0-([0-9]{1,19})/(?:([0-9]{1,19})|\*)")
 
@@ -251,7 +252,8 @@ def _write_last(file: BinaryIO, pieces: list[bytes]) -> None:
 
 def _check_head(response: Response) -> None:
     status, headers = response.status, response.headers
-    if status not in (200, 203, 206):
+    # Of a 201 or 203 the decoder tells whether it is the picture.
+    if not 200 <= status < 300 or status in _BODILESS:
         message = Message.of("host-status", status=status)
         wait, gone = retry_after(headers), status in _GONE
         date = server_date(headers) if gone else None

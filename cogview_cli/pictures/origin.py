@@ -27,6 +27,8 @@ class Origin(NamedTuple):
 
     def resolved(self, link: str) -> str:
         """A link of an answer as a whole URL: a relative one is below this origin."""
+        if link.strip().startswith("//"):
+            return f"{self.base.scheme}:{link.strip()}"
         if not is_relative(link):
             return link
         try:
