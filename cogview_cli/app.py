@@ -1,5 +1,6 @@
 """The command line put together, and the one place where a run ends."""
 
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -9,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from cogview_cli import __version__
+from cogview_cli.cli.completion_scripts import correct_zsh
 from cogview_cli.cli.lazy_group import SETTINGS, LazyGroup, in_the_users_language
 from cogview_cli.disk.home import no_home
 from cogview_cli.errors import Interrupted, UsageError
@@ -76,6 +78,8 @@ def complete() -> int:
     Leaves through SystemExit. Silent if it fails: a message would land in the user's line.
     """
     with suppress(Exception):
+        if os.environ["_COGVIEW_COMPLETE"].startswith("source"):
+            correct_zsh()
         root_command().main(args=[], prog_name="cogview")
     return 1
 
@@ -92,6 +96,8 @@ def _run(arguments: list[str]) -> int:
     Not typer's `main`, which would end the process by itself where stdout is closed.
     """
     root = root_command()
+    if COMPLETION_FLAGS & set(arguments[:1]):
+        correct_zsh()
     _check_dashes(root, arguments)
     try:
         with root.make_context("cogview", list(arguments)) as context:

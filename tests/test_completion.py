@@ -278,6 +278,27 @@ def test_zsh_completes(path: Path) -> None:
     assert said == ["*:", """:(("1440x720":"2\\\\:1"))"""]
 
 
+ZSH_FPATH = """
+fpath=({folder} $fpath)
+autoload -Uz compinit; compinit -u -D
+print -r -- "$_comps[cogview]"
+_arguments() {{ print -r -- "$@" }}
+words=(cogview gen cat --size 14); CURRENT=5
+_cogview
+_cogview
+"""
+
+
+def test_zsh_finds_the_script_in_fpath_and_completes_from_the_first_tab(path: Path) -> None:
+    """As the wheel lays it down, and as `--install-completion` does."""
+    answer = ["*:", """:(("1440x720":"2\\\\:1"))"""]
+    said = in_shell("zsh", "-f", "-c", ZSH_FPATH.format(folder=SCRIPTS))
+    assert said == ["_cogview", *answer, *answer]
+    in_shell("zsh", "-f", "-c", "cogview --install-completion; true")
+    installed = path / ".zfunc" / "_cogview"
+    assert installed.read_text().strip() == (SCRIPTS / "_cogview").read_text().strip()
+
+
 def test_fish_completes(path: Path) -> None:
     script = f"source {SCRIPTS / 'cogview.fish'}; complete -C 'cogview gen cat --size 14'"
     assert in_shell("fish", "--no-config", "-c", script) == ["1440x720", "2:1"]
