@@ -1,7 +1,5 @@
 """The command line put together, and the one place where a run ends."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -12,7 +10,6 @@ import typer
 
 from cogview_cli import __version__
 from cogview_cli.cli.lazy_group import SETTINGS, LazyGroup, in_the_users_language
-from cogview_cli.cli.usage_errors import dash_mistake, explain
 from cogview_cli.disk.home import no_home
 from cogview_cli.errors import Interrupted, UsageError
 from cogview_cli.i18n import _
@@ -104,6 +101,8 @@ def _run(arguments: list[str]) -> int:
     except SystemExit as end:  # so typer leaves after it has installed or shown a completion
         return _ended(end.code, arguments)
     except typer.TyperException as error:
+        from cogview_cli.cli.usage_errors import explain
+
         raise explain(error, arguments) from None
     except (typer.Abort, EOFError):
         raise Interrupted(_("interrupted")) from None
@@ -117,6 +116,8 @@ def _check_dashes(root: Any, arguments: list[str]) -> None:
     """UsageError before a mistyped option is paid for as a prompt."""
     if all(word.isascii() for word in arguments):
         return
+    from cogview_cli.cli.usage_errors import dash_mistake
+
     found = [(root, root.params)]
     for word in arguments[:2]:
         command = found[-1][0]

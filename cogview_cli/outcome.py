@@ -1,7 +1,5 @@
 """How one request ended, and what a run of them adds up to. Pure."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from decimal import Decimal

@@ -19,7 +19,7 @@ from tests.faults.world import KEY, SMALL, images, run, running, states, until
 
 LATENCY = 0.5
 # Of a process: what starting it and a busy machine may add is no matter of the deadline.
-STARTING = 2.0
+STARTING = 6.0
 
 
 @pytest.fixture

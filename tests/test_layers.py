@@ -46,7 +46,7 @@ HOMES = {
     "tomlkit": {"config", "commands"},
     "yaml": {"sources"},
     "python_calamine": {"sources"},
-    "filelock": {"disk", "engine"},
+    "filelock": {"disk"},
     "gc": {"loading"},
 }
 # Outside these no module speaks SQL or sees a connection; more texts of it than so many are there.

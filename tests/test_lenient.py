@@ -12,8 +12,14 @@ from hypothesis import strategies as st
 from cogview_cli.api.client import ApiClient, NotSent
 from cogview_cli.api.request import ImageRequest
 from cogview_cli.net.clients import new_client
-from cogview_cli.net.failures import NetworkError, ReadError, ReadTimeout, RemoteProtocolError
-from cogview_cli.net.lenient import HEAD_LIMIT, AnswerRepair, NotHttp
+from cogview_cli.net.failures import (
+    NetworkError,
+    NotHttp,
+    ReadError,
+    ReadTimeout,
+    RemoteProtocolError,
+)
+from cogview_cli.net.lenient import HEAD_LIMIT, AnswerRepair
 from cogview_cli.net.request_body import RequestBody
 from cogview_cli.net.target import target_of
 from tests.faults.peers import ConnectProxy, HttpProxy, Scripted, Socks5, http

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from cogview_cli.disk.locks import ProcessLock, is_alive
+from cogview_cli.disk.locks import Busy, ProcessLock, exclusive_lock, is_alive, kernel_lock
 from tests.processes import child
 
 CHILD = """
@@ -77,3 +78,69 @@ def test_nobody_else_can_read_the_folder_of_runs(tmp_path: Path) -> None:
     run = ProcessLock(tmp_path / "runs")
     assert (tmp_path / "runs").stat().st_mode & 0o077 == 0
     run.release()
+
+
+def test_a_lock_keeps_others_out_until_it_is_released(tmp_path: Path) -> None:
+    first, second = kernel_lock(tmp_path / "a.lock"), kernel_lock(tmp_path / "a.lock")
+    first.acquire()
+    with pytest.raises(Busy):
+        second.acquire()
+    first.release()
+    second.acquire()
+    with pytest.raises(Busy):
+        first.acquire()
+    second.release()
+    assert (tmp_path / "a.lock").exists()
+
+
+def test_locks_of_both_kinds_keep_each_other_out(tmp_path: Path) -> None:
+    """Versions up to 0.3.0 took all of theirs through filelock."""
+    path, ours = tmp_path / "a.lock", kernel_lock(tmp_path / "a.lock")
+    with exclusive_lock(path, wait=False), pytest.raises(Busy):
+        ours.acquire()
+    ours.acquire()
+    with pytest.raises(Busy), exclusive_lock(path, wait=False):
+        raise AssertionError("never entered")
+    ours.release()
+    with exclusive_lock(path, wait=False):
+        pass
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="an open file cannot be removed there")
+def test_a_lock_on_a_file_that_is_removed_meanwhile_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process would make the file anew and lock that one."""
+    import fcntl
+
+    def removed_first(descriptor: int, operation: int) -> None:
+        (tmp_path / "a.lock").unlink()
+        flock(descriptor, operation)
+
+    flock, lock = fcntl.flock, kernel_lock(tmp_path / "a.lock")
+    monkeypatch.setattr(fcntl, "flock", removed_first)
+    with pytest.raises(Busy):
+        lock.acquire()
+    monkeypatch.undo()
+    lock.acquire()
+    lock.release()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a privilege there")
+def test_no_lock_is_taken_through_a_link(tmp_path: Path) -> None:
+    (tmp_path / "a.lock").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OSError, match=r"a\.lock"):
+        kernel_lock(tmp_path / "a.lock").acquire()
+    assert not (tmp_path / "elsewhere").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no descriptors in /dev/fd")
+def test_a_lock_that_was_not_to_be_had_leaves_no_file_open(tmp_path: Path) -> None:
+    held, wanted = kernel_lock(tmp_path / "a.lock"), kernel_lock(tmp_path / "a.lock")
+    held.acquire()
+    before = len(os.listdir("/dev/fd"))
+    for _ in range(3):
+        with pytest.raises(Busy):
+            wanted.acquire()
+    assert len(os.listdir("/dev/fd")) == before
+    held.release()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import socket
 import subprocess
 import sys
 
@@ -70,6 +71,84 @@ def test_completion_loads_no_network_or_image_library() -> None:
 
 def test_the_version_is_told_before_typer_is_loaded() -> None:
     assert loaded_by("--version", heavy=("typer", "rich", "cogview_cli.app")) == []
+
+
+# What no request needs before it is sent: it is loaded while the answer is waited for, or never.
+LATER = (
+    "httpx", "PIL", "pydantic", "rich", "tomlkit", "filelock", "dataclasses", "email",
+    "importlib.metadata", "cogview_cli.cli.usage_errors", "cogview_cli.ledger.daily",
+    "cogview_cli.ledger.queue_parts", "cogview_cli.ledger.search",
+    "cogview_cli.pictures.saver", "cogview_cli.pictures.sidecar", "cogview_cli.pictures.takes",
+)  # fmt: skip
+_AT_CONNECT = """
+import sys
+from cogview_cli.__main__ import main
+
+def look(event, arguments):
+    if event == "socket.connect":
+        found.extend({find})
+
+found = []
+sys.addaudithook(look)
+sys.argv = ["cogview", "gen", "cat", "--base-url", sys.argv[1], "--retries", "0"]
+code = main()
+print(code, *found)
+"""
+# What reads an answer: loaded while the disk keeps the intent, and safely there once it is paid.
+READERS = ["encodings.idna", "cogview_cli.net.inflate", "cogview_cli.net.lenient"]
+_LOADED = f"[name for name in {(*LATER, *READERS)!r} if name in sys.modules]"
+_OWN = "[module for name, module in [*sys.modules.items()] if name.startswith('cogview_cli.')]"
+_PATTERNS = f"""(
+    f"{{module.__name__}}.{{name}}" for module in {_OWN} for name, value in vars(module).items()
+    if type(value).__name__ == "Pattern"
+)"""
+_OF_STRINGS = f"""(
+    f"{{module.__name__}}.{{name}}" for module in {_OWN} for name, value in vars(module).items()
+    if hasattr(value, "_fields") and value.__module__ == module.__name__
+    and sum(type(kind).__name__ == "ForwardRef" for kind in value.__annotations__.values()) > 7
+)"""
+
+
+_TYPERS = ("cogview_cli.app", "cogview_cli.commands.gen", "cogview_cli.cli.completion")
+_FOR_TYPER = f"""(
+    f"{{module.__name__}}.{{name}}" for module in {_OWN} for name, value in vars(module).items()
+    if module.__name__ in {_TYPERS!r}
+    and getattr(value, "__module__", "") == module.__name__ and callable(value)
+    for kind in getattr(value, "__annotations__", {{}}).values() if isinstance(kind, str)
+)"""
+
+
+def found_at_connect(find: str) -> list[str]:
+    """What an expression finds in a `gen` at the moment in which it connects, to be refused."""
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        url = f"http://127.0.0.1:{unused.getsockname()[1]}"
+    done = subprocess.run(
+        [sys.executable, "-c", _AT_CONNECT.format(find=find), url],
+        env={**_without_coverage(), "COGVIEW_API_KEY": "id.secret"},
+        capture_output=True, stdin=subprocess.DEVNULL, text=True, check=True,
+    )  # fmt: skip
+    code, *found = done.stdout.split()
+    assert code == "75", done
+    return found
+
+
+def test_what_no_request_needs_is_not_loaded_before_it_is_sent() -> None:
+    assert found_at_connect(_LOADED) == READERS
+
+
+def test_no_pattern_is_compiled_before_it_is_used() -> None:
+    """Of 46 on the way to the first byte, few are needed there; each takes up to 0.2 ms."""
+    assert found_at_connect(_PATTERNS) == []
+
+
+def test_no_large_record_is_made_of_strings() -> None:
+    """NamedTuple compiles each field's type that is a string, as with `annotations` imported."""
+    assert found_at_connect(_OF_STRINGS) == []
+
+
+def test_typer_reads_no_strings() -> None:
+    """It would compile the types of each option's functions twice."""
+    assert set(found_at_connect(_FOR_TYPER)) <= {"cogview_cli.cli.completion._requests"}
 
 
 def test_a_generation_never_loads_pydantic_or_the_progress_bars() -> None:

@@ -16,8 +16,6 @@ from cogview_cli.i18n import _
 from cogview_cli.i18n.stored_messages import Message, StoredError
 from cogview_cli.net import failures
 from cogview_cli.net.clients import new_client, tls_failure, traced
-from cogview_cli.net.inflate import unpacked
-from cogview_cli.net.lenient import NotHttp
 from cogview_cli.net.request_body import RequestBody
 from cogview_cli.net.response import Client, Response
 from cogview_cli.net.target import Target, target_of
@@ -96,11 +94,13 @@ class Exchange:
     def too_long(self) -> bool:
         return len(self.raw) > self._limit
 
-    def take(self, unread: NotHttp) -> None:
+    def take(self, unread: failures.NotHttp) -> None:
         """Keeps what came although it is no answer: there may be a picture in it."""
         self.status, self.raw = unread.status, bytearray(unread.came)
 
     def answer(self) -> Answer:
+        from cogview_cli.net.inflate import unpacked
+
         header = self.headers.get("content-encoding", "")
         data, unbroken = unpacked(bytes(self.raw), header, self._limit)
         fits = len(data) <= self._limit and not self.too_long
@@ -158,6 +158,18 @@ class ApiClient:
         """Closes the connections."""
         await self._client.aclose()
 
+    @staticmethod
+    def prepare() -> None:
+        """Loads what looks a host up and reads an answer: a paid one must not wait for a file.
+
+        Where that fails it is tried again when it is needed.
+        """
+        with suppress(ImportError, OSError):
+            import encodings.idna  # noqa: F401
+
+            import cogview_cli.net.inflate
+            import cogview_cli.net.lenient  # noqa: F401
+
     async def post(self, request: ImageRequest, path: str = ENDPOINT) -> Answer:
         """Sends `request` once and returns the raw answer, whatever its status.
 
@@ -198,7 +210,7 @@ class ApiClient:
             # The run is being stopped at once, and only here is it known what was sent.
             stopped = InterruptedError(Message.of("stopped-before-answer"))
             raise _explained(stopped, exchange) from error
-        except NotHttp as error:
+        except failures.NotHttp as error:
             if exchange.sent:  # else it is a proxy's
                 exchange.take(error)
             raise _explained(error, exchange) from error
@@ -283,6 +295,6 @@ _NETWORK_ERRORS: dict[type[Exception], Message] = {
     failures.ConnectError: Message.of("connect-error"),
     failures.ReadError: Message.of("read-error"),
     failures.RemoteProtocolError: Message.of("closed-early"),
-    NotHttp: Message.of("closed-early"),
+    failures.NotHttp: Message.of("closed-early"),
     failures.WriteError: Message.of("write-error"),
 }

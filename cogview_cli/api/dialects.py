@@ -14,8 +14,6 @@ new-api  github.com/QuantumNous/new-api, types/error.go
 FastAPI  fastapi.tiangolo.com/tutorial/handling-errors: `{"detail": text or list}`
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from functools import cache
@@ -89,10 +87,10 @@ _UNSURE_CODES = {"408", "409", "425", "500", "502", "503", "504"}
 # A repeat costs nothing only if these were said of our own request, not of a gateway's last try.
 _BUSY = {ErrorClass.THROTTLE, ErrorClass.OVERLOAD}
 _REPEATED = {*_BUSY, ErrorClass.TRANSIENT}
-_CODE_IN_MESSAGE = re.compile(
+_CODE_IN_MESSAGE = (
     r"""(?:\bcode\\?['"]?\s*[:=：]\s*\\?['"]?|\[)([0-9]{4})(?![0-9])|^\s*([0-9]{4})\s*[:：,]"""
 )
-_MODEL = re.compile(r"\bmodels?\b|模型", re.IGNORECASE)
+_MODEL = r"(?i)\bmodels?\b|模型"
 
 
 class Server(NamedTuple):
@@ -262,7 +260,9 @@ def _by_message(error: ErrorBody | None, status: int) -> Verdict | None:
 def _quoted(message: str) -> list[str]:
     """The codes and words that stand in a message, the vendor's codes first."""
     low = message.lower()
-    found = [code for pair in _CODE_IN_MESSAGE.findall(message) for code in pair if code in CODES]
+    found = [
+        code for pair in re.findall(_CODE_IN_MESSAGE, message) for code in pair if code in CODES
+    ]
     found += [code for text, code in SENTENCES.items() if text in low]
     return found + _words_pattern().findall(low)
 
@@ -288,7 +288,7 @@ def _by_status(error: ErrorBody | None, status: int, waitable: bool, own: bool) 
 
 def _not_found(error: ErrorBody | None, code: str) -> Verdict:
     """A 404 that names models is about the request, any other about the URL."""
-    if error and _MODEL.search(error.message):
+    if error and re.search(_MODEL, error.message):
         return Verdict(ErrorClass.BAD_REQUEST, "model_not_found")
     return Verdict(ErrorClass.NOT_THE_API, code)
 

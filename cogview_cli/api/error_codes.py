@@ -4,8 +4,6 @@ Where each code comes from: cogview_cli/api/README.md#error-codes. A code decide
 before the HTTP status does, because 429 also stands for an empty account.
 """
 
-from __future__ import annotations
-
 from enum import Enum
 from typing import NamedTuple
 

@@ -27,23 +27,21 @@ _OTHERS = (
     "images", "image", "output", "outputs", "results", "result", "image_urls", "image_base64",
 )  # fmt: skip
 _B64_KEYS = ("b64_json", "b64_image", "image_base64", "base64")
-_LINK = re.compile(r"(?:https?://|data:image/)\S", re.IGNORECASE)
+_LINK = r"(?i)(?:https?://|data:image/)\S"
 # PNG, JPEG, WebP and GIF in base64.
 _PICTURE_IN_BASE64 = ("iVBORw0KGgo", "/9j/", "UklGR", "R0lGOD")
-_PICTURE = re.compile(rb"\x89PNG\r\n\x1a\n|\xff\xd8\xff|RIFF....WEBP|GIF8[79]a", re.DOTALL)
+_PICTURE = rb"(?s)\x89PNG\r\n\x1a\n|\xff\xd8\xff|RIFF....WEBP|GIF8[79]a"
 _DEPTH = 4
 _OBJECTS = 1000
 
-_QUOTED_LINK = re.compile(
-    rb'(?:"([^"\\]{0,40})"\s*:\s*)?"(https?:(?:\\?/){2}[^"\s<>\x00-\x1f]{4,8000})"'
-)
-_PICTURE_NAME = re.compile(rb"[^?#]*\.(?:png|jpe?g|webp|gif)(?:[?#]|\\u003[fF]|$)", re.IGNORECASE)
+_QUOTED_LINK = rb'(?:"([^"\\]{0,40})"\s*:\s*)?"(https?:(?:\\?/){2}[^"\s<>\x00-\x1f]{4,8000})"'
+_PICTURE_NAME = rb"(?i)[^?#]*\.(?:png|jpe?g|webp|gif)(?:[?#]|\\u003[fF]|$)"
 _LINK_KEYS = (b"url", b"image_url")
 _TALK = (b"error", b"message", b"msg", b"detail", b"hint", b"help", b"doc", b"docs", b"title")
-_AN_ERROR = re.compile(rb'"error"\s*:\s*(?!null|\{\s*\}|""|false)')
-_HTML = re.compile(rb"\s*<|.{0,2000}<(?:html|!doctype|body)\b", re.IGNORECASE | re.DOTALL)
-_EVENT_STREAM = re.compile(r"\s*(?:data|event|id|retry|)?:", re.IGNORECASE)
-_DATA_FIELD = re.compile(r"^data: ?", re.MULTILINE)
+_AN_ERROR = rb'"error"\s*:\s*(?!null|\{\s*\}|""|false)'
+_HTML = rb"(?is)\s*<|.{0,2000}<(?:html|!doctype|body)\b"
+_EVENT_STREAM = r"(?i)\s*(?:data|event|id|retry|)?:"
+_DATA_FIELD = r"(?m)^data: ?"
 
 
 def parse(raw: bytes) -> list[Any]:
@@ -74,8 +72,8 @@ def _objects(text: str) -> Iterator[Any]:
     """Whole JSON objects one behind the other; the first that breaks off ends them."""
     if text.lstrip()[:1] == "<":
         return
-    if _EVENT_STREAM.match(text):
-        text = _DATA_FIELD.sub("", text)
+    if re.match(_EVENT_STREAM, text):
+        text = re.sub(_DATA_FIELD, "", text)
     decoder, at = json.JSONDecoder(object_pairs_hook=_members), text.find("{")
     for _ in range(_OBJECTS):
         if at < 0:
@@ -125,14 +123,14 @@ def _entry(entry: Any, documented: bool, depth: int) -> tuple[ImageRef, ...]:
 
 def _of_text(text: str) -> ImageRef | None:
     """A link or a picture in base64 that stands alone."""
-    if _LINK.match(text.strip()):
+    if re.match(_LINK, text.strip()):
         return ImageRef(url=unicode_text(text))
     return ImageRef(b64=text) if text.startswith(_PICTURE_IN_BASE64) else None
 
 
 def _of_object(entry: dict[str, Any], documented: bool) -> ImageRef | None:
     url, b64 = _url(entry), next(filter(None, map(entry.get, _B64_KEYS)), None)
-    if url and not documented and not _LINK.match(url.strip()):
+    if url and not documented and not re.match(_LINK, url.strip()):
         url = None
     data = b64 if isinstance(b64, str) else None
     return ImageRef(url=unicode_text(url) if url else None, b64=data) if url or data else None
@@ -152,7 +150,7 @@ def names_images(parsed: Any) -> bool:
 
 def picture_itself(raw: bytes) -> ImageRef | None:
     """The answer as an image, if it is one and no JSON at all."""
-    return ImageRef(b64=base64.b64encode(raw).decode()) if _PICTURE.match(raw) else None
+    return ImageRef(b64=base64.b64encode(raw).decode()) if re.match(_PICTURE, raw) else None
 
 
 def salvage(raw: bytes, *, parsed: bool) -> str | None:
@@ -161,11 +159,11 @@ def salvage(raw: bytes, *, parsed: bool) -> str | None:
     `parsed`: it is JSON, so only a link that looks like a picture's own counts. Two links
     are not guessed at.
     """
-    if _HTML.match(raw):
+    if re.match(_HTML, raw):
         return None
-    links = [(key, link) for key, link in _QUOTED_LINK.findall(raw) if key.lower() not in _TALK]
-    likely = {link for _key, link in links if _PICTURE_NAME.match(link)}
-    if not likely and not parsed and not _AN_ERROR.search(raw):
+    links = [(key, link) for key, link in re.findall(_QUOTED_LINK, raw) if key.lower() not in _TALK]
+    likely = {link for _key, link in links if re.match(_PICTURE_NAME, link)}
+    if not likely and not parsed and not re.search(_AN_ERROR, raw):
         likely = {link for key, link in links if key.lower() in _LINK_KEYS}
     return _unquoted(likely.pop()) if len(likely) == 1 else None
 

@@ -8,13 +8,11 @@ from datetime import UTC, datetime
 from urllib.parse import parse_qs, urlsplit
 
 # A link with all that follows it: taken whole, so that a text full of `http://` is read once.
-_LINK = re.compile(rb'https?:(?:\\?/){2}(?:\\.|[^"\s\\])*')
-_QUERY = re.compile(rb"\?|\\u003[fF]")
+_LINK = rb'https?:(?:\\?/){2}(?:\\.|[^"\s\\])*'
+_QUERY = rb"\?|\\u003[fF]"
 
 # The one form that servers write (RFC 9110, 5.6.7).
-_DATE = re.compile(
-    r"[A-Z][a-z]{2}, ([0-9]{2}) ([A-Z][a-z]{2}) ([0-9]{4}) ([0-9]{2}):([0-9]{2}):([0-9]{2}) GMT"
-)
+_DATE = r"[A-Z][a-z]{2}, ([0-9]{2}) ([A-Z][a-z]{2}) ([0-9]{4}) ([0-9]{2}):([0-9]{2}):([0-9]{2}) GMT"
 _NAMES = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 _MONTHS = {name: number for number, name in enumerate(_NAMES, 1)}
 
@@ -22,7 +20,7 @@ _MONTHS = {name: number for number, name in enumerate(_NAMES, 1)}
 DEFAULT_SECONDS = 30 * 86400
 LONGEST_SECONDS = 366 * 86400
 # A JSON string that is nothing but base64, maybe escaped, maybe a `data:` URL.
-_INLINE = re.compile(rb'"(?:data:[^",\s]{0,100},)?[A-Za-z0-9+/=_\\-]{2000,}(?<!\\)"')
+_INLINE = rb'"(?:data:[^",\s]{0,100},)?[A-Za-z0-9+/=_\\-]{2000,}(?<!\\)"'
 TAKEN_OUT = b'"(saved and taken out)"'
 
 
@@ -49,7 +47,7 @@ def _expires(url: str) -> float | None:
 
 def server_date(headers: Mapping[str, str]) -> float | None:
     """The server's clock in its `Date` header, Unix seconds; None without a usable one."""
-    found = _DATE.fullmatch(headers.get("date", "").strip())
+    found = re.fullmatch(_DATE, headers.get("date", "").strip())
     if not found:
         return None
     day, month, year, hour, minute, second = found.groups()
@@ -72,9 +70,9 @@ def unsigned(url: str) -> str:
 
 def without_pictures(raw: bytes) -> bytes:
     """A raw answer with inline pictures taken out; all else is kept byte for byte."""
-    return _INLINE.sub(TAKEN_OUT, raw)
+    return re.sub(_INLINE, TAKEN_OUT, raw)
 
 
 def redact(raw: bytes) -> bytes:
     """A raw answer with the signed part of its links taken out."""
-    return _LINK.sub(lambda link: _QUERY.split(link[0], maxsplit=1)[0], raw)
+    return re.sub(_LINK, lambda link: re.split(_QUERY, link[0], maxsplit=1)[0], raw)

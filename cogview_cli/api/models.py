@@ -5,8 +5,6 @@ Source of every number: cogview_cli/api/README.md#models (the vendor's OpenAPI o
 as published on 2026-09-25; they are dated, not promised.
 """
 
-from __future__ import annotations
-
 import re
 from decimal import Decimal
 from math import gcd, log
@@ -131,10 +129,8 @@ def expected_seconds(model: str, quality: str | None) -> tuple[int, int] | None:
     return rules.expected_s.get(quality or rules.default_quality) if rules else None
 
 
-_SIZE_TEXT = re.compile(r"\s*([0-9]{1,5})\s*[xX\u00d7*]\s*([0-9]{1,5})\s*")
-_RATIO_TEXT = re.compile(
-    r"\s*([0-9]{1,4}(?:\.[0-9]{1,4})?)\s*[:\uff1a]\s*([0-9]{1,4}(?:\.[0-9]{1,4})?)\s*"
-)
+_SIZE_TEXT = r"\s*([0-9]{1,5})\s*[xX\u00d7*]\s*([0-9]{1,5})\s*"
+_RATIO_TEXT = r"\s*([0-9]{1,4}(?:\.[0-9]{1,4})?)\s*[:\uff1a]\s*([0-9]{1,4}(?:\.[0-9]{1,4})?)\s*"
 
 PRESET_NAMES = {
     "square": (1, 1),
@@ -148,7 +144,7 @@ PRESET_NAMES = {
 
 def parse_size(text: str) -> Size | None:
     """`1440x720` in any of its spellings, or None. Only ASCII digits count."""
-    match = _SIZE_TEXT.fullmatch(text)
+    match = re.fullmatch(_SIZE_TEXT, text)
     return Size(int(match[1]), int(match[2])) if match else None
 
 
@@ -156,7 +152,7 @@ def parse_ratio(text: str) -> tuple[float, float] | None:
     """`16:9` or a preset name such as `wide`, or None."""
     if text.strip().lower() in PRESET_NAMES:
         return PRESET_NAMES[text.strip().lower()]
-    match = _RATIO_TEXT.fullmatch(text)
+    match = re.fullmatch(_RATIO_TEXT, text)
     if not match or not float(match[1]) or not float(match[2]):
         return None
     return float(match[1]), float(match[2])

@@ -4,8 +4,6 @@ The vendor's OpenAPI calls these `ImageGenerationResponse` and `Error`; what els
 tolerated, and why: cogview_cli/api/README.md#answers.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime

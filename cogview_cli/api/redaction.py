@@ -1,7 +1,5 @@
 """Blots a key out of what a server sends, however it spells it. Pure."""
 
-from __future__ import annotations
-
 import json
 import re
 from bisect import bisect_right

@@ -3,8 +3,6 @@
 The vendor's OpenAPI calls it `CreateImageRequest` (cogview_cli/api/README.md#requests).
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -49,7 +47,7 @@ class ImageRequest(NamedTuple):
         """The body as UTF-8 JSON."""
         return json.dumps(self.body(), ensure_ascii=False).encode("utf-8")
 
-    def with_seed(self, draw: Callable[[int], int]) -> ImageRequest:
+    def with_seed(self, draw: Callable[[int], int]) -> "ImageRequest":
         """The request with a number below SEEDS in the place of `seed = "random"`."""
         if self.extra.get(SEED) != RANDOM:
             return self
@@ -58,7 +56,7 @@ class ImageRequest(NamedTuple):
     @classmethod
     def from_body(
         cls, body: Mapping[str, Any], extra: Mapping[str, Any] = _NOTHING
-    ) -> ImageRequest:
+    ) -> "ImageRequest":
         """The request that `body()` describes; for all of it, `extra` is `extra_fields(body)`."""
         return cls._make([*(body.get(name) for name in FIELDS), extra])
 

@@ -18,7 +18,7 @@ from cogview_cli.i18n.stored_messages import Message
 _DONE, _FAILED = ("SUCCESS", "SUCCEEDED"), ("FAIL", "FAILED")
 _LONGEST_ID = 200
 # In an answer that was cut behind it.
-_ID = re.compile(rb'[{,]\s*"id"\s*:\s*"([^"\\\x00-\x1f]{1,200})"')
+_ID = rb'[{,]\s*"id"\s*:\s*"([^"\\\x00-\x1f]{1,200})"'
 # The vendor's words for a call that is not there, or not for this model.
 _NO_CALL = ("1212", "1221", "1222")
 
@@ -49,7 +49,7 @@ def task_in(answer: Answer) -> str | None:
         # Dots alone would lead elsewhere in a path.
         if isinstance(id, str | int) and not isinstance(id, bool) and str(id).strip(" ."):
             return unicode_text(id)[:_LONGEST_ID]
-    found = None if answer.whole else _ID.search(answer.raw)
+    found = None if answer.whole else re.search(_ID, answer.raw)
     return found[1].decode("utf-8", "replace") if found else None
 
 

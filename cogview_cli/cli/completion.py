@@ -1,7 +1,5 @@
 """What a shell offers for a value. Local and quick; what goes wrong offers nothing."""
 
-from __future__ import annotations
-
 import functools
 import re
 from collections.abc import Callable, Iterable
@@ -220,7 +218,7 @@ def queue_part(ctx: typer.Context, incomplete: str) -> Iterable[Offer]:
     return [(part.batch or part.id, _plain(part.namespace)) for part in parts[: -NEWEST - 1 : -1]]
 
 
-def _requests(choose: Callable[[type[State]], State]) -> list[Offer]:
+def _requests(choose: "Callable[[type[State]], State]") -> list[Offer]:
     if not store.ledger_path().exists():
         return []  # without loading SQLite
     from cogview_cli.ledger import Ledger, State

@@ -1,7 +1,5 @@
 """The options that `gen` and `batch` share, declared once."""
 
-from __future__ import annotations
-
 from typing import Annotated, TypedDict
 
 import typer

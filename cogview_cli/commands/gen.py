@@ -1,7 +1,5 @@
 """`cogview gen`: one prompt, one or more images."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 from typing import Annotated, Any

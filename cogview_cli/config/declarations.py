@@ -1,7 +1,5 @@
 """Every setting, declared once: its name, default, kind, meaning and variables."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from decimal import Decimal
 from types import MappingProxyType

@@ -4,8 +4,6 @@ Order: flag > environment > selected profile > config file > default. (A row of 
 batch goes between flag and environment; the batch command applies it.)
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping
 from typing import Any, NamedTuple

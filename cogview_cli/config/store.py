@@ -27,7 +27,7 @@ STATE_VARIABLE, STATE_DIR = "COGVIEW_STATE_DIR", "state_dir"
 MAX_CONFIG_BYTES = 1 << 20
 # What others must not read.
 SECRETS = ("api_key", "headers")
-_HEADER = re.compile(r"\s*\[+\s*(.+?)\s*\]+\s*(#.*)?")
+_HEADER = r"\s*\[+\s*(.+?)\s*\]+\s*(#.*)?"
 
 
 def config_dir(environ: Mapping[str, str] | None = None) -> Path:
@@ -129,7 +129,7 @@ def _keys(text: str) -> Iterator[tuple[int, tuple[str, ...], str]]:
     """Line, table and first word of each line that looks like a key or a header."""
     table: tuple[str, ...] = ()
     for number, line in enumerate(text.splitlines(), 1):
-        if header := _HEADER.fullmatch(line):
+        if header := re.fullmatch(_HEADER, line):
             table = tuple(part.strip().strip("\"'") for part in header[1].split(".", 1))
             yield number, (), table[0]
             yield number, table[:-1], table[-1]

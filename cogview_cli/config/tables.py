@@ -22,8 +22,8 @@ _RESERVED_HEADERS = (
     "host", "accept", "content-length", "content-type", "content-encoding", "transfer-encoding",
     "connection", "accept-encoding", "expect", "upgrade", "te", "trailer",
 )  # fmt: skip
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")  # RFC 9110 §5.6.2
-_HEADER_VALUE = re.compile(r"[\x21-\x7e]([\x20-\x7e]{0,8000}[\x21-\x7e])?")
+_HEADER_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}"  # RFC 9110 §5.6.2
+_HEADER_VALUE = r"[\x21-\x7e]([\x20-\x7e]{0,8000}[\x21-\x7e])?"
 
 
 def _pairs(text: str) -> dict[str, Any]:
@@ -84,7 +84,7 @@ def _headers(text: str) -> dict[str, Secret]:
 
 
 def _header_name(name: str) -> str:
-    if not _HEADER_NAME.fullmatch(name):
+    if not re.fullmatch(_HEADER_NAME, name):
         raise ValueError(_("takes names of headers, such as x-team"))
     if name.lower() in _RESERVED_HEADERS:
         raise ValueError(_("takes no '{name}', which the program sets itself", name=name))
@@ -95,7 +95,7 @@ def _header_value(value: Any) -> Secret:
     if isinstance(value, bool | dict | list | None):
         raise ValueError(_("takes text as the value of a header"))
     text = str(value).strip()
-    if not _HEADER_VALUE.fullmatch(text):  # it is not repeated: it may be a secret
+    if not re.fullmatch(_HEADER_VALUE, text):  # it is not repeated: it may be a secret
         raise ValueError(_("takes values of headers in plain ASCII"))
     return Secret(text)
 

@@ -5,8 +5,6 @@ A parser raises ValueError with words that fit after the setting's name, such as
 may hold a secret.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -22,11 +20,11 @@ MAX_SECONDS = 7 * 24 * 3600.0
 GENERATIONS_PATH = "/images/generations"
 _TRUE = ("1", "true", "yes", "on")
 _FALSE = ("0", "false", "no", "off")
-_WHOLE = re.compile(r"[0-9]{1,6}")
-_CURRENCY = re.compile(r"[A-Z]{3}")
-_NUMBER = re.compile(r"[0-9]{1,12}(\.[0-9]{1,12})?")
+_WHOLE = r"[0-9]{1,6}"
+_CURRENCY = r"[A-Z]{3}"
+_NUMBER = r"[0-9]{1,12}(\.[0-9]{1,12})?"
 # Brackets hold an IPv6 address and nothing stands beside them: readers of `[::1]x` differ.
-_AUTHORITY = re.compile(r"(?:[^@]*@)?(?:\[[0-9A-Fa-f:.]+(?:%[^\[\]]*)?\]|[^\[\]:]+)(?::[0-9]*)?")
+_AUTHORITY = r"(?:[^@]*@)?(?:\[[0-9A-Fa-f:.]+(?:%[^\[\]]*)?\]|[^\[\]:]+)(?::[0-9]*)?"
 
 
 class ValueType(NamedTuple):
@@ -113,7 +111,7 @@ def _bool(text: str) -> bool:
 
 
 def _number(text: str, rule: str) -> Decimal:
-    if not _NUMBER.fullmatch(text.strip()):
+    if not re.fullmatch(_NUMBER, text.strip()):
         raise ValueError(rule)
     return Decimal(text.strip())
 
@@ -148,7 +146,7 @@ def _base_url(text: str) -> str:
         raise ValueError(
             _("takes a URL that starts with https://, such as https://api.z.ai/api/paas/v4")
         )
-    if not _AUTHORITY.fullmatch(parts.netloc) or not _is_host(parts.hostname):
+    if not re.fullmatch(_AUTHORITY, parts.netloc) or not _is_host(parts.hostname):
         raise ValueError(_("takes a URL with a host that can be looked up"))
     if parts.port == 0:  # raises ValueError above 65535
         raise ValueError(_("takes a URL with a port from 1 to 65535"))
@@ -188,7 +186,7 @@ def _user_id(text: str) -> str:
 
 def _currency(text: str) -> str:
     name = text.strip().upper()
-    if not _CURRENCY.fullmatch(name):
+    if not re.fullmatch(_CURRENCY, name):
         raise ValueError(_("takes a currency of three letters, such as CNY, USD or EUR"))
     return name
 
@@ -200,7 +198,7 @@ def whole(least: int, most: int | None = None) -> ValueType:
         rule = _("a whole number from {least} to {most}", least=least, most=most)
 
     def parse(text: str) -> int:
-        number = int(text) if _WHOLE.fullmatch(text.strip()) else -1
+        number = int(text) if re.fullmatch(_WHOLE, text.strip()) else -1
         if number < least or (most is not None and number > most):
             raise _takes(rule)
         return number

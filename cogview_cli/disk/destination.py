@@ -1,7 +1,5 @@
 """Where an image goes: what `--output` means, and the name template behind it."""
 
-from __future__ import annotations
-
 import os.path
 from collections.abc import Container, Mapping
 from pathlib import Path
@@ -201,7 +199,7 @@ class Target(NamedTuple):
         suffix = _SUFFIXES.get(self.destination.format, ".png")
         return folder / f"{with_number(stem, number)}{suffix}"
 
-    def asked_now(self) -> Target:
+    def asked_now(self) -> "Target":
         """This target with what has its names now, as far as they are known yet."""
         if self.destination.on_exists != "overwrite" or self.named_late:
             return self
@@ -226,7 +224,7 @@ class Target(NamedTuple):
         return {"destination": self.destination._asdict(), "fields": self.fields, **there}
 
     @classmethod
-    def from_record(cls, record: Mapping[str, Any]) -> Target:
+    def from_record(cls, record: Mapping[str, Any]) -> "Target":
         """The target that `record()` wrote."""
         return cls(
             destination=Destination(**record["destination"]),

@@ -21,18 +21,16 @@ TEMPLATE_FIELDS = (
     "index", "n", "slug", "id", "model", "size", "created", "date", "time", "ext",
 )  # fmt: skip
 
-_WINDOWS_DEVICES = re.compile(
-    r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(?= *(?:\.|$))", re.IGNORECASE
-)
+_WINDOWS_DEVICES = r"(?i)(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(?= *(?:\.|$))"
 _FORBIDDEN = frozenset('/\\:*?"<>|')
 _UNSAFE_CATEGORIES = ("Cc", "Cf", "Cs", "Zl", "Zp", "Co")
 # A width, or how to write a moment: `{index:04}`, `{date:%Y-%m}`.
 _FIELDS = Holes(r"([^{}:/]*)(?::(0?[0-9]{1,2}|[^{}/%]*%[^{}/]*))?")
 MOMENTS = ("date", "time", "created")
 # What every system's strftime knows.
-_DIRECTIVE = re.compile(r"%(.?)", re.DOTALL)
+_DIRECTIVE = r"(?s)%(.?)"
 _DIRECTIVES = frozenset("aAbBdHIjmMpSUwWyY%")
-_STRAY_SLASH = re.compile(r"\{(\w+):[^{}/]*%[^{}]*/")
+_STRAY_SLASH = r"\{(\w+):[^{}/]*%[^{}]*/"
 
 
 def cut_bytes(text: str, limit: int) -> str:
@@ -90,7 +88,7 @@ def safe_component(text: str, limit: int = STEM_BYTES) -> str:
     if plain[:1] in ("-", ".", "~"):
         plain = "_" + plain[1:]
     kept = cut_bytes(plain, limit).rstrip(". ") or "_"
-    if match := _WINDOWS_DEVICES.match(kept):  # perhaps only since it was cut
+    if match := re.match(_WINDOWS_DEVICES, kept):  # perhaps only since it was cut
         kept = f"{match[1]}_{kept[match.end() :]}"
         if len(kept.encode("utf-8")) > limit:
             kept = f"{match[1][:-1]}_"
@@ -132,7 +130,7 @@ def _check_format(name: str, how: str | None) -> None:
             ),
             hint=_("{date:%Y-%m-%d}, {time:%H%M} and {created:%Y} do"),
         )
-    if unknown := {found[1] for found in _DIRECTIVE.finditer(how)} - _DIRECTIVES:
+    if unknown := {found[1] for found in re.finditer(_DIRECTIVE, how)} - _DIRECTIVES:
         raise UsageError(
             _("name template: no '%{letter}' in '{format}'", letter=min(unknown), format=how),
             hint=_("for example {date:%Y-%m-%d} or {time:%H%M}"),
@@ -141,7 +139,7 @@ def _check_format(name: str, how: str | None) -> None:
 
 def check_braces(template: str) -> None:
     """Raises UsageError for a brace that is neither part of a field nor doubled."""
-    if found := _STRAY_SLASH.search(template):
+    if found := re.search(_STRAY_SLASH, template):
         raise UsageError(
             _(
                 "name template '{template}': a slash inside of {braces}",

@@ -1,7 +1,5 @@
 """What a run will cost, and whether somebody agrees to it before anything is sent."""
 
-from __future__ import annotations
-
 import signal
 import sys
 from collections.abc import Mapping

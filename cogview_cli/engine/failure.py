@@ -1,7 +1,5 @@
 """A try that brought no image: its class, its words, its exit code, the next step. Pure."""
 
-from __future__ import annotations
-
 import re
 from typing import NamedTuple
 
@@ -29,7 +27,7 @@ EXIT_OF_CLASS = {
 
 
 # new-api ends its messages with one, LiteLLM quotes them: different for every request.
-_REQUEST_ID = re.compile(r"\b(?=[\w-]*[0-9])[\w-]{12,}")
+_REQUEST_ID = r"\b(?=[\w-]*[0-9])[\w-]{12,}"
 
 
 class Failure(NamedTuple):
@@ -64,7 +62,7 @@ class Failure(NamedTuple):
         """What failures of one mistake have in common: the vendor's code, or a server's words."""
         if self.code in CODES:
             return self.code
-        return f"{self.code} {_REQUEST_ID.sub('', str(self.message))}"
+        return f"{self.code} {re.sub(_REQUEST_ID, '', str(self.message))}"
 
     def problem(self, why: GiveUp) -> Problem:
         """What to tell the user."""

@@ -1,7 +1,5 @@
 """One wanted image, before anything is sent for it."""
 
-from __future__ import annotations
-
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -33,7 +31,7 @@ class Job(NamedTuple):
     tariff: Tariff = tariffs.BIGMODEL
     # Which take of its image it is, and what its text should be; None where nobody looks.
     take: int = 1
-    text: TextRules | None = None
+    text: "TextRules | None" = None
 
     @property
     def price(self) -> Decimal:

@@ -1,7 +1,5 @@
 """Asks for the answer of a task until it is there. A question costs nothing and is repeated."""
 
-from __future__ import annotations
-
 import asyncio
 from typing import NamedTuple
 

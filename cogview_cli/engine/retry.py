@@ -5,8 +5,6 @@ A POST is repeated only when the one before provably cost nothing
 on demand.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import NamedTuple
 

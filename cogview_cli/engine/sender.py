@@ -4,8 +4,6 @@ The order is the promise: nothing is read out of an answer that is not on the di
 so whatever ends the run, the row says how far its request came.
 """
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import Callable
@@ -98,6 +96,8 @@ class Sender:
         Raises MachineError, BudgetReached for the day's limit, or Claimed if the ledger has a
         request for the same image.
         """
+        loop = asyncio.get_running_loop()
+        loop.call_soon(loop.call_soon, self._client.prepare)  # by then the disk is at work
         entry = await self._record_intent(job, entry)
         await self._mark(entry)
         return entry

@@ -1,7 +1,5 @@
 """One run put together: settings, ledger, clients, slots; and taken apart again."""
 
-from __future__ import annotations
-
 import hashlib
 import shutil
 from collections.abc import AsyncIterator, Mapping
@@ -191,7 +189,7 @@ async def open_job_runner(
         )
 
 
-def _saver(run: OpenSession, settings: Settings, width: int) -> ImageSaver:
+def _saver(run: OpenSession, settings: Settings, width: int) -> "ImageSaver":
     from cogview_cli.pictures.download import Downloader
     from cogview_cli.pictures.saver import ImageSaver
 

@@ -15,9 +15,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-from filelock import BaseFileLock, Timeout
-
-from cogview_cli.disk.locks import WaitList, kernel_lock
+from cogview_cli.disk.locks import Busy, KernelLock, WaitList, kernel_lock
 from cogview_cli.engine.fairness import LOOK_SECONDS, ConcurrencyLimit, Patience, Turns
 from cogview_cli.errors import MachineError, Temporary
 from cogview_cli.i18n import _
@@ -41,7 +39,7 @@ class _Locks:
 
     def __init__(self, folder: Path, width: int) -> None:
         self._folder, self._width = folder, width
-        self._held: dict[int, BaseFileLock] = {}
+        self._held: dict[int, KernelLock] = {}
 
     def __len__(self) -> int:
         return len(self._held)
@@ -56,7 +54,7 @@ class _Locks:
         lock = kernel_lock(self._folder / f"{number:03}.lock")
         try:
             lock.acquire()
-        except Timeout:
+        except Busy:
             return False
         except OSError as error:
             raise _no_locks(self._folder, error) from error

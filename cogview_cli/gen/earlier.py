@@ -5,8 +5,6 @@ pictures wanted. With --once the pictures on disk count first; only what is miss
 the unknown outcomes. A request that repeats one of those has its key: that settles it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -15,8 +13,6 @@ from cogview_cli.disk.destination import Target
 from cogview_cli.errors import UsageError
 from cogview_cli.gen.plan import GenPlan
 from cogview_cli.ledger import PAID_STATES, UNVERIFIED, Entry, State
-from cogview_cli.pictures import sidecar
-from cogview_cli.pictures.takes import is_aside
 
 
 class Earlier(NamedTuple):
@@ -44,6 +40,8 @@ def unfetched(entries: Sequence[Entry], *, takes: bool = False) -> Earlier:
 
 def once(entries: Sequence[Entry], *, on_disk: Callable[[Entry], bool]) -> Earlier:
     """The same for --once, where every picture counts as one, whatever was lost beside it."""
+    from cogview_cli.pictures.takes import is_aside
+
     own = [entry for entry in entries if not is_aside(entry)]
     done = _made(own, on_disk)
     there = {entry.id for entry in done}
@@ -110,6 +108,8 @@ def on_disk(entry: Entry) -> bool:
 
 
 def _is_that(entry: Entry, path: Path, size: int) -> bool:
+    from cogview_cli.pictures import sidecar
+
     try:
         if not path.is_file() or path.stat().st_size != size:
             return False
@@ -124,6 +124,8 @@ def same_picture(plan: GenPlan, target: Target, counted: Collection[str]) -> Pat
 
     `counted`: ids of answers whose pictures are counted already.
     """
+    from cogview_cli.pictures import sidecar
+
     there = target.existing()
     if there is None:
         return None

@@ -1,7 +1,5 @@
 """What a `gen` command line asks for, and how its pictures are told from those of others."""
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Sequence
@@ -46,7 +44,7 @@ class GenPlan(NamedTuple):
     wanted: tuple[str, ...] | None = None
 
     @property
-    def text_rules(self) -> TextRules | None:
+    def text_rules(self) -> "TextRules | None":
         """What is asked of the text on each picture."""
         if self.wanted is None:
             return None
@@ -135,7 +133,7 @@ def namespace_of(plan: GenPlan) -> str:
     return f"once:{plan.content}" if plan.once else f"gen:{os.urandom(16).hex()}"
 
 
-def job_of(plan: GenPlan, n: int, *, now: float, namespace: str, key: str = "") -> Job:
+def job_of(plan: GenPlan, n: int, *, now: float, namespace: str, key: str = "") -> "Job":
     """The `n`-th image as a job; `key` where it is not the one that follows from `n`."""
     from cogview_cli.engine.job import Job
 

@@ -146,7 +146,8 @@ async def carry_out(plan: GenPlan, summary: Summary, reporter: Reporter, files: 
         price = plan.price(len(work.to_send), again=work.again, retakes=work.retakes)
         confirm(price, plan.settings, yes=plan.yes, hint=_("fewer: --count"))
         if work.any:
-            _make_folders(plan, numbers, job)
+            if plan.once:
+                _make_folders(plan, numbers, job)
             try:
                 summary.stopped = await work.run(opened, reporter)
             finally:
@@ -157,12 +158,12 @@ def _wanted(
     plan: GenPlan, job: Callable[[int], Job], report: Callable[[Outcome], None]
 ) -> Sequence[int]:
     """The numbers of the pictures to make; the others are there, under --on-exists skip."""
-    from cogview_cli.gen.settled import skipped
-    from cogview_cli.pictures.sidecar import found_file
-
     numbers = range(1, plan.images + 1)
     if plan.destination.on_exists not in ("skip", "fail") or plan.destination.stdout:
         return numbers
+    from cogview_cli.gen.settled import skipped
+    from cogview_cli.pictures.sidecar import found_file
+
     left = []
     for number in numbers:
         if there := _existing(job(number)):

@@ -1,7 +1,5 @@
 """What a `gen` has to do: fetch what is paid, then ask for the rest."""
 
-from __future__ import annotations
-
 import os
 from collections import Counter
 from collections.abc import (
@@ -179,7 +177,7 @@ class Work:
 
     def _take_over(self, ledger: Ledger, entries: Sequence[Entry]) -> None:
         """What is paid is fetched, or left to another process that has just begun to."""
-        ours = ledger.take_over(entry.id for entry in entries)
+        ours = ledger.take_over(entry.id for entry in entries) if entries else set()
         for entry in entries:
             if entry.id in ours:
                 more = self._plan.settings.retake if self._plan.wanted else 0
@@ -271,8 +269,9 @@ class Work:
         lists: tuple[Sequence[object], ...] = (self.to_fetch, self.to_send, self.to_check)
         works: tuple[Iterator[pool.Task], ...] = (first, then, last)
         for work, wanted in zip(works, lists, strict=True):
-            lane = pool.Lane(work, min(len(wanted), width))
-            await pool.run_all(runner, [lane], report, hint="")
+            if wanted:
+                lane = pool.Lane(work, min(len(wanted), width))
+                await pool.run_all(runner, [lane], report, hint="")
         for check in checks:
             report(check.outcome)
         for n, entry, _retakes in fetches:

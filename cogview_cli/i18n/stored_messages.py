@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from string import Formatter
 from typing import Any, NamedTuple
 
 from cogview_cli.i18n import _
@@ -165,6 +164,8 @@ def _value(value: object) -> str | Message:
 
 def holes(template: str) -> set[str]:
     """The names of a template's holes."""
+    from string import Formatter
+
     return {name for _text, name, *_rest in Formatter().parse(template) if name}
 
 

@@ -1,7 +1,5 @@
 """What the ledger keeps of one request: the intent before it, the entry after it. Pure."""
 
-from __future__ import annotations
-
 import json
 import os
 import sqlite3

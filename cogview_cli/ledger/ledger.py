@@ -14,16 +14,15 @@ import time
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from decimal import Decimal
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from cogview_cli.api import image_urls
 from cogview_cli.api.protocol import Answer
 from cogview_cli.disk.locks import ProcessLock, is_alive
 from cogview_cli.i18n.stored_messages import Message
 from cogview_cli.ledger.claims import NEXT_SEQ, claim
-from cogview_cli.ledger.daily import check_limit
 from cogview_cli.ledger.entry import (
     PAID_STATES,
     SANDBOX_ACCOUNT,
@@ -39,10 +38,12 @@ from cogview_cli.ledger.entry import (
     to_json,
 )
 from cogview_cli.ledger.file import LedgerFile
-from cogview_cli.ledger.queue_parts import QueueParts
 from cogview_cli.ledger.reader import LedgerReader
 from cogview_cli.ledger.upkeep import purge_some, to_purge, to_trim, trim, trim_some
 from cogview_cli.ledger.worker import Worker
+
+if TYPE_CHECKING:
+    from cogview_cli.ledger.queue_parts import QueueParts
 
 T = TypeVar("T")
 _SERVER_CLOCK = (
@@ -72,8 +73,13 @@ class Ledger(LedgerReader):
         self._run: ProcessLock | None = None
         # What all runs together may spend in a day; None for no limit.
         self.daily_limit: Decimal | None = None
-        # The parts of the vendor's queue; their methods go through `call` as well.
-        self.parts = QueueParts(self._file, lambda: self.run, clock, lambda: self.daily_limit)
+
+    @cached_property
+    def parts(self) -> QueueParts:
+        """The parts of the vendor's queue; their methods go through `call` as well."""
+        from cogview_cli.ledger.queue_parts import QueueParts  # a `gen` has nothing to do with it
+
+        return QueueParts(self._file, lambda: self.run, self._clock, lambda: self.daily_limit)
 
     async def call(self, method: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         """Runs a method of this ledger in its own thread; calls never overtake each other."""
@@ -160,8 +166,9 @@ class Ledger(LedgerReader):
 
     def _check_day(self, db: sqlite3.Connection, asked: Intent | Entry) -> None:
         if self.daily_limit is not None and asked.account != SANDBOX_ACCOUNT:
-            price = asked.price or Decimal(0)
-            check_limit(db, self.daily_limit, price, asked, self._clock())
+            from cogview_cli.ledger.daily import check_limit
+
+            check_limit(db, self.daily_limit, asked.price or Decimal(0), asked, self._clock())
 
     def not_sent(self, id: str, message: Message, code: str = "") -> None:
         """The try provably cost nothing."""
@@ -296,7 +303,8 @@ class Ledger(LedgerReader):
         for entry in (*self.abandoned(State.ANSWER), *self.abandoned(State.PENDING)):
             if entry.in_sandbox:
                 self.expired(entry.id, Message.of("sandbox-ended"))
-        self.parts.end_sandboxes()
+        if self.has_sandbox_parts():
+            self.parts.end_sandboxes()
         found = self.abandoned(State.INTENT)
         for entry in found:
             self._settle(entry.id)

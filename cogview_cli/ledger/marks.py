@@ -5,8 +5,6 @@ ledger. So each request of a batch leaves a small file beside them before it is 
 when its picture is saved or when it provably cost nothing.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import socket

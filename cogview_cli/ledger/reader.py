@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 from cogview_cli.disk.locks import is_alive
-from cogview_cli.ledger.entry import COLUMNS, UNVERIFIED, Entry, State, entry_of
+from cogview_cli.ledger.entry import COLUMNS, SANDBOX_ACCOUNT, UNVERIFIED, Entry, State, entry_of
 from cogview_cli.ledger.file import LedgerFile
-from cogview_cli.ledger.search import Search, found
+
+if TYPE_CHECKING:
+    from cogview_cli.ledger.search import Search
 
 
 class LedgerReader:
@@ -46,6 +49,8 @@ class LedgerReader:
 
     def search(self, wanted: Search) -> Iterator[Entry]:
         """The requests that are looked for, without raw answers, read as they are asked for."""
+        from cogview_cli.ledger.search import found
+
         return found(self._file.rows, wanted)
 
     def by_key(self, namespace: str, keys: Iterable[str]) -> dict[str, list[Entry]]:
@@ -111,6 +116,11 @@ class LedgerReader:
         answer = f"{limit} answer END" if limit else "answer"
         query = f"SELECT {COLUMNS}, {answer} AS answer FROM requests WHERE {where} ORDER BY seq"
         return [entry_of(row) for row in self._file.rows(query, values)]
+
+    def has_sandbox_parts(self) -> bool:
+        """Whether an in-process sandbox ever had a part of the queue."""
+        query = "SELECT 1 FROM parts WHERE account = ? LIMIT 1"
+        return bool(self._file.rows(query, (SANDBOX_ACCOUNT,)))
 
     def abandoned(self, state: State, ours: str = "") -> list[Entry]:
         """The entries in `state` whose process has ended, or is the run `ours`."""

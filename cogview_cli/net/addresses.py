@@ -26,7 +26,7 @@ _GLOBAL_IPV6 = "2000::/3"
 _SPECIAL_IPV6 = ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")
 # RFC 6052: what a NAT64 network makes of an IPv4 address, which then decides.
 _NAT64 = "64:ff9b::/96"
-_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*", re.IGNORECASE)
+_NUMBER = r"(?i)[0-9]+|0x[0-9a-f]*"
 
 
 def address(host: str) -> Address | None:
@@ -65,7 +65,7 @@ def may_be_public(host: str) -> bool:
     False for this machine, a private address, and a number that is no plain address.
     """
     last = host.removesuffix(".").rpartition(".")[2]
-    if address(host) or ":" in host or _NUMBER.fullmatch(last):
+    if address(host) or ":" in host or re.fullmatch(_NUMBER, last):
         return is_public(host)
     return not (host.lower().removesuffix(".").endswith(".localhost") or is_loopback(host))
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
+# What an answer begins with, as far as it can still be read.
+STATUS_LINE = rb"\s*[A-Za-z]{2,10}(?:/[0-9.]*)?[ \t]+([1-9][0-9]{2})(?![0-9])([^\r\n]*)"
+
 
 class NetworkError(Exception):
     """A request or its answer did not come through."""
@@ -37,6 +42,16 @@ class ReadTimeout(NetworkError):
 
 class RemoteProtocolError(NetworkError):
     """What came is no answer, or not all of one."""
+
+
+class NotHttp(RemoteProtocolError):
+    """What came cannot be read as an answer; `came` is all of it, `status` 0 where none is told."""
+
+    def __init__(self, message: str, came: bytes) -> None:
+        super().__init__(message)
+        self.came = came
+        found = re.match(STATUS_LINE, came)
+        self.status = int(found[1]) if found else 0
 
 
 class LocalProtocolError(NetworkError):

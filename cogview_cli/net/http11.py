@@ -10,17 +10,21 @@ import re
 import ssl
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from cogview_cli.net.connection import Connection, Seconds, connect
 from cogview_cli.net.failures import LocalProtocolError, RemoteProtocolError, WriteError
-from cogview_cli.net.lenient import Chunks, Head, HeadReader
 from cogview_cli.net.response import Limits, Response
 from cogview_cli.net.target import Target
 
+if TYPE_CHECKING:
+    from cogview_cli.net.lenient import Head, HeadReader
+
 PROCESSING = 102
-_METHOD = re.compile(r"[A-Z]+")
-_NAME = re.compile(r"[-!#$%&'*+.^_`|~0-9a-zA-Z]+")
-_VALUE = re.compile(r"[\t -~]*")
+_METHOD = r"[A-Z]+"
+_NAME = r"[-!#$%&'*+.^_`|~0-9a-zA-Z]+"
+_VALUE = r"[\t -~]*"
 
 
 class DirectClient:
@@ -73,8 +77,8 @@ def _head(method: str, target: Target, headers: Sequence[Mapping[str, str]]) -> 
     fields = {"host": ("Host", target.authority)}
     for given in headers:
         fields |= {name.lower(): (name, value) for name, value in given.items()}
-    sound = _METHOD.fullmatch(method) and all(
-        _NAME.fullmatch(name) and _VALUE.fullmatch(value) for name, value in fields.values()
+    sound = re.fullmatch(_METHOD, method) and all(
+        re.fullmatch(_NAME, name) and re.fullmatch(_VALUE, value) for name, value in fields.values()
     )
     if not sound:
         raise LocalProtocolError("a header of the request has characters that none may have")
@@ -89,7 +93,12 @@ class _Exchange:
         """`seconds`: for one read or write."""
         self._connection = connection
         self._seconds = seconds
-        self._heads = HeadReader()
+
+    @cached_property
+    def _heads(self) -> HeadReader:
+        from cogview_cli.net.lenient import HeadReader
+
+        return HeadReader()
 
     async def send(self, head: bytes, content: AsyncIterable[bytes] | None) -> None:
         """Sends the head with the body's first piece: most requests are one."""
@@ -135,6 +144,8 @@ class _Exchange:
             data = b""
 
     async def _chunks(self) -> AsyncIterator[bytes]:
+        from cogview_cli.net.lenient import Chunks
+
         chunks, data = Chunks(), self._heads.rest()
         while not chunks.ended:
             if piece := chunks.feed(data or await self._read()):

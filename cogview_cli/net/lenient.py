@@ -10,30 +10,17 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
-from cogview_cli.net.failures import RemoteProtocolError
+from cogview_cli.net.failures import STATUS_LINE, NotHttp, RemoteProtocolError
 
 # A head longer than this is no answer.
 HEAD_LIMIT = 2**20
 _SIZE_LINE_LIMIT = 4096
-_END_OF_HEAD = re.compile(rb"\r?\n\r?\n")
-_STATUS_LINE = re.compile(
-    rb"\s*[A-Za-z]{2,10}(?:/[0-9.]*)?[ \t]+([1-9][0-9]{2})(?![0-9])([^\r\n]*)"
-)
-_TOKEN = re.compile(rb"[-!#$%&'*+.^_`|~0-9a-zA-Z]+")
-_FORBIDDEN = re.compile(rb"[\x00\r\n\f\v]+")
-_SIZE_LINE = re.compile(rb"[ \t]*([0-9a-fA-F]{1,15})[ \t]*(?:;[^\n]*)?\r?\n")
+_END_OF_HEAD = rb"\r?\n\r?\n"
+_TOKEN = rb"[-!#$%&'*+.^_`|~0-9a-zA-Z]+"
+_FORBIDDEN = rb"[\x00\r\n\f\v]+"
+_SIZE_LINE = rb"[ \t]*([0-9a-fA-F]{1,15})[ \t]*(?:;[^\n]*)?\r?\n"
 _PACKINGS = (b"gzip", b"x-gzip", b"deflate")
 Headers = list[tuple[bytes, bytes]]
-
-
-class NotHttp(RemoteProtocolError):
-    """What came cannot be read as an answer; `came` is all of it, `status` 0 where none is told."""
-
-    def __init__(self, message: str, came: bytes) -> None:
-        super().__init__(message)
-        self.came = came
-        found = _STATUS_LINE.match(came)
-        self.status = int(found[1]) if found else 0
 
 
 class Head(NamedTuple):
@@ -100,7 +87,7 @@ class HeadReader:
 
     def next(self) -> Head | None:
         """The next head if it is whole; NotHttp for what is none."""
-        found = _END_OF_HEAD.search(self._came)
+        found = re.search(_END_OF_HEAD, self._came)
         if found is None:
             return None
         head = _read_head(bytes(self._came[: found.start()]))
@@ -165,7 +152,7 @@ class AnswerRepair:
 
 def _read_head(raw: bytes) -> Head | None:
     """Status and headers without the lines that no parser would take; None if it has no status."""
-    status = _STATUS_LINE.match(raw)
+    status = re.match(STATUS_LINE, raw)
     if status is None:
         return None
     lines = _unfolded(raw[status.end() :].split(b"\n"))
@@ -194,9 +181,9 @@ def _unfolded(lines: list[bytes]) -> list[bytes]:
 def _header(line: bytes) -> tuple[bytes, bytes] | None:
     name, colon, value = line.partition(b":")
     name = name.strip()
-    if not colon or not _TOKEN.fullmatch(name):
+    if not colon or not re.fullmatch(_TOKEN, name):
         return None
-    return name, _FORBIDDEN.sub(b" ", value).strip()
+    return name, re.sub(_FORBIDDEN, b" ", value).strip()
 
 
 def _framed(headers: Headers, chunked: bool) -> Headers:
@@ -254,7 +241,7 @@ class Chunks:
             return self._take(len(self._buffer))
         if self._left:
             return self._inside()
-        line = _SIZE_LINE.match(self._buffer)
+        line = re.match(_SIZE_LINE, self._buffer)
         if line is None:
             return self._no_size()
         self._buffer = self._buffer[line.end() :]

@@ -1,7 +1,5 @@
 """What every HTTP client of ours gives back, and what it asks of a connection."""
 
-from __future__ import annotations
-
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import NamedTuple, Protocol

@@ -1,13 +1,11 @@
 """Where a request goes: the parts of a URL as they are sent. Pure."""
 
-from __future__ import annotations
-
 import re
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
 PORTS = {"http": 80, "https": 443}
-_BLANK = re.compile(r"[\x00-\x20\x7f]")
+_BLANK = r"[\x00-\x20\x7f]"
 # What RFC 3986 §3.3 and §3.4 allow in a path and a query; `%` stands before what is encoded.
 _SAFE = "%/?:@!$&'()*+,;=-._~"
 
@@ -34,7 +32,7 @@ class Target(NamedTuple):
 
 def target_of(url: str) -> Target:
     """The target of a whole URL. ValueError, in words, for what is none."""
-    if _BLANK.search(url):
+    if re.search(_BLANK, url):
         raise ValueError("blanks or control characters in it")
     parts = urlsplit(url)
     if parts.scheme not in PORTS or not parts.hostname:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from cogview_cli.ledger import Entry, Ledger  # loads SQLite, which a gallery can do without
 
 FOLDER = "takes"
-_NAME = re.compile(r"-take[1-9][0-9]*(?:-[0-9]+)?")
+_NAME = r"-take[1-9][0-9]*(?:-[0-9]+)?"
 # Room for "-take999" and a number behind it.
 _ROOM_BYTES = 14
 
@@ -36,7 +36,7 @@ _ROOM_BYTES = 14
 def is_take(image: str | Path) -> bool:
     """Whether a picture is one of those that were not chosen, by its name and folder."""
     path = Path(image)
-    return path.parent.name == FOLDER and bool(_NAME.search(path.stem))
+    return path.parent.name == FOLDER and bool(re.search(_NAME, path.stem))
 
 
 def is_aside(entry: Entry) -> bool:

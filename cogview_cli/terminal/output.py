@@ -1,7 +1,5 @@
 """Everything that is printed: data to stdout, everything else to stderr."""
 
-from __future__ import annotations
-
 import json
 import os
 import sys

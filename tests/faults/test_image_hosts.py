@@ -195,7 +195,7 @@ def test_g24_the_others_do_not_wait_for_one_that_is_late(
     cogview: Run, sandbox: SandboxThread, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One download at a time, and one picture that never comes: the rest are there before."""
-    monkeypatch.setenv("COGVIEW_DOWNLOAD_PATIENCE", "1.5")
+    monkeypatch.setenv("COGVIEW_DOWNLOAD_PATIENCE", "4")
     Path("p.txt").write_text("a sandbox:404-download\n" + "".join(f"{n}\n" for n in range(8)))
     ended = cogview("batch", "p.txt", "-o", "out", "--json", "--jobs", "4")
     ends = [json.loads(line) for line in ended.out.splitlines()][:-1]

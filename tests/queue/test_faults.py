@@ -192,16 +192,16 @@ def test_results_that_are_always_cut(
     assert once_each(sandbox)
 
 
-def test_direct_while_it_waits(batch: Batch, sandbox: SandboxThread) -> None:
+def test_direct_while_it_waits(batch: Batch, patient_sandbox: SandboxThread) -> None:
     prompts("cat", "dog")
     batch("--queue", "--limit", "1")
     direct = batch("--json")
     assert direct.code == 75, direct
     assert statuses(direct) == ["queued", "saved"]
-    assert posts(sandbox) == 1
-    sandbox.skip(LONG)
+    assert posts(patient_sandbox) == 1
+    patient_sandbox.skip(LONG)
     assert statuses(batch("--json")) == ["saved", "skipped"]
-    assert once_each(sandbox)
+    assert once_each(patient_sandbox)
     assert len(pictures()) == 2
 
 
@@ -382,7 +382,7 @@ def test_a_page_that_is_not_the_vendors_says_nothing_of_a_batch(
     assert once_each(sandbox)
 
 
-def test_what_waits_counts_for_max_cost(batch: Batch, sandbox: SandboxThread) -> None:
+def test_what_waits_counts_for_max_cost(batch: Batch, patient_sandbox: SandboxThread) -> None:
     """Whether it was put there by this run or by an earlier one, this one pays for it."""
     prompts("cat", "dog", "cow")
     limit = ("--queue", "--max-cost", "0.06", "--json")
@@ -390,7 +390,7 @@ def test_what_waits_counts_for_max_cost(batch: Batch, sandbox: SandboxThread) ->
     again = batch(*limit)
     assert again.code == 7, again
     assert statuses(again) == ["queued", "queued", "not_sent"]
-    sandbox.skip(LONG)
+    patient_sandbox.skip(LONG)
     third = batch(*limit)
     assert third.code == 7, third
     assert statuses(third) == ["saved", "saved", "not_sent"]
@@ -399,7 +399,7 @@ def test_what_waits_counts_for_max_cost(batch: Batch, sandbox: SandboxThread) ->
 
 
 def test_what_waits_counts_for_max_cost_of_a_direct_run(
-    batch: Batch, sandbox: SandboxThread
+    batch: Batch, patient_sandbox: SandboxThread
 ) -> None:
     prompts("cat", "dog")
     batch("--queue")
@@ -407,7 +407,7 @@ def test_what_waits_counts_for_max_cost_of_a_direct_run(
     ended = batch("--max-cost", "0.11", "--json")
     assert ended.code == 7, ended
     assert statuses(ended) == ["queued", "queued", "not_sent"]
-    assert not sandbox.books.posts
+    assert not patient_sandbox.books.posts
 
 
 def test_what_never_came_to_the_vendor_does_not_wait_there(

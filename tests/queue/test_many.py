@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -123,9 +125,7 @@ def test_ctrl_c_leaves_it_in_the_queue(batch: Batch, sandbox: SandboxThread) -> 
 
 
 def _batch_known() -> bool:
-    import sqlite3
-
-    with sqlite3.connect("../state/ledger.db") as ledger:
+    with closing(sqlite3.connect("../state/ledger.db")) as ledger:
         return bool(ledger.execute("select count(batch) from parts").fetchone()[0])
 
 

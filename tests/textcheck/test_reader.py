@@ -107,7 +107,7 @@ def test_a_reading_that_is_cancelled_leaves_no_process_and_no_answer(tmp_path: P
     async def cancelled() -> None:
         reader = stand_in(tmp_path, "exec('if nth == 1: time.sleep(60)')")
         task = asyncio.create_task(reader.read(Path("a.png")))
-        while not (tmp_path / "starts").exists():
+        while not (tmp_path / "starts").exists() or reader.pid is None:
             await asyncio.sleep(0.01)
         pid = reader.pid
         task.cancel()
