@@ -66,7 +66,9 @@ class Ocr:
             self._pixels = numpy.ascontiguousarray(numpy.asarray(_opened(path))[:, :, ::-1])
             self._path = path
         pixels = _grey(self._pixels) if look is Look.GREY else self._pixels
-        return {"blocks": self._blocks(pixels, self._places(pixels, look))}
+        boxes = self._places(pixels, look)
+        # What the first look says counts; the others are asked what they are sure of.
+        return {"blocks": self._blocks(pixels, boxes, keep_doubts=look is Look.QUICK)}
 
     def _places(self, pixels: Any, look: Look) -> list[Any]:
         """Where this look finds text: four corners each, float32, clockwise."""
@@ -89,9 +91,10 @@ class Ocr:
         except RapidOCRError:  # nothing is there
             return []
 
-    def _blocks(self, pixels: Any, boxes: list[Any]) -> list[list[Any]]:
+    def _blocks(self, pixels: Any, boxes: list[Any], *, keep_doubts: bool) -> list[list[Any]]:
         pieces = self._engine.crop_text_regions(pixels, boxes)
-        lines = recognize(self._engine, pieces, [is_upright(box) for box in boxes])
+        upright = [is_upright(box) for box in boxes]
+        lines = recognize(self._engine, pieces, upright, keep_doubts=keep_doubts)
         return [
             [line.text, box.tolist(), line.confidences]
             for line, box in zip(lines, boxes, strict=True)

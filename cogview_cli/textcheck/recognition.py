@@ -57,10 +57,14 @@ class _Cell(NamedTuple):
     centre: float
 
 
-def recognize(engine: Any, pieces: Sequence[Any], upright: Sequence[bool]) -> list[Recognized]:
+def recognize(
+    engine: Any, pieces: Sequence[Any], upright: Sequence[bool], *, keep_doubts: bool
+) -> list[Recognized]:
     """The text of each of `pieces` (height x width x 3, blue first).
 
-    `upright`: which are columns, turned to the left by a quarter so that they lie.
+    `upright`: which are columns, turned to the left by a quarter so that they lie. `keep_doubts`:
+    a character that is read the same alone, and more surely, keeps its low confidence: that is
+    what tells those that are half of one and half of another.
     """
     lines = _read(engine, pieces)
     doubts = sorted(_doubts(lines))[:_MOST_ALONE]
@@ -71,7 +75,8 @@ def recognize(engine: Any, pieces: Sequence[Any], upright: Sequence[bool]) -> li
     alone = _read(engine, [cell.pixels for cell in cells])
     for (confidence, piece, at), cell, read in zip(doubts, cells, alone, strict=True):
         char, sure = _nearest(read, cell.centre)
-        if sure > confidence and (sure >= SURE_ALONE or char == lines[piece].text[at]):
+        same = char == lines[piece].text[at]
+        if sure > confidence and (not keep_doubts if same else sure >= SURE_ALONE):
             lines[piece] = lines[piece].replaced(at, char, sure)
     return lines
 

@@ -116,8 +116,31 @@ def test_characters_that_are_not_sure_are_read_alone(
     from cogview_cli.textcheck.recognition import recognize
 
     engine = _Engine(text, confidences)
-    assert recognize(engine, [numpy.zeros((40, 40 * len(text), 3))], [False])[0].text == text
+    pieces = [numpy.zeros((40, 40 * len(text), 3))]
+    assert recognize(engine, pieces, [False], keep_doubts=True)[0].text == text
     assert engine.read == 1 + alone
+
+
+class _Surer(_Engine):
+    """Reads the first piece without confidence, what it is asked again with."""
+
+    def recognize_txt(self, pieces: list[Any]) -> Any:
+        if self.read:
+            self._answer = _Engine(self._answer[0], [0.95])._answer
+        return super().recognize_txt(pieces)
+
+
+@pytest.mark.parametrize(("keep_doubts", "confidence"), [(True, 0.5), (False, 0.95)])
+def test_a_character_that_is_read_the_same_alone_may_stay_doubtful(
+    keep_doubts: bool, confidence: float
+) -> None:
+    import numpy
+
+    from cogview_cli.textcheck.recognition import recognize
+
+    pieces = [numpy.zeros((40, 40, 3))]
+    read = recognize(_Surer("福", [0.5]), pieces, [False], keep_doubts=keep_doubts)
+    assert read[0].confidences == [confidence]
 
 
 def test_a_box_is_lengthened_along_its_line() -> None:
