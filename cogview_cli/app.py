@@ -1,7 +1,7 @@
 """The command line put together, and the one place where a run ends."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Annotated, Any
@@ -103,7 +103,8 @@ def _run(arguments: list[str]) -> int:
     except typer.TyperException as error:
         from cogview_cli.cli.usage_errors import explain
 
-        raise explain(error, arguments) from None
+        where = ["cogview", *(name for name, _command in _called(root, arguments))]
+        raise explain(error, arguments, " ".join(where)) from None
     except (typer.Abort, EOFError):
         raise Interrupted(_("interrupted")) from None
     except RuntimeError:
@@ -118,15 +119,23 @@ def _check_dashes(root: Any, arguments: list[str]) -> None:
         return
     from cogview_cli.cli.usage_errors import dash_mistake
 
-    found = [(root, root.params)]
-    for word in arguments[:2]:
-        command = found[-1][0]
-        below = command.get_command(None, word) if hasattr(command, "get_command") else None
-        if below is not None:
-            found.append((below, below.params))
-    options = {name for _command, params in found for param in params for name in param.opts}
+    commands = [root, *(command for _name, command in _called(root, arguments))]
+    options = {name for each in commands for param in each.params for name in param.opts}
     if mistake := dash_mistake(arguments, options | {"-h", "--help"}):
         raise mistake
+
+
+def _called(root: Any, arguments: Sequence[str]) -> Iterator[tuple[str, Any]]:
+    """The command that a command line names, and those above it but the root, with their names."""
+    command = root
+    for word in arguments:
+        if word.startswith("-"):
+            continue
+        below = command.get_command(None, word) if hasattr(command, "get_command") else None
+        if below is None:
+            return
+        yield word, below
+        command = below
 
 
 def _ended(code: object, arguments: list[str]) -> int:

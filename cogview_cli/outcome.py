@@ -1,7 +1,7 @@
 """How one request ended, and what a run of them adds up to. Pure."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -99,13 +99,25 @@ class Outcome(NamedTuple):
     currency: str = CURRENCY
     request_id: str | None = None
     # Whether the text on the picture was looked at, and how it compares; None without any.
+    # Of several pictures it is that of the worst; `texts` has one for each then.
     checked: bool = False
     text: Mapping[str, Any] | None = None
+    texts: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def wrong_text(self) -> bool:
-        """Whether the picture carries wrong text."""
+        """Whether a picture carries wrong text."""
         return self.text is not None and not self.text["ok"]
+
+    def text_of(self, number: int) -> Mapping[str, Any] | None:
+        """How the text on one of the pictures compares; `number` from 0."""
+        return self.texts[number] if number < len(self.texts) else self.text
+
+    def with_texts(self, records: Sequence[Mapping[str, Any]]) -> "Outcome":
+        """The same with how the text of each picture compares, at least one."""
+        worst = min(records, key=lambda record: (record["ok"], record["score"]))
+        texts = tuple(records) if len(records) > 1 else ()
+        return self._replace(checked=True, text=worst, texts=texts)
 
     @property
     def paid_unpriced(self) -> bool:
@@ -138,13 +150,21 @@ def ended_by_run(outcome: Outcome, reason: Problem | None) -> bool:
 def image_records(outcome: Outcome) -> list[dict[str, Any]]:
     """The `--json` objects of one outcome: one an image, one if there is none."""
     if not outcome.files:
-        return [_record(outcome, None, outcome.cost)]
+        return [_record(outcome, None, outcome.cost, outcome.text)]
     # An answer with two images was paid once.
     costs = [outcome.cost] + [Decimal(0) if outcome.cost is not None else None] * len(outcome.files)
-    return [_record(outcome, file, cost) for file, cost in zip(outcome.files, costs, strict=False)]
+    return [
+        _record(outcome, file, cost, outcome.text_of(number))
+        for number, (file, cost) in enumerate(zip(outcome.files, costs, strict=False))
+    ]
 
 
-def _record(outcome: Outcome, file: SavedFile | None, cost: Decimal | None) -> dict[str, Any]:
+def _record(
+    outcome: Outcome,
+    file: SavedFile | None,
+    cost: Decimal | None,
+    text: Mapping[str, Any] | None,
+) -> dict[str, Any]:
     problem = outcome.problem
     filtered = outcome.status == Status.SAVED or outcome.content_filter
     record = {
@@ -168,7 +188,7 @@ def _record(outcome: Outcome, file: SavedFile | None, cost: Decimal | None) -> d
         "error": _error_record(problem) if problem else None,
     }
     shown = {name: value for name, value in record.items() if value is not None}
-    return {**shown, "text": outcome.text} if outcome.checked else shown
+    return {**shown, "text": text} if outcome.checked else shown
 
 
 def _file_record(file: SavedFile) -> dict[str, Any]:
@@ -197,7 +217,7 @@ class Summary:
 
     __slots__ = (
         "checking", "codes", "cost", "counts", "currency", "earlier", "sandbox", "single",
-        "stopped", "text_right", "text_wrong", "unknown_cost", "unpriced",
+        "stopped", "text_right", "text_unread", "text_wrong", "unknown_cost", "unpriced",
     )  # fmt: skip
 
     def __init__(
@@ -216,9 +236,9 @@ class Summary:
         self.single, self.earlier, self.currency = single, earlier, currency
         self.sandbox = sandbox
         self.unpriced = 0
-        # Whether pictures are read, and on how many the text is right or wrong.
+        # Whether pictures are read, on how many the text is right or wrong, and how many were not.
         self.checking = False
-        self.text_right = self.text_wrong = 0
+        self.text_right = self.text_wrong = self.text_unread = 0
         self.counts: Counter[Status] = Counter()
         self.codes: set[ExitCode] = set()
         self.cost = Decimal(0)
@@ -232,6 +252,8 @@ class Summary:
         if outcome.text is not None:
             self.text_wrong += outcome.wrong_text
             self.text_right += not outcome.wrong_text
+        elif self.checking and outcome.status in WITH_IMAGE and not outcome.checked:
+            self.text_unread += 1
         if not self.earlier:
             self._add_money(outcome)
 

@@ -16,6 +16,8 @@ from typing import IO, TYPE_CHECKING
 if TYPE_CHECKING:
     from PIL import Image
 
+# Of the formats that pictures are saved in, those that Pillow may have a decoder for: not HEIC.
+DECODERS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 _MODULES = r"PIL(\.|$)"
 _FILTER = ("ignore", None, Warning, re.compile(_MODULES), 0)
 _NOWHERE = logging.NullHandler()

@@ -6,7 +6,7 @@ import io
 from collections.abc import Iterator
 from functools import cache
 
-from babel.messages.catalog import Catalog
+from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
@@ -27,7 +27,7 @@ ROOT = LOCALES.parent
 FOLDER = LOCALES / "zh" / "LC_MESSAGES"
 SOURCE, COMPILED = FOLDER / f"{DOMAIN}.po", FOLDER / f"{DOMAIN}.mo"
 HEADER = "# The Chinese messages of cogview. After a change: python -m tests.generate"
-KEYWORDS = {"_": None, "N_": None}
+KEYWORDS = {"_": None, "N_": None, "_n": (1, 2)}
 # What the system, the JSON reader and the CSV reader say: no text of ours, shown within ours.
 FOREIGN = (
     "Disk quota exceeded",
@@ -78,11 +78,14 @@ class StableCatalog(Catalog):
         ]
 
 
-def in_the_code() -> Iterator[tuple[str, str]]:
-    """Every text that `_` or `N_` is given, with its file."""
+# A message, or its singular and plural.
+Text = str | tuple[str, ...]
+
+
+def in_the_code() -> Iterator[tuple[Text, str]]:
+    """Every text that `_`, `N_` or `_n` is given, with its file."""
     found = extract_from_dir(ROOT, [("**.py", "python")], keywords=KEYWORDS)
     for file, _line, text, _comments, _context in found:
-        assert isinstance(text, str)
         yield text, file
 
 
@@ -104,7 +107,8 @@ def in_tables() -> Iterator[tuple[str, str]]:
 def template() -> Catalog:
     """Every message that is shown, with its files: what the .pot of pybabel is."""
     found = StableCatalog(charset="utf-8")
-    for text, file in sorted({*in_the_code(), *in_tables()}, key=lambda pair: pair[1]):
+    texts: set[tuple[Text, str]] = {*in_the_code(), *in_tables()}
+    for text, file in sorted(texts, key=lambda pair: pair[1]):
         if text:
             found.add(text, locations=[(f"{ROOT.name}/{file}", None)])
     for text in FOREIGN:
@@ -135,7 +139,13 @@ def updated(old: Catalog, wanted: Catalog) -> Catalog:
 
 def untranslated(found: Catalog) -> list[str]:
     """The messages without a translation that was looked at."""
-    return [str(entry.id) for entry in found if entry.id and (entry.fuzzy or not entry.string)]
+    return [str(entry.id) for entry in found if entry.id and not translated(entry)]
+
+
+def translated(entry: Message) -> bool:
+    """Whether a message has a translation, in all its forms, that was looked at."""
+    forms = entry.string if isinstance(entry.string, tuple) else (entry.string,)
+    return all(forms) and not entry.fuzzy
 
 
 def source(found: Catalog) -> bytes:

@@ -17,7 +17,7 @@ os.environ["COGVIEW_LANG"] = "en"
 from cogview_cli.sandbox.thread import SandboxThread
 from tests.json_lines import check_ended, processes_checked
 
-_CLEARED = ("COGVIEW_", "ZAI_", "ZHIPU", "SSL_CERT_")
+_CLEARED = ("COGVIEW_", "ZAI_", "ZHIPU", "SSL_CERT_", "REQUESTS_CA_", "CURL_CA_")
 
 
 @pytest.fixture(autouse=True)

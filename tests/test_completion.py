@@ -306,8 +306,8 @@ def test_every_setting_of_a_few_words_is_offered_them() -> None:
     few = {name: setting.kind for name, setting in SETTINGS.items() if setting.kind.values}
     assert few.keys() == {
         "quality", "format", "on_exists", "on_unknown", "tier", "watermark", "sidecar", "sandbox",
-        "response_format", "auth", "size_rules", "allow_http", "content_auth", "async_",
-        "check_text", "strict_text",
+        "response_format", "auth", "size_rules", "size_order", "allow_http", "content_auth",
+        "async_", "check_text", "strict_text",
     }  # fmt: skip
     for kind in few.values():
         assert [to_text(kind.parse(value)) for value in kind.values] == list(kind.values)

@@ -914,7 +914,7 @@ def test_a_flag_is_told_from_all_other_origins(home: Home) -> None:
         (f"Authorization: Bearer {KEY}", "Authorization:, Bearer"),
         (f'-H "Authorization: Bearer {KEY}"', "Authorization:, Bearer"),
         (f"\ufeff\u200b \t{KEY}\u00a0\r\n\r\n", ""),
-        (f"{KEY}\nuser: me\n", "1 more line(s)"),
+        (f"{KEY}\nuser: me\n", "1 more line"),
     ],
 )
 def test_a_key_is_taken_as_it_is_pasted(home: Home, pasted: str, told: str) -> None:
@@ -940,3 +940,46 @@ def test_nothing_is_taken_off_a_bare_key(key: str) -> None:
     """Also not where it is base64, with = at its end."""
     if "=" not in key.rstrip("="):
         assert unwrapped(key) == (key, [])
+
+
+# --- the hint at a mistake in the file
+
+
+@pytest.mark.parametrize(
+    ("line", "key"),
+    [
+        ("model = cogview-4", "model"),
+        ("  model = cogview # mine", "model"),
+        ('api-key = abc"', "api-key"),
+        ("model = 'x", ""),
+        ("jobs = 5x", ""),
+        ("sandbox = True", ""),
+        ("extra = {a = 1", ""),
+        ("just words", ""),
+    ],
+)
+def test_text_without_quotes_is_named_by_its_key(home: Home, line: str, key: str) -> None:
+    home.write(f"\n{line}\n")
+    with pytest.raises(MachineError) as told:
+        home.load()
+    assert "config.toml:2: broken TOML" in told.value.message
+    assert told.value.hint.endswith(f'text goes in quotes, {key} = "…"' if key else "config.toml")
+    assert "abc" not in told.value.hint and "line 2 of" in told.value.hint
+
+
+@pytest.mark.parametrize("value", ["nan", "inf"])
+def test_a_table_of_the_file_is_not_told_the_form_of_a_flag(home: Home, value: str) -> None:
+    home.write(f"[profiles.a]\nprice = 0\n[profiles.a.extra]\nn = {value}\n")
+    with pytest.raises(MachineError, match=r"extra takes a table, such as {"):
+        home.load()
+    with pytest.raises(UsageError, match="extra takes KEY=VALUE") as told:
+        home.write("")
+        home.load({"extra": ["nothing"]})
+    assert told.value.hint == "such as: --extra seed=7"
+
+
+def test_an_unknown_setting_is_told_where_the_names_are(home: Home) -> None:
+    home.write("[profiles.a]\nfoo = 1\n")
+    with pytest.raises(MachineError, match=r"config.toml:2: unknown setting 'foo'") as told:
+        home.load()
+    assert "cogview help settings" in told.value.hint

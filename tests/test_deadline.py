@@ -158,6 +158,7 @@ def test_what_is_paid_and_not_here_by_then_is_6(slow: SandboxThread) -> None:
     assert (ended.code, states()) == (6, ["answer"]), ended
     ended = ended_within(2, "recover", "--json")
     assert (ended.code, summary(ended)["unsaved"]) == (6, 1), ended
+    assert "error: --deadline 2 came before 1 paid picture was on disk\nhint: " in ended.err
 
 
 def test_nothing_is_sent_to_the_vendor_that_could_not_end_in_time(cogview: Run) -> None:
@@ -172,7 +173,9 @@ def test_recover_begins_no_download_after_it(slow: SandboxThread) -> None:
     for name in ("a", "b"):
         run("gen", f"{name} sandbox:403-downloadx2", *SMALL)
     assert states() == ["answer", "answer"]
-    assert ended_within(0.001, "recover").code in (6, 75)
+    ended = ended_within(0.001, "recover")
+    assert ended.code in (6, 75)
+    assert "error: --deadline 0.001 came before 2 paid pictures were on disk" in ended.err
     assert ended_within(30, "recover").code == 0
 
 
@@ -183,4 +186,5 @@ def test_waiting_for_another_run_ends_by_then(slow: SandboxThread) -> None:
         until(lambda: slow.books.charges)
         ended = ended_within(1.5, *command, "--wait")
     assert ended.code == 75 and "another run" in ended.err
+    assert "hint: give it more time: --deadline" in ended.err
     assert posts(slow) == 1

@@ -242,6 +242,19 @@ def test_what_is_quoted_does_not_count_where_a_picture_may_have_been_made(
     assert kind(openai(quoted, None, str(status)), status) is ErrorClass.UNKNOWN
 
 
+@pytest.mark.parametrize("code", ["1302", "1303", "1305", "1312"])
+@pytest.mark.parametrize(
+    ("status", "wanted"),
+    [(429, None), (400, ErrorClass.LATER), (403, ErrorClass.LATER), (422, ErrorClass.LATER),
+     (200, ErrorClass.UNKNOWN), (408, ErrorClass.UNKNOWN), (500, ErrorClass.UNKNOWN)],
+)  # fmt: skip
+def test_busy_under_another_status_is_neither_repeated_nor_the_requests_fault(
+    code: str, status: int, wanted: ErrorClass | None
+) -> None:
+    body = {"error": {"code": code, "message": "busy"}}
+    assert kind(body, status) is (wanted or CODES[code].kind)
+
+
 def test_a_quoted_failure_of_the_vendor_is_no_leave_to_repeat() -> None:
     assert kind(openai("{'code': '1234'}", None, "400"), 400) is ErrorClass.BAD_REQUEST
 

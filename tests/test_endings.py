@@ -20,6 +20,7 @@ from cogview_cli.terminal import output
 from cogview_cli.terminal.reporter import Reporter
 from tests.conftest import Ended, Run
 
+ROOT = Path(__file__).parents[1]
 SMALL = ("-s", "512x512")
 ERROR = {"type", "code", "message", "hint", "exit_code"}
 CODES = {code.name.lower() for code in ExitCode}
@@ -246,6 +247,11 @@ COMMANDS = [
 ODD = [("gen", "--nope", "--json"), ("recover", "wrong", "--json")]
 
 
+def as_for_users() -> dict[str, str]:
+    """The environment, but for what makes Python write without a buffer, as test machines do."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+
+
 def _with(stdout: str, line: tuple[str, ...]) -> subprocess.CompletedProcess[bytes]:
     command = [sys.executable, "-m", "cogview_cli", *line]
     shell = {"closed pipe": None, "full": '"$@" > /dev/full', "none": '"$@" >&-'}[stdout]
@@ -254,8 +260,9 @@ def _with(stdout: str, line: tuple[str, ...]) -> subprocess.CompletedProcess[byt
     os.close(read)
     try:
         return subprocess.run(
-            wrapped, stdin=subprocess.DEVNULL, stdout=write, stderr=subprocess.PIPE, check=False
-        )
+            wrapped, env=as_for_users(), stdin=subprocess.DEVNULL, stdout=write,
+            stderr=subprocess.PIPE, check=False,
+        )  # fmt: skip
     finally:
         os.close(write)
 
@@ -275,6 +282,47 @@ def test_a_stdout_that_takes_nothing(
     assert done.returncode == code, done
     assert b"Traceback" not in done.stderr and b"Exception ignored" not in done.stderr, done
     assert b"this is a bug" not in done.stderr
+
+
+WITH_STDERR = {
+    ("nosuch",): 2, ("sizes", "3x3"): 2, ("batch", "nofile.csv", "--json"): 2, ("recover",): 0,
+    ("gen", "cat", "--sandbox", *SMALL, "--debug", "--json"): 0,
+}  # fmt: skip
+STDERR = {"full": "2> /dev/full", "read-only": "2< /dev/null", "none": "2>&-", "closed pipe": ""}
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has a full device")
+@pytest.mark.parametrize("stderr", STDERR)
+@pytest.mark.parametrize("line", WITH_STDERR, ids=" ".join)
+def test_a_stderr_that_takes_nothing_changes_no_exit_code(
+    line: tuple[str, ...], stderr: str
+) -> None:
+    command = [sys.executable, "-m", "cogview_cli", *line]
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'exec "$@" {STDERR[stderr]}', "sh", *command],
+        env=as_for_users(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=write,
+        check=False,
+    )  # fmt: skip
+    os.close(write)
+    assert done.returncode == WITH_STDERR[line], done
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a folder in use cannot be removed")
+@pytest.mark.parametrize(
+    "line", [("gen", "cat", "--sandbox", *SMALL), ("batch", "-", "--sandbox"), ("gallery",)]
+)
+def test_a_current_folder_that_is_gone_is_named(line: tuple[str, ...], tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    done = subprocess.run(
+        ["/bin/sh", "-c", 'cd "$0" && rmdir "$0" && exec "$@"', gone,
+         sys.executable, "-m", "cogview_cli", *line],
+        env={**os.environ, "PYTHONPATH": str(ROOT)}, input=b"cat\n", capture_output=True,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 9 and b"the current folder is gone" in done.stderr, done
 
 
 def test_every_error_has_a_code_of_its_own() -> None:

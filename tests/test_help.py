@@ -225,3 +225,9 @@ def test_less_is_the_pager_where_none_is_chosen() -> None:
 def test_nothing_is_paged_in_a_pipe() -> None:
     ended = run("help", "options", PAGER="false", LINES="10")
     assert ended.code == 0 and "--size" in ended.out
+
+
+def test_a_word_like_no_topic_is_told_of_the_list(cogview: Run) -> None:
+    ended = cogview("help", "nonsense")
+    assert (ended.code, ended.err.splitlines()[1]) == (2, "hint: cogview help"), ended
+    assert "cogview help money" in cogview("help", "monye").err

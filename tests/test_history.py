@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from cogview_cli.errors import MachineError
 from cogview_cli.i18n.stored_messages import Message
 from cogview_cli.ledger import Entry, Ledger
 from cogview_cli.sandbox.thread import SandboxThread
@@ -67,7 +68,7 @@ def test_people_get_a_line_a_request_and_the_sum(cogview: Run) -> None:
         )
     assert lines[0].endswith(f"“cat”  {saved.files[0]['file']}")
     assert "dog sandbox:lost-answer" in lines[1]
-    assert ended.err == "3 request(s), paid 0.06 CNY, up to 0.12 CNY with the unknown\n"
+    assert ended.err == "3 requests, paid 0.06 CNY, up to 0.12 CNY with the unknown\n"
 
 
 def test_scripts_get_one_object_a_line_and_nothing_else(cogview: Run) -> None:
@@ -89,12 +90,41 @@ def test_unknown_lists_only_what_may_have_been_paid(cogview: Run) -> None:
     _, unknown, _ = three(cogview)
     ended = cogview("history", "--unknown")
     assert [line.split()[0] for line in ended.out.splitlines()] == [unknown.id]
-    assert ended.err == "1 request(s), paid 0 CNY, up to 0.06 CNY with the unknown\n"
+    assert ended.err == "1 request, paid 0 CNY, up to 0.06 CNY with the unknown\n"
+
+
+def test_a_full_disk_hides_nothing_and_sends_nothing(
+    cogview: Run, monkeypatch: pytest.MonkeyPatch, sandbox: SandboxThread
+) -> None:
+    cogview("gen", "cat sandbox:html-502-charged", *GEN)
+    monkeypatch.setattr("cogview_cli.ledger.open.FREE_BYTES", 2**62)
+    ended = cogview("history", "--unknown")
+    assert ended.code == 0 and "unknown" in ended.out, ended
+    ended = cogview("gen", "dog", *GEN)
+    assert ended.code == 9 and "hint: free some space" in ended.err, ended
+    assert sandbox.books.posts.total() == 1
+
+
+def test_a_closed_state_folder_is_named_with_its_setting(
+    cogview: Run, monkeypatch: pytest.MonkeyPatch, sandbox: SandboxThread
+) -> None:
+    def closed(folder: Path, need: int) -> None:
+        try:
+            raise PermissionError(13, "Permission denied")
+        except OSError as error:
+            why = f"cannot write in '{folder}'"
+            raise MachineError(why, hint="choose another --output") from error
+
+    cogview("gen", "cat", *GEN)
+    monkeypatch.setattr("cogview_cli.ledger.open.check_writable", closed)
+    ended = cogview("gen", "dog", *GEN)
+    assert ended.code == 9 and "COGVIEW_STATE_DIR" in ended.err, ended
+    assert "--output" not in ended.err and sandbox.books.posts.total() == 1
 
 
 def test_an_empty_history_is_no_error(cogview: Run) -> None:
     ended = cogview("history")
-    assert (ended.code, ended.out, ended.err) == (0, "", "0 request(s), paid 0 CNY\n")
+    assert (ended.code, ended.out, ended.err) == (0, "", "0 requests, paid 0 CNY\n")
 
 
 def test_a_sandbox_costs_nothing_and_is_told_apart(cogview: Run) -> None:
@@ -102,7 +132,7 @@ def test_a_sandbox_costs_nothing_and_is_told_apart(cogview: Run) -> None:
     ended = cogview("history", "--json")
     record = json.loads(ended.out)
     assert (record["sandbox"], record["cost"], record["status"]) == (True, "0", "saved")
-    assert ended.err == "0 request(s), paid 0 CNY; 1 in a sandbox, free\n"
+    assert ended.err == "0 requests, paid 0 CNY; 1 in a sandbox, free\n"
     assert "saved (sandbox)" in cogview("history").out
 
 

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import os
+import re
 import string
 import subprocess
 import sys
 
 import pytest
+from babel.messages.catalog import Message
 
 from cogview_cli.app import root_command
 from cogview_cli.cli import lazy_group
 from cogview_cli.cli.help_page import walk
 from cogview_cli.cli.lazy_group import load
-from cogview_cli.i18n import language
+from cogview_cli.i18n import _n, language
 from cogview_cli.terminal.text import cell_width
-from tests.catalogue import COMPILED, catalogue, template
+from tests.catalogue import COMPILED, Text, catalogue, template, translated
 
-CATALOGUE = {str(entry.id): entry for entry in catalogue() if entry.id}
-MESSAGES = {str(entry.id): entry for entry in template() if entry.id}
+CATALOGUE: dict[Text, Message] = {entry.id: entry for entry in catalogue() if entry.id}
+MESSAGES: dict[Text, Message] = {entry.id: entry for entry in template() if entry.id}
 COMMANDS = [path for path, _command in walk(root_command(), "cogview")]
 
 
@@ -27,29 +29,59 @@ def holes(text: str) -> list[tuple[str, str]]:
     return sorted((name, spec or "") for _, name, spec, _ in found if name is not None)
 
 
+def forms(text: Text | list[str]) -> tuple[str, ...]:
+    """A message as it stands, or its singular and plural."""
+    return (text,) if isinstance(text, str) else tuple(text)
+
+
 def test_every_message_has_a_chinese_one() -> None:
     missing = {text: new.locations for text, new in MESSAGES.items() if not _translated(text)}
     assert not missing
 
 
-def _translated(text: str) -> bool:
+def _translated(text: Text) -> bool:
     entry = CATALOGUE.get(text)
-    return bool(entry and entry.string and not entry.fuzzy)
+    return bool(entry and translated(entry))
 
 
 def test_the_catalogue_holds_nothing_that_nobody_says() -> None:
     assert CATALOGUE.keys() <= MESSAGES.keys()
 
 
-@pytest.mark.parametrize("text", sorted(CATALOGUE))
-def test_the_holes_are_the_same(text: str) -> None:
+@pytest.mark.parametrize("text", sorted(CATALOGUE, key=str), ids=str)
+def test_the_holes_are_the_same(text: Text) -> None:
     """And the braces balance, or the message would fail when it is needed."""
-    chinese = str(CATALOGUE[text].string)
-    try:
-        wanted = holes(text)
-    except ValueError:  # shown as it stands, without values
-        return
-    assert holes(chinese) == wanted
+    (chinese,) = forms(CATALOGUE[text].string)
+    for english in forms(text):
+        try:
+            wanted = holes(english)
+        except ValueError:  # shown as it stands, without values
+            return
+        assert holes(chinese) == wanted
+
+
+def test_no_message_serves_for_one_thing_and_for_many() -> None:
+    """As `row(s)` does: there are two forms for that."""
+    assert not [text for text in MESSAGES if any(re.search(r"\w\(e?s\)", f) for f in forms(text))]
+    assert not [text for text in MESSAGES if len(set(forms(text))) != len(forms(text))]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "count", "said"),
+    [
+        ("en", 0, "0 requests, paid 0.06 CNY"),
+        ("en", 1, "1 request, paid 0.06 CNY"),
+        ("en", 2, "2 requests, paid 0.06 CNY"),
+        ("zh", 1, "1 个请求，已付 0.06 CNY"),
+        ("zh", 2, "2 个请求，已付 0.06 CNY"),
+    ],
+)
+def test_a_count_chooses_the_form(
+    chosen: str, count: int, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COGVIEW_LANG", chosen)
+    words = "{count} request, paid {paid}", "{count} requests, paid {paid}"
+    assert _n(*words, count, paid="0.06 CNY") == said
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ import cogview_cli
 from cogview_cli import errors
 from cogview_cli.api.error_codes import ErrorClass
 from cogview_cli.cli.json_schema import document
-from cogview_cli.engine import pool
+from cogview_cli.engine import deadline, pool
 from cogview_cli.errors import CogviewError, ExitCode, MachineError
 from cogview_cli.ledger import UNVERIFIED, State
 from cogview_cli.outcome import Outcome, SavedFile, Status, image_records, problem_of
@@ -200,6 +200,7 @@ def test_every_code_of_ours_is_on_the_page(language: str) -> None:
         State.EXPIRED,
         State.PENDING,
         UNVERIFIED,
+        deadline.CODE,
         *pool.SIGNALS,
     }
     assert len(own) > 20 and own <= told

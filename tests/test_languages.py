@@ -56,7 +56,7 @@ def test_data_for_scripts_is_the_same(sandbox: SandboxThread, line: tuple[str, .
         ("sizes", "1600x901", "--json"),
         ("config", "show", "--json"),
         ("config", "check", "--json"),
-        ("gen", "猫", "--dry-run", "--json"),
+        ("gen", "猫", "-o", "cat.png", "--dry-run", "--json"),
         ("gen", "猫 sandbox:1301", "--json"),
         ("gen", "猫", "-s", "7x7", "--json"),
         ("gen", "猫", "--sise", "7x7", "--json"),

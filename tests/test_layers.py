@@ -71,6 +71,7 @@ OTHER_WORDS = {
     ("history.lines", "unknown"): "what people read",
     ("ledger.entry", "answer"): "a column",
     ("ledger.reader", "answer"): "a column",
+    ("python_api.keywords", "wait"): "an option",
 }
 MODULES = sorted(ROOT.rglob("*.py"))
 

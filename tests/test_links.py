@@ -10,7 +10,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cogview_cli.pictures.failure import DownloadFailed
-from cogview_cli.pictures.links import allowed, host_of, redirected
+from cogview_cli.pictures.links import allowed, redirected
+from cogview_cli.pictures.urls import plain_url, url_of
 
 BASE = "open.bigmodel.cn"
 IMPOSSIBLE = {
@@ -71,7 +72,7 @@ def test_a_link_that_cannot_be_fetched_ends_with_its_own_words(how: str) -> None
 @pytest.mark.parametrize("how", FINE)
 def test_a_link_is_taken_as_it_is(how: str) -> None:
     text, host = FINE[how]
-    assert host_of(allowed(text, BASE)) == host
+    assert allowed(text, BASE).host == host
 
 
 def test_http_is_for_this_machine_talking_to_itself() -> None:
@@ -87,12 +88,44 @@ def test_http_is_for_this_machine_talking_to_itself() -> None:
 def test_any_text_is_a_link_or_one_error(text: str) -> None:
     with suppress(DownloadFailed):
         url = allowed(text, BASE)
-        host = host_of(url)
+        host = url.host
         assert url.scheme == "https" and all(len(label) < 64 for label in host.split("."))
         host.encode("idna")
 
 
-HERE = httpx.URL("https://a.com/x/1.png?q=1")
+HERE = url_of("https://a.com/x/1.png?q=1")
+
+
+@given(
+    st.from_regex(
+        r"https?://[a-z0-9.-]{1,12}(:[0-9]{1,6})?/[!-~]{0,20}(\?[!-~]{0,20})?", fullmatch=True
+    )
+)
+@example("https://a.com:443/1.png?Expires=1&Signature=a%2bB%3D&x=1?")
+@example("https://127.0.0.1:8000/a/b;c=1,2:@!$&'()*+/.%2e")
+@example("https://xn--0.com/1.png")
+@example("https://127.0.0.01/1.png")
+@example("https://a.com/a/../b")
+@example("https://a.com/a?")
+def test_a_plain_link_is_read_as_httpx_reads_it(text: str) -> None:
+    if (ours := plain_url(text)) is None:
+        return
+    theirs = httpx.URL(text)
+    assert (ours.scheme, ours.host, ours.port) == (theirs.scheme, theirs.host, theirs.port)
+    assert ours.path == theirs.raw_path.decode() and str(ours) == str(theirs)
+    assert not ours.login and not theirs.userinfo
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://aigc-files.bigmodel.cn/api/cogview/2026112600123abc_0.png",
+        "https://a.oss-cn-beijing.aliyuncs.com/x/1_2.png?Expires=1&Signature=a%2Bb%3D",
+        "http://127.0.0.1:8000/v1/images/7/content",
+    ],
+)
+def test_the_links_of_servers_are_plain(text: str) -> None:
+    assert str(plain_url(text)) == text
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,6 +17,7 @@ from cogview_cli.outcome import Outcome, SavedFile, Status
 from cogview_cli.pictures.failure import DownloadFailed, hint_for
 from cogview_cli.pictures.links import allowed
 from cogview_cli.pictures.origin import Origin, is_on_disk, is_relative
+from cogview_cli.pictures.urls import url_of
 from cogview_cli.pictures.verify import check
 from cogview_cli.sandbox.picture import Sketch, render
 from cogview_cli.sandbox.stamp import stamped
@@ -27,7 +27,7 @@ WHY = Message.of("host-status", status=404)
 
 
 def origin(**headers: str) -> Origin:
-    return Origin(httpx.URL(BASE), headers)
+    return Origin(url_of(BASE), headers)
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def origin(**headers: str) -> Origin:
         ("images/7.png?a=%2B", "http://10.0.0.5:30000/v1/images/7.png?a=%2B"),
         (" /a.png ", "http://10.0.0.5:30000/a.png"),
         ("https://h.example/a.png", "https://h.example/a.png"),
-        ("//h.example/a.png", "//h.example/a.png"),
+        (" //h.example/a.png", "http://h.example/a.png"),
         ("data:image/png;base64,AAAA", "data:image/png;base64,AAAA"),
         ("/root/x.jpg", "http://10.0.0.5:30000/root/x.jpg"),
     ],
@@ -90,11 +90,11 @@ def test_the_reason_names_the_way_out(
     ],
 )
 def test_the_key_is_for_its_origin_alone(url: str, own: bool) -> None:
-    assert bool(origin(Authorization="k").headers_for(httpx.URL(url))) is own
+    assert bool(origin(Authorization="k").headers_for(url_of(url))) is own
 
 
 def test_a_port_that_is_left_out_is_the_usual_one() -> None:
-    assert Origin(httpx.URL("https://h.example/v1"), {}).is_own(httpx.URL("https://h.example:443/"))
+    assert Origin(url_of("https://h.example/v1"), {}).is_own(url_of("https://h.example:443/"))
 
 
 def test_plain_http_is_for_the_host_that_is_asked_so() -> None:

@@ -10,6 +10,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cogview_cli.errors import CogviewError, ExitCode, MachineError
 from cogview_cli.outcome import Outcome, Problem, SavedFile, Summary
@@ -73,6 +75,14 @@ def test_a_path_below_the_current_folder_is_shown_relative(monkeypatch: pytest.M
 
 def test_a_path_beside_the_folder_stays_absolute() -> None:
     assert Reporter(output.OutputOptions(), relative_to="/w").path("/w2/x") == "/w2/x"
+
+
+@given(st.text(st.sampled_from("a./\\猫 -"), max_size=12))
+def test_a_path_below_the_folder_is_that_of_the_system(rest: str) -> None:
+    path = os.path.join("/w", "") + rest
+    assert Reporter(output.OutputOptions(), relative_to="/w").path(path) == os.path.relpath(
+        path, "/w"
+    )
 
 
 @pytest.mark.skipif(os.name == "nt", reason="file names are bytes on POSIX only")

@@ -20,6 +20,7 @@ import pytest
 
 from cogview_cli.api.protocol import Answer
 from cogview_cli.ledger import Intent, Ledger
+from cogview_cli.pictures.download import CHECKS_AT_ONCE
 from cogview_cli.sandbox.thread import SandboxThread
 from tests.bench import batches, figures, growth, readme, schedule, sizes, world
 from tests.bench.server import Load, picture
@@ -31,6 +32,8 @@ COMMITS_AN_IMAGE = 3
 SYNCS_AN_IMAGE = 5
 SYNCS_A_COMMIT = 5
 GROWTH_MIB = 12
+# A decoded picture and its file for each check, and pieces of 256 KiB of each download.
+PICTURES_MIB = 20 + 6 * CHECKS_AT_ONCE
 Connections = list[sqlite3.Connection]
 
 _COUNT = """
@@ -136,6 +139,19 @@ def test_a_generation_builds_no_dataclass(sandbox: SandboxThread) -> None:
     assert [name for name in built if name.startswith("cogview_cli")] == []
 
 
+def test_a_picture_is_fetched_without_httpx(sandbox: SandboxThread) -> None:
+    """It takes 40 ms and 4 MB, and a direct way needs nothing of it."""
+    server = {"COGVIEW_BASE_URL": sandbox.base_url, "COGVIEW_API_KEY": "test-key.canary"}
+    code = f"{_COUNT}\nsys.stderr.write(' '.join(['ALL', *sys.modules]))"
+    command = [sys.executable, "-c", code, "gen", "cat", "-s", "512x512", "-o", "cat.png"]
+    done = subprocess.run(
+        command, env={**os.environ, **server}, capture_output=True, text=True, check=True
+    )
+    loaded = done.stderr.rpartition("ALL ")[2].split()
+    assert Path("cat.png").exists() and "PIL" in loaded
+    assert "httpx" not in loaded
+
+
 # The ledger.
 
 
@@ -178,6 +194,36 @@ def test_calls_that_wait_together_are_one_commit(
 
     opening = _commits(lambda: Ledger(tmp_path / "other").close(), monkeypatch)
     assert _commits(lambda: asyncio.run(crowd()), monkeypatch) - opening <= 2
+
+
+def test_a_call_waits_a_moment_for_the_one_behind_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An answer and the next intent of its slot are one commit; alone, it is not held up."""
+
+    async def pair() -> None:
+        with Ledger(tmp_path) as ledger:
+            first = ledger.call_with_next(ledger.intend, _intent("answer"))
+            held = asyncio.create_task(first)
+            await asyncio.sleep(0)
+            assert not held.done()
+            await asyncio.gather(held, ledger.call(ledger.intend, _intent("next")))
+            await ledger.call_with_next(ledger.intend, _intent("alone"))
+
+    opening = _commits(lambda: Ledger(tmp_path / "other").close(), monkeypatch)
+    assert _commits(lambda: asyncio.run(pair()), monkeypatch) - opening == 2
+
+
+def test_what_waits_for_company_is_written_before_the_ledger_closes(tmp_path: Path) -> None:
+    async def leave() -> None:
+        with Ledger(tmp_path) as ledger:
+            held = asyncio.create_task(ledger.call_with_next(ledger.intend, _intent("last")))
+            await asyncio.sleep(0)
+            held.cancel()
+
+    asyncio.run(leave())
+    with Ledger(tmp_path) as ledger:
+        assert [*ledger.by_key("n", ["last"])] == ["last"]
 
 
 def _ledger_of(folder: Path, rows: int) -> None:
@@ -300,20 +346,29 @@ def test_an_image_costs_few_syncs_in_all(sandbox: SandboxThread) -> None:
 # Memory and open files.
 
 
+def _peak(place: world.World, load: Load, count: int) -> float:
+    """MiB that a batch of so many pictures takes at most."""
+    with world.server(load) as running:
+        folder = place.folder / f"out-{count}-{load.picture_bytes}"
+        line = batches.cogview(running.base_url, place.prompts(count), folder, load.slots)
+        cost = place.run(line)
+        assert running.books().fetched == count
+    return cost.peak
+
+
 @pytest.mark.skipif(not hasattr(os, "wait4"), reason="no peak of memory to ask for")
 def test_memory_does_not_grow_with_the_prompts(tmp_path: Path) -> None:
     """Kept pictures would show: 200 of them are 20 MB."""
+    place, load = world.World(tmp_path), Load(slots=10, picture_bytes=100_000)
+    assert _peak(place, load, 240) - _peak(place, load, 40) <= GROWTH_MIB
+
+
+@pytest.mark.skipif(not hasattr(os, "wait4"), reason="no peak of memory to ask for")
+def test_few_pictures_are_in_memory_at_once(tmp_path: Path) -> None:
+    """Twenty that come at once are written as they come; one a CPU is decoded."""
     place = world.World(tmp_path)
-
-    def peak(count: int) -> float:
-        with world.server(Load(slots=10, picture_bytes=100_000)) as running:
-            folder = tmp_path / f"out-{count}"
-            line = batches.cogview(running.base_url, place.prompts(count), folder, 10)
-            cost = place.run(line)
-            assert running.books().fetched == count
-        return cost.peak
-
-    assert peak(240) - peak(40) <= GROWTH_MIB
+    small, large = (Load(slots=20, picture_bytes=size) for size in (2000, 1_500_000))
+    assert _peak(place, large, 60) - _peak(place, small, 60) <= PICTURES_MIB
 
 
 def test_many_slots_raise_the_limit_of_open_files(tmp_path: Path) -> None:

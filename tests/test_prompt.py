@@ -100,6 +100,16 @@ def test_a_folder_is_no_prompt_file(tmp_path: Path) -> None:
         prompt_from(None, str(tmp_path), repeat=False)
 
 
+@pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+def test_a_mark_tells_the_encoding_as_it_does_for_batch(tmp_path: Path, codec: str) -> None:
+    path = tmp_path / "p.txt"
+    path.write_bytes("\ufeff一只猫\r\n".encode(codec))
+    assert prompt_from(None, str(path), repeat=False)[0] == "一只猫"
+    path.write_bytes("\ufeff一只猫".encode(codec)[:-1])
+    with pytest.raises(UsageError, match="not UTF-8"):
+        prompt_from(None, str(path), repeat=False)
+
+
 def test_bytes_that_are_not_utf8_are_located(tmp_path: Path) -> None:
     file = tmp_path / "gb.txt"
     file.write_bytes("ab中文".encode("gb18030"))

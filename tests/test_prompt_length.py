@@ -39,5 +39,5 @@ def test_gen_says_so_once_and_sends_it(cogview: Run) -> None:
 def test_batch_counts_them_in_a_line(cogview: Run) -> None:
     prompts("cat", "猫" * 3000, "dog " * 2000)
     ended = cogview("batch", "p.txt", "--dry-run")
-    assert "warning: 2 prompt(s) are longer" in ended.err
+    assert "warning: 2 prompts are longer" in ended.err
     assert "the first is p.txt:2" in ended.err

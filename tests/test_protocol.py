@@ -88,6 +88,8 @@ def test_decoding_arbitrary_json_never_raises_and_its_text_is_unicode(
     "raw",
     [
         b"", b"\xef\xbb\xbf", b"null", b"[]", b'{"data":[{"url":5}]}', b'{"data":[{"url":["u"]}]}',
+        b'{"data":[{"url":"  "}]}', b'"{\\"data\\":[]}"', b'"{"', b'"' + b"[" * 100_000 + b'"',
+        b'{"data":' + b"[" * 30 + b'"https://a.example/1"' + b"]" * 30 + b"}",
         b'{"created":' + b"9" * 5000 + b"}", b"[" * 100_000, b'{"data":NaN}', HTML, b'{"data":[]}',
         b'{"data":[{"url":"https://cdn.exa',
     ],
@@ -121,6 +123,20 @@ def test_the_documented_answer_is_read_in_full() -> None:
 )
 def test_the_shapes_of_gateways_are_read_too(body: dict[str, Any]) -> None:
     assert [ref.url for ref in reply(body).images] == [URL]
+
+
+@pytest.mark.parametrize(
+    ("raw", "seconds"),
+    [
+        ("1762240925", 1762240925), ('"1762240925"', 1762240925), ("1762240925.75", 1762240925),
+        ("1.5e9", 1500000000), ("0", 0), ("-1", None), ("-0.5", None), ("1e400", None),
+        ("NaN", None), ("1e11", None), ("true", None), ("null", None), ('"soon"', None),
+        ("9" * 12, None), ("[1]", None),
+    ],
+)  # fmt: skip
+def test_created_is_whole_seconds_or_nothing(raw: str, seconds: int | None) -> None:
+    found = reply(f'{{"created":{raw},"data":[{{"url":"{URL}"}}]}}'.encode())
+    assert found.created == seconds
 
 
 def test_base64_and_several_images_are_read() -> None:
@@ -159,6 +175,14 @@ B64 = "iVBORw0KGgoAAAANSUhEUg"
         {"data": [URL]},
         {"data": [{"image_url": {"url": URL}}]},
         [{"url": URL}],
+        {"data": [[{"url": URL}]]},
+        {"data": [[[URL]]]},
+        {"data": [{"url": [URL]}]},
+        {"data": [{"url": ["a", {"b": 1}, URL]}]},
+        {"data": [{"URL": URL}]},
+        {"data": {"picture": {"href": URL}}},
+        json.dumps(ANSWER),
+        json.dumps([ANSWER]),
     ],
 )
 def test_the_picture_is_found_in_the_shapes_of_other_servers(body: object) -> None:

@@ -20,6 +20,7 @@ from cogview_cli.disk.locks import exclusive_lock
 from cogview_cli.errors import CogviewError, ExitCode, UsageError
 from cogview_cli.outcome import Outcome, SavedFile, Status
 from cogview_cli.python_api import Options, background, result
+from cogview_cli.python_api.keywords import as_keywords
 from cogview_cli.sandbox.thread import SandboxThread
 from tests.batch.support import edit_ledger, posts
 from tests.conftest import Run
@@ -197,6 +198,73 @@ def test_a_wrong_option_is_refused_before_anything_is_sent(
     with pytest.raises(error):
         generate("cat", **options)
     assert not posts(sandbox)
+
+
+# --- the words of an error --------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("raise --max-cost to go on", "raise max_cost= to go on"),
+        ("--max-cost 0.06", "max_cost='0.06'"),
+        ("--max-cost: max_cost takes money", "max_cost takes money"),
+        ("run it later, or lower --jobs", "run it later, or lower jobs="),
+        ("nearest legal size: --size 1440x1440", "nearest legal size: size='1440x1440'"),
+        ("choose another --output or --on-exists", "choose another output= or on_exists="),
+        ("(--on-unknown retry may pay twice)", "(on_unknown='retry' may pay twice)"),
+        ("use --quality hd, or leave --quality out", "use quality='hd', or leave quality= out"),
+        ("use --model cogview-4", "use model='cogview-4'"),
+        ("name a model: --model", "name a model: model="),
+        ("apart (--name '{index:04}-{slug}')", "apart (name='{index:04}-{slug}')"),
+        ("use --base-url https://h/v4; or", "use base_url='https://h/v4'; or"),
+        ("wait for it with --wait", "wait for it with wait=True"),
+        ("ask again: --retry-failed", "ask again: retry_failed=True"),
+        ("--no-sidecar", "sidecar=False"),
+        ("such as: --extra seed=7", "such as: extra={'seed': 7}"),
+        ("cogview history --unknown; --once", "cogview history --unknown; once=True"),
+        ("cogview gen --once --json", "cogview gen --once --json"),
+        ("请提高 --max-cost 后继续", "请提高 max_cost= 后继续"),
+        ("--debug and --unknown", "--debug and --unknown"),
+    ],
+)
+def test_options_are_told_as_keyword_arguments(text: str, said: str) -> None:
+    assert as_keywords(text) == said == as_keywords(said)
+
+
+def test_errors_name_keyword_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Raised before anything is sent, by the run, and in a result."""
+    raised: list[CogviewError] = []
+    calls: tuple[Any, ...] = (
+        lambda: generate("cat", "out/", max_cost="0.01", **SMALL),
+        lambda: generate("cat", "out/", max_cost="lots"),
+        lambda: generate("cat sandbox:lost-answer", "out/", **SMALL),
+        lambda: list(generate_many(["a", "b"], "out/", name="{nope}", **SMALL)),
+        lambda: list(generate_many(["a"] * 9, "out/", **SMALL)),
+    )
+    monkeypatch.setenv("COGVIEW_CONFIRM_ABOVE", "0.5")
+    for call in calls:
+        with pytest.raises(CogviewError) as caught:
+            call()
+        raised.append(caught.value)
+    (told,) = generate_many(["cat sandbox:1302"], "out/", max_wait=0, **SMALL)
+    assert told.error and told.error.hint.endswith("or lower jobs=")
+    for error in [*raised, told.error]:
+        assert error.hint and str(error) == error.message
+        assert "--" not in f"{error} {error.hint}".replace("cogview history --unknown", "")
+    assert raised[0].hint == "max_cost='0.06'"
+    assert raised[2].hint.endswith("(on_unknown='retry' may pay twice)")
+    assert raised[4].hint == "set a limit: max_cost="
+
+
+def test_once_does_not_pay_again_for_an_unknown_outcome(sandbox: SandboxThread) -> None:
+    """As the page says."""
+    for _again in range(2):
+        with pytest.raises(errors.UnknownOutcome):
+            generate("cat sandbox:lost-answer", "cat.png", once=True, **SMALL)
+    assert posts(sandbox) == 1
+    for language in ("en", "zh"):
+        assert "`once=True`" in (HELP / language / "python.md").read_text("utf-8")
 
 
 # --- many -------------------------------------------------------------------

@@ -46,6 +46,42 @@ def test_an_option_with_two_letters_exchanged_is_recognised(
     assert f"{path} {option}" in said.removeprefix("did you mean: ").split(", or: ")
 
 
+VALUED = [
+    (path, option)
+    for path, command in COMMANDS.items()
+    for param in command.params
+    for option in param.opts
+    if option.startswith("-") and not param.is_flag and option != "--embed"
+]
+# One of each command.
+FLAGS = {
+    path: option
+    for path, command in COMMANDS.items()
+    for param in command.params
+    for option in param.opts
+    if option.startswith("--") and getattr(param, "is_flag", False)
+}
+
+
+@pytest.mark.parametrize(("path", "option"), VALUED, ids=" ".join)
+def test_a_value_that_is_missing_leads_to_the_help_of_its_command(
+    cogview: Run, path: str, option: str
+) -> None:
+    assert hint(cogview, *path.split()[1:], option) == f"{path} --help"
+
+
+@pytest.mark.parametrize(("path", "option"), FLAGS.items())
+def test_a_value_too_many_leads_to_the_help_of_its_command(
+    cogview: Run, path: str, option: str
+) -> None:
+    assert hint(cogview, *path.split()[1:], f"{option}=x") == f"{path} --help"
+
+
+def test_options_before_do_not_hide_the_command(cogview: Run) -> None:
+    assert hint(cogview, "gen", "--quiet", "猫", "--size") == "cogview gen --help"
+    assert hint(cogview, "check-text", "--quiet", "--text") == "cogview check-text --help"
+
+
 # `history` takes words to look for: `history resolvee` is one.
 TAKES_WORDS = ("cogview history resolve",)
 
@@ -90,7 +126,7 @@ def test_no_word_of_nonsense_is_a_bug(word: str) -> None:
     try:
         command.main(args=[f"--{word}"], prog_name="cogview", standalone_mode=False)
     except Exception as error:
-        assert explain(error, [f"--{word}"]).hint  # type: ignore[arg-type]
+        assert explain(error, [f"--{word}"], "cogview").hint  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

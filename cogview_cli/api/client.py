@@ -137,11 +137,13 @@ class ApiClient:
         *,
         timeout: float,
         headers: Mapping[str, Key] = MappingProxyType({}),
+        height_first: bool = False,
         trace: Callable[[str], None] | None = None,
     ) -> None:
         """`timeout`: seconds for a whole answer, from the first try to connect, or from when
-        the server says that it has begun. `headers`: more of them, secrets like the key. `trace`
-        hears of each exchange, a line at a time, for --debug.
+        the server says that it has begun. `headers`: more of them, secrets like the key.
+        `height_first`: the server reads a size as HEIGHTxWIDTH. `trace` hears of each exchange,
+        a line at a time, for --debug.
 
         Raises MachineError for a URL, a proxy or CAs that can't be used.
         """
@@ -149,7 +151,7 @@ class ApiClient:
         self._headers_sent = authorization(key, headers)
         sent = self._headers_sent.values()
         self._redactor = Redactors([*sent, *(value.removeprefix(BEARER) for value in sent)])
-        self._timeout = timeout
+        self._timeout, self._height_first = timeout, height_first
         self._client: Client = new_client(_target(self._base_url), read_seconds=None)
         self._tracer = traced(self._client, trace, self._redactor.blotted_text) if trace else None
         self._client = self._tracer or self._client
@@ -175,7 +177,9 @@ class ApiClient:
 
         Raises NotSent, AnswerLost, or MachineError for TLS and proxy settings.
         """
-        exchange = Exchange(self._redactor, RequestBody(request.encode()))
+        exchange = Exchange(
+            self._redactor, RequestBody(request.encode(height_first=self._height_first))
+        )
         await self._within_time("POST", path, exchange)
         return self._traced(exchange.answer())
 

@@ -223,10 +223,11 @@ def _by_code(error: ErrorBody | None, status: int, own: bool) -> Verdict | None:
     kind, four_digits = CODES[error.code].kind, len(error.code) == 4
     if own and (error.enveloped or (error.flat and four_digits)):
         return Verdict(kind, error.code)
-    if error.enveloped:
-        believed = kind not in _BUSY or status == 429
-    else:
-        believed = _settled(error, status) and _quotable(kind, status)
+    if error.enveloped and kind in _BUSY and status != 429:
+        # Repeated for a 429 only; but a request that may come again is not wrong either.
+        later = four_digits and _settled(error, status)
+        return Verdict(ErrorClass.LATER, error.code) if later else None
+    believed = error.enveloped or (_settled(error, status) and _quotable(kind, status))
     return Verdict(kind, error.code) if four_digits and believed else None
 
 

@@ -55,9 +55,19 @@ def parse(raw: bytes) -> list[Any]:
     except LookupError:
         return []
     try:
-        return [json.loads(text, object_pairs_hook=_members)]
+        return [_unwrapped(json.loads(text, object_pairs_hook=_members))]
     except (ValueError, RecursionError):
         return list(_objects(text))
+
+
+def _unwrapped(value: Any) -> Any:
+    """The object or list in a JSON text that a server has made a JSON text of again."""
+    if not isinstance(value, str) or value.lstrip()[:1] not in ("{", "["):
+        return value
+    try:
+        return json.loads(value, object_pairs_hook=_members)
+    except (ValueError, RecursionError):
+        return value
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -115,6 +125,8 @@ def _entry(entry: Any, documented: bool, depth: int) -> tuple[ImageRef, ...]:
     if isinstance(entry, str):
         found = _of_text(entry)
         return (found,) if found else ()
+    if isinstance(entry, list) and depth <= _DEPTH:
+        return tuple(ref for each in entry for ref in _entry(each, documented, depth + 1))
     if not isinstance(entry, dict):
         return ()
     ref = _of_object(entry, documented)
@@ -138,14 +150,20 @@ def _of_object(entry: dict[str, Any], documented: bool) -> ImageRef | None:
 
 def _url(entry: dict[str, Any]) -> str | None:
     found = entry.get("url") or entry.get("image_url")
+    if isinstance(found, list):
+        texts = [each for each in found if isinstance(each, str)]
+        found = next((text for text in texts if re.match(_LINK, text.strip())), None)
     if isinstance(found, dict):
         found = found.get("url")
-    return found if found and isinstance(found, str) else None
+    return found if isinstance(found, str) and found.strip() else None
 
 
-def names_images(parsed: Any) -> bool:
-    """Whether a parsed answer has a place for images, be it empty."""
-    return isinstance(parsed, dict) and any(name in parsed for name in (*_DOCUMENTED, *_OTHERS))
+def names_no_images(parsed: Any) -> bool:
+    """Whether a parsed answer has a place for images, and nothing is there."""
+    if not isinstance(parsed, dict):
+        return False
+    places = [parsed[name] for name in (*_DOCUMENTED, *_OTHERS) if name in parsed]
+    return bool(places) and not any(places)
 
 
 def picture_itself(raw: bytes) -> ImageRef | None:

@@ -11,7 +11,7 @@ from math import gcd, log
 from typing import NamedTuple
 
 from cogview_cli.errors import UsageError
-from cogview_cli.i18n import _
+from cogview_cli.i18n import _, _n
 from cogview_cli.outcome import CURRENCY as CURRENCY
 
 PRICES_AS_OF = "2026-09-25"
@@ -300,7 +300,11 @@ def check_user_id(user_id: str) -> None:
     """Raises UsageError unless `user_id` has 6 to 128 characters."""
     if len(user_id) not in USER_ID_LENGTH:
         raise UsageError(
-            _("user id: {count} characters; the API takes 6 to 128", count=len(user_id)),
+            _n(
+                "user id: {count} character; the API takes 6 to 128",
+                "user id: {count} characters; the API takes 6 to 128",
+                len(user_id),
+            ),
             hint=_("give a longer or shorter --user-id, or leave it out"),
         )
 

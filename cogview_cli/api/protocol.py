@@ -14,7 +14,7 @@ from cogview_cli.api.error_codes import ErrorClass
 from cogview_cli.api.image_refs import (
     ImageRef,
     images_in,
-    names_images,
+    names_no_images,
     parse,
     picture_itself,
     salvage,
@@ -154,14 +154,16 @@ def _reply(parsed: Any, images: tuple[ImageRef, ...], answer: Answer) -> Reply:
 
 
 def _created(value: object) -> int | None:
-    """Unix seconds from an int or, as in the old documents, a string."""
+    """Unix seconds from a number, without its fraction, or, as in the old documents, a string."""
+    if isinstance(value, float) and 0 <= value < 1e11:
+        return int(value)
     text = str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
     return int(text) if re.fullmatch(r"[0-9]{1,11}", text) else None
 
 
 def _salvaged(bodies: list[Any], answer: Answer) -> Reply | None:
     """The one image of an answer that was cut short or has a shape of its own."""
-    if any(names_images(body) for body in bodies):
+    if any(names_no_images(body) for body in bodies):
         return None
     itself = picture_itself(answer.raw) if answer.whole else None
     url = salvage(answer.raw, parsed=bool(bodies)) if itself is None else None

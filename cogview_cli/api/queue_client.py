@@ -11,7 +11,7 @@ from typing import BinaryIO
 from urllib.parse import quote, urlencode
 
 from cogview_cli.api.batches import BATCHES, FILES, PAGE
-from cogview_cli.api.client import ApiClient, Exchange
+from cogview_cli.api.client import AnswerLost, ApiClient, Exchange, NotSent
 from cogview_cli.api.protocol import Answer
 from cogview_cli.net.request_body import FileBody, RequestBody
 from cogview_cli.net.response import Response
@@ -24,6 +24,9 @@ class _Download(Exchange):
     """An answer whose body goes to a file where it went well."""
 
     file: BinaryIO
+    written = 0
+    # Why the file could not be written.
+    failed: OSError | None = None
 
     async def receive(self, response: Response) -> None:
         if response.status // 100 != 2:
@@ -35,10 +38,18 @@ class _Download(Exchange):
             self.began = asyncio.get_running_loop().time()
             waiting.append(chunk)
             if sum(map(len, waiting)) >= WRITE_BYTES:
-                await asyncio.to_thread(self.file.writelines, waiting)
+                await self._write(waiting)
                 waiting = []
-        await asyncio.to_thread(self.file.writelines, waiting)
+        await self._write(waiting)
         self.whole = True
+
+    async def _write(self, pieces: list[bytes]) -> None:
+        try:
+            await asyncio.to_thread(self.file.writelines, pieces)
+        except OSError as error:
+            self.failed = error
+            raise
+        self.written += sum(map(len, pieces))
 
 
 class QueueClient(ApiClient):
@@ -91,10 +102,18 @@ class QueueClient(ApiClient):
         return await self.get(f"{FILES}?{urlencode({'purpose': 'batch', 'limit': PAGE})}")
 
     async def content(self, id: str, file: BinaryIO) -> Answer:
-        """Writes a result file to `file`; the answer holds its bytes only if it went wrong."""
+        """Writes a result file to `file`; the answer holds its bytes only if it went wrong.
+
+        OSError where `file` cannot be written.
+        """
         exchange = _Download(self._redactor, None)
         exchange.file = file
-        return await self._done_with("GET", f"{FILES}/{_part(id)}/content", exchange)
+        try:
+            return await self._done_with("GET", f"{FILES}/{_part(id)}/content", exchange)
+        except (NotSent, AnswerLost):
+            if exchange.failed:
+                raise exchange.failed from None
+            raise
 
     async def delete(self, id: str) -> Answer:
         """Removes a file."""
@@ -108,7 +127,9 @@ class QueueClient(ApiClient):
 
     async def _done_with(self, method: str, path: str, exchange: Exchange) -> Answer:
         await self._within_time(method, path, exchange)
-        return exchange.answer()
+        if self._tracer and isinstance(exchange, _Download) and exchange.written:
+            self._tracer.body("<", f"({exchange.written} bytes into a file)".encode())
+        return self._traced(exchange.answer())
 
 
 def _goes_on(exchange: Exchange) -> None:

@@ -43,9 +43,10 @@ class ImageRequest(NamedTuple):
         fields = {name: value for name, value in pairs if value is not None}
         return {**fields, **{name: self.extra[name] for name in self.extra if name not in fields}}
 
-    def encode(self) -> bytes:
-        """The body as UTF-8 JSON."""
-        return json.dumps(self.body(), ensure_ascii=False).encode("utf-8")
+    def encode(self, *, height_first: bool = False) -> bytes:
+        """The body as UTF-8 JSON; `height_first`: its size as HEIGHTxWIDTH."""
+        asked = self._replace(size=self.size and turned(self.size)) if height_first else self
+        return json.dumps(asked.body(), ensure_ascii=False).encode("utf-8")
 
     def with_seed(self, draw: Callable[[int], int]) -> "ImageRequest":
         """The request with a number below SEEDS in the place of `seed = "random"`."""
@@ -59,6 +60,12 @@ class ImageRequest(NamedTuple):
     ) -> "ImageRequest":
         """The request that `body()` describes; for all of it, `extra` is `extra_fields(body)`."""
         return cls._make([*(body.get(name) for name in FIELDS), extra])
+
+
+def turned(size: str) -> str:
+    """WIDTHxHEIGHT as HEIGHTxWIDTH; what is no such size stays."""
+    width, x, height = size.partition("x")
+    return f"{height}x{width}" if x and width.isdecimal() and height.isdecimal() else size
 
 
 def extra_fields(body: Mapping[str, Any]) -> dict[str, Any]:

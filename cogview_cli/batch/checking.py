@@ -12,6 +12,7 @@ from cogview_cli.batch.options import BatchOptions
 from cogview_cli.batch.plan import Plan
 from cogview_cli.batch.previous_run import PreviousRun, settled_outcome
 from cogview_cli.batch.resume import Action
+from cogview_cli.engine.failure import of_retake
 from cogview_cli.engine.job import Job
 from cogview_cli.engine.job_runner import JobRunner
 from cogview_cli.ledger import Entry, Ledger
@@ -107,7 +108,7 @@ class Checking:
         outcome = outcome._replace(
             status=Status.SAVED if costs else outcome.status,
             cost=sum(costs, Decimal(0)),
-            problem=outcome.problem or problem,
+            problem=outcome.problem or (problem and of_retake(problem, outcome.text)),
         )
         return await self._queued(item, outcome)
 
@@ -136,4 +137,5 @@ class Checking:
             return outcome
         if outcome.status == Status.QUEUED:
             return outcome._replace(id=before.id, cost=before.cost, files=before.files)
-        return before._replace(problem=outcome.problem)
+        problem = outcome.problem
+        return before._replace(problem=problem and of_retake(problem, before.text))

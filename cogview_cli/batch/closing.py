@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -16,13 +16,13 @@ from cogview_cli.batch.plan import Plan
 from cogview_cli.disk.atomic import is_temporary
 from cogview_cli.engine import pool
 from cogview_cli.errors import CogviewError, ExitCode, MachineError
-from cogview_cli.i18n import _
-from cogview_cli.outcome import Problem, Status, Summary
+from cogview_cli.i18n import _, _n
+from cogview_cli.outcome import LOSSES, Problem, Status, Summary
 from cogview_cli.terminal import ending, output
 from cogview_cli.terminal.reporter import Reporter, summary_line
 from cogview_cli.terminal.text import clean
 
-HINTS_SHOWN = 3
+HINTS_SHOWN = 5
 T = TypeVar("T")
 
 
@@ -47,7 +47,7 @@ class Closing:
             output.show_error(CogviewError(reason.message, hint=reason.hint))
         groups = plan.groups()
         if groups or not options.style.quiet:
-            for line in closing_lines(self._summary, groups):
+            for line in closing_lines(self._summary, groups, reason):
                 output.say(clean(line, 600))
             if failed:
                 path = self._reporter.path(str(failed))
@@ -85,14 +85,31 @@ class Closing:
             return None
 
 
-def closing_lines(summary: Summary, groups: Sequence[Group]) -> Iterator[str]:
-    """What came of it: the counts and the money, each kind of failure, what to do next."""
+def closing_lines(
+    summary: Summary, groups: Sequence[Group], reason: Problem | None
+) -> Iterator[str]:
+    """What came of it: the counts and the money, each kind of failure, what to do next.
+
+    What was said of `reason`, which has ended the run, is not said again.
+    """
     yield summary_line(summary, sum(summary.counts.values()))
+    why = (reason.reason or reason.message) if reason else None
     for group in groups:
-        yield f"  {report.group_line(group)}"
-    hints = dict.fromkeys(group.hint for group in groups if group.hint)
-    for hint in list(hints)[:HINTS_SHOWN]:
+        yield f"  {report.group_line(group, told=group.message == why)}"
+    told = sum(group.images for group in groups if group.status in LOSSES)
+    if (more := sum(summary.counts[status] for status in LOSSES) - told) > 0:
+        yield "  " + _n("… and {count} other", "… and {count} others", more)
+    for hint in new_hints((group.hint for group in groups), reason.hint if reason else ""):
         yield f"hint: {hint}"
+
+
+def new_hints(hints: Iterable[str], said: str) -> list[str]:
+    """Those whose command, or first part, is in none before them, nor in what was `said`."""
+    found = [said]
+    for hint in hints:
+        if not any(hint.partition(_("; "))[0] in other for other in found):
+            found.append(hint)
+    return found[1 : HINTS_SHOWN + 1]
 
 
 def _unwritten(error: OSError) -> MachineError:

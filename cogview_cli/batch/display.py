@@ -20,7 +20,7 @@ from cogview_cli.outcome import (
 from cogview_cli.terminal import output
 from cogview_cli.terminal.ending import exchange_listener
 from cogview_cli.terminal.output import OutputOptions
-from cogview_cli.terminal.reporter import Reporter, cost_words, wrong_text_line
+from cogview_cli.terminal.reporter import Reporter, cost_words, wrong_text_lines
 from cogview_cli.terminal.text import cell_width, clean, clock, cut_cells
 
 if TYPE_CHECKING:
@@ -169,11 +169,17 @@ class Display:
     def _tell_text(self, outcome: Outcome) -> None:
         """The first few; the report and the sidecars have them all."""
         self._texts_told += 1
-        if self._texts_told <= FAILURES_TOLD and not self._style.quiet:
-            self._say(wrong_text_line(self._reporter.shown(outcome)))
+        if self._style.quiet or self._texts_told > FAILURES_TOLD + 1:
+            return
+        if self._texts_told <= FAILURES_TOLD:
+            for line in wrong_text_lines(self._reporter.shown(outcome)):
+                self._say(line)
+        else:
+            self._say(_("more pictures carry wrong text; they are counted at the end"))
 
     def _trouble(self, outcome: Outcome, message: str) -> str:
-        if outcome.status in SAID_BY_MESSAGE:
+        # Where text was read, the message says that the picture is there.
+        if outcome.status in SAID_BY_MESSAGE or outcome.text is not None:
             return _("error: {where}: {message}", where=self._where(outcome.row), message=message)
         return _(
             "error: {where}: {status}: {message}",
@@ -186,7 +192,7 @@ class Display:
         due = time.monotonic() - self._last_line >= PLAIN_EVERY_SECONDS
         if due and self._live is None and not self._style.quiet:
             self._last_line = time.monotonic()
-            output.say(self._queue() or plain_line(self.progress))
+            output.say(clean(self._queue() or plain_line(self.progress), 400))
 
     def tick(self) -> None:
         """Time has passed, and perhaps nothing else."""
@@ -249,6 +255,6 @@ class Display:
 
         fancy = encoding.lower().replace("-", "").startswith("utf")
         bar, detail = lines(self.progress, width - 1, fancy=fancy)
-        queue = cut_cells(self._queue(), width - 1)
+        queue = cut_cells(clean(self._queue()), width - 1)
         text = "\n".join(filter(None, (bar, detail, queue)))
         return Text(text, no_wrap=True, overflow="crop")

@@ -14,7 +14,7 @@ from cogview_cli.batch.prepare import ReadSummary
 from cogview_cli.batch.previous_run import PreviousRun
 from cogview_cli.engine.budget import Budget
 from cogview_cli.engine.confirm import Price
-from cogview_cli.i18n import _
+from cogview_cli.i18n import _, _n
 from cogview_cli.ledger.open import existing_ledger
 from cogview_cli.outcome import Status, Summary, currency_field, money
 from cogview_cli.terminal import output
@@ -70,7 +70,12 @@ def _say_price(options: BatchOptions, plan: Plan, count: int) -> None:
 def _price_line(price: Price, count: int) -> str:
     if price.retakes:
         return _("{what}; nothing was sent", what=price.counted)
-    return _("{count} request(s), price {price}; nothing was sent", count=count, price=price)
+    return _n(
+        "{count} request, price {price}; nothing was sent",
+        "{count} requests, price {price}; nothing was sent",
+        count,
+        price=price,
+    )
 
 
 def _write_requests(options: BatchOptions, plan: Plan, gone: Container[str]) -> list[str]:
@@ -91,15 +96,16 @@ def _limit_line(options: BatchOptions, plan: Plan) -> str | None:
     """Where --max-cost would end the run; None if it would not."""
     limit, tariff = options.settings.max_cost, options.tariff
     budget = Budget(limit, tariff.currency)
-    for count, item in enumerate(plan.to_send() if limit is not None else ()):
+    for made, item in enumerate(plan.to_send() if limit is not None else ()):
         price = tariff.price_of(item.body["model"]) or Decimal(0)
         if not budget.reserve(price):
-            return _(
-                "--max-cost {limit} ends it before {place}: {count} of {total} picture(s), {cost}",
+            return _n(
+                "--max-cost {limit} ends it before {place}: {made} of {count} picture, {cost}",
+                "--max-cost {limit} ends it before {place}: {made} of {count} pictures, {cost}",
+                plan.counts().to_send,
                 limit=limit,
                 place=plan.place(item.index),
-                count=count,
-                total=plan.counts().to_send,
+                made=made,
                 cost=money(budget.committed, tariff.currency),
             )
         budget.charge(price)
@@ -154,4 +160,11 @@ def _describe(summary: ReadSummary) -> None:
     if summary.columns:
         output.say(clean(_("columns: {columns}", columns=", ".join(summary.columns))))
     rows, longest = summary.rows, summary.longest
-    output.say(_("rows: {rows}; longest prompt: {longest} characters", rows=rows, longest=longest))
+    output.say(
+        _n(
+            "rows: {rows}; longest prompt: {count} character",
+            "rows: {rows}; longest prompt: {count} characters",
+            longest,
+            rows=rows,
+        )
+    )

@@ -12,7 +12,7 @@ from cogview_cli.batch.resume import Made, Sidecars
 from cogview_cli.disk.atomic import ensure_folder, move_new
 from cogview_cli.disk.names import with_number
 from cogview_cli.errors import MachineError
-from cogview_cli.i18n import _
+from cogview_cli.i18n import _, _n
 from cogview_cli.pictures.sidecar import sidecar_path
 from cogview_cli.terminal.text import clean
 
@@ -50,9 +50,9 @@ def edited_rows(plan: Plan, sidecars: Sidecars) -> list[Edited]:
 
 def _orphans(plan: Plan, sidecars: Sidecars) -> Iterator[Made]:
     """The pictures of the folder, in order of their names, that no item asks for."""
+    aside = sidecars.folder / FOLDER
     for made in sorted(sidecars.made(), key=lambda made: made.image):
-        set_aside = Path(made.image).is_relative_to(sidecars.folder / FOLDER)
-        if not set_aside and not plan.has_key(made.key):
+        if not plan.has_key(made.key) and not Path(made.image).is_relative_to(aside):
             yield made
 
 
@@ -72,16 +72,22 @@ def edited_line(edited: list[Edited], plan: Plan, *, replace: bool) -> str:
     if not edited:
         return ""
     row, image = edited[0]
-    values = {"count": len(edited), "place": plan.place(row), "image": clean(Path(image).name)}
+    values = {"place": plan.place(row), "image": clean(Path(image).name)}
     if replace:
-        return _(
-            "{count} row(s) were edited since their picture was made ({place}: '{image}');"
+        return _n(
+            "{count} row was edited since its picture was made ({place}: '{image}');"
             " the old one goes to replaced/",
+            "{count} rows were edited since their pictures were made (the first is {place}:"
+            " '{image}'); the old ones go to replaced/",
+            len(edited),
             **values,
         )
-    return _(
-        "{count} row(s) were edited since their picture was made ({place}: '{image}');"
+    return _n(
+        "{count} row was edited since its picture was made ({place}: '{image}');"
         " both are kept, --replace-edited puts the old one into replaced/",
+        "{count} rows were edited since their pictures were made (the first is {place}:"
+        " '{image}'); both are kept, --replace-edited puts the old ones into replaced/",
+        len(edited),
         **values,
     )
 

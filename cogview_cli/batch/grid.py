@@ -7,6 +7,7 @@ import errno
 import io
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,13 @@ from cogview_cli.batch.plan import Plan
 from cogview_cli.batch.row import target_of
 from cogview_cli.disk.atomic import replace_whole
 from cogview_cli.disk.destination import Destination
-from cogview_cli.disk.names import template_fields
+from cogview_cli.disk.names import STEM_BYTES, cut_bytes, template_fields
+from cogview_cli.disk.unreadable import why_unreadable
 from cogview_cli.errors import UsageError
 from cogview_cli.i18n import _
 from cogview_cli.outcome import Outcome
-from cogview_cli.pictures.verify import READABLE
+from cogview_cli.pillow import DECODERS
+from cogview_cli.terminal import ending
 
 FOLDER = "grid"
 _SOFTWARE = "cogview-cli grid"
@@ -63,12 +66,12 @@ def compose(images: Sequence[str], path: Path, columns: int) -> None:
     mark = PngInfo()
     mark.add_text("Software", _SOFTWARE)
 
-    with open_image(images[0], READABLE) as first:
+    with open_image(images[0], DECODERS) as first:
         width, height = first.size
     rows = -(-len(images) // columns)
     with Image.new("RGB", (width * columns, height * rows)) as sheet:
         for number, image in enumerate(images):
-            with open_image(image, READABLE) as tile:
+            with open_image(image, DECODERS) as tile:
                 fitted = tile.convert("RGB")
                 if fitted.size != (width, height):
                     fitted = fitted.resize((width, height))
@@ -76,7 +79,17 @@ def compose(images: Sequence[str], path: Path, columns: int) -> None:
         data = io.BytesIO()
         sheet.save(data, "PNG", compress_level=1, pnginfo=mark)
     path.parent.mkdir(parents=True, exist_ok=True)
-    replace_whole(path, data.getvalue())
+    # Named after the grid, so that the next run replaces what a killed one left.
+    temporary = path.with_name(f".cogview-{cut_bytes(path.stem, STEM_BYTES)}.tmp")
+    replace_whole(path, data.getvalue(), temporary=temporary)
+
+
+def _is_stale(grid: Path, images: Sequence[str]) -> bool:
+    """Whether a grid of ours is older than one of its images."""
+    with suppress(OSError):
+        made = grid.stat().st_mtime_ns
+        return is_grid(grid) and any(os.stat(image).st_mtime_ns > made for image in images)
+    return False
 
 
 class Grids:
@@ -105,14 +118,17 @@ class Grids:
         return self._overwrite or not os.path.lexists(path) or is_grid(path)
 
     def picture(self, outcome: Outcome, *, fresh: bool) -> None:
-        """Looks whether the row of a picture is complete; `fresh`: it is new."""
+        """Looks whether the row of a picture is complete; `fresh`: it is new.
+
+        A grid older than one of its pictures was left by a run that was killed.
+        """
         index = outcome.row
         files = self._plan.images_of_row(index)
         if files is None:
             return
         template, fields = self._plan.name_of_row(index)
         path = grid_path(self._destination, template, fields)
-        if fresh or not path.exists():
+        if fresh or not path.exists() or _is_stale(path, files):
             self._tasks.add(asyncio.create_task(self._make(files, path)))
 
     async def _make(self, files: list[str], path: Path) -> None:
@@ -125,4 +141,11 @@ class Grids:
     async def finish(self) -> list[str]:
         """Waits for the grids; what went wrong with some of them."""
         ended = await asyncio.gather(*self._tasks, return_exceptions=True)
-        return [str(error) for error in ended if isinstance(error, BaseException)]
+        return [told(error) for error in ended if isinstance(error, Exception)]
+
+
+def told(error: Exception) -> str:
+    """Why a file made of pictures is not there."""
+    if isinstance(error, OSError) and error.strerror:
+        return ending.as_told(error).message
+    return str(why_unreadable(error))

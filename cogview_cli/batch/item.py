@@ -100,7 +100,7 @@ class FailedRow(NamedTuple):
 
 
 class Group(NamedTuple):
-    """Items that ended the same way, with the places of a few of their rows."""
+    """Items that ended the same way; `message`: why; with the places of a few of their rows."""
 
     status: Status
     message: str

@@ -12,7 +12,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from cogview_cli.batch.grid import compose, is_grid
+from cogview_cli.batch.grid import compose, is_grid, told
 from cogview_cli.batch.layouts import PICTURES, TILES, Layout, read_name
 from cogview_cli.batch.plan import Plan
 from cogview_cli.batch.row import target_of
@@ -108,13 +108,13 @@ class LayoutFiles:
     async def finish(self) -> list[str]:
         """Waits for the files; what went wrong with some of them."""
         ended = await asyncio.gather(*self._tasks, return_exceptions=True)
-        troubles = [str(error) for error in ended if isinstance(error, BaseException)]
+        troubles = [told(error) for error in ended if isinstance(error, Exception)]
         if self._rows:
             more = list(self._more())
             try:
                 await asyncio.to_thread(_write_all, more)
             except OSError as error:
-                troubles.append(str(error))
+                troubles.append(told(error))
         return troubles
 
     def _more(self) -> Iterator[tuple[Path, bytes]]:

@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 from cogview_cli.disk.holes import escape_braces
 from cogview_cli.errors import UsageError
-from cogview_cli.i18n import _
+from cogview_cli.i18n import _, _n
 from cogview_cli.sources import Record
 from cogview_cli.terminal.text import clean
 
@@ -140,7 +140,12 @@ def row_template(layout: Layout, record: Record, count: int) -> str:
         ) from None
     if layout.grid and count not in (1, TILES):
         raise UsageError(
-            _("--layout: {count} pictures make no 2x2 grid", count=count), hint="--count 4"
+            _n(
+                "--layout: {count} picture makes no 2x2 grid",
+                "--layout: {count} pictures make no 2x2 grid",
+                count,
+            ),
+            hint="--count 4",
         )
     if layout.images == 1 and count > 1:
         raise UsageError(

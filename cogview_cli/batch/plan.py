@@ -32,8 +32,8 @@ CREATE TABLE rows (
 CREATE TABLE items (
     i INTEGER PRIMARY KEY, r INTEGER, n INTEGER, key TEXT, model TEXT,
     copy INTEGER DEFAULT 1, action TEXT DEFAULT '{Action.SEND}', known TEXT DEFAULT '',
-    earlier TEXT, retakes INTEGER DEFAULT 0, status TEXT, code TEXT, message TEXT, hint TEXT,
-    outcome TEXT
+    earlier TEXT, retakes INTEGER DEFAULT 0, status TEXT, message TEXT, hint TEXT,
+    alike TEXT, outcome TEXT
 );
 """
 

@@ -9,9 +9,13 @@ from typing import Any
 
 from cogview_cli.batch.item import FailedRow, Group
 from cogview_cli.batch.name_table import storable
-from cogview_cli.outcome import WITH_IMAGE, Outcome, Status
+from cogview_cli.engine.failure import sameness
+from cogview_cli.outcome import WITH_IMAGE, Outcome, Problem, Status
 
 EXAMPLES = 5
+_ENCODER = json.JSONEncoder(ensure_ascii=False, default=str)
+# Kinds of failure told one by one; servers may word each another way.
+GROUPS = 12
 
 
 def any_of(values: Iterable[str]) -> str:
@@ -33,13 +37,11 @@ class PlanResults:
         """Notes how an item ended; `record` is kept for the report."""
         problem = outcome.problem
         self._db.execute(
-            "UPDATE items SET status = ?, code = ?, message = ?, hint = ?, outcome = ?"
+            "UPDATE items SET status = ?, message = ?, hint = ?, alike = ?, outcome = ?"
             " WHERE r = ? AND n = ?",
             (
                 outcome.status,
-                problem.code if problem else None,
-                storable(problem.message) if problem else None,
-                problem.hint if problem else None,
+                *(_why(problem) if problem else (None, None, None)),
                 None if record is None else to_text(record),
                 outcome.row,
                 outcome.n,
@@ -89,26 +91,32 @@ class PlanResults:
             yield FailedRow(json.loads(body), own, json.loads(roles), bool(table), missing)
 
     def groups(self) -> list[Group]:
-        """What brought no image, grouped by how it ended, the largest group first."""
+        """What brought no image, or not all of it, by how and why it ended; largest first."""
         found = self._db.execute(
-            "SELECT status, code, min(message), min(hint), count(*) FROM items"
-            f" WHERE {_NO_IMAGE} AND (status != ? OR message IS NOT NULL)"
-            " GROUP BY status, code ORDER BY count(*) DESC, status, code",
-            (Status.NOT_SENT,),
+            "SELECT status, alike, min(message), min(hint), count(*) FROM items"
+            f" WHERE message IS NOT NULL OR ({_NO_IMAGE} AND status != ?)"
+            " GROUP BY status, alike ORDER BY count(*) DESC, min(i) LIMIT ?",
+            (Status.NOT_SENT, GROUPS),
         ).fetchall()
         return [
-            Group(Status(status), message or "", hint or "", count, self._places(status, code))
-            for status, code, message, hint, count in found
+            Group(Status(status), message or "", hint or "", count, self._places(status, alike))
+            for status, alike, message, hint, count in found
         ]
 
-    def _places(self, status: str, code: str | None) -> tuple[str, ...]:
+    def _places(self, status: str, alike: str | None) -> tuple[str, ...]:
         """Where a few of the rows stand whose items ended so."""
         found = self._db.execute(
             "SELECT DISTINCT file, line FROM items JOIN rows USING (r)"
-            " WHERE status = ? AND code IS ? ORDER BY i LIMIT ?",
-            (status, code, EXAMPLES),
+            " WHERE status = ? AND alike IS ? ORDER BY i LIMIT ?",
+            (status, alike, EXAMPLES),
         )
         return tuple(place_of(*row) for row in found)
+
+
+def _why(problem: Problem) -> tuple[str, str, str]:
+    """Why an item brought no image, the hint, and what it has in common with others."""
+    cause = storable(problem.reason or problem.message)
+    return cause, problem.hint, sameness(problem.code, cause)
 
 
 def place_of(file: str, line: int) -> str:
@@ -118,4 +126,4 @@ def place_of(file: str, line: int) -> str:
 
 def to_text(value: object) -> str:
     """A value as JSON that SQLite can keep."""
-    return storable(json.dumps(value, ensure_ascii=False, default=str))
+    return storable(_ENCODER.encode(value))

@@ -15,7 +15,7 @@ from cogview_cli.batch.row import RowDefaults, RowRequest, row_request
 from cogview_cli.batch.selection import Selection
 from cogview_cli.disk.destination import Destination
 from cogview_cli.errors import UsageError
-from cogview_cli.i18n import _
+from cogview_cli.i18n import _, _n
 from cogview_cli.sources import Reading, RejectedRow, SourceLog
 from cogview_cli.terminal.text import clean
 
@@ -87,10 +87,11 @@ def check_grid(plan: Plan, tiles: int) -> None:
     if found := plan.first_of_other_count(tiles):
         index, count = found
         raise UsageError(
-            _(
-                "{where}: {count} image(s) do not fill a grid of {tiles}",
+            _n(
+                "{where}: {count} image does not fill a grid of {tiles}",
+                "{where}: {count} images do not fill a grid of {tiles}",
+                count,
                 where=plan.place(index),
-                count=count,
                 tiles=tiles,
             ),
             hint=f"--count {tiles}",
@@ -149,7 +150,8 @@ def choose(plan: Plan, host: str, selection: Selection) -> None:
     plan.arrange(host, selection)
     if not plan.counts().total and selection.shard == (1, 1):
         raise UsageError(
-            _("no row is selected"), hint=_("the source has {count} row(s)", count=plan.row_count())
+            _("no row is selected"),
+            hint=_n("the source has {count} row", "the source has {count} rows", plan.row_count()),
         )
 
 
@@ -172,10 +174,11 @@ def understood_lines(summary: ReadSummary) -> Iterator[str]:
 def empty_name_lines(plan: Plan, use: NameUse) -> Iterator[str]:
     """Which fields of a name some rows leave empty."""
     for name, (count, first) in use.empty.items():
-        yield _(
-            "--name: '{field}' is empty in {count} row(s), the first is {place}",
+        yield _n(
+            "--name: '{field}' is empty in {count} row: {place}",
+            "--name: '{field}' is empty in {count} rows, the first is {place}",
+            count,
             field=clean(name),
-            count=count,
             place=plan.place(first),
         )
 
@@ -184,11 +187,10 @@ def repeated_line(repeated: int, *, dedupe: bool) -> str | None:
     """How many rows ask for what an earlier row asks for already."""
     if not repeated or dedupe:
         return None
-    if repeated == 1:
-        return _("1 row repeats a prompt and is made again: --dedupe makes it once")
-    return _(
+    return _n(
+        "{count} row repeats a prompt and is made again: --dedupe makes it once",
         "{count} rows repeat a prompt and are made again: --dedupe makes each once",
-        count=repeated,
+        repeated,
     )
 
 
@@ -196,9 +198,10 @@ def long_line(plan: Plan, summary: ReadSummary) -> str | None:
     """The one warning about prompts that may not be read to the end."""
     if not summary.long:
         return None
-    return _(
-        "{count} prompt(s) are longer than the model may read to the end, the first is {place}",
-        count=summary.long,
+    return _n(
+        "{count} prompt is longer than the model may read to the end: {place}",
+        "{count} prompts are longer than the model may read to the end, the first is {place}",
+        summary.long,
         place=plan.place(summary.first_long),
     )
 
@@ -208,7 +211,10 @@ def ignored_line(ignored: Counter[str]) -> str | None:
     if not ignored:
         return None
     most = ignored.most_common(8)
-    parts = ", ".join(_("{name} ({count} rows)", name=name, count=count) for name, count in most)
+    parts = ", ".join(
+        _n("{name} ({count} row)", "{name} ({count} rows)", count, name=name)
+        for name, count in most
+    )
     return _("CogView has no equivalent for: {columns}; kept in the sidecars only", columns=parts)
 
 

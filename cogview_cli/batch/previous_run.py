@@ -15,6 +15,7 @@ from cogview_cli.batch.findings import Findings
 from cogview_cli.batch.item import Item
 from cogview_cli.batch.paid_before import paid_before
 from cogview_cli.batch.plan import Plan
+from cogview_cli.batch.queue_outcomes import ended_outcome
 from cogview_cli.batch.resume import Action, Decision, Rules, Sidecars, decide, marked
 from cogview_cli.disk.destination import Destination
 from cogview_cli.disk.locks import is_alive
@@ -87,7 +88,18 @@ class PreviousRun(NamedTuple):
     def outcomes(self, plan: Plan) -> Iterator[tuple[Item, Decision, Outcome]]:
         """The outcomes of items that need nothing more, and why each does."""
         for item, found in self._explained(plan.settled()):
-            yield item, found, settled_outcome(item, found)
+            yield item, found, self._outcome(item, found)
+
+    def _outcome(self, item: Item, found: Decision) -> Outcome:
+        entry = found.entry
+        if entry is not None and not found.mark and self._has_just_ended(entry):
+            return ended_outcome(item, entry)
+        return settled_outcome(item, found)
+
+    def _has_just_ended(self, entry: Entry) -> bool:
+        """Whether it was refused, or lost, in the results that this run has read."""
+        bad = entry.state in (State.REJECTED, State.UNKNOWN)
+        return bad and entry.part is not None and entry.take == 1 and self.is_ours(entry)
 
     def entry(self, item: Item) -> Entry:
         """The request whose image is to be fetched."""

@@ -17,6 +17,7 @@ from cogview_cli.batch.item import Item
 from cogview_cli.batch.options import BatchOptions
 from cogview_cli.batch.plan import CHUNK, Plan
 from cogview_cli.batch.previous_run import PreviousRun
+from cogview_cli.batch.queue_outcomes import not_sent
 from cogview_cli.batch.resume import Action
 from cogview_cli.engine.budget import Budget
 from cogview_cli.engine.failure import claimed, over_budget
@@ -28,7 +29,7 @@ from cogview_cli.i18n.stored_messages import Message
 from cogview_cli.ledger import Intent, marks
 from cogview_cli.ledger.claims import Claimed
 from cogview_cli.ledger.queue_parts import Part, PartState
-from cogview_cli.outcome import Outcome, Problem, Status, problem_of
+from cogview_cli.outcome import Outcome, Problem, problem_of
 from cogview_cli.queue.cutting import Cutter, limits_of, room
 from cogview_cli.queue.sender import TooLarge
 from cogview_cli.queue.service import QueueFull
@@ -251,23 +252,4 @@ def no_room() -> Problem:
         exit_code=ExitCode.TEMPORARY,
         retryable=True,
         hint=_("run the same command again later, or stay with --wait"),
-    )
-
-
-def not_sent(item: Item, problem: Problem | None) -> Outcome:
-    """The outcome of an item that went nowhere."""
-    return outcome_of_item(item, Status.NOT_SENT, problem)
-
-
-def outcome_of_item(item: Item, status: Status, problem: Problem | None) -> Outcome:
-    """The outcome of an item without a picture."""
-    return Outcome(
-        status=status,
-        row=item.index,
-        n=item.n,
-        prompt=item.body["prompt"],
-        model=item.body["model"],
-        size=item.body.get("size"),
-        problem=problem,
-        row_id=item.source.get("row_id"),
     )

@@ -9,21 +9,18 @@ from decimal import Decimal
 from functools import partial
 from itertools import chain
 
-from cogview_cli.api.dialects import kind_of
-from cogview_cli.api.error_codes import CODES, ErrorClass
 from cogview_cli.api.models import TIER_SLOTS
 from cogview_cli.batch.checking import Checking
 from cogview_cli.batch.item import Item
 from cogview_cli.batch.options import BatchOptions
 from cogview_cli.batch.plan import Plan
 from cogview_cli.batch.previous_run import PreviousRun, settled_outcome
-from cogview_cli.batch.queue_submit import UNSENT, Submitter, outcome_of_item
+from cogview_cli.batch.queue_outcomes import ended_outcome, in_queue, outcome_of_item
+from cogview_cli.batch.queue_submit import UNSENT, Submitter
 from cogview_cli.batch.resume import Action, Decision
 from cogview_cli.engine import pool
-from cogview_cli.engine.failure import Failure
 from cogview_cli.engine.job_runner import JobRunner
-from cogview_cli.engine.retry import GiveUp
-from cogview_cli.errors import CogviewError, ExitCode
+from cogview_cli.errors import CogviewError
 from cogview_cli.i18n import _
 from cogview_cli.i18n.stored_messages import Message
 from cogview_cli.ledger import PAID_STATES, Entry, State
@@ -57,6 +54,8 @@ class QueuedBatch:
             options, plan, previous, queue, self._stopping, checking.job_in_force
         )
         self._looks, self._retry_after = 0, 0.0
+        # Whether the last look has brought anything.
+        self._news = False
         self._parts: dict[str, Part] = {}
         self._next_look = 0.0
         # A part that was sent to another server, and whether nothing is to come from this one.
@@ -87,11 +86,13 @@ class QueuedBatch:
             await self._resume_all(unsure)
 
     async def _resume_all(self, parts: list[Part]) -> bool:
+        answered = True
         for part in parts:
-            if not await self._tried(partial(self._resume, part)):
+            answered = await self._tried(partial(self._resume, part))
+            if not answered:
                 break
         self._previous.decide_again(self._plan)
-        return self.reason is None
+        return answered
 
     def under_way(self) -> Decimal:
         """What the pictures cost that wait for this run, or that its first look has brought."""
@@ -128,22 +129,21 @@ class QueuedBatch:
             await self._look(part)
 
     async def _tried(self, work: Callable[[], Awaitable[None]]) -> bool:
-        """Whether the work could be done; else `reason` says why."""
+        """Whether the server could be worked with; `reason` says why not, or what was left."""
         try:
             await work()
         except QueueFailure as failure:
             self.reason, self._retry_after = failure.problem(), failure.retry_after or 0.0
-            return False
+            return failure.of_part
         except QueueStopped as stopped:
             self.reason = stopped.problem
             return False
         return True
 
-    async def _look(self, part: Part) -> bool:
-        """Whether one look at a part has brought anything new."""
-        seen = await self._queue.collector.look(part)
-        self._parts[part.id] = seen
-        return seen != part
+    async def _look(self, part: Part) -> None:
+        self._parts[part.id] = part
+        self._parts[part.id] = await self._queue.collector.look(part)
+        self._news |= self._parts[part.id] != part
 
     # The run.
 
@@ -152,15 +152,16 @@ class QueuedBatch:
         self._runner = runner
         await self._round(report, self._submit)
         while await self._is_waiting():
+            self._set_next_look()
+            tick()
             await self._round(report, self._pause)
             if runner.stopping:
                 break
             await self._round(report, self._look_around)
             await pool.run_all(runner, [self._deliveries()], report)
             await self._round(report, self._submit)
-            tick()
-        await self._undo_new()
-        await self._close()
+        await self._step(self._undo_new)
+        await self._step(self._close)
         if self._elsewhere and not self.reason and self._plan.counts().waiting:
             self.reason = other_key(self._elsewhere)
 
@@ -207,27 +208,33 @@ class QueuedBatch:
         if self._options.queue and not self._submitter.closed and self._plan.counts().to_send:
             self.reason = await self._submitter.submit()
 
-    async def _pause(self) -> None:
+    def _set_next_look(self) -> None:
         every = SANDBOX_SECONDS if self._options.settings.sandbox else None
         seconds = interval(
             self._looks, every=self._options.poll or every, retry_after=self._retry_after
         )
         self._next_look = time.monotonic() + seconds
-        await self.sleep(seconds)
+
+    async def _pause(self) -> None:
+        await self.sleep(max(0.0, self._next_look - time.monotonic()))
 
     async def _look_around(self) -> None:
         """Looks at every part once."""
-        self.reason, self._retry_after, new = None, 0.0, False
+        self.reason, self._retry_after, self._news = None, 0.0, False
         self._looks += 1
         # Those that are not with the vendor yet come last: the queue may be full.
         for part in sorted(await self._ours(), key=lambda part: part.state in UNSENT):
-            if part.state in UNSENT or part.state == PartState.CREATING:
-                await self._submitter.send(part)
-                new = True
-            else:
-                new |= await self._look(part)
-        if new:
+            if not await self._tried(partial(self._move_on, part)):
+                break
+        if self._news:
             self._looks = 0
+
+    async def _move_on(self, part: Part) -> None:
+        if part.state in UNSENT or part.state == PartState.CREATING:
+            await self._submitter.send(part)
+            self._news = True
+        else:
+            await self._look(part)
 
     # Results.
 
@@ -287,56 +294,25 @@ class QueuedBatch:
         return outcome_of_item(item, Status.QUEUED, in_queue())._replace(price=price)
 
     def progress(self) -> str:
-        """How far the queue is, in one line; "" before the first look."""
-        parts = [part for part in self._parts.values() if part.state == PartState.CREATED]
-        if not parts:
+        """How far the queue is, in one line, and what is in the way.
+
+        "" before the first look, and while one goes on: there are pictures to tell of.
+        """
+        if (seconds := self._next_look - time.monotonic()) <= 0:
             return ""
+        parts = [part for part in self._parts.values() if part.state == PartState.CREATED]
+        line = self._counted(parts, clock(seconds)) if parts else ""
+        if self.reason is None:
+            return line
+        line = line or _("queue: next look in {left}", left=clock(seconds))
+        return _("; ").join((line, self.reason.message))
+
+    def _counted(self, parts: list[Part], left: str) -> str:
         return _(
             "queue: {done} done, {failed} failed of {total}; {age} old; next look in {left}",
             done=sum(part.completed for part in parts),
             failed=sum(part.failed for part in parts),
             total=sum(part.lines for part in parts),
             age=clock(max(0.0, time.time() - min(part.asked for part in parts))),
-            left=clock(max(0.0, self._next_look - time.monotonic())),
+            left=left,
         )
-
-
-def in_queue() -> Problem:
-    """A picture that the vendor has not made yet."""
-    return Problem(
-        code=Status.QUEUED,
-        message=_("it waits in the vendor's queue"),
-        exit_code=ExitCode.TEMPORARY,
-        retryable=True,
-        hint=_("the same command again collects it; cogview queue shows how far it is"),
-    )
-
-
-def ended_outcome(item: Item, entry: Entry) -> Outcome:
-    """The outcome of a request of the queue that brought no picture."""
-    code, message = entry.code or "", entry.message or Message.said("")
-    kind = _kind(entry, code)
-    problem = Failure(kind, code, message).problem(GiveUp())
-    if kind is None:
-        problem = problem._replace(code="queue", hint=_("the same command again sends it"))
-    statuses = {
-        ErrorClass.REFUSED: Status.REFUSED,
-        ErrorClass.BAD_REQUEST: Status.FAILED,
-        ErrorClass.UNKNOWN: Status.UNKNOWN,
-    }
-    status = statuses.get(kind, Status.NOT_SENT) if kind else Status.NOT_SENT
-    found = outcome_of_item(item, status, problem)
-    lost = int(status == Status.REFUSED and not code)
-    return found._replace(id=entry.id, price=entry.price, lost=lost)
-
-
-def _kind(entry: Entry, code: str) -> ErrorClass | None:
-    """How the request ended; None for what may simply be sent again."""
-    if entry.state == State.UNKNOWN:
-        return ErrorClass.UNKNOWN
-    if entry.state == State.REJECTED and not code:
-        rejected = entry.status is not None and entry.status >= 400
-        return ErrorClass.BAD_REQUEST if rejected else ErrorClass.REFUSED
-    if entry.state == State.REJECTED:
-        return kind_of(code) or ErrorClass.BAD_REQUEST
-    return CODES[code].kind if code in CODES else None

@@ -173,13 +173,12 @@ def _write_json(file: TextIO, plan: Plan, summary: Summary) -> None:
     file.write(f'\n], "summary": {json.dumps(summary.record(), ensure_ascii=False)}}}\n')
 
 
-def group_line(group: Group) -> str:
-    """`refused 3: code 1301 …: prompts.txt:4, prompts.txt:9 and 1 more`."""
+def group_line(group: Group, *, told: bool = False) -> str:
+    """`refused 3: code 1301 …: prompts.txt:4, prompts.txt:9 and 1 more`; `told`: not why again."""
     more = group.images - len(group.places)
-    status = _(group.status.replace("_", " "))
-    line = _(
-        "{status} {count}: {message}", status=status, count=group.images, message=group.message
-    )
+    line = _("{status} {count}", status=_(group.status.replace("_", " ")), count=group.images)
+    if not told:
+        line = _("{line}: {message}", line=line, message=group.message)
     if not group.places:
         return line
     places = ", ".join(group.places)

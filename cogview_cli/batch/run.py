@@ -16,7 +16,7 @@ from cogview_cli.config.store import state_dir
 from cogview_cli.disk.locks import Busy, exclusive_lock
 from cogview_cli.engine.validation import check_model_name, check_models
 from cogview_cli.errors import MachineError, Temporary, UsageError
-from cogview_cli.i18n import _
+from cogview_cli.i18n import _, _n
 from cogview_cli.terminal import output
 from cogview_cli.terminal.reporter import Reporter
 from cogview_cli.terminal.text import clean
@@ -93,8 +93,16 @@ def _refuse_bad(summary: prepare.ReadSummary, *, skip: bool, quiet: bool) -> Non
         output.say(clean(said, 400))
     if summary.bad_count and not skip:
         raise UsageError(
-            _("{count} bad row(s); nothing was sent", count=summary.bad_count),
-            hint=_("fix them, or leave them out: --skip-bad"),
+            _n(
+                "{count} bad row; nothing was sent",
+                "{count} bad rows; nothing was sent",
+                summary.bad_count,
+            ),
+            hint=_n(
+                "fix it, or leave it out: --skip-bad",
+                "fix them, or leave them out: --skip-bad",
+                summary.bad_count,
+            ),
         )
     if not summary.rows:
         raise UsageError(_("the source holds no prompt"), hint=_("one prompt a line, for example"))
@@ -113,7 +121,9 @@ def _folder_lock(options: BatchOptions) -> Iterator[None]:
     except Busy:
         raise Temporary(
             _("another run is working on '{path}'", path=options.folder),
-            hint=_("wait for it with --wait"),
+            hint=_("give it more time: --deadline SECONDS")
+            if options.wait
+            else _("wait for it with --wait"),
         ) from None
     except OSError as error:
         raise MachineError(

@@ -10,7 +10,7 @@ from cogview_cli.batch.plan import Plan
 from cogview_cli.batch.row import target_of
 from cogview_cli.disk.destination import Destination
 from cogview_cli.disk.names import template_fields, with_number
-from cogview_cli.i18n import _
+from cogview_cli.i18n import _n
 from cogview_cli.terminal.text import clean
 
 Taken = tuple[str, int, int, int]
@@ -29,13 +29,15 @@ class Shared(NamedTuple):
         """What is said about it; "" if there are none."""
         if not self.images:
             return ""
-        return _(
-            "{first} and {second} are both named '{name}': {count} image(s) get a number behind"
+        return _n(
+            "{first} and {second} are both named '{name}': {count} image gets a number behind"
             " the name, in the order of the rows",
+            "{first} and {second} are both named '{name}': {count} images get a number behind"
+            " the name, in the order of the rows",
+            self.images,
             first=self.first,
             second=self.second,
             name=clean(self.name),
-            count=self.images,
         )
 
 

@@ -11,8 +11,16 @@ from cogview_cli.batch.options import BatchOptions
 from cogview_cli.batch.plan import Plan
 from cogview_cli.batch.previous_run import PreviousRun
 from cogview_cli.batch.resume import Action, Decision
+from cogview_cli.engine.failure import of_retake, unknown_before
 from cogview_cli.ledger import Entry
-from cogview_cli.ledger.takes import TextRules, outlook, result_of, takes_left, takes_of
+from cogview_cli.ledger.takes import (
+    TextRules,
+    lost_take,
+    outlook,
+    results_of,
+    takes_left,
+    takes_of,
+)
 from cogview_cli.outcome import WITH_IMAGE, Outcome
 from cogview_cli.pictures import sidecar
 from cogview_cli.textcheck.compare import TextResult
@@ -79,10 +87,23 @@ class TextPlan:
         if item.wanted is None:
             return outcome._replace(checked=True)
         rules = self.rules(item)
-        result = result_of(found.entry, rules) if found.entry else None
-        if result is None and outcome.files:
-            result = _beside(outcome.files[0].file, rules)
-        return outcome._replace(checked=True, text=result.record()) if result else outcome
+        results = results_of(found.entry, rules) if found.entry else ()
+        if not results:
+            beside = [_beside(file.file, rules) for file in outcome.files]
+            results = tuple(result for result in beside if result)
+        if not results:
+            return outcome
+        told = outcome.with_texts([result.record() for result in results])
+        return self._with_lost_take(item, rules, told) if told.wrong_text else told
+
+    def _with_lost_take(self, item: Item, rules: TextRules, outcome: Outcome) -> Outcome:
+        """A take that an earlier run has lost is told like any other request it has lost."""
+        takes = takes_of(self._entries([item]).get(item.key, []))
+        lost = lost_take(takes, rules)
+        if lost is None:
+            return outcome
+        problem = unknown_before(str(lost.message or ""))
+        return outcome._replace(problem=of_retake(problem, outcome.text))
 
 
 def _beside(image: str, rules: TextRules) -> TextResult | None:

@@ -42,19 +42,23 @@ COMPLAINTS = (
     "no such option: {name}",
     "missing argument {name}",
     "missing option {name}",
-    "got unexpected extra argument(s) ({words})",
+    "too many arguments: {words}",
     "option {name} requires an argument",
     "option {name} does not take a value",
     "invalid value for {name}: {value} is not a valid integer",
     "invalid value for {name}: {value} is not a whole number",
     "invalid value for {name}: {value} is not in the range {range}",
 )
+_EXTRA = r"(?s:got unexpected extra argument(?:\(s\))? \((.*)\))"
 
 
-def explain(error: typer.TyperException, arguments: Sequence[str]) -> UsageError:
-    """The parser's complaint in our words, with the command that was probably meant."""
+def explain(error: typer.TyperException, arguments: Sequence[str], called: str) -> UsageError:
+    """The parser's complaint in our words, with the command that was probably meant.
+
+    `called`: the words that call the command, for complaints that do not tell where they arose.
+    """
     context: Any = getattr(error, "ctx", None)
-    where = context.command_path if context else "cogview"
+    where = context.command_path if context else called
     option = getattr(error, "option_name", None)
     near = getattr(error, "possibilities", ()) or ()
     if option is not None and hasattr(error, "possibilities"):
@@ -69,7 +73,8 @@ def explain(error: typer.TyperException, arguments: Sequence[str]) -> UsageError
 def _message(said: str, where: str) -> str:
     if said.startswith("Missing command"):
         return _("{command}: which command?", command=where)
-    return told(said[:1].lower() + said[1:].replace("a valid int range", "a whole number"))
+    plain = said.replace("a valid int range", "a whole number")
+    return told(re.sub(_EXTRA, r"too many arguments: \1", plain[:1].lower() + plain[1:]))
 
 
 def told(complaint: str) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from cogview_cli.cli import options, text_options
-from cogview_cli.disk.names import IMAGE_SUFFIXES, natural_key
+from cogview_cli.disk.names import PICTURE_SUFFIXES, natural_key
 from cogview_cli.errors import CogviewError, ExitCode, UsageError, worst
 from cogview_cli.i18n import _
 from cogview_cli.outcome import Problem
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 
 # Pictures that are no results: takes that were not chosen, rows edited since.
 _SKIPPED_FOLDERS = ("takes", "replaced")
-# What arrived in a format that the API does not document was kept, and can be read as well.
-_FORMATS = ("png", "jpeg", "webp", "gif", "bmp", "tiff", "avif")
-_SUFFIXES = (*IMAGE_SUFFIXES, ".gif", ".bmp", ".tif", ".tiff", ".avif")
 EPILOG = "\b\n" + _("""Examples:
   cogview check-text pictures/                     by what their prompts put in quotation marks
   cogview check-text poster.png --text 重生之我是韦小宝
@@ -113,6 +110,7 @@ class _Check:
         self._codes: list[ExitCode] = []
         self._counts = dict.fromkeys(("right", "wrong", "unjudged", "unread"), 0)
         self._unwritable = False
+        self._cleared = set[Path]()
 
     @property
     def exit_code(self) -> ExitCode:
@@ -164,8 +162,11 @@ class _Check:
         return Checked(str(path), result)
 
     def _note(self, path: Path, content: dict[str, Any], result: TextResult, sha256: str) -> None:
-        from cogview_cli.pictures.checked_text import note_result
+        from cogview_cli.pictures.checked_text import clear_left, note_result
 
+        if path.parent not in self._cleared:
+            self._cleared.add(path.parent)
+            clear_left(path.parent)
         try:
             note_result(path, content, result, sha256)
         except OSError as error:
@@ -265,11 +266,11 @@ def _named(path: Path) -> Iterator[Path]:
         )
     if not path.is_file():
         return  # a pipe would be waited for without end
-    if path.suffix.lower() in _SUFFIXES:
+    if path.suffix.lower() in PICTURE_SUFFIXES:
         yield path
     else:
         with path.open("rb") as file:
-            if sniff(file.read(32)) in _FORMATS:
+            if sniff(file.read(32)) is not None:
                 yield path
 
 
@@ -281,5 +282,5 @@ def _below(folder: Path) -> Iterator[Path]:
         )
         for name in sorted(files, key=natural_key):
             path = Path(place, name)
-            if path.suffix.lower() in _SUFFIXES and name[0] != "." and path.is_file():
+            if path.suffix.lower() in PICTURE_SUFFIXES and name[0] != "." and path.is_file():
                 yield path

@@ -75,7 +75,7 @@ def _hint(word: str, context: Any) -> str:
     from difflib import get_close_matches
 
     names = [*TOPICS, *context.find_root().command.list_commands(context)]
-    near = get_close_matches(word.lower(), names, 1, cutoff=0.5)
+    near = get_close_matches(word.lower(), names, 1, cutoff=0.6)
     return _("did you mean: {first}", first=f"cogview help {near[0]}") if near else "cogview help"
 
 

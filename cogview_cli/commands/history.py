@@ -71,15 +71,14 @@ def history(
     from cogview_cli.history.dates import period
     from cogview_cli.history.show import Wanted, show
     from cogview_cli.ledger import State
-    from cogview_cli.ledger.open import open_ledger
+    from cogview_cli.ledger.open import open_ledger_to_look
     from cogview_cli.ledger.search import Search, words_of
 
     _check_by(by)
     asked = period(since, until, month, datetime.now())
     state = State.UNKNOWN if unknown else None
     search = Search(words_of(text or ()), asked.since, asked.until, state, limit)
-    with open_ledger() as ledger:
-        ledger.settle_dead_runs()
+    with open_ledger_to_look() as ledger:
         show(ledger, Wanted(search, by, json))
 
 

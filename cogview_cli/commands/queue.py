@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cogview_cli.cli import completion
+from cogview_cli.cli import completion, options
 from cogview_cli.errors import ExitCode, UsageError, worst
 from cogview_cli.i18n import _
 from cogview_cli.outcome import currency_field, money
 from cogview_cli.terminal import output
-from cogview_cli.terminal.text import clean, clock
+from cogview_cli.terminal.text import cell_width, clean, clock
 
 if TYPE_CHECKING:
     from cogview_cli.queue.overview import Shown
@@ -25,14 +26,14 @@ Json = Annotated[bool, typer.Option("--json", help=_("One JSON object a line."))
 
 
 @app.callback()
-def queue(context: typer.Context, json: Json = False) -> None:
+def queue(context: typer.Context, json: Json = False, debug: options.Debug = False) -> None:
     """Show what waits in the vendor's queue: state, done, failed, total, price, folder."""
     if context.invoked_subcommand is None:
         list_parts(json=json)
 
 
 @app.command("list")
-def list_parts(json: Json = False) -> None:
+def list_parts(json: Json = False, debug: options.Debug = False) -> None:
     """What waits, a line a batch. Asks the vendor how far each is."""
     import asyncio
 
@@ -70,6 +71,7 @@ def cancel(
         ),
     ] = False,
     json: Json = False,
+    debug: options.Debug = False,
 ) -> None:
     """End batches; what they have made so far is kept, and charged."""
     import asyncio
@@ -115,6 +117,7 @@ def _record(shown: Shown) -> dict[str, Any]:
         "part": part.id,
         "number": part.number,
         "state": shown.state,
+        "unsent": part.unsent or None,
         "model": part.model,
         "done": part.completed,
         "failed": part.failed,
@@ -148,6 +151,12 @@ def _line(shown: Shown) -> str:
     }
     if not output.stdout_is_terminal():
         return _LINE.format(**values)
-    return _(
+    if part.unsent:
+        values["state"] = _("not sent yet")
+    line = _(
         "{id}  {state}  {done} done, {failed} failed of {total}  {money}  {age}  {folder}", **values
     )
+    if cell_width(line) <= shutil.get_terminal_size().columns:
+        return line
+    first = _("{id}  {state}  {done} done, {failed} failed of {total}", **values)
+    return f"{first}\n    {values['money']}  {values['age']}  {values['folder']}"

@@ -12,12 +12,13 @@ import typer
 
 from cogview_cli.cli import completion, deadline_option, options
 from cogview_cli.errors import CogviewError, ExitCode, UsageError
-from cogview_cli.i18n import _
+from cogview_cli.i18n import _, _n
 from cogview_cli.outcome import Outcome, Problem, Status, Summary
 from cogview_cli.terminal import ending, output
 from cogview_cli.terminal.reporter import Reporter
 
 if TYPE_CHECKING:
+    from cogview_cli.engine.deadline import Deadline
     from cogview_cli.engine.stop import StopSwitch
 
 AT_ONCE = 8
@@ -78,6 +79,7 @@ class _Recovery:
         self.deadline = Deadline(None if deadline is None else seconds_of(deadline))
         self.switch = StopSwitch()
         self.summary = summary
+        self._done = self._late = 0
 
     @property
     def stopping(self) -> bool:
@@ -88,13 +90,20 @@ class _Recovery:
         """Nothing more is begun."""
         self.switch.stop(reason)
 
-    def ended(self, *, all_done: bool) -> None:
+    def note(self, outcome: Outcome) -> None:
+        """One of the pictures has ended; late if it might have been saved without a stop."""
+        self._done += 1
+        self._late += self.stopping and outcome.status == Status.UNSAVED
+
+    def ended(self, wanted: int) -> None:
         """Counts what stopped it; a deadline that came after all was done stopped nothing."""
         from cogview_cli.engine.deadline import CODE
 
-        reason = self.switch.reason
-        if reason and not (reason.code == CODE and all_done):
+        reason, left = self.switch.reason, wanted - self._done
+        if reason and (reason.code != CODE or left):
             self.summary.stopped = reason.exit_code
+        if reason and reason.code == CODE and (missing := left + self._late):
+            output.show_error(_too_late(self.deadline, missing))
 
     def notify(self, text: str, *, urgent: bool = False) -> None:
         """Tells what people should know at once."""
@@ -110,6 +119,10 @@ async def _recover(ids: set[str], out: str | None, run: _Recovery, reporter: Rep
     def report(outcome: Outcome) -> None:
         run.summary.add(outcome)
         reporter.outcome(outcome)
+
+    def report_wanted(outcome: Outcome) -> None:
+        run.note(outcome)
+        report(outcome)
 
     with open_ledger() as ledger:
         lost = ledger.settle_dead_runs()
@@ -128,9 +141,8 @@ async def _recover(ids: set[str], out: str | None, run: _Recovery, reporter: Rep
                 partial(finishers[entry.base_url].finish, _moved(entry, out)) for entry in wanted
             )
             lane = pool.Lane(work, AT_ONCE)
-            before = run.summary.counts.total()
-            await pool.run_all(run, [lane], report)
-            run.ended(all_done=run.summary.counts.total() - before == len(wanted))
+            await pool.run_all(run, [lane], report_wanted)
+            run.ended(len(wanted))
         await _close_queue(ledger, reporter)
         _put_takes_right(ledger)
 
@@ -151,7 +163,13 @@ async def _collect_queue(ledger: Any, summary: Summary, reporter: Reporter) -> N
     if waiting:
         summary.counts[Status.QUEUED] += waiting
         summary.codes.add(ExitCode.TEMPORARY)
-        output.say(_("{count} picture(s) wait in the vendor's queue", count=waiting))
+        output.say(
+            _n(
+                "{count} picture waits in the vendor's queue",
+                "{count} pictures wait in the vendor's queue",
+                waiting,
+            )
+        )
     for problem in problems:
         summary.codes.add(problem.exit_code)
         output.show_error(CogviewError(problem.message, hint=problem.hint))
@@ -231,6 +249,18 @@ def _moved(entry: Any, out: str | None) -> Any:
     # What was noted of files to be overwritten holds for the other folder.
     target = {**entry.target, "destination": destination, "there": None}
     return entry._replace(target=target, files=files)
+
+
+def _too_late(deadline: Deadline, missing: int) -> CogviewError:
+    return CogviewError(
+        _n(
+            "--deadline {seconds} came before {count} paid picture was on disk",
+            "--deadline {seconds} came before {count} paid pictures were on disk",
+            missing,
+            seconds=f"{deadline.seconds:g}",
+        ),
+        hint=_("give it more time: cogview recover --deadline SECONDS, or leave it out"),
+    )
 
 
 def lost_outcomes(entries: Iterable[Any]) -> list[Outcome]:

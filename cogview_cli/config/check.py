@@ -23,7 +23,7 @@ from cogview_cli.config.settings import Settings, check_base_url, shown_origin
 from cogview_cli.disk.home import expand_home
 from cogview_cli.disk.probe import Abilities, try_folder, try_lock
 from cogview_cli.errors import AccountError, CogviewError, MachineError, Temporary, UsageError
-from cogview_cli.i18n import _
+from cogview_cli.i18n import _, _n
 from cogview_cli.terminal.text import clean
 
 MODELS = "/models"
@@ -166,7 +166,7 @@ def ledger_finding(folder: Path, count: Callable[[Path], int | None]) -> Finding
         return _fail("ledger", error)
     if requests is None:
         return None
-    return _ok("ledger", _("sound, {count} request(s)", count=requests))
+    return _ok("ledger", _n("sound, {count} request", "sound, {count} requests", requests))
 
 
 def _space_finding(subject: str, folder: Path, free: int) -> Finding:

@@ -25,6 +25,8 @@ MOST_RETAKES = 20
 # The default of `timeout` where a picture costs nothing: one's own machine may be slow.
 FREE_TIMEOUT = 900.0
 NO_AUTH = "none"
+# How a server reads a size; here it is always WIDTHxHEIGHT.
+WIDTH_HEIGHT, HEIGHT_WIDTH = "width-height", "height-width"
 _MORE_KEY_VARIABLES = ("ZAI_API_KEY", "ZHIPUAI_API_KEY", "ZHIPU_API_KEY")
 
 
@@ -64,6 +66,7 @@ class Settings(NamedTuple):
     queue_price: Decimal | None = None
     currency: str | None = None
     size_rules: str | None = None
+    size_order: str = WIDTH_HEIGHT
     allow_http: bool = False
     content_auth: bool = False
     async_: bool | None = None
@@ -177,6 +180,11 @@ _DECLARED = (
         "size_rules",
         vt.choice(NO_RULES, *SIZE_RULES),
         "whose sizes to check: a model's name, or none",
+    ),
+    Setting(
+        "size_order",
+        vt.choice(WIDTH_HEIGHT, HEIGHT_WIDTH),
+        "how the server reads a size; you always write WIDTHxHEIGHT",
     ),
     Setting("allow_http", vt.BOOL, "plain http to the base URL's host, in a private network"),
     Setting("content_auth", vt.BOOL, "the key also for picture links on the base URL's own origin"),

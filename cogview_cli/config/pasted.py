@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from cogview_cli.i18n import _
+from cogview_cli.i18n import _, _n
 
 _ASSIGNED = re.compile(
     r"(?:export\s+|set\s+|\$env:)?[A-Za-z_][A-Za-z0-9_]*\s*=\s*(?=[^=\s]{8})", re.IGNORECASE
@@ -27,7 +27,7 @@ def unwrapped(text: str) -> tuple[str, list[str]]:
             off.append(words)
     key = _without_quotes(key, off)
     if len(lines) > 1:
-        off.append(_("{count} more line(s)", count=len(lines) - 1))
+        off.append(_n("{count} more line", "{count} more lines", len(lines) - 1))
     return key, list(dict.fromkeys(off))
 
 

@@ -93,10 +93,8 @@ SERVERS: dict[str, Server] = {
             ("extra = { n = 1 }", _("it wants to be told")),
             _NO_KEY,
             _FREE,
-            (
-                'size-rules = "cogview4"',
-                _("steps of 32; it reads HEIGHTxWIDTH: 768x1024 is a wide picture"),
-            ),
+            _OPEN_SIZES,
+            ('size-order = "height-width"', _("it reads a size the other way round")),
             _ONE,
         ),
     ),

@@ -16,6 +16,7 @@ from cogview_cli.config.declarations import PROFILES as PROFILES
 from cogview_cli.config.declarations import SETTINGS as SETTINGS
 from cogview_cli.config.declarations import Setting as Setting
 from cogview_cli.config.declarations import Settings as Settings
+from cogview_cli.config.tables import NotATable
 from cogview_cli.errors import CogviewError, MachineError, UsageError
 from cogview_cli.i18n import _
 from cogview_cli.net.addresses import is_loopback
@@ -38,10 +39,15 @@ class _Given(NamedTuple):
         try:
             return self._parse(setting)
         except ValueError as error:
+            why = vt.takes(setting.kind.words) if self._is_misread(error) else error
             raise self.error(
-                _("{where}: {name} {why}", where=self.where, name=setting.word, why=error),
+                _("{where}: {name} {why}", where=self.where, name=setting.word, why=why),
                 hint=self.hint,
             ) from None
+
+    def _is_misread(self, error: ValueError) -> bool:
+        """Whether the error speaks of a flag's form, and the value stands in the file."""
+        return self.typed and isinstance(error, NotATable)
 
     def _parse(self, setting: Setting) -> object:
         waived = self.error is UsageError and setting.vendor_rule
@@ -135,7 +141,11 @@ def _flag_layer(flags: Mapping[str, object | None]) -> Layer:
         if value is not None and value != []:
             no = "no-" if value is False else ""
             flag = f"--{no}{SETTINGS[name].option}"
-            hint = _("cogview gen --help, under {flag}", flag=flag)
+            hint = (
+                _("such as: {flag} seed=7", flag=flag)
+                if SETTINGS[name].merged
+                else _("cogview gen --help, under {flag}", flag=flag)
+            )
             layer[name] = _Given(value, f"{FLAG} {flag}", flag, UsageError, hint)
     return layer
 
@@ -184,7 +194,11 @@ def _table_layer(config: store.ConfigFile, table: Mapping[str, Any], profile: st
         where = config.where(spelled, *(() if profile is None else ("profiles", profile)))
         name = store.plain_name(spelled)
         if name not in SETTINGS:
-            raise _file_error(where, _("unknown setting '{name}'", name=spelled))
+            raise _file_error(
+                where,
+                _("unknown setting '{name}'", name=spelled),
+                hint=_("edit {where}; the names: cogview help settings", where=where),
+            )
         if name in layer:
             raise _file_error(where, _("'{name}' appears twice", name=spelled))
         hint = _("edit {where}", where=where)
@@ -193,9 +207,9 @@ def _table_layer(config: store.ConfigFile, table: Mapping[str, Any], profile: st
     return layer
 
 
-def _file_error(where: str, why: str) -> MachineError:
+def _file_error(where: str, why: str, *, hint: str = "") -> MachineError:
     return MachineError(
-        _("{where}: {why}", where=where, why=why), hint=_("edit {where}", where=where)
+        _("{where}: {why}", where=where, why=why), hint=hint or _("edit {where}", where=where)
     )
 
 

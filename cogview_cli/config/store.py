@@ -27,6 +27,8 @@ STATE_VARIABLE, STATE_DIR = "COGVIEW_STATE_DIR", "state_dir"
 MAX_CONFIG_BYTES = 1 << 20
 # What others must not read.
 SECRETS = ("api_key", "headers")
+# `model = cogview-4`; also with a blank in the text, and with a quote at one end only.
+_UNQUOTED = r"\s*([\w-]+)\s*=\s*(?!(?i:true|false)\b)[^\s\"'\[{#0-9+.-][^\"'#]*[\"']?\s*(?:#.*)?"
 _HEADER = r"\s*\[+\s*(.+?)\s*\]+\s*(#.*)?"
 
 
@@ -172,7 +174,9 @@ def _parse(path: Path, content: bytes) -> ConfigFile:
     try:
         return ConfigFile(path, text, tomllib.loads(text, parse_float=Decimal))
     except tomllib.TOMLDecodeError as error:
-        raise _broken(path, _line_of(str(error), text), _reason(str(error))) from None
+        line = _line_of(str(error), text)
+        unquoted = _without_quotes(text.split("\n")[line - 1])
+        raise _broken(path, line, _reason(str(error)), unquoted=unquoted) from None
     except (RecursionError, ValueError, ArithmeticError):
         raise _broken(path, 1, _("cannot be read as TOML")) from None
 
@@ -186,11 +190,22 @@ def _reason(message: str) -> str:
     return _("broken TOML: {why}", why=message.split(" (at ")[0].replace("\n", " "))
 
 
-def _broken(path: Path, line: int, why: str) -> MachineError:
-    return MachineError(
-        _("{where}: {why}", where=f"{path}:{line}", why=why),
-        hint=_("edit line {line} of {path}", line=line, path=path),
-    )
+def _without_quotes(line: str) -> str:
+    """The key of a line whose text has no quotes; "" for any other. The text may be secret."""
+    found = re.fullmatch(_UNQUOTED, line)
+    return found[1] if found else ""
+
+
+def _broken(path: Path, line: int, why: str, *, unquoted: str = "") -> MachineError:
+    hint = _("edit line {line} of {path}", line=line, path=path)
+    if unquoted:
+        hint = _(
+            'edit line {line} of {path}: text goes in quotes, {key} = "…"',
+            line=line,
+            path=path,
+            key=unquoted,
+        )
+    return MachineError(_("{where}: {why}", where=f"{path}:{line}", why=why), hint=hint)
 
 
 def _tables(data: Mapping[str, Any]) -> list[Mapping[str, Any]]:

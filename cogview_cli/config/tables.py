@@ -26,6 +26,13 @@ _HEADER_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}"  # RFC 9110 §5.6.2
 _HEADER_VALUE = r"[\x21-\x7e]([\x20-\x7e]{0,8000}[\x21-\x7e])?"
 
 
+class NotATable(ValueError):
+    """Text that is no table; in the config file a table is written another way."""
+
+    def __init__(self) -> None:
+        super().__init__(_("takes KEY=VALUE, or a JSON object"))
+
+
 def _pairs(text: str) -> dict[str, Any]:
     """The entries of a table. ValueError for what is none."""
     stripped = text.strip()
@@ -33,7 +40,7 @@ def _pairs(text: str) -> dict[str, Any]:
         return _entries(_json(stripped))
     name, equals, value = text.partition("=")
     if not equals or not name.strip():
-        raise ValueError(_("takes KEY=VALUE, or a JSON object"))
+        raise NotATable
     try:
         return {name.strip(): _json(value)}
     except ValueError:
@@ -45,7 +52,7 @@ def _entries(found: Any) -> dict[str, Any]:
     if isinstance(found, dict):
         return found
     if not isinstance(found, list) or not all(isinstance(item, str) for item in found):
-        raise ValueError(_("takes KEY=VALUE, or a JSON object"))
+        raise NotATable
     return {name: value for item in found for name, value in _pairs(item).items()}
 
 
@@ -55,7 +62,7 @@ def _json(text: str) -> Any:
         value = json.loads(text)
         json.dumps(value, allow_nan=False, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError):
-        raise ValueError(_("takes KEY=VALUE, or a JSON object")) from None
+        raise NotATable from None
     return value
 
 

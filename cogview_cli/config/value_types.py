@@ -45,11 +45,12 @@ class ValueType(NamedTuple):
         if not isinstance(value, self.types) or (
             isinstance(value, bool) and bool not in self.types
         ):
-            raise _takes(self.words)
+            raise takes(self.words)
         return self.parse(to_text(value))
 
 
-def _takes(words: str) -> ValueError:
+def takes(words: str) -> ValueError:
+    """The error of a value that is not what `words` say."""
     return ValueError(_("takes {words}", words=words))
 
 
@@ -200,7 +201,7 @@ def whole(least: int, most: int | None = None) -> ValueType:
     def parse(text: str) -> int:
         number = int(text) if re.fullmatch(_WHOLE, text.strip()) else -1
         if number < least or (most is not None and number > most):
-            raise _takes(rule)
+            raise takes(rule)
         return number
 
     return ValueType(parse, (int,), rule)
@@ -213,7 +214,7 @@ def choice(*names: str, **aliases: str) -> ValueType:
 
     def parse(text: str) -> str:
         if text.strip().lower() not in spelling:
-            raise _takes(rule)
+            raise takes(rule)
         return spelling[text.strip().lower()]
 
     return ValueType(parse, (str,), rule, names)

@@ -9,6 +9,8 @@ from cogview_cli.disk.holes import escape_braces
 from cogview_cli.disk.home import expand_home
 from cogview_cli.disk.names import (
     IMAGE_SUFFIXES,
+    PICTURE_SUFFIXES,
+    SAVED_SUFFIXES,
     check_braces,
     check_template,
     expand,
@@ -20,8 +22,6 @@ from cogview_cli.i18n import _
 
 GEN_TEMPLATE = "{date}-{time}-{slug}"
 STDOUT = "-"
-KNOWN_SUFFIXES = (".png", ".jpg", ".webp", ".jpeg")
-_SUFFIXES = {"png": ".png", "jpeg": ".jpg", "webp": ".webp"}
 # What people may take for a picture's suffix, and is none here: no name for a folder.
 FOREIGN_SUFFIXES = frozenset(
     (
@@ -177,7 +177,7 @@ class Target(NamedTuple):
         if self.named_late:
             return []
         folder, stem = self.place()
-        return [folder / f"{stem}{suffix}" for suffix in KNOWN_SUFFIXES]
+        return [folder / f"{stem}{suffix}" for suffix in PICTURE_SUFFIXES]
 
     def existing(self) -> Path | None:
         """An image that already has this name; else a link under it that leads nowhere."""
@@ -196,7 +196,7 @@ class Target(NamedTuple):
             folder, with_number(stem, number), gone
         ):
             number += 1
-        suffix = _SUFFIXES.get(self.destination.format, ".png")
+        suffix = SAVED_SUFFIXES.get(self.destination.format, ".png")
         return folder / f"{with_number(stem, number)}{suffix}"
 
     def asked_now(self) -> "Target":
@@ -204,7 +204,7 @@ class Target(NamedTuple):
         if self.destination.on_exists != "overwrite" or self.named_late:
             return self
         folder, stem = self.place()
-        names = [f"{stem}{suffix}{more}" for suffix in KNOWN_SUFFIXES for more in ("", ".json")]
+        names = [f"{stem}{suffix}{more}" for suffix in PICTURE_SUFFIXES for more in ("", ".json")]
         found = {name: _identity(folder / name) for name in names}
         return self._replace(there={name: seen for name, seen in found.items() if seen})
 
@@ -234,7 +234,7 @@ class Target(NamedTuple):
 
 
 def _is_taken(folder: Path, stem: str, gone: Container[str]) -> bool:
-    paths = (folder / f"{stem}{suffix}" for suffix in KNOWN_SUFFIXES)
+    paths = (folder / f"{stem}{suffix}" for suffix in PICTURE_SUFFIXES)
     return any(path.exists() and str(path) not in gone for path in paths)
 
 

@@ -16,7 +16,15 @@ COMPONENT_BYTES = 255
 # Room kept in a component for "-9999", ".jpeg", ".json" and the temporary name.
 RESERVED_BYTES = 35
 STEM_BYTES = COMPONENT_BYTES - RESERVED_BYTES
+# Formats that may be asked for.
 IMAGE_SUFFIXES = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp"}
+# What a picture is saved under: one in another format than the API's is kept as it came.
+SAVED_SUFFIXES = {
+    "png": ".png", "jpeg": ".jpg", "webp": ".webp", "gif": ".gif", "bmp": ".bmp",
+    "tiff": ".tif", "avif": ".avif", "heic": ".heic",
+}  # fmt: skip
+# Those, and what others name such files.
+PICTURE_SUFFIXES = (*SAVED_SUFFIXES.values(), ".jpeg", ".tiff")
 TEMPLATE_FIELDS = (
     "index", "n", "slug", "id", "model", "size", "created", "date", "time", "ext",
 )  # fmt: skip

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from cogview_cli.api.tariffs import BIGMODEL, Tariff
 from cogview_cli.config.settings import Settings
 from cogview_cli.errors import UsageError
-from cogview_cli.i18n import _
+from cogview_cli.i18n import _, _n
 from cogview_cli.outcome import CURRENCY, money
 from cogview_cli.terminal import output
 
@@ -43,11 +43,10 @@ class Price(NamedTuple):
     def counted(self) -> str:
         """How many pictures and requests there are, and the price."""
         most = self.images + self.retakes
-        if self.images == 1:
-            return _("1 picture, at most {most} with retakes: {price}", most=most, price=self)
-        return _(
+        return _n(
+            "{count} picture, at most {most} with retakes: {price}",
             "{count} pictures, at most {most} with retakes: {price}",
-            count=self.images,
+            self.images,
             most=most,
             price=self,
         )
@@ -121,17 +120,27 @@ def confirm(price: Price, settings: Settings, *, yes: bool, hint: str) -> None:
 def _question(price: Price) -> str:
     if price.retakes:
         return _("{what}. Go on? [y/N]: ", what=price.counted)
-    return _("{count} images cost {price}. Go on? [y/N]: ", count=price.images, price=price)
+    return _n(
+        "{count} image costs {price}. Go on? [y/N]: ",
+        "{count} images cost {price}. Go on? [y/N]: ",
+        price.images,
+        price=price,
+    )
 
 
 def _too_dear(price: Price, limit: Decimal) -> UsageError:
     if price.unpriced > UNPRICED_UNASKED:
-        message = _("nothing says what {count} images cost", count=price.unpriced)
+        message = _n(
+            "nothing says what {count} image costs",
+            "nothing says what {count} images cost",
+            price.unpriced,
+        )
         return UsageError(message, hint=_("allow it with --yes"))
     return UsageError(
-        _(
+        _n(
+            "{count} image costs {price}, more than confirm-above ({limit})",
             "{count} images cost {price}, more than confirm-above ({limit})",
-            count=price.images,
+            price.images,
             price=price,
             limit=money(limit, price.currency),
         ),

@@ -1,7 +1,8 @@
 """A try that brought no image: its class, its words, its exit code, the next step. Pure."""
 
 import re
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from cogview_cli.api.error_codes import CODES, ErrorClass
 from cogview_cli.api.protocol import ApiError
@@ -28,6 +29,11 @@ EXIT_OF_CLASS = {
 
 # new-api ends its messages with one, LiteLLM quotes them: different for every request.
 _REQUEST_ID = r"\b(?=[\w-]*[0-9])[\w-]{12,}"
+
+
+def sameness(code: str, words: str) -> str:
+    """What failures of one mistake have in common: the vendor's code, or a server's words."""
+    return code if code in CODES else f"{code} {re.sub(_REQUEST_ID, '', words)}"
 
 
 class Failure(NamedTuple):
@@ -59,10 +65,8 @@ class Failure(NamedTuple):
 
     @property
     def sameness(self) -> str:
-        """What failures of one mistake have in common: the vendor's code, or a server's words."""
-        if self.code in CODES:
-            return self.code
-        return f"{self.code} {re.sub(_REQUEST_ID, '', str(self.message))}"
+        """The same text for failures of one mistake."""
+        return sameness(self.code, str(self.message))
 
     def problem(self, why: GiveUp) -> Problem:
         """What to tell the user."""
@@ -74,6 +78,7 @@ class Failure(NamedTuple):
             http_status=self.error.status if self.error else None,
             retryable=exit_code is ExitCode.TEMPORARY,
             hint=_hint(self.kind, self.code),
+            reason=self.words,
         )
 
     def _what(self, reason: str) -> str:
@@ -118,6 +123,18 @@ def unknown_before(reason: str) -> Problem:
     )
 
 
+def of_retake(problem: Problem, text: Mapping[str, Any] | None) -> Problem:
+    """Why there is no other take of a picture that is there, with what was read of its text."""
+    if text is None:
+        return problem
+    why = problem.message
+    if text["ok"]:
+        message = _("the picture is kept, its text is right; another take of it: {why}", why=why)
+    else:
+        message = _("the picture is kept with wrong text; its retakes ended: {why}", why=why)
+    return problem._replace(message=message)
+
+
 def claimed() -> Problem:
     """Another process has the same image in hand."""
     return Problem(
@@ -137,6 +154,7 @@ def worn_out(failure: Failure) -> Problem:
         exit_code=ExitCode.TEMPORARY,
         retryable=True,
         hint=_("check the network (cogview config check), then run it again"),
+        reason=failure.words,
     )
 
 
@@ -146,24 +164,32 @@ def all_rejected(failure: Failure) -> Problem:
         code="all-rejected",
         message=_("not sent: the API rejected every request so far with {why}", why=failure.words),
         exit_code=ExitCode.REJECTED,
-        hint=_("check model, size and quality: cogview sizes"),
+        hint=_hint(failure.kind, failure.code),
+        reason=failure.words,
     )
 
 
-def bought_nothing(paid: bool, why: str) -> Problem:
-    """Requests are paid, or may be, and no picture can be kept: no more of them."""
+def bought_nothing(paid: bool, why: str, *, recoverable: bool) -> Problem:
+    """Requests are paid, or may be, and no picture can be kept: no more of them.
+
+    `recoverable`: pictures of paid ones may be had later.
+    """
     if paid:
         return Problem(
             code="nothing-saved",
             message=_("not sent: pictures are paid and cannot be saved ({why})", why=why),
             exit_code=ExitCode.UNSAVED,
-            hint=_("when that is mended: cogview recover, free; then the rest"),
+            hint=_("when that is mended: cogview recover, free; then the rest")
+            if recoverable
+            else _("when that is mended, run it again"),
+            reason=why,
         )
     return Problem(
         code="nothing-answered",
         message=_("not sent: requests may be paid and bring no picture ({why})", why=why),
         exit_code=ExitCode.UNKNOWN,
         hint=_("cogview history --unknown; try a single one first: cogview gen"),
+        reason=why,
     )
 
 
@@ -173,7 +199,9 @@ def disk_trouble(problem: Problem) -> Problem:
         code="disk",
         message=_("not sent: {why}", why=problem.reason or problem.message),
         exit_code=ExitCode.MACHINE,
-        hint=_("mend the disk or the folder, then: cogview recover, free; then the rest"),
+        hint=_("mend the disk or the folder, then: cogview recover, free; then the rest")
+        if problem.retryable
+        else _("mend the disk or the folder, then run it again"),
     )
 
 

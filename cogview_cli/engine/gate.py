@@ -23,7 +23,7 @@ class SendGate:
         """`warn` tells people at once."""
         self._switch, self._warn = switch, warn
         self._brake = Brake()
-        self._shut = False
+        self._shut = self._recoverable = False
 
     @property
     def is_open(self) -> bool:
@@ -70,6 +70,7 @@ class SendGate:
             self._brake.unsaved_picture(key)
             self.stop_for_the_disk(outcome)
         problem = outcome.problem if outcome else None
+        self._recoverable |= problem is not None and problem.retryable
         self._look((problem.reason or problem.message) if problem else "")
 
     def stop_for_the_disk(self, outcome: Outcome) -> None:
@@ -80,7 +81,8 @@ class SendGate:
     def _look(self, why: str) -> None:
         """Says when sending stops, and ends the run when there is no use in it."""
         if self._brake.spent:
-            self._switch.stop(bought_nothing(self._brake.unsaved > 0, why))
+            paid = self._brake.unsaved > 0
+            self._switch.stop(bought_nothing(paid, why, recoverable=self._recoverable))
         elif self._brake.closed and not self._shut:
             self._warn(_("no picture of the last requests is on disk: sending waits for one"))
         self._shut = self._brake.closed

@@ -228,11 +228,11 @@ class Sender:
         self._budget.charge(price)
         try:
             expires = links_end(answer)
-            keep = self._ledger.answer
-            # The next holder of the slot writes its intent behind this, often in the same commit.
-            if slot is not None:
-                slot.hand_over()
-            return Answered(await self._ledger.call(keep, entry.id, answer, seconds, expires))
+            # The next holder of the slot writes its intent behind this, in the same commit.
+            followed = slot is not None and slot.hand_over()
+            keep = self._ledger.call_with_next if followed else self._ledger.call
+            kept = self._ledger.answer, entry.id, answer, seconds, expires
+            return Answered(await keep(*kept))
         except MachineError as error:
             rescued = entry._replace(generate_s=seconds, expires=expires)
             return Ended(self._rescued(rescued, answer, error))
@@ -289,8 +289,9 @@ class Sender:
             if isinstance(error, Locked)
             else _("free some space, then: cogview recover"),
         )
-        self._switch.stop(problem)
-        return outcome_of(entry, Status.UNSAVED, problem=problem)._replace(cost=entry.price)
+        outcome = outcome_of(entry, Status.UNSAVED, problem=problem)
+        self._switch.stop(outcome.problem or problem)
+        return outcome._replace(cost=entry.price)
 
 
 def unmarked(error: OSError) -> MachineError:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from cogview_cli.api import models
 from cogview_cli.api.client import ApiClient, Key, authorization
+from cogview_cli.config.declarations import HEIGHT_WIDTH
 from cogview_cli.config.keys import key_if_any
 from cogview_cli.config.secret import Secret
 from cogview_cli.config.settings import Settings
@@ -23,7 +24,7 @@ from cogview_cli.engine.retry import Policy
 from cogview_cli.engine.sender import Sender
 from cogview_cli.engine.slots import Slots
 from cogview_cli.engine.stop import StopSwitch
-from cogview_cli.i18n import _
+from cogview_cli.i18n import _, _n
 from cogview_cli.ledger import SANDBOX_ACCOUNT, Ledger, State
 from cogview_cli.ledger.open import open_ledger
 from cogview_cli.net.addresses import is_loopback
@@ -155,6 +156,7 @@ async def open_job_runner(
             target.key,
             timeout=settings.timeout,
             headers=target.headers,
+            height_first=settings.size_order == HEIGHT_WIDTH,
             trace=exchange_listener(),
         )
         stack.push_async_callback(client.close)
@@ -208,27 +210,32 @@ def _saver(run: OpenSession, settings: Settings, width: int) -> "ImageSaver":
 
 def _look_back(ledger: Ledger) -> None:
     """Settles what killed runs left, and says so: money may hang on it."""
-    if lost := len(ledger.settle_dead_runs()):
+    # Of a sandbox nothing was paid.
+    if lost := sum(not entry.by_sandbox for entry in ledger.settle_dead_runs()):
         warn(
-            _(
-                "{count} earlier request(s) may have been paid, with no picture:"
+            _n(
+                "{count} earlier request may have been paid, with no picture:"
                 " cogview history --unknown",
-                count=lost,
+                "{count} earlier requests may have been paid, with no picture:"
+                " cogview history --unknown",
+                lost,
             )
         )
     waiting = ledger.unfinished()
     pending = sum(entry.state == State.PENDING for entry in waiting)
     if paid := len(waiting) - pending:
         warn(
-            _(
-                "{count} paid picture(s) not on disk yet, free to finish: cogview recover",
-                count=paid,
+            _n(
+                "{count} paid picture not on disk yet, free to finish: cogview recover",
+                "{count} paid pictures not on disk yet, free to finish: cogview recover",
+                paid,
             )
         )
     if pending:
         warn(
-            _(
-                "{count} earlier request(s) are with the server, free to ask for: cogview recover",
-                count=pending,
+            _n(
+                "{count} earlier request is with the server, free to ask for: cogview recover",
+                "{count} earlier requests are with the server, free to ask for: cogview recover",
+                pending,
             )
         )

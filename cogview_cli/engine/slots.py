@@ -29,7 +29,7 @@ FILES_BESIDES = 100
 class SlotLease:
     """A slot in hand, or none when the run is stopping; `epoch` is what a throttle is told."""
 
-    def __init__(self, epoch: int, hand_over: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, epoch: int, hand_over: Callable[[], bool] = lambda: False) -> None:
         self.epoch = epoch
         self.hand_over = hand_over  # see Slots.hold
 
@@ -128,12 +128,15 @@ class Slots:
             for left in mine:
                 self._release(left)
 
-    def _hand_over(self, mine: list[int]) -> None:
+    def _hand_over(self, mine: list[int]) -> bool:
+        """Whether another task has the slot now."""
         wanted = mine and self._handed.awaited and not self._handed.passed
         held, limit = len(self._locks), self.share.limit
-        if wanted and self._turns.may_keep(_now(), held, limit, self._queue.others):
-            self._handed.give(mine.pop())
-            self._news.set()
+        if not (wanted and self._turns.may_keep(_now(), held, limit, self._queue.others)):
+            return False
+        self._handed.give(mine.pop())
+        self._news.set()
+        return True
 
     def _release(self, number: int) -> None:
         self._locks.release(number)

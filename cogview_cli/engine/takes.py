@@ -14,7 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from cogview_cli.engine.failure import claimed
+from cogview_cli.engine.failure import claimed, of_retake, unknown_before
 from cogview_cli.engine.job import Job
 from cogview_cli.engine.job_runner import JobRunner
 from cogview_cli.errors import CogviewError, ExitCode
@@ -23,14 +23,16 @@ from cogview_cli.ledger import Entry, Ledger, State
 from cogview_cli.ledger.takes import (
     TextRules,
     best_take,
+    lost_take,
     needs_another,
     takes_of,
+    text_record,
     to_fetch,
     unread,
 )
 from cogview_cli.outcome import WITH_IMAGE, Outcome, Problem, SavedFile, Status, problem_of
 from cogview_cli.pictures import sidecar
-from cogview_cli.pictures.takes import discard_takes, give_name, name_of, take_target
+from cogview_cli.pictures.takes import check_folder, discard_takes, give_name, name_of, take_target
 from cogview_cli.terminal import ending
 from cogview_cli.textcheck.checker import TextChecker
 from cogview_cli.textcheck.compare import TextResult
@@ -98,13 +100,12 @@ class TakeRunner:
             if job.target.destination.stdout:
                 await judging.discard_others()
         except asyncio.CancelledError:  # the picture is there; the next run reads it
-            return judging.outcome
+            pass
         except _Unreadable as error:
-            return judging.outcome._replace(problem=judging.outcome.problem or error.problem)
+            judging.fail(error.problem)
         except (CogviewError, OSError) as error:
-            told = problem_of(ending.as_told(error))
-            return judging.outcome._replace(problem=judging.outcome.problem or told)
-        return judging.outcome
+            judging.fail(problem_of(ending.as_told(error)))
+        return judging.told()
 
 
 async def _entries_of(ledger: Ledger, job: Job) -> list[Entry]:
@@ -144,6 +145,7 @@ class _Judging:
         self._runner, self._ledger, self._checker = runner, ledger, checker
         self._job, self._rules = job, rules
         self.outcome = outcome
+        self._before = outcome.problem
 
     async def run(self) -> None:
         """Reads and asks again until the text is right or nothing more is to be done."""
@@ -151,7 +153,7 @@ class _Judging:
             entries = await self._entries()
             takes = takes_of(entries)
             if not any(entry.files for entry in takes):
-                await self._judge_file(Path(self.outcome.files[0].file))
+                self._tell([await self._judged_file(file.file) for file in self.outcome.files])
                 return
             if await self._fetched(takes):
                 continue
@@ -163,9 +165,23 @@ class _Judging:
             await self._choose(takes)
             if self._ended_by_user or not self._direct:
                 return
-            job = next_take(self._job, await self._entries())
-            if job is None or not await self._again(job):
+            job = next_take(self._job, takes := await self._entries())
+            if job is None:
+                self._meet_unknown(takes_of(takes))
                 return
+            if not await self._again(job):
+                return
+
+    def fail(self, problem: Problem) -> None:
+        """Something else has gone wrong; what came first is told."""
+        self.outcome = self.outcome._replace(problem=self.outcome.problem or problem)
+
+    def told(self) -> Outcome:
+        """The outcome as people hear of it: the picture first, then why no other take followed."""
+        outcome, problem = self.outcome, self.outcome.problem
+        if problem is None or problem == self._before:
+            return outcome
+        return outcome._replace(problem=of_retake(problem, outcome.text))
 
     async def discard_others(self) -> None:
         """Removes the takes that were not chosen, where only one picture is to be had."""
@@ -192,11 +208,13 @@ class _Judging:
     # Reading.
 
     async def _read(self, entry: Entry) -> None:
-        path = Path(entry.files[0]["file"])
-        result = await self._checked(path)
+        results = []
+        for file in entry.files:
+            path = Path(file["file"])
+            results.append(await self._checked(path))
+            await _note(path, results[-1].record())
         # The ledger last: it is what says that nothing is left to do.
-        await _note(path, result.record())
-        await self._ledger.call(self._ledger.was_read, entry.id, result.record())
+        await self._ledger.call(self._ledger.was_read, entry.id, text_record(results))
 
     async def _checked(self, path: Path) -> TextResult:
         try:
@@ -204,17 +222,18 @@ class _Judging:
         except (CogviewError, OSError) as error:
             raise _Unreadable(problem_of(ending.as_told(error))) from error
 
-    async def _judge_file(self, path: Path) -> None:
+    async def _judged_file(self, image: str) -> TextResult:
         """A picture of which the ledger knows nothing: read, but never asked for again."""
+        path = Path(image)
         content = await asyncio.to_thread(_sidecar_of, path)
         found = TextResult.of_record(content.get("text")) if content else None
         if found is None or found.wanted != self._rules.wanted:
             found = await self._checked(path)
             await _note(path, found.record())
-        self._tell(found.judged(strict=self._rules.strict))
+        return found.judged(strict=self._rules.strict)
 
-    def _tell(self, result: TextResult) -> None:
-        self.outcome = self.outcome._replace(checked=True, text=result.record())
+    def _tell(self, results: Sequence[TextResult]) -> None:
+        self.outcome = self.outcome.with_texts([result.record() for result in results])
 
     # Choosing.
 
@@ -223,21 +242,27 @@ class _Judging:
         best = best_take(takes, self._rules)
         if best is None:
             return
-        entry, result = best
+        entry = best.entry
         moved = await asyncio.to_thread(give_name, takes, entry)
         await self._ledger.complete(self._ledger.moved, moved)
         entry = next((other for other in moved if other.id == entry.id), entry)
         files = tuple(SavedFile(**record) for record in entry.files)
         self.outcome = self.outcome._replace(id=entry.id, files=files)
-        self._tell(result)
+        self._tell(best.results)
 
     # Asking again.
+
+    def _meet_unknown(self, takes: Sequence[Entry]) -> None:
+        """A take that an earlier run has lost may be paid: that is said until it is decided."""
+        if lost := lost_take(takes, self._rules):
+            self.fail(unknown_before(str(lost.message or "")))
 
     async def _again(self, job: Job) -> bool:
         """Whether another take was asked for and is on disk."""
         if problem := self._runner.no_room(job):
             self._add(self._runner.never_sent(job)._replace(problem=problem))
             return False
+        await asyncio.to_thread(check_folder, job.target)
         outcome = await self._runner.run(job)
         self._add(outcome)
         return outcome.status == Status.SAVED

@@ -107,13 +107,13 @@ def _copy(item: GalleryItem, labels: Labels) -> str:
 def _facts(item: GalleryItem, labels: Labels) -> str:
     wrong = item.lettering if item.wrong_text else None
     rows = (
-        ("wanted line", labels.wanted, wrong.wanted if wrong else ""),
-        ("found line", labels.found, (wrong.found or "-") if wrong else ""),
+        ("wanted line named", labels.wanted, wrong.wanted if wrong else ""),
+        ("found line named", labels.found, (wrong.found or "-") if wrong else ""),
         ("model", labels.model, item.model),
         ("size", labels.size, _size(item)),
         ("quality", labels.quality, item.quality),
         ("cost", labels.cost, money(item.cost) if item.cost else ""),
-        ("filters line", labels.filters, _filters(item, labels)),
+        ("filters line named", labels.filters, _filters(item, labels)),
         ("file line", labels.file, shown_name(item.picture.path) if item.picture else ""),
     )
     found = [_fact(name, label, isolated(value)) for name, label, value in rows if value]

@@ -16,12 +16,13 @@ from PIL import Image, ImageOps
 
 from cogview_cli.gallery.cards import Inline
 from cogview_cli.pictures.verify import PIXEL_LIMIT, sniff
-from cogview_cli.pillow import open_image
+from cogview_cli.pillow import DECODERS, open_image
 
 # Of the metadata, the label of AI content among it, so much is carried over.
 LABEL_BYTES = 4096
 _SAMPLES = 8
-_FORMATS = ("PNG", "JPEG", "WEBP")
+# Browsers do not show these.
+_UNSHOWN = (".tif", ".tiff")
 _THREADS = min(4, os.cpu_count() or 1)
 # What stands before the data of a picture; no type of ours has a longer name.
 _PREFIX = "data:image/{};base64,"
@@ -99,7 +100,7 @@ def _larges(
     folder: Path, paths: list[str], room: int, every: Every
 ) -> tuple[Level | None, dict[str, bytes]]:
     sizes = [(folder / path).stat().st_size for path in paths]
-    if sum(map(encoded_size, sizes)) <= room:
+    if sum(map(encoded_size, sizes)) <= room and all(map(_is_shown, paths)):
         return None, {path: (folder / path).read_bytes() for path in paths}
     for level in LEVELS[_first_level(paths, room, every) :]:
         larges = _at_level(paths, level, room, every)
@@ -142,7 +143,7 @@ def _at_level(paths: list[str], level: Level, room: int, every: Every) -> dict[s
 def _encoded(folder: Path, level: Level, path: str) -> bytes | None:
     """A picture as WebP, or as it is where that is smaller; None if it cannot be read."""
     try:
-        with open_image(folder / path, _FORMATS) as image:
+        with open_image(folder / path, DECODERS) as image:
             if image.width * image.height > PIXEL_LIMIT:
                 return None
             small = max(image.size) <= level.side
@@ -151,9 +152,14 @@ def _encoded(folder: Path, level: Level, path: str) -> bytes | None:
     except Exception:
         # Decoders raise anything from SyntaxError to struct.error on hostile data.
         return None
-    if small and (folder / path).stat().st_size <= len(data):
+    if small and _is_shown(path) and (folder / path).stat().st_size <= len(data):
         return (folder / path).read_bytes()
     return data
+
+
+def _is_shown(path: str) -> bool:
+    """Whether browsers show the picture as it is."""
+    return not path.lower().endswith(_UNSHOWN)
 
 
 def _webp(image: Image.Image, level: Level) -> bytes:

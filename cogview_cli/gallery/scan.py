@@ -10,7 +10,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
-from cogview_cli.disk.names import IMAGE_SUFFIXES
+from cogview_cli.disk.names import PICTURE_SUFFIXES
 from cogview_cli.errors import MachineError, UsageError
 from cogview_cli.gallery.items import Cost, GalleryItem, ItemStatus, Lettering, Level, Picture
 from cogview_cli.gallery.ours import is_our_sheet
@@ -52,7 +52,7 @@ def _pictures(folder: Path, unreadable: list[str]) -> Iterator[Path]:
         folders[:] = [name for name in folders if name not in SET_ASIDE and name[0] != "."]
         for name in files:
             path = Path(place, name)
-            named = path.suffix.lower() in IMAGE_SUFFIXES and not name.startswith(".")
+            named = path.suffix.lower() in PICTURE_SUFFIXES and not name.startswith(".")
             if named and not is_take(path) and path.is_file():  # opening a pipe would wait for ever
                 yield path
 

@@ -14,7 +14,7 @@ from cogview_cli.gallery.items import GalleryItem
 from cogview_cli.gallery.markup import shown_name
 from cogview_cli.gallery.ours import SHEET_MARK
 from cogview_cli.pictures.verify import PIXEL_LIMIT
-from cogview_cli.pillow import open_image
+from cogview_cli.pillow import DECODERS, open_image
 from cogview_cli.terminal.text import clean
 
 _Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
@@ -82,7 +82,7 @@ class Sheet:
 def thumbnail(path: Path, side: int) -> Image.Image | None:
     """The picture at most `side` pixels wide and high, on white; None if it cannot be read."""
     try:
-        with open_image(path, ("PNG", "JPEG", "WEBP")) as image:
+        with open_image(path, DECODERS) as image:
             if image.width * image.height > PIXEL_LIMIT:
                 return None
             image.draft("RGB", (side, side))  # a JPEG decodes at an eighth of its size

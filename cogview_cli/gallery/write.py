@@ -19,7 +19,7 @@ from cogview_cli.gallery.items import GalleryItem, ItemStatus, counts, total_cos
 from cogview_cli.gallery.ours import check_free, is_our_page, is_our_sheet
 from cogview_cli.gallery.page import build
 from cogview_cli.gallery.sizes import shown_size
-from cogview_cli.i18n import _, language
+from cogview_cli.i18n import _, _n, language
 from cogview_cli.terminal import output
 from cogview_cli.terminal.text import clean
 
@@ -175,7 +175,7 @@ def _record(items: list[GalleryItem]) -> dict[str, Any]:
 def summary(items: list[GalleryItem]) -> str:
     """The closing line: how many of each."""
     found = counts(items)
-    saved = _("{count} image(s)", count=found.get(ItemStatus.SAVED, 0))
+    saved = _n("{count} image", "{count} images", found.get(ItemStatus.SAVED, 0))
     others = [_status(name, number) for name, number in found.items() if name != ItemStatus.SAVED]
     return _("; ").join([saved, *others])
 

@@ -33,7 +33,8 @@ def _draw(files: Sequence[str], style: OutputOptions) -> None:
         try:
             hint = preview.draw(file, stream)
         except Exception as error:
-            output.warn(_("--preview: '{path}' cannot be drawn: {why}", path=file, why=error))
+            why = preview.damage(file) or error
+            output.warn(_("--preview: '{path}' cannot be drawn: {why}", path=file, why=why))
     if hint and not style.quiet:
         output.say(f"hint: {hint}")
 

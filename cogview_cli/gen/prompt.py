@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,13 @@ from cogview_cli.errors import UsageError
 from cogview_cli.i18n import N_, _
 
 PROMPT_BYTES_LIMIT = 2**20
+# What PowerShell's `>` and Notepad write. Longer marks first: one begins with another.
+_WIDE = (
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
 _EXAMPLE = N_('try: cogview gen "一只可爱的小猫咪"')
 
 
@@ -74,13 +82,13 @@ def _read(file: str) -> bytes:
 
 
 def _decoded(data: bytes, name: str) -> str:
-    """UTF-8 text without BOM and final line end; inner line ends stay."""
+    """Text without BOM and final line end; inner line ends stay. UTF-8, or what a BOM says."""
     if len(data) > PROMPT_BYTES_LIMIT:
         raise UsageError(
             _("{name} is larger than 1 MiB", name=name), hint=_("many prompts: cogview batch")
         )
     try:
-        text = data.decode("utf-8-sig")
+        text = data.decode(next((c for mark, c in _WIDE if data.startswith(mark)), "utf-8-sig"))
     except UnicodeDecodeError as error:
         raise UsageError(
             _(

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from cogview_cli.api.request import ImageRequest, extra_fields
-from cogview_cli.disk.names import IMAGE_SUFFIXES
+from cogview_cli.disk.names import PICTURE_SUFFIXES
 from cogview_cli.errors import UsageError
 from cogview_cli.i18n import _
 from cogview_cli.pictures.seen import sha256
@@ -37,7 +37,7 @@ def _may_be_id(path: Path) -> bool:
 def _is_picture(path: Path) -> bool:
     """Whether a file is no sidecar itself: by its suffix, or by the sidecar beside it."""
     return path.is_file() and (
-        path.suffix.lower() in IMAGE_SUFFIXES or os.path.lexists(sidecar_path(path))
+        path.suffix.lower() in PICTURE_SUFFIXES or os.path.lexists(sidecar_path(path))
     )
 
 

@@ -12,19 +12,24 @@ _UNPAID = (Status.NOT_SENT, Status.FAILED)
 
 
 def hint_for_the_rest(
-    counts: Mapping[Status, int], *, images: int, once: bool, signalled: bool
+    counts: Mapping[Status, int],
+    *,
+    images: int,
+    once: bool,
+    signalled: bool,
+    sandbox: bool = False,
 ) -> str | None:
     """What to say where the same command again would pay for more than is missing.
 
     `counts`: how many of the `images` wanted ended how. What is paid and not on disk, or may be
-    paid, is never asked for again.
+    paid, is never asked for again; what an in-process `sandbox` has made ends with it.
     """
     unpaid, unsaved = sum(counts.get(s, 0) for s in _UNPAID), counts.get(Status.UNSAVED, 0)
-    left = unpaid + unsaved if once else unpaid
+    left = unpaid + unsaved if once or sandbox else unpaid
     if not left or (left == images and not signalled):
         return None
     if once:
         return _("the same command again does the rest")
-    if unsaved:
+    if unsaved and not sandbox:
         return _("first cogview recover, free; then the same command with -n {count}", count=left)
     return _("{count} left: the same command with -n {count}", count=left)

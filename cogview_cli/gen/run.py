@@ -15,7 +15,7 @@ from cogview_cli.engine.confirm import Price, confirm
 from cogview_cli.errors import MachineError
 from cogview_cli.gen.plan import GenPlan, job_of, namespace_of, target_of
 from cogview_cli.gen.stdout import StdoutDelivery
-from cogview_cli.i18n import _
+from cogview_cli.i18n import _, _n
 from cogview_cli.loading import no_garbage_collection
 from cogview_cli.outcome import WITH_IMAGE, Outcome, Status, Summary, currency_field
 from cogview_cli.terminal import ending, output
@@ -51,7 +51,12 @@ def show(plan: GenPlan) -> int:
 def _price_line(price: Price) -> str:
     if price.retakes:
         return _("{what}; nothing was sent", what=price.counted)
-    return _("{count} request(s), price {price}; nothing was sent", count=price.images, price=price)
+    return _n(
+        "{count} request, price {price}; nothing was sent",
+        "{count} requests, price {price}; nothing was sent",
+        price.images,
+        price=price,
+    )
 
 
 def _request_record(plan: GenPlan, n: int, reporter: Reporter) -> dict[str, Any]:
@@ -80,12 +85,12 @@ def _limit_line(plan: GenPlan) -> str | None:
     limit, price = plan.settings.max_cost, plan.settings.tariff.price_of(plan.request.model)
     if limit is None or not price or price * plan.images <= limit:
         return None
-    count = int(limit // price)
-    return _(
-        "--max-cost {limit} ends it after {count} of {total} picture(s)",
+    return _n(
+        "--max-cost {limit} ends it after {made} of {count} picture",
+        "--max-cost {limit} ends it after {made} of {count} pictures",
+        plan.images,
         limit=limit,
-        count=count,
-        total=plan.images,
+        made=int(limit // price),
     )
 
 

@@ -28,7 +28,7 @@ from cogview_cli.gen.plan import GenPlan
 from cogview_cli.gen.progress import GenProgress
 from cogview_cli.gen.rest import hint_for_the_rest
 from cogview_cli.gen.settled import bare, found_file, numbered, skipped, unknown
-from cogview_cli.i18n import _
+from cogview_cli.i18n import _n
 from cogview_cli.ledger import Entry, Ledger, State
 from cogview_cli.outcome import Outcome, Problem, SavedFile, Status
 from cogview_cli.terminal import output
@@ -211,8 +211,13 @@ class Work:
 
     def _say_what_is_fetched(self) -> None:
         if self.to_fetch and not self._plan.style.quiet:
-            waiting = len(self.to_fetch)
-            output.say(_("{count} picture(s) are paid already: fetched first", count=waiting))
+            output.say(
+                _n(
+                    "{count} picture is paid already: fetched first",
+                    "{count} pictures are paid already: fetched first",
+                    len(self.to_fetch),
+                )
+            )
 
     def _report(self, outcome: Outcome) -> None:
         self._counts[outcome.status] += 1
@@ -319,7 +324,11 @@ class Work:
     def _hint(self, ended: ExitCode | None) -> None:
         plan, signalled = self._plan, ended in SIGNALS
         hint = hint_for_the_rest(
-            self._counts, images=plan.images, once=plan.once, signalled=signalled
+            self._counts,
+            images=plan.images,
+            once=plan.once,
+            signalled=signalled,
+            sandbox=plan.settings.sandbox,
         )
         if hint:
             output.say(f"hint: {hint}")

@@ -10,6 +10,7 @@ from typing import Any
 from cogview_cli.history.totals import Group, Totals, cost, perhaps, shown_folder
 from cogview_cli.i18n import N_, _
 from cogview_cli.ledger import Entry, State
+from cogview_cli.ledger.takes import PICTURES
 from cogview_cli.outcome import CURRENCY, currency_field, money
 from cogview_cli.terminal.text import cell_width, clean, cut_cells
 
@@ -25,6 +26,8 @@ STATE_WORDS = {
     State.EXPIRED: N_("lost"),
     State.RESOLVED: N_("settled"),
 }
+# Written down for the queue, and not with the vendor yet.
+_UNSENT = N_("not sent yet")
 # With at least so many columns ids are whole, or file names have a place.
 WIDE, WIDEST = 100, 130
 SHORT_ID, SHORT_TIME = 7, "%m-%d %H:%M"
@@ -50,11 +53,12 @@ def record(entry: Entry) -> dict[str, Any]:
         "file": entry.files[0]["file"] if entry.files else None,
         "files": [file["file"] for file in entry.files],
         "task": entry.task,
+        "unsent": entry.unsent or None,
         "code": entry.code or None,
         "message": str(entry.message) if entry.message else None,
         "sandbox": entry.by_sandbox or None,
         "take": entry.take if entry.take > 1 else None,
-        "text": entry.text,
+        "text": entry.text and {k: v for k, v in entry.text.items() if k != PICTURES},
     }
     return {name: value for name, value in found.items() if value is not None}
 
@@ -62,7 +66,8 @@ def record(entry: Entry) -> dict[str, Any]:
 def plain_line(entry: Entry) -> str:
     """Id, time, state, cost, prompt, file or task, wrong text; in English for scripts."""
     when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry.asked))
-    status = entry.state + (" (sandbox)" if entry.by_sandbox else "")
+    status = entry.state + (" (not sent yet)" if entry.unsent else "")
+    status += " (sandbox)" if entry.by_sandbox else ""
     prompt = f"“{cut_cells(_prompt(entry), PLAIN_PROMPT)}”"
     file = _GAP + clean(entry.files[0]["file"]) if entry.files else ""
     task = f"{_GAP}task {clean(entry.task)}" if entry.task and not entry.files else ""
@@ -82,7 +87,7 @@ def _prompt(entry: Entry) -> str:
 
 def _cost(entry: Entry) -> str:
     doubtful = entry.state in (State.UNKNOWN, State.INTENT, State.PENDING)
-    known = None if doubtful and not entry.by_sandbox else cost(entry)
+    known = None if doubtful and not (entry.by_sandbox or entry.unsent) else cost(entry)
     if known is None:
         return "?"
     return money(known, entry.currency) if known and entry.currency != CURRENCY else str(known)
@@ -94,7 +99,7 @@ class Table:
     def __init__(self, width: int) -> None:
         self._wide, self._widest = width >= WIDE, width >= WIDEST
         self._words = {state: _(word) for state, word in STATE_WORDS.items()}
-        self._state = max(map(cell_width, [*self._words.values(), _("State")]))
+        self._state = max(map(cell_width, [*self._words.values(), _(_UNSENT), _("State")]))
         self._id = 26 if self._wide else SHORT_ID
         self._time = "%Y-%m-%d %H:%M" if width >= 80 else SHORT_TIME
         self._when = 16 if width >= 80 else 11
@@ -115,7 +120,8 @@ class Table:
         prompt = _prompt(entry)
         if wrong := wrong_text(entry):
             prompt = _("(wrong text: {wrong}) {prompt}", wrong=wrong, prompt=prompt)
-        return self._row(id, when, self._words[entry.state], paid, prompt, clean(file))
+        state = _(_UNSENT) if entry.unsent else self._words[entry.state]
+        return self._row(id, when, state, paid, prompt, clean(file))
 
     def _row(self, id: str, when: str, state: str, paid: str, prompt: str, file: str) -> str:
         cells = [

@@ -38,7 +38,9 @@ def show(ledger: Ledger, wanted: Wanted) -> None:
 
 
 def _counted(ledger: Ledger, search: Search, sums: Totals) -> Iterable[Entry]:
-    for entry in ledger.search(search):
+    unsent = {part.id for part in ledger.parts.open() if part.unsent}
+    for found in ledger.search(search):
+        entry = found._replace(unsent=True) if found.part in unsent else found
         sums.add(entry)
         yield entry
 

@@ -9,9 +9,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from cogview_cli.i18n import _
+from cogview_cli.i18n import _, _n
 from cogview_cli.ledger import PAID_STATES, Entry, State
 from cogview_cli.outcome import CURRENCY
+from cogview_cli.pictures.takes import is_take
 from cogview_cli.terminal.reporter import amount
 
 
@@ -32,7 +33,7 @@ class Totals:
     """Sums of many requests; `add` each. Currencies are never added up, a sandbox never counts."""
 
     def __init__(self) -> None:
-        self.requests = self.sandboxed = self.saved = self.pending = 0
+        self.requests = self.sandboxed = self.saved = self.pending = self.unsent = 0
         self.paid: dict[str, Decimal] = {}
         self._perhaps: dict[str, Decimal] = {}
         self.unpriced: set[str] = set()
@@ -40,7 +41,8 @@ class Totals:
     def add(self, entry: Entry) -> None:
         """Counts one request."""
         self.saved += entry.state == State.SAVED
-        self.pending += entry.state == State.PENDING
+        self.unsent += entry.unsent
+        self.pending += entry.state == State.PENDING and not entry.unsent
         if entry.by_sandbox:
             self.sandboxed += 1
             return
@@ -73,16 +75,23 @@ class Totals:
 
     def line(self) -> str:
         """The closing line: how many, how much in each currency, how much at most."""
-        values = {"count": self.requests, "paid": self.paid_text}
         if self.most:
-            said = _(
-                "{count} request(s), paid {paid}, up to {most} with the unknown",
-                **values,
+            said = _n(
+                "{count} request, paid {paid}, up to {most} with the unknown",
+                "{count} requests, paid {paid}, up to {most} with the unknown",
+                self.requests,
+                paid=self.paid_text,
                 most=self.most_text,
             )
         else:
-            said = _("{count} request(s), paid {paid}", **values)
+            said = _n(
+                "{count} request, paid {paid}",
+                "{count} requests, paid {paid}",
+                self.requests,
+                paid=self.paid_text,
+            )
         more = [_("{count} waiting at the vendor", count=self.pending)] if self.pending else []
+        more += [_("{count} not sent yet", count=self.unsent)] if self.unsent else []
         more += [_("{count} in a sandbox, free", count=self.sandboxed)] if self.sandboxed else []
         return _("; ").join([said, *more])
 
@@ -121,9 +130,11 @@ def _model(entry: Entry) -> str:
 
 
 def _folder(entry: Entry) -> str:
-    """Where its picture is, or was meant to go."""
+    """Where its picture is, or was meant to go; a take belongs to the folder above `takes/`."""
     if entry.files:
-        return os.path.dirname(str(entry.files[0]["file"])) or "."
+        image = str(entry.files[0]["file"])
+        folder = os.path.dirname(image)
+        return (os.path.dirname(folder) if is_take(image) else folder) or "."
     destination = entry.target.get("destination", {})
     return str(destination.get("root") or "?") if isinstance(destination, dict) else "?"
 

@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 LOCALES = Path(__file__).parent
 DOMAIN = "cogview"
@@ -23,14 +24,26 @@ def language(environ: Mapping[str, str]) -> str:
     return "zh" if asked.lower().startswith("zh") else "en"
 
 
+class _Translator(NamedTuple):
+    """What words a message in a language: alone, or by a count of things."""
+
+    text: Callable[[str], str]
+    plural: Callable[[str, str, int], str]
+
+
 @cache
-def _catalogue(code: str) -> Callable[[str], str]:
-    """What translates a message into a language; English needs nothing loaded."""
+def _catalogue(code: str) -> _Translator:
+    """The messages of a language; English needs nothing loaded."""
     if code == "en":
-        return str
+        return _Translator(str, _english_plural)
     from gettext import translation
 
-    return translation(DOMAIN, LOCALES, [code], fallback=True).gettext
+    found = translation(DOMAIN, LOCALES, [code], fallback=True)
+    return _Translator(found.gettext, found.ngettext)
+
+
+def _english_plural(one: str, many: str, count: int) -> str:
+    return one if count == 1 else many
 
 
 def N_(message: str) -> str:
@@ -44,5 +57,11 @@ def _(message: str, /, **values: object) -> str:
     Without values the text is taken as it stands, braces and all.
     """
     # For an empty message gettext would return the catalogue's header.
-    text = message and _catalogue(language(os.environ))(message)
+    text = message and _catalogue(language(os.environ)).text(message)
     return text.format(**values) if values else text
+
+
+def _n(one: str, many: str, count: int, /, **values: object) -> str:
+    """The message for `count` things, which fills the hole `{count}`; the rest is as for `_`."""
+    text = _catalogue(language(os.environ)).plural(one, many, count)
+    return text.format(count=count, **values)

@@ -50,6 +50,7 @@ TEMPLATES = {
     "queue-no-reason": "no reason was given",
     "queue-gone": "the vendor knows nothing of its batch any more",
     "queue-cut": "the batch has ended, and a line of its results is cut: it may be this one",
+    "queue-denied": "the batch has ended, and denies what its results or earlier looks have told",
     "queue-short": "the batch has ended, and counts more pictures than its results hold",
     "redirect-with-key": "a redirect (HTTP {status}), which is never followed with a key",
     # A request that the server takes at once and answers later.
@@ -104,6 +105,12 @@ TEMPLATES = {
     "unknown-format": "not a PNG, JPEG or WebP picture",
     "data-cut": "the {format} data is cut short",
     "undecodable": "the {format} data does not decode: {why}",
+    "wrong-sum": "wrong sum in {chunk}",
+    "picture-unknown": "it is no picture, or of a kind that cannot be read",
+    "picture-cut": "the picture is cut short",
+    "picture-damaged": "the picture is damaged",
+    "picture-memory": "there is too little memory for it",
+    "reader-error": "an error in the reader itself: {why}",
     "too-many-pixels": "{pixels} pixels, more than any model makes",
 }
 

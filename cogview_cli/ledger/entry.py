@@ -14,6 +14,8 @@ from cogview_cli.api.protocol import Answer
 from cogview_cli.i18n.stored_messages import Message
 from cogview_cli.net.addresses import is_loopback
 
+_read = json.JSONDecoder().decode  # `loads` asks each time how it is to be done
+
 
 class State(StrEnum):
     """Where a request stands; the module `ledger` says what follows what."""
@@ -115,11 +117,13 @@ class Entry(NamedTuple):
     take: int = 1
     # What was read off its picture, as the sidecar has it.
     text: dict[str, Any] | None = None
+    # It is written down for the vendor's queue, which has no batch of it yet: `history` asks.
+    unsent: bool = False
 
     @property
     def perhaps_paid(self) -> bool:
         """Whether it may have cost its price although no picture came of it."""
-        if self.in_sandbox:
+        if self.in_sandbox or self.unsent:
             return False
         answered = self.status is not None and self.status // 100 == 2
         blocked = self.state == State.REJECTED and answered and not self.code
@@ -161,9 +165,9 @@ def entry_of(row: sqlite3.Row) -> Entry:
     raw, whole = fields.pop("answer"), fields.pop("whole")
     answer = None
     if raw is not None:
-        answer = Answer(status=status, headers=json.loads(headers), raw=raw, whole=bool(whole))
+        answer = Answer(status=status, headers=_read(headers), raw=raw, whole=bool(whole))
     for name in ("body", "target", "source", "files", "text"):
-        fields[name] = json.loads(fields[name]) if fields[name] else None
+        fields[name] = _read(fields[name]) if fields[name] else None
     if fields["message"] is not None:
         fields["message"] = Message.from_stored(fields["message"])
     price = fields.pop("price")

@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from cogview_cli.ledger.queue_parts import QueueParts
 
 T = TypeVar("T")
+# Less than a commit takes, and longer than a task that was just woken needs to say what it wants.
+NEXT_CALL_SECONDS = 0.002
 _SERVER_CLOCK = (
     "INSERT INTO servers (date, base_url) SELECT ?, base_url FROM requests WHERE id = ?"
     " ON CONFLICT (base_url) DO UPDATE SET date = excluded.date"
@@ -84,6 +86,10 @@ class Ledger(LedgerReader):
     async def call(self, method: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         """Runs a method of this ledger in its own thread; calls never overtake each other."""
         return await self._worker.call(partial(method, *args, **kwargs))
+
+    async def call_with_next(self, method: Callable[..., T], *args: Any) -> T:
+        """As `call`, in one commit with the call that follows, if that comes at once."""
+        return await self._worker.call(partial(method, *args), patience=NEXT_CALL_SECONDS)
 
     async def keep(self, method: Callable[..., Any], *args: Any) -> None:
         """As `call`, for what has to be on record: being cancelled ends the wait, no more.

@@ -10,7 +10,7 @@ from pathlib import Path
 from cogview_cli.config.store import ledger_path, replaced_state, state_dir
 from cogview_cli.config.workspace import keep_out_of_git
 from cogview_cli.disk.atomic import check_writable
-from cogview_cli.errors import MachineError
+from cogview_cli.errors import Locked, MachineError
 from cogview_cli.i18n import _
 from cogview_cli.ledger import Ledger
 from cogview_cli.ledger.fallback import fallbacks, import_fallbacks
@@ -26,12 +26,40 @@ def open_ledger() -> Ledger:
     try:
         with suppress(MachineError):  # a full disk must not hide the ledger
             ledger.tidy()
-        check_writable(folder, FREE_BYTES)
+        _check_room(folder)
         import_fallbacks(ledger)
     except BaseException:
         ledger.close()
         raise
     return ledger
+
+
+def open_ledger_to_look() -> Ledger:
+    """The ledger, brought up to date as far as there is room: what is unknown is always shown.
+
+    Raises MachineError where it cannot be read, Locked where another process holds it.
+    """
+    folder = _made_state_folder()
+    ledger = Ledger(folder)
+    try:
+        import_fallbacks(ledger)
+        ledger.settle_dead_runs()
+    except Locked:
+        ledger.close()
+        raise
+    except MachineError as error:
+        output.warn(error.message)
+    return ledger
+
+
+def _check_room(folder: Path) -> None:
+    try:
+        check_writable(folder, FREE_BYTES)
+    except MachineError as error:
+        if not isinstance(error.__context__, OSError):
+            raise
+        hint = _("set COGVIEW_STATE_DIR to a folder that can be written, or to auto")
+        raise MachineError(error.message, hint=hint) from None
 
 
 def _made_state_folder() -> Path:

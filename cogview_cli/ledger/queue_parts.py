@@ -50,6 +50,8 @@ class PartState(StrEnum):
     CLOSED = "closed"  # and every picture on disk, the vendor's files gone
 
 
+# The vendor has no batch of these: nothing of them was sent for.
+BEFORE_CREATE = (PartState.DRAFT, PartState.NEW, PartState.UPLOADED)
 _OVER = (PartState.ENDED, PartState.CLOSED)
 
 
@@ -81,6 +83,11 @@ class Part(NamedTuple):
     def in_sandbox(self) -> bool:
         """Whether an in-process sandbox has it: it went with its process."""
         return self.account == SANDBOX_ACCOUNT
+
+    @property
+    def unsent(self) -> bool:
+        """Whether nothing was asked of the vendor yet but to keep its file."""
+        return self.state in BEFORE_CREATE
 
     @property
     def waiting(self) -> int:

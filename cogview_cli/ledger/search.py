@@ -6,7 +6,7 @@ import json
 import sqlite3
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import NamedTuple
 
 from cogview_cli.ledger.entry import COLUMNS, Entry, State, entry_of
@@ -65,7 +65,11 @@ def found(ask: Ask, search: Search) -> Iterator[Entry]:
         yield from reversed(newest)
 
 
-def _rows(ask: Ask, search: Search, columns: str = COLUMNS) -> Iterator[sqlite3.Row]:
+def _rows(ask: Ask, search: Search) -> Iterator[sqlite3.Row]:
+    return chain.from_iterable(_pages(ask, search, COLUMNS))
+
+
+def _pages(ask: Ask, search: Search, columns: str) -> Iterator[Sequence[sqlite3.Row]]:
     """All rows of the time and state, page by page; the newest first where there is a limit."""
     backwards = search.limit is not None
     where = (
@@ -79,16 +83,33 @@ def _rows(ask: Ask, search: Search, columns: str = COLUMNS) -> Iterator[sqlite3.
     times = (search.since, search.since, search.until, search.until)
     last, size = 2**62 if backwards else -1, _FIRST_PAGE
     while page := ask(query, (last, *times, search.state, search.state, size)):
-        yield from page
+        yield page
         last, size = page[-1]["seq"], PAGE
 
 
 def _with_words(ask: Ask, search: Search) -> Iterator[int]:
     """The numbers of the rows whose prompt has all words; the rest of them is left unread."""
-    for row in _rows(ask, search, "seq, body"):
-        prompt = folded(str(json.loads(row["body"]).get("prompt", "")))
-        if all(word in prompt for word in search.words):
-            yield row["seq"]
+    for page in _pages(ask, search, "seq, body"):
+        rows = [(row["seq"], row["body"]) for row in page]
+        if _may_have(search.words, [body for _, body in rows]):
+            yield from (number for number, body in rows if _has(search.words, body))
+
+
+def _may_have(words: Sequence[str], bodies: Sequence[str]) -> bool:
+    """False if the bodies together lack a word: a rare one is looked for in a page at once."""
+    text = folded("\n".join(bodies))
+    return all(word in text for word in words if _is_plain(word))
+
+
+def _is_plain(word: str) -> bool:
+    """Whether JSON shows it as it is; an accent would join the last letter of an escape."""
+    escaped = '"' in word or "\\" in word or not word.isprintable()
+    return not escaped and not unicodedata.combining(word[0])
+
+
+def _has(words: Sequence[str], body: str) -> bool:
+    prompt = folded(str(json.loads(body).get("prompt", "")))
+    return all(word in prompt for word in words)
 
 
 def _numbered(ask: Ask, numbers: Iterator[int], limit: int | None) -> Iterator[sqlite3.Row]:

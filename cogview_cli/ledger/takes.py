@@ -8,7 +8,7 @@ another take, whichever way that would be sent.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from cogview_cli.ledger.entry import (
     DOUBTFUL_STATES,
@@ -18,6 +18,9 @@ from cogview_cli.ledger.entry import (
     State,
 )
 from cogview_cli.textcheck.compare import TextResult
+
+# Where the ledger keeps what was read of each picture, if an answer has several.
+PICTURES = "pictures"
 
 
 class TextRules(NamedTuple):
@@ -42,39 +45,71 @@ def takes_of(entries: Sequence[Entry]) -> list[Entry]:
     return sent[first:]
 
 
-def result_of(entry: Entry, rules: TextRules) -> TextResult | None:
-    """How the text of a take compares; None if it was not read, or for other texts."""
-    found = TextResult.of_record(entry.text)
-    if found is None or found.wanted != rules.wanted:
-        return None
-    return found.judged(strict=rules.strict)
+def text_record(results: Sequence[TextResult]) -> dict[str, Any]:
+    """What the ledger keeps of the pictures of one answer: the worst, and all where some are."""
+    records = [result.record() for result in results]
+    worst = worst_of(results).record()
+    return {**worst, PICTURES: records} if len(records) > 1 else worst
+
+
+def worst_of(results: Sequence[TextResult]) -> TextResult:
+    """The one that says least of what is wanted."""
+    return min(results, key=lambda result: (result.ok, result.score))
+
+
+def _as_read(entry: Entry) -> tuple[TextResult, ...]:
+    """What is on record of each picture of an answer; () unless it is of all of them."""
+    records = (entry.text or {}).get(PICTURES) or [entry.text]
+    found = [result for record in records if (result := TextResult.of_record(record))]
+    return tuple(found) if len(found) == max(1, len(entry.files)) else ()
+
+
+def results_of(entry: Entry, rules: TextRules) -> tuple[TextResult, ...]:
+    """How the text of each picture of a take compares; () if not all were read for these texts."""
+    found = _as_read(entry)
+    if any(result.wanted != rules.wanted for result in found):
+        return ()
+    return tuple(result.judged(strict=rules.strict) for result in found)
+
+
+class Best(NamedTuple):
+    """The take that gets the name, with the results of its pictures, at least one."""
+
+    entry: Entry
+    results: tuple[TextResult, ...]
+
+    @property
+    def good_enough(self) -> bool:
+        """Whether a picture of it is right, so that nothing more is asked for."""
+        return any(result.ok for result in self.results)
+
+    @property
+    def rank(self) -> tuple[bool, bool, float, int]:
+        """The higher, the better."""
+        worst = worst_of(self.results)
+        return self.good_enough, worst.ok, worst.score, -self.entry.take
 
 
 def unread(takes: Sequence[Entry], rules: TextRules) -> list[Entry]:
     """The takes with a picture on disk that nobody has read yet."""
     saved = (entry for entry in takes if entry.state == State.SAVED and entry.files)
-    return [entry for entry in saved if result_of(entry, rules) is None]
+    return [entry for entry in saved if not results_of(entry, rules)]
 
 
-def best_take(takes: Sequence[Entry], rules: TextRules) -> tuple[Entry, TextResult] | None:
+def best_take(takes: Sequence[Entry], rules: TextRules) -> Best | None:
     """The take that gets the name: one that is right, else the best score, else the earliest."""
     saved = (entry for entry in takes if entry.state == State.SAVED and entry.files)
-    read = [(entry, result) for entry in saved if (result := result_of(entry, rules))]
-    return max(read, key=_rank, default=None)
+    read = [Best(entry, results) for entry in saved if (results := results_of(entry, rules))]
+    return max(read, key=lambda best: best.rank, default=None)
 
 
 def best_as_read(takes: Sequence[Entry]) -> Entry | None:
     """The same by what is on record; None unless all pictures were read for the same texts."""
     saved = [entry for entry in takes if entry.state == State.SAVED and entry.files]
-    read = [(entry, result) for entry in saved if (result := TextResult.of_record(entry.text))]
-    if len(read) < len(saved) or len({result.wanted for _entry, result in read}) != 1:
+    read = [Best(entry, results) for entry in saved if (results := _as_read(entry))]
+    if len(read) < len(saved) or len({r.wanted for best in read for r in best.results}) != 1:
         return None
-    return max(read, key=_rank)[0]
-
-
-def _rank(read: tuple[Entry, TextResult]) -> tuple[bool, float, int]:
-    entry, result = read
-    return result.ok, result.score, -entry.take
+    return max(read, key=lambda best: best.rank).entry
 
 
 def takes_left(takes: Sequence[Entry], rules: TextRules) -> int:
@@ -96,6 +131,14 @@ def _is_final(newest: Entry, rules: TextRules) -> bool:
     return newest.state == State.UNKNOWN and not rules.retry_unknown
 
 
+def lost_take(takes: Sequence[Entry], rules: TextRules) -> Entry | None:
+    """The take that no other follows because its outcome is unknown, while the text is wrong."""
+    best = best_take(takes, rules)
+    if best is None or best.good_enough or takes[-1].state != State.UNKNOWN or rules.retry_unknown:
+        return None
+    return takes[-1]
+
+
 def needs_another(takes: Sequence[Entry], rules: TextRules) -> bool:
     """Whether another take is to be asked for now: all is read, the best is wrong, some are left.
 
@@ -105,7 +148,7 @@ def needs_another(takes: Sequence[Entry], rules: TextRules) -> bool:
     if any(entry.state in open_ for entry in takes) or unread(takes, rules):
         return False
     best = best_take(takes, rules)
-    return best is not None and not best[1].ok and takes_left(takes, rules) > 0
+    return best is not None and not best.good_enough and takes_left(takes, rules) > 0
 
 
 def to_fetch(takes: Sequence[Entry]) -> list[Entry]:
@@ -137,5 +180,5 @@ def outlook(takes: Sequence[Entry], rules: TextRules) -> Outlook:
     best, left = best_take(takes, rules), takes_left(takes, rules)
     if best is None or to_fetch(takes) or unread(takes, rules):
         return Outlook(open=True, left=left)
-    again = not best[1].ok and left > 0
+    again = not best.good_enough and left > 0
     return Outlook(open=again, left=left if again else 0)

@@ -22,19 +22,28 @@ class Worker:
         self._waiting: deque[Call] = deque()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
 
-    async def call(self, method: Callable[[], T]) -> T:
+    async def call(self, method: Callable[[], T], *, patience: float = 0.0) -> T:
         """The result of `method`, after everything asked for earlier.
 
-        It is carried out even if the caller is cancelled while it waits.
+        It is carried out even if the caller is cancelled while it waits. `patience`: seconds
+        until then, if no other call comes sooner: that one is in the same commit.
         """
         future: Future[T] = Future()
         self._waiting.append((method, future))
-        self._thread.submit(self._drain)
+        if patience:
+            asyncio.get_running_loop().call_later(patience, self._begin)
+        else:
+            self._begin()
         return await asyncio.wrap_future(future)
 
     def close(self) -> None:
-        """Waits for what is being written."""
+        """Waits for what is being written, and for what is about to be."""
+        self._begin()
         self._thread.shutdown(wait=True)
+
+    def _begin(self) -> None:
+        if self._waiting:
+            self._thread.submit(self._drain)
 
     def _drain(self) -> None:
         """Carries out all waiting calls; one of them may fail without the others."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from functools import cache
+from functools import cache, lru_cache
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Networks = tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
@@ -29,6 +29,7 @@ _NAT64 = "64:ff9b::/96"
 _NUMBER = r"(?i)[0-9]+|0x[0-9a-f]*"
 
 
+@lru_cache(64)
 def address(host: str) -> Address | None:
     """`host` as an IP address if it is written as one, in brackets or without."""
     bare = host[1:-1] if host[:1] == "[" and host[-1:] == "]" else host

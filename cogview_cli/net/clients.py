@@ -28,6 +28,8 @@ HEADERS = {
     "User-Agent": f"cogview-cli/{__version__}",
 }
 CONNECT_SECONDS = 10.0
+# What requests and curl read; companies whose proxy has a CA of its own set them.
+_BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 _PROXY_VARIABLES = ("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY")
 
 
@@ -44,7 +46,7 @@ def preload_trust(base_url: str) -> None:
 
 
 def tls_context() -> ssl.SSLContext:
-    """The trusted CAs, once they are loaded; SSL_CERT_FILE and SSL_CERT_DIR are honoured."""
+    """The trusted CAs, once they are loaded: those of the environment, else certifi's."""
     try:
         return load_trust().result()
     except (OSError, ssl.SSLError) as error:
@@ -56,6 +58,9 @@ def tls_context() -> ssl.SSLContext:
 
 def _context() -> ssl.SSLContext:
     file, folder = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
+    bundle = next(filter(None, map(os.environ.get, _BUNDLES)), None)
+    if bundle and not (file or folder):
+        file, folder = (None, bundle) if os.path.isdir(bundle) else (bundle, None)
     if not (file or folder):
         import certifi
 

@@ -27,14 +27,15 @@ from cogview_cli.net.failures import (
 )
 from cogview_cli.net.race import first_to_finish
 
-WINDOW = 512 * 1024  # two reads of the event loop: one arrives while the other is written
+# One read of the event loop fills it: the next one waits in the kernel until it is taken away.
+WINDOW = 128 * 1024
 # RFC 8305 §5: after this delay the next address is tried too, without giving up the first.
 NEXT_ADDRESS_SECONDS = 0.25
 Seconds = float | None  # None: as long as it takes
 
 
 class Connection(asyncio.Protocol):
-    """Both directions of a connection; about two WINDOWs of received bytes wait here at most."""
+    """Both directions of a connection; about three WINDOWs of received bytes wait here at most."""
 
     _transport: asyncio.Transport
 

@@ -30,6 +30,11 @@ class RequestBody:
         """The bytes, whether they were taken or not."""
         return self._data
 
+    @property
+    def shown(self) -> bytes:
+        """What --debug shows of it."""
+        return self._data
+
     def __len__(self) -> int:
         return len(self._data)
 
@@ -55,6 +60,11 @@ class FileBody(RequestBody):
 
     def __len__(self) -> int:
         return len(self._data) + self._size + len(self._after)
+
+    @property
+    def shown(self) -> bytes:
+        """How much it is: requests by the thousand would hide everything else."""
+        return f"({self._size} bytes of a file)".encode()
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         """The bytes, a piece at a time; the file is read off the loop."""

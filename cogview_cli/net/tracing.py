@@ -46,7 +46,7 @@ class TracedClient:
         began = time.monotonic()
         self._tell(">", [f"{method} {target.url}", *_sent(headers)])
         if isinstance(content, RequestBody):
-            self.body(">", content.data)
+            self.body(">", content.shown)
         async with self._client.stream(
             method, target, content=content, headers=headers, addresses=addresses, in_hand=in_hand
         ) as response:

@@ -30,20 +30,25 @@ class Fetched(NamedTuple):
     info: verify.ImageInfo
 
 
-def judged(part: Path, coding: str, seen: set[str] | None, *, last: bool = False) -> Fetched:
-    """Unpacks and syncs the file, and looks at it.
+def judged(
+    part: Path, coding: str, seen: set[str] | None, *, last: bool = False, synced: bool = False
+) -> Fetched:
+    """Unpacks and syncs the file, unless it is `synced`, and looks at it.
 
     `seen`: hashes of the copies so far, to which this one is added; None if there can be no
     other. A server that sends the same bytes again has no better ones. `last`: this run
     fetches no other. Raises DownloadFailed, OSError for this disk.
     """
-    _unpacked(part, coding)
-    size, digest = _synced(part)
+    changed = _unpacked(part, coding)
+    if changed or not synced:
+        _sync(part)
+    data = part.read_bytes()
+    size, digest = len(data), hashlib.sha256(data).hexdigest()
     repeated = seen is None or digest in seen
     if seen is not None:
         seen.add(digest)
     try:
-        info = verify.check(part)
+        info = verify.check_bytes(data)
     except verify.TooLarge as error:
         kept = Arrived(size, digest)
         raise DownloadFailed(error.message, final=True, arrived=kept) from error
@@ -60,12 +65,9 @@ def judged(part: Path, coding: str, seen: set[str] | None, *, last: bool = False
     return Fetched(bytes=size, sha256=digest, info=info)
 
 
-def _synced(part: Path) -> tuple[int, str]:
-    """Size and hash of a file that is on the disk now."""
+def _sync(part: Path) -> None:
     with part.open("rb+") as file:
         os.fsync(file.fileno())
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return file.tell(), digest
 
 
 def _damaged(why: Message, size: int, digest: str, *, final: bool) -> DownloadFailed:
@@ -73,9 +75,10 @@ def _damaged(why: Message, size: int, digest: str, *, final: bool) -> DownloadFa
     return DownloadFailed(what, final=final, arrived=Arrived(size, digest))
 
 
-def _unpacked(part: Path, coding: str) -> None:
+def _unpacked(part: Path, coding: str) -> bool:
+    """Whether there was anything to take off."""
     try:
-        unpack.unpack(part, coding, SIZE_LIMIT)
+        return unpack.unpack(part, coding, SIZE_LIMIT)
     except unpack.TooMuch as error:
         raise DownloadFailed(error.message, retry_after=NOT_NOW) from error
     except unpack.CutShort as error:

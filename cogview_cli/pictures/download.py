@@ -17,8 +17,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-
-import httpx
+from typing import BinaryIO
 
 from cogview_cli.api.image_urls import server_date
 from cogview_cli.api.protocol import retry_after
@@ -34,19 +33,21 @@ from cogview_cli.net.response import Client, Response
 from cogview_cli.net.target import PORTS, Target
 from cogview_cli.pictures.arrival import SIZE_LIMIT, Fetched, judged
 from cogview_cli.pictures.failure import NOT_NOW, DownloadFailed, Stalled, next_wait
-from cogview_cli.pictures.links import allowed, host_of, redirected
+from cogview_cli.pictures.links import allowed, redirected
 from cogview_cli.pictures.origin import Origin, is_on_disk
+from cogview_cli.pictures.urls import Url, url_of
 
 TOTAL_SECONDS = 120.0
 IDLE_SECONDS = 15.0
 PATIENCE_SECONDS = 60.0
 SLOW_AFTER_SECONDS, SLOWEST_BYTES_PER_SECOND = 10.0, 1024
 REDIRECTS = 5
-# Each holds a whole decoded picture, and more of them than CPUs only slow the loop down.
-CHECKS_AT_ONCE = min(4, os.cpu_count() or 1)
+# Each holds a whole decoded picture; a CPU is left to the loop, which sends the next requests.
+CHECKS_AT_ONCE = max(1, min(4, (os.cpu_count() or 1) - 1))
 # The loop must not stop for every piece that comes: they are written together, off it.
-WRITE_BYTES = 512 * 1024
+WRITE_BYTES = 256 * 1024
 _MOVED = (301, 302, 303, 307, 308)
+_BODILESS = (204, 205)
 _GONE = (401, 403, 404, 410)
 _WHOLE_RANGE = re.compile(r"bytes 0-([0-9]{1,19})/(?:([0-9]{1,19})|\*)")
 
@@ -73,7 +74,7 @@ class Downloader:
         """
         self._trace = trace
         self._secrets = [*headers.values(), *(v.removeprefix("Bearer ") for v in headers.values())]
-        self._origin = Origin(httpx.URL(base_url), headers)
+        self._origin = Origin(url_of(base_url), headers)
         self._base_host = self._origin.base.host
         self._total = min(total, TOTAL_SECONDS)
         self._patience = patience
@@ -108,7 +109,7 @@ class Downloader:
             stalled()
             await asyncio.sleep(wait)
 
-    def _link(self, url: str) -> httpx.URL:
+    def _link(self, url: str) -> Url:
         """The whole URL of a link, which may be relative; DownloadFailed for what is none."""
         try:
             if is_on_disk(url):
@@ -118,7 +119,7 @@ class Downloader:
             self._explain(url, failure)
             raise
 
-    def _allowed(self, url: str) -> httpx.URL:
+    def _allowed(self, url: str) -> Url:
         return allowed(url, self._base_host, plain=self._origin.is_plain)
 
     def _explain(self, url: str, failure: DownloadFailed) -> None:
@@ -127,7 +128,7 @@ class Downloader:
         if explained is not failure.message:
             failure.message, failure.retry_after = explained, NOT_NOW
 
-    async def _once(self, link: httpx.URL, part: Path, tries: int, seen: set[str]) -> Fetched:
+    async def _once(self, link: Url, part: Path, tries: int, seen: set[str]) -> Fetched:
         try:
             async with self._gate, asyncio.timeout(self._total):
                 coding = await self._transfer(link, part, tries)
@@ -137,10 +138,10 @@ class Downloader:
         except failures.NetworkError as error:
             wait = NOT_NOW if tls_failure(error) else None
             raise DownloadFailed(_words(error), retry_after=wait) from error
-        judge = partial(judged, part, coding, seen, last=self._patience <= 0)
+        judge = partial(judged, part, coding, seen, last=self._patience <= 0, synced=True)
         return await asyncio.get_running_loop().run_in_executor(self._checks, judge)
 
-    async def _transfer(self, link: httpx.URL, part: Path, tries: int) -> str:
+    async def _transfer(self, link: Url, part: Path, tries: int) -> str:
         """Writes what is at `link` to `part`; how it is packed, by its header."""
         found = await self._hop(link, part, tries)
         for _ in range(REDIRECTS):
@@ -157,7 +158,7 @@ class Downloader:
             return found
         raise DownloadFailed(Message.of("redirects", count=REDIRECTS), retry_after=NOT_NOW)
 
-    async def _hop(self, link: httpx.URL, part: Path, tries: int) -> str | httpx.URL:
+    async def _hop(self, link: Url, part: Path, tries: int) -> str | Url:
         """The packing of what is written to `part`, or where the server says it is."""
         target = _target(link)
         addresses = await self._addresses(target, tries)
@@ -170,7 +171,7 @@ class Downloader:
                 return await _to_file(response, part)
             return self._moved(link, location)
 
-    def _moved(self, link: httpx.URL, location: str) -> httpx.URL:
+    def _moved(self, link: Url, location: str) -> Url:
         try:
             return self._allowed(redirected(link, location))
         except DownloadFailed as failure:
@@ -217,13 +218,12 @@ async def _resolve(host: str, port: int) -> list[str]:
     return [str(entry[4][0]) for entry in found]
 
 
-def _target(link: httpx.URL) -> Target:
-    path = link.raw_path.decode("ascii")
-    return Target(link.scheme, host_of(link), link.port or PORTS[link.scheme], path)
+def _target(link: Url) -> Target:
+    return Target(link.scheme, link.host, link.port or PORTS[link.scheme], link.path)
 
 
 async def _to_file(response: Response, part: Path) -> str:
-    """Writes the body off the loop, a piece at a time; `judged` syncs it."""
+    """Writes the body off the loop, a piece at a time, and syncs it: no check waits for a disk."""
     _check_head(response)
     size, pieces, waiting = 0, [], 0
     loop = asyncio.get_running_loop()
@@ -240,13 +240,20 @@ async def _to_file(response: Response, part: Path) -> str:
             if waiting >= WRITE_BYTES:
                 await asyncio.to_thread(file.writelines, pieces)
                 pieces, waiting = [], 0
-        await asyncio.to_thread(file.writelines, pieces)
+        await asyncio.to_thread(_write_last, file, pieces)
     return str(response.headers.get("content-encoding", ""))
+
+
+def _write_last(file: BinaryIO, pieces: list[bytes]) -> None:
+    file.writelines(pieces)
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def _check_head(response: Response) -> None:
     status, headers = response.status, response.headers
-    if status not in (200, 203, 206):
+    # Of a 201 or 203 the decoder tells whether it is the picture.
+    if not 200 <= status < 300 or status in _BODILESS:
         message = Message.of("host-status", status=status)
         wait, gone = retry_after(headers), status in _GONE
         date = server_date(headers) if gone else None

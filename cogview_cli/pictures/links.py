@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 
-import httpx
-
 from cogview_cli.i18n.stored_messages import Message
 from cogview_cli.net.addresses import address, is_loopback
 from cogview_cli.pictures.failure import DownloadFailed
+from cogview_cli.pictures.urls import Url, joined, url_of
 
 URL_LIMIT = 8192
 # What a resolver takes: labels of 1 to 63 characters (RFC 1035 §2.3.4), 253 in all.
@@ -17,7 +16,7 @@ _LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 _NUMBER = re.compile(r"[0-9]+|0[xX][0-9A-Fa-f]*")
 
 
-def allowed(text: str, base_host: str, *, plain: bool = False) -> httpx.URL:
+def allowed(text: str, base_host: str, *, plain: bool = False) -> Url:
     """The URL of an image, blanks around it taken off.
 
     Raises DownloadFailed, final, for one that must not or cannot be fetched. http is for
@@ -25,9 +24,9 @@ def allowed(text: str, base_host: str, *, plain: bool = False) -> httpx.URL:
     for that very host, which is asked over http itself.
     """
     url = _parsed(text.strip())
-    if url.userinfo or not url.raw_host:
+    if url.login or not url.host:
         raise DownloadFailed(Message.of("url-login"), final=True)
-    host = host_of(url)
+    host = url.host
     if not _is_host(host):
         raise DownloadFailed(Message.of("url-host"), final=True)
     if url.port is not None and not 0 < url.port < 65536:
@@ -39,20 +38,13 @@ def allowed(text: str, base_host: str, *, plain: bool = False) -> httpx.URL:
     return url
 
 
-def _parsed(text: str) -> httpx.URL:
+def _parsed(text: str) -> Url:
     if len(text) > URL_LIMIT or re.search(r"[\x00-\x20\x7f]", text):
         raise DownloadFailed(Message.of("url-malformed"), final=True)
     try:
-        url = httpx.URL(text)
-        _ = url.host  # decodes an international name: bad punycode shows here
-    except Exception:  # httpx, idna and ipaddress each raise their own
+        return url_of(text)
+    except ValueError:
         raise DownloadFailed(Message.of("url-malformed"), final=True) from None
-    return url
-
-
-def host_of(url: httpx.URL) -> str:
-    """The host as it goes over the wire: ASCII, in lower case; IPv6 without brackets."""
-    return url.raw_host.decode("ascii")
 
 
 def _is_host(host: str) -> bool:
@@ -68,11 +60,11 @@ def _is_host(host: str) -> bool:
     )
 
 
-def redirected(url: httpx.URL, location: str) -> str:
+def redirected(url: Url, location: str) -> str:
     """The URL that a redirect's `Location` leads to. Raises DownloadFailed, final."""
     try:
         if location.strip():
-            return str(url.join(location.strip()))
+            return joined(url, location.strip())
         raise ValueError(location)
-    except Exception:  # as in `_parsed`
+    except ValueError:
         raise DownloadFailed(Message.of("redirect-malformed"), final=True) from None

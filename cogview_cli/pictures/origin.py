@@ -11,10 +11,9 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-import httpx
-
 from cogview_cli.i18n.stored_messages import Message
 from cogview_cli.net.target import PORTS
+from cogview_cli.pictures.urls import Url, joined, url_of
 
 _WEB = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]+:(?!\\)")
 _DISK = re.compile(r"\s*(?:file:|[A-Za-z]:[\\/]|\\\\)", re.IGNORECASE)
@@ -23,20 +22,22 @@ _DISK = re.compile(r"\s*(?:file:|[A-Za-z]:[\\/]|\\\\)", re.IGNORECASE)
 class Origin(NamedTuple):
     """The origin of a base URL; `headers` go with requests to it alone, for links behind a key."""
 
-    base: httpx.URL
+    base: Url
     headers: Mapping[str, str]
 
     def resolved(self, link: str) -> str:
         """A link of an answer as a whole URL: a relative one is below this origin."""
+        if link.strip().startswith("//"):
+            return f"{self.base.scheme}:{link.strip()}"
         if not is_relative(link):
             return link
         try:
-            folder = self.base.copy_with(raw_path=self.base.raw_path.rstrip(b"/") + b"/")
-            return str(folder.join(link.strip()))
-        except (httpx.InvalidURL, ValueError):
+            folder = self.base._replace(path=self.base.path.rstrip("/") + "/")
+            return joined(folder, link.strip())
+        except ValueError:
             return link
 
-    def is_own(self, url: httpx.URL) -> bool:
+    def is_own(self, url: Url) -> bool:
         """Whether `url` has the scheme, host and port of the API."""
         return _triple(url) == _triple(self.base)
 
@@ -45,7 +46,7 @@ class Origin(NamedTuple):
         """Whether it is asked over http: the user says that this is safe."""
         return self.base.scheme == "http"
 
-    def headers_for(self, url: httpx.URL) -> dict[str, str]:
+    def headers_for(self, url: Url) -> dict[str, str]:
         """The headers that a request for `url` carries."""
         return dict(self.headers) if self.is_own(url) else {}
 
@@ -63,12 +64,12 @@ class Origin(NamedTuple):
 
     def _leads_home(self, link: str) -> bool:
         try:
-            return self.is_own(httpx.URL(self.resolved(link)))
-        except (httpx.InvalidURL, ValueError):
+            return self.is_own(url_of(self.resolved(link)))
+        except ValueError:
             return False
 
 
-def _triple(url: httpx.URL) -> tuple[str, str, int | None]:
+def _triple(url: Url) -> tuple[str, str, int | None]:
     return url.scheme, url.host, url.port or PORTS.get(url.scheme)
 
 

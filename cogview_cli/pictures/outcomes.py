@@ -31,8 +31,21 @@ def unsaved_problem(
         exit_code=ExitCode.UNSAVED,
         retryable=not final and code not in (State.EXPIRED, UNVERIFIED),
         hint=HINTS.get(code) or hint_for(message) or (hint if final else "cogview recover"),
-        reason=str(message),
+        reason=str(_cause(message)),
     )
+
+
+def of_sandbox(problem: Problem) -> Problem:
+    """The same for a picture of an in-process sandbox, which nobody can ask once it has ended."""
+    if problem.code not in (Status.UNSAVED, State.PENDING, BUG):
+        return problem
+    hint = _("the sandbox's pictures end with it: run the same command again")
+    return problem._replace(hint=hint, retryable=False)
+
+
+def _cause(message: Message) -> Message | str:
+    """The message without the file that it names, which is another for each picture."""
+    return message.values["why"] if message.name == "bytes-kept" else message
 
 
 def outcome_of(
@@ -44,6 +57,8 @@ def outcome_of(
     problem: Problem | None = None,
 ) -> Outcome:
     """The outcome of a request the ledger knows."""
+    if problem and entry.in_sandbox and status == Status.UNSAVED:
+        problem = of_sandbox(problem)
     fields: dict[str, Any] = entry.target.get("fields", {})
     return Outcome(
         status=status,

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 from cogview_cli.disk.atomic import open_new, own_name, publish
 from cogview_cli.disk.destination import Target
-from cogview_cli.disk.names import with_number
+from cogview_cli.disk.names import SAVED_SUFFIXES, with_number
+from cogview_cli.disk.unreadable import why_unreadable
 from cogview_cli.i18n import _
 from cogview_cli.ledger import UNVERIFIED, Entry
 from cogview_cli.outcome import SavedFile
@@ -20,7 +21,7 @@ from cogview_cli.pictures.arrival import Fetched
 from cogview_cli.pictures.convert import convert
 from cogview_cli.pictures.failure import Arrived
 from cogview_cli.pictures.sidecar import UNVERIFIED_SUFFIX
-from cogview_cli.pictures.verify import READABLE, SUFFIXES, sniff
+from cogview_cli.pictures.verify import READABLE, sniff
 
 
 class Place(NamedTuple):
@@ -46,7 +47,7 @@ def place_image(
     """Publishes a checked image in the wanted format; what people should be warned of."""
     fetched, warnings = _as_wanted(part, place.target.destination.format, fetched)
     info = fetched.info
-    suffix = SUFFIXES[info.format]
+    suffix = SAVED_SUFFIXES[info.format]
     path = _published(place, part, place.name(number), suffix, fetched.sha256, asked=number == 0)
     saved = SavedFile(
         file=str(path),
@@ -173,7 +174,7 @@ def _unusual(format: str) -> Caution:
 
 
 def _unconverted(wanted: str, error: Exception) -> Caution:
-    why = str(error) or type(error).__name__
+    why = why_unreadable(error)
     return lambda name: _(
         "'{name}' could not be converted to {format}: {why}; kept as received",
         name=name,

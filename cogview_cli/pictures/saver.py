@@ -8,7 +8,9 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -176,30 +178,47 @@ class _Saving:
         elsewhere = None
         if known and intact and not unverified and Path(known.file).parent != place.folder:
             elsewhere = Path(known.file)
+        describe = partial(self._describe, reply, ref, number, began)
+        single = len(reply.images) == 1  # noted as saved right after
         if unverified or elsewhere or not intact:
-            await self._fetch(reply, ref, place, number, elsewhere)
-        if len(reply.images) > 1:  # a single one is noted as saved right after
+            then = describe if single else None
+            await self._fetch(reply, ref, place, number, elsewhere, then)
+        elif single:
+            await asyncio.to_thread(describe)
+        if not single:
             await self._note()
-        await self._describe(reply, ref, number, time.monotonic() - began)
+            await asyncio.to_thread(describe)
         if unverified:
             await asyncio.to_thread(discard_unverified, unverified, self._entry)
         if elsewhere:
             await asyncio.to_thread(elsewhere.unlink, missing_ok=True)
 
-    async def _describe(self, reply: Reply, ref: ImageRef, number: int, seconds: float) -> None:
-        """The sidecar, unless the target does without."""
+    def _describe(
+        self, reply: Reply, ref: ImageRef, number: int, began: float | None = None
+    ) -> None:
+        """Writes the sidecar, unless the target does without. `began`: by the monotonic clock."""
         if not Target.from_record(self._entry.target).destination.sidecar:
             return
         saved = self._files[number]
         url = image_urls.unsigned(ref.url) if ref.url and not inline.is_data_url(ref.url) else None
+        seconds = 0.0 if began is None else time.monotonic() - began
         content = sidecar.describe(self._entry, reply, saved, url, seconds)
-        path = await asyncio.to_thread(sidecar.write, Path(saved.file), content)
+        path = sidecar.write(Path(saved.file), content)
         self._files[number] = saved._replace(sidecar=str(path))
 
     async def _fetch(
-        self, reply: Reply, ref: ImageRef, place: Place, number: int, here: Path | None
+        self,
+        reply: Reply,
+        ref: ImageRef,
+        place: Place,
+        number: int,
+        here: Path | None,
+        then: Callable[[], None] | None,
     ) -> None:
-        """Saves one image; `here`: its file, where only its place is not the wanted one."""
+        """Saves one image; `here`: its file, where only its place is not the wanted one.
+
+        `then` is done in the same thread, once the image has its name.
+        """
         # Named after the request, so that the next run replaces what a killed one left.
         part = own_name(place.folder / f".cogview-{self._entry.id}-{number}.part")
         try:
@@ -207,9 +226,7 @@ class _Saving:
                 fetched = await asyncio.to_thread(copied, here, part)
             else:
                 fetched = await self._bytes(ref, part)
-            saved, warnings = await asyncio.to_thread(place_image, place, part, fetched, number)
-            self._files[number] = saved
-            self._warnings += warnings
+            await asyncio.to_thread(self._publish, place, part, fetched, number, then)
         except DownloadFailed as failure:
             if failure.arrived is None:
                 raise
@@ -217,6 +234,20 @@ class _Saving:
         finally:
             with suppress(OSError):
                 part.unlink(missing_ok=True)
+
+    def _publish(
+        self,
+        place: Place,
+        part: Path,
+        fetched: Fetched,
+        number: int,
+        then: Callable[[], None] | None,
+    ) -> None:
+        """Gives the image its name."""
+        self._files[number], warnings = place_image(place, part, fetched, number)
+        self._warnings += warnings
+        if then:
+            then()
 
     async def _keep(
         self,
@@ -235,7 +266,7 @@ class _Saving:
         kept = await asyncio.to_thread(keep_unverified, place, part, arrived, number, before)
         if kept != before:
             self._files[number] = kept
-            await self._describe(reply, ref, number, 0.0)
+            await asyncio.to_thread(self._describe, reply, ref, number)
             await self._note()
         told = Message.of("bytes-kept", why=failure.message, path=kept.file)
         return DownloadFailed(told, final=failure.final, gone=failure.gone, arrived=arrived)

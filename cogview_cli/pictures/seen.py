@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import stat
 from collections.abc import Mapping
 from enum import Enum, auto
 from pathlib import Path
@@ -20,17 +22,17 @@ class Seen(Enum):
 
 def look(saved: Mapping[str, Any], *, verify: bool = False) -> Seen:
     """What became of a `SavedFile` record: its size counts, with `verify` its hash too."""
-    path = Path(saved["file"])
+    file = saved["file"]
     try:
-        if not path.is_file():
+        status = os.stat(file)
+        if not stat.S_ISREG(status.st_mode):
             return Seen.MISSING
-        size = path.stat().st_size
-        whole = size == saved.get("bytes", size)
-        if whole and (not verify or sha256(path) == saved.get("sha256")):
+        whole = status.st_size == saved.get("bytes", status.st_size)
+        if whole and (not verify or sha256(Path(file)) == saved.get("sha256")):
             return Seen.WHOLE
-    except OSError:
+    except (OSError, ValueError):  # ValueError: a name that none can have
         return Seen.MISSING
-    return Seen.CHANGED if _is_picture(path) else Seen.BROKEN
+    return Seen.CHANGED if _is_picture(Path(file)) else Seen.BROKEN
 
 
 def sha256(path: Path) -> str:

@@ -138,21 +138,30 @@ def describe(
             "download_s": round(download_s, 3),
         },
         "source": entry.source,
-        **_beside_the_usual(entry),
+        **_beside_the_usual(entry, saved),
         "generator": f"cogview-cli/{__version__}",
     }
 
 
-def _beside_the_usual(entry: Entry) -> dict[str, Any]:
+def _beside_the_usual(entry: Entry, saved: SavedFile) -> dict[str, Any]:
     """More fields of the body, take, text, queue, sandbox: only where it is so."""
-    extra = extra_fields(entry.body)
+    extra, text = extra_fields(entry.body), _text_of(entry, saved)
     return {
         **({"take": entry.take} if entry.take > 1 else {}),
-        **({"text": entry.text} if entry.text is not None else {}),
+        **({"text": text} if text is not None else {}),
         **({"extra": extra} if extra else {}),
         **({"queue": {"batch": entry.task, "custom_id": entry.key}} if entry.part else {}),
         **({"sandbox": True} if entry.by_sandbox else {}),
     }
+
+
+def _text_of(entry: Entry, saved: SavedFile) -> dict[str, Any] | None:
+    """What was read of one picture of an answer that may have several."""
+    pictures: list[dict[str, Any]] | None = (entry.text or {}).get("pictures")
+    if pictures is None:
+        return entry.text
+    pairs = zip(pictures, entry.files, strict=False)
+    return next((text for text, file in pairs if file.get("sha256") == saved.sha256), None)
 
 
 def write(image: Path, content: dict[str, Any]) -> Path:

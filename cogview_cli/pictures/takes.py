@@ -17,10 +17,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from cogview_cli.disk.atomic import move_new, open_new, own_name, sync_folder
+from cogview_cli.disk.atomic import check_writable, move_new, open_new, own_name, sync_folder
 from cogview_cli.disk.destination import Target
 from cogview_cli.disk.holes import escape_braces
 from cogview_cli.disk.names import STEM_BYTES, cut_bytes, with_number
+from cogview_cli.errors import MachineError
+from cogview_cli.i18n import _
 from cogview_cli.pictures import sidecar
 from cogview_cli.pictures.seen import sha256
 
@@ -35,8 +37,8 @@ _ROOM_BYTES = 14
 
 def is_take(image: str | Path) -> bool:
     """Whether a picture is one of those that were not chosen, by its name and folder."""
-    path = Path(image)
-    return path.parent.name == FOLDER and bool(re.search(_NAME, path.stem))
+    folder, name = os.path.split(image)
+    return os.path.basename(folder) == FOLDER and bool(re.search(_NAME, Path(name).stem))
 
 
 def is_aside(entry: Entry) -> bool:
@@ -60,8 +62,18 @@ def take_target(image: Path, target: Target, take: int) -> Target:
     return Target(destination, target.fields)
 
 
+def check_folder(target: Target) -> None:
+    """MachineError if no other take could be saved at `target`, before one is paid. Blocks."""
+    folder, _stem = target.place()
+    if os.path.lexists(folder) and not folder.is_dir():
+        raise MachineError(
+            _("'{path}' is not a folder", path=folder), hint=_("choose another --output")
+        )
+    check_writable(folder if folder.is_dir() else folder.parent)
+
+
 class _File(NamedTuple):
-    """The only picture of a take as the ledger has it."""
+    """A picture of a take as the ledger has it."""
 
     entry: Entry
     record: dict[str, Any]
@@ -87,16 +99,15 @@ class _File(NamedTuple):
                     return content
         return None
 
-    def moved(self, path: Path, target: dict[str, Any]) -> Entry:
-        """The entry with its picture at `path`, where it belongs from now on."""
+    def record_at(self, path: Path) -> dict[str, Any]:
+        """What the ledger has of the picture once it is at `path`."""
         beside = sidecar.sidecar_path(path)
         found = str(beside) if self.record.get("sidecar") or beside.exists() else None
-        files = [{**self.record, "file": str(path), "sidecar": found}]
-        return self.entry._replace(files=files, target=target)
+        return {**self.record, "file": str(path), "sidecar": found}
 
 
-def _file(entry: Entry) -> _File | None:
-    return _File(entry, entry.files[0]) if len(entry.files) == 1 else None
+def _files(entry: Entry) -> list[_File]:
+    return [_File(entry, record) for record in entry.files]
 
 
 def name_of(takes: Iterable[Entry]) -> Path | None:
@@ -117,25 +128,66 @@ def give_name(takes: Sequence[Entry], best: Entry) -> list[Entry]:
     holder = next((e for e in reversed(takes) if _has_name(e) and e.id != best.id), None)
     if holder is None or _has_name(best):
         return []
-    old, new = _file(holder), _file(best)
-    return _exchange(old, new) if old and new else []
-
-
-def _exchange(old: _File, new: _File) -> list[Entry]:
-    place = old.path
-    wanted = _free(place.with_name(f"{place.stem}{new.path.suffix}"), new, taken=place)
-    here = next((path for path in (new.path, wanted) if new.is_at(path)), None)
-    if here is None or (place.exists() and not (old.is_at(place) or new.is_at(place))):
+    swaps = list(_swaps(holder, best))
+    if not all(swap.is_possible for swap in swaps):
         return []
-    kept = _keep(old, place)
-    if (content := new.beside(here, new.path, wanted)) is not None:
-        _describe(wanted, content)
-    _rename(here, wanted, replaced=place)
-    _clear(place, wanted, kept, old)
-    _remove(sidecar.sidecar_path(new.path))
-    target = Target.from_record(old.entry.target)
-    away = take_target(place, target, old.entry.take).record()
-    return [old.moved(kept, away), new.moved(wanted, old.entry.target)]
+    files = [_swapped(swap) for swap in swaps]
+    place, target = Path(holder.files[0]["file"]), Target.from_record(holder.target)
+    away = take_target(place, target, holder.take).record()
+    return [
+        holder._replace(files=[old for old, _new in files if old], target=away),
+        best._replace(files=[new for _old, new in files if new], target=holder.target),
+    ]
+
+
+class _Swap(NamedTuple):
+    """One name: the picture that has it, at `place`, and the one that gets it, or `wanted`.
+
+    Answers may have several pictures, one more than the other. `here`: where the new one lies.
+    """
+
+    old: _File | None
+    new: _File | None
+    place: Path
+    wanted: Path
+    here: Path | None
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether the new one is there, and nobody has put another under the name."""
+        ours = [file for file in (self.old, self.new) if file]
+        if self.new and self.here is None:
+            return False
+        return not self.place.exists() or any(file.is_at(self.place) for file in ours)
+
+
+def _swaps(holder: Entry, best: Entry) -> Iterator[_Swap]:
+    first = Path(holder.files[0]["file"])
+    for number, (old, new) in enumerate(itertools.zip_longest(_files(holder), _files(best)), 1):
+        if new is None:
+            yield _Swap(old, None, old.path, old.path, None)
+            continue
+        stem, suffix = first.stem if number == 1 else f"{first.stem}-{number}", new.path.suffix
+        place = old.path if old else _free(first.with_name(f"{stem}{suffix}"), new)
+        wanted = _free(place.with_name(f"{place.stem}{suffix}"), new, taken=place)
+        here = next((path for path in (new.path, wanted) if new.is_at(path)), None)
+        yield _Swap(old, new, place, wanted, here)
+
+
+def _swapped(swap: _Swap) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+    """Lets the two change places; what the ledger has of each from then on."""
+    old, new, place, wanted, here = swap
+    kept = _keep(old, place) if old else None
+    if new and here:
+        if (content := new.beside(here, new.path, wanted)) is not None:
+            _describe(wanted, content)
+        _rename(here, wanted, replaced=place if old else None)
+    if old and kept:
+        _clear(place, wanted if new else None, kept, old)
+    if new:
+        _remove(sidecar.sidecar_path(new.path))
+    gone, come = old and kept and old.record_at(kept), new and new.record_at(wanted)
+    return gone or None, come or None
 
 
 def _free(first: Path, file: _File, *, taken: Path | None = None) -> Path:
@@ -186,7 +238,7 @@ def _describe(image: Path, content: dict[str, Any]) -> None:
     sidecar.write(image, {**content, "image": named})
 
 
-def _rename(here: Path, wanted: Path, *, replaced: Path) -> None:
+def _rename(here: Path, wanted: Path, *, replaced: Path | None) -> None:
     if here == wanted:
         return
     if wanted == replaced:
@@ -197,8 +249,8 @@ def _rename(here: Path, wanted: Path, *, replaced: Path) -> None:
     sync_folder(here.parent)
 
 
-def _clear(place: Path, wanted: Path, kept: Path, old: _File) -> None:
-    """Removes the old picture from a name of another suffix, if it is in `takes/` for certain."""
+def _clear(place: Path, wanted: Path | None, kept: Path, old: _File) -> None:
+    """Removes the old picture from a name that no other gets, if it is in `takes/` for certain."""
     if place == wanted or not old.is_at(kept):
         return
     if old.is_at(place):
@@ -214,8 +266,9 @@ def _remove(path: Path) -> None:
 
 def discard_takes(takes: Iterable[Entry]) -> None:
     """Removes those that have not got the name, as they were saved."""
-    for file in (_file(entry) for entry in takes if entry.files and not _has_name(entry)):
-        if file is not None and file.is_at(file.path):
+    aside = (entry for entry in takes if entry.files and not _has_name(entry))
+    for file in itertools.chain.from_iterable(map(_files, aside)):
+        if file.is_at(file.path):
             _remove(file.path)
             _remove(sidecar.sidecar_path(file.path))
 

@@ -18,16 +18,20 @@ class CutShort(StoredError):
     """The packed data ends early or is damaged."""
 
 
-def unpack(path: Path, header: str, limit: int) -> None:
+def unpack(path: Path, header: str, limit: int) -> bool:
     """Takes off what the Content-Encoding in `header`, or the first bytes, say it is packed in.
 
-    Raises TooMuch for more than `limit` bytes, CutShort; the file is as it was then.
+    True if that may have made another file of it. Raises TooMuch for more than `limit` bytes,
+    CutShort; the file is as it was then.
     """
+    packed = False
     for coding in inflate.codings_of(header):
         with path.open("rb") as file:
             window = inflate.window_of(file.read(3), coding)
         if window is not None:
+            packed = True
             _take_off(path, window, limit)
+    return packed
 
 
 def _take_off(path: Path, window: int, limit: int) -> None:

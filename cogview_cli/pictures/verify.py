@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from cogview_cli.disk.unreadable import why_unreadable
 from cogview_cli.i18n.stored_messages import Message, StoredError
 from cogview_cli.pictures import containers
 
@@ -20,10 +21,6 @@ if TYPE_CHECKING:
 
 PIXEL_LIMIT = 2**25
 READABLE = ("PNG", "JPEG", "WEBP")
-SUFFIXES = {
-    "png": ".png", "jpeg": ".jpg", "webp": ".webp", "gif": ".gif", "bmp": ".bmp",
-    "tiff": ".tif", "avif": ".avif", "heic": ".heic",
-}  # fmt: skip
 # Text and profiles in a PNG may be larger than Pillow expects; what all of them take
 # together stays bounded, by Pillow's MAX_TEXT_MEMORY of 64 MiB.
 TEXT_LIMIT = 2**24
@@ -51,7 +48,7 @@ class TooLarge(StoredError):
 
 
 class ImageInfo(NamedTuple):
-    """`format` is a name of SUFFIXES; sizes in pixels, 0 where they cannot be told.
+    """`format` is a name of SAVED_SUFFIXES; sizes in pixels, 0 where they cannot be told.
 
     `ended`: the mark of its end is there. All pixels are in any case.
     """
@@ -76,7 +73,11 @@ def sniff(head: bytes) -> str | None:
 
 def check(path: Path) -> ImageInfo:
     """Decodes the whole picture. Raises NotAnImage, Damaged or TooLarge."""
-    data = path.read_bytes()
+    return check_bytes(path.read_bytes())
+
+
+def check_bytes(data: bytes) -> ImageInfo:
+    """As `check`, for the content of a file."""
     found = sniff(data[:32])
     if found is None:
         raise NotAnImage(Message.of("unknown-format"))
@@ -86,12 +87,7 @@ def check(path: Path) -> ImageInfo:
         raise
     except Exception as error:
         # Decoders raise anything from SyntaxError to struct.error on hostile data.
-        raise _undecodable(found, _why(error)) from error
-
-
-def _why(error: Exception) -> str:
-    """The decoder's words; some name an object in memory."""
-    return str(error) if "<" not in str(error) else type(error).__name__
+        raise _undecodable(found, why_unreadable(error)) from error
 
 
 def _judge(found: str, data: bytes) -> ImageInfo:
@@ -110,7 +106,7 @@ def _cut_short(found: str) -> Damaged:
     return Damaged(Message.of("data-cut", format=found.upper()))
 
 
-def _undecodable(found: str, why: str) -> Damaged:
+def _undecodable(found: str, why: Message) -> Damaged:
     return Damaged(Message.of("undecodable", format=found.upper(), why=why))
 
 
@@ -170,22 +166,23 @@ def _size_of(found: str, data: bytes) -> tuple[int, int]:
 
 def _pixels_of(data: bytes) -> bytes:
     """A PNG's critical chunks, the sums of all of them checked: texts are not unpacked."""
-    kept, kind = [_PNG_MAGIC], b""
-    for kind, chunk in _chunks(data):
+    kept, kind = [memoryview(_PNG_MAGIC)], b""
+    for kind, chunk in _chunks(memoryview(data)):
         if zlib.crc32(chunk[4:-4]) != int.from_bytes(chunk[-4:], "big"):
-            raise _undecodable("png", f"wrong sum in {kind!r}")
+            raise _undecodable("png", Message.of("wrong-sum", chunk=kind.decode("latin-1")))
         if not kind[0] & 0x20:
             kept.append(chunk)
     if kind != b"IEND":
         raise _cut_short("png")
-    return b"".join(kept)
+    # A copy is megabytes, and no other thread runs while it is made.
+    return data if sum(map(len, kept)) == len(data) else b"".join(kept)
 
 
-def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+def _chunks(data: memoryview) -> Iterator[tuple[bytes, memoryview]]:
     """Name and bytes of each whole chunk up to IEND."""
     at, kind = len(_PNG_MAGIC), b""
     while at + 12 <= len(data) and kind != b"IEND":
-        kind = data[at + 4 : at + 8]
+        kind = bytes(data[at + 4 : at + 8])
         end = at + 12 + int.from_bytes(data[at : at + 4], "big")
         if end > len(data):
             return

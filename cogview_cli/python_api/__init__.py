@@ -33,6 +33,7 @@ from cogview_cli.gen.run import carry_out
 from cogview_cli.i18n import _
 from cogview_cli.outcome import Summary
 from cogview_cli.python_api.background import QUIET, results
+from cogview_cli.python_api.keywords import raising_keywords
 from cogview_cli.python_api.result import ImageResult
 from cogview_cli.sources.prompt_list import PromptList
 from cogview_cli.terminal.reporter import Reporter
@@ -88,11 +89,13 @@ def generate(
 
     Raises a `cogview_cli.errors.CogviewError` where there is no image: `UsageError` (nothing was
     sent), `ContentRefused`, `Rejected`, `AccountError`, `BudgetReached` (`max_cost`),
-    `MachineError`, `Temporary` (the same call works later), `UnknownOutcome` (perhaps paid: do
-    not simply call again) or `PaidNotSaved` (paid: the same call fetches it, free).
+    `MachineError`, `Temporary` (the same call works later), `UnknownOutcome` (perhaps paid: with
+    `once=True` the same call does not pay again) or `PaidNotSaved` (paid: the same call fetches
+    it, free).
     """
-    settings, text = _settings(output, options)
-    plan = _gen_plan(prompt, output, once, settings, text)
+    with raising_keywords():
+        settings, text = _settings(output, options)
+        plan = _gen_plan(prompt, output, once, settings, text)
 
     def work(reporter: Reporter) -> None:
         summary = Summary(single=True, currency=plan.settings.tariff.currency)
@@ -126,11 +129,12 @@ def generate_many(
     fails is a result with an `error`; a `CogviewError` is raised for what ends the run outside of
     any image: `UsageError` for bad rows, `Temporary` where another run has the folder.
     """
-    settings, text = _settings(output, options)
-    defaults = RowDefaults(
-        settings=settings, count=count, name=name, validate=True, now=time.time(), text=text
-    )
-    asked = _batch_options(PromptList(prompts), defaults, retry_failed, wait)
+    with raising_keywords():
+        settings, text = _settings(output, options)
+        defaults = RowDefaults(
+            settings=settings, count=count, name=name, validate=True, now=time.time(), text=text
+        )
+        asked = _batch_options(PromptList(prompts), defaults, retry_failed, wait)
 
     def work(reporter: Reporter) -> None:
         with closing(Plan()) as plan:

@@ -8,8 +8,9 @@ from collections.abc import Callable, Generator
 from queue import SimpleQueue
 from typing import Any
 
-from cogview_cli.errors import UsageError
+from cogview_cli.errors import CogviewError, UsageError
 from cogview_cli.outcome import Outcome
+from cogview_cli.python_api.keywords import as_keywords, put_keywords
 from cogview_cli.python_api.result import ImageResult, results_of
 from cogview_cli.terminal import output
 from cogview_cli.terminal.output import OutputOptions, StdoutClosed
@@ -75,6 +76,8 @@ def results(work: Work) -> Generator[ImageResult, None, None]:
         collector.left.set()
         thread.join()
     if isinstance(ears.error, Exception) and not isinstance(ears.error, StdoutClosed):
+        if isinstance(ears.error, CogviewError):
+            put_keywords(ears.error)
         raise ears.error
 
 
@@ -86,6 +89,6 @@ def _run(work: Work, collector: _Collector, ears: _Ears, done: Callable[[], None
         ears.failed(error)
         if isinstance(error, UsageError):
             for line in ears.told:
-                error.add_note(line)
+                error.add_note(as_keywords(line))
     finally:
         done()

@@ -11,6 +11,7 @@ from typing import Any
 from cogview_cli import errors
 from cogview_cli.errors import CogviewError, ExitCode
 from cogview_cli.outcome import WITH_IMAGE, Outcome, Problem, SavedFile
+from cogview_cli.python_api.keywords import put_keywords
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,10 +56,12 @@ def results_of(outcome: Outcome) -> Iterator[ImageResult]:
     for number, file in enumerate(outcome.files or (None,)):
         # An answer with two images was paid once.
         cost = outcome.cost and (outcome.cost if not number else Decimal(0))
-        yield _result(outcome, file, cost)
+        yield _result(outcome, number, file, cost)
 
 
-def _result(outcome: Outcome, file: SavedFile | None, cost: Decimal | None) -> ImageResult:
+def _result(
+    outcome: Outcome, number: int, file: SavedFile | None, cost: Decimal | None
+) -> ImageResult:
     problem = outcome.problem
     return ImageResult(
         status=outcome.status,
@@ -79,7 +82,7 @@ def _result(outcome: Outcome, file: SavedFile | None, cost: Decimal | None) -> I
         bytes=(file and file.bytes) or None,
         sha256=(file and file.sha256) or None,
         content_filter=outcome.content_filter,
-        text=outcome.text,
+        text=outcome.text_of(number),
         warnings=outcome.warnings,
         error=error_of(problem) if problem else None,
         error_code=problem.code if problem else None,
@@ -107,4 +110,6 @@ CLASSES: Mapping[ExitCode, type[CogviewError]] = {
 
 def error_of(problem: Problem) -> CogviewError:
     """A problem as the exception of its kind."""
-    return CLASSES.get(problem.exit_code, CogviewError)(problem.message, hint=problem.hint)
+    error = CLASSES.get(problem.exit_code, CogviewError)(problem.message, hint=problem.hint)
+    put_keywords(error)
+    return error

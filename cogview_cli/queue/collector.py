@@ -18,18 +18,21 @@ from cogview_cli.api.batches import (
 )
 from cogview_cli.api.client import ANSWER_LIMIT
 from cogview_cli.api.error_codes import ErrorClass
-from cogview_cli.disk.atomic import open_new
-from cogview_cli.i18n import _
+from cogview_cli.i18n import _, _n
 from cogview_cli.i18n.stored_messages import Message
-from cogview_cli.ledger import Entry, State
+from cogview_cli.ledger import PAID_STATES, Entry, State
 from cogview_cli.ledger.queue_parts import ROWS_AT_ONCE, Part, PartState, Settled
-from cogview_cli.queue.results import is_short, salvaged, settled
+from cogview_cli.queue.results import best_counts, is_denied, is_short, salvaged, settled
 from cogview_cli.queue.service import QueueFailure, Service
+from cogview_cli.queue.spool import RESULTS, spool, written
 
 _MISSING = {
     BatchStatus.EXPIRED: Message.of("queue-expired"),
     BatchStatus.CANCELLED: Message.of("queue-cancelled"),
 }
+
+# Requests that brought a picture, or may have.
+_PERHAPS_MADE = (*PAID_STATES, State.UNKNOWN, State.RESOLVED)
 
 
 class Collector:
@@ -57,14 +60,15 @@ class Collector:
             self._service.check_key(part)
             return await self._gone(part)
         before = part
+        completed, failed = best_counts(part, batch)
         part = await self._note(
             part,
             status=batch.status or None,
-            completed=batch.completed,
-            failed=batch.failed,
+            completed=completed,
+            failed=failed,
             **_files(part, batch),
         )
-        done = batch.completed + batch.failed
+        done = completed + failed
         if batch.ended:
             return await self._end(before, part, batch)
         if part.output_file and done > part.read:
@@ -109,25 +113,26 @@ class Collector:
     async def _gone(self, part: Part) -> Part:
         """The vendor knows nothing of the batch any more: nobody can say what was made."""
         message = Message.of("queue-gone")
-        await self._ledger.complete(self._parts.settle_rest, part.id, State.UNKNOWN, message)
+        await self._settle_rest(part, State.UNKNOWN, message)
         return await self._note(part, state=PartState.ENDED)
 
     async def _end(self, before: Part, part: Part, batch: Batch) -> Part:
         """`before`: the part as the look before this one left it."""
         lost = await self._read(part, whole=True)
         left = await self._count(part, State.PENDING)
-        short = is_short(before, batch, part.lines - left)
-        if short and before.status not in ENDS:
+        short = is_short(part, batch, part.lines - left)
+        denied = left > 0 and is_denied(part, batch, await self._count(part, *_PERHAPS_MADE))
+        if (short or denied) and before.status not in ENDS:
             self._service.say(_("batch {id} has ended without all of its results", id=batch.id))
             return part  # they may be late: the next look decides
-        if batch.status == BatchStatus.FAILED and not short:
+        if lost or short or denied:
+            doubt = "queue-cut" if lost else "queue-short" if short else "queue-denied"
+            await self._settle_rest(part, State.UNKNOWN, Message.of(doubt))
+        elif batch.status == BatchStatus.FAILED:
             await self._settle_errors(part, batch.errors)
         else:
-            doubt = Message.of("queue-cut") if lost else Message.of("queue-short")
             missing = _MISSING.get(BatchStatus(batch.status), Message.of("queue-missing"))
-            unsure = bool(lost or short)
-            state, message = (State.UNKNOWN, doubt) if unsure else (State.NOT_SENT, missing)
-            await self._ledger.complete(self._parts.settle_rest, part.id, state, message)
+            await self._settle_rest(part, State.NOT_SENT, missing)
         await self._service.unmark(part)
         await self._service.delete(part.file)
         return await self._note(part, state=PartState.ENDED)
@@ -138,8 +143,10 @@ class Collector:
         await self._ledger.complete(self._settle_lines, part.id, wrong)
         told = next((_words(error) for error in errors), Message.of("queue-no-reason"))
         message = Message.of("queue-failed", why=told)
-        rest = self._parts.settle_rest
-        await self._ledger.complete(rest, part.id, State.NOT_SENT, message)
+        await self._settle_rest(part, State.NOT_SENT, message)
+
+    async def _settle_rest(self, part: Part, state: State, message: Message) -> None:
+        await self._ledger.complete(self._parts.settle_rest, part.id, state, message)
 
     def _settle_lines(self, part: str, wrong: Mapping[int, LineError]) -> None:
         found = [
@@ -165,21 +172,22 @@ class Collector:
         """
         lost = 0
         for id in filter(None, (part.output_file, part.error_file if whole else None)):
-            path = self._ledger.folder / "queue" / f"{part.id}.results"
+            path = spool(self._ledger, part, RESULTS)
             try:
                 headers = await self._fetch(id, path)
                 lost += await self._take(part, path, headers, whole=whole)
+            except QueueFailure as failure:
+                failure.of_part = True
+                raise
             finally:
                 path.unlink(missing_ok=True)
         return lost
 
     async def _fetch(self, id: str, path: Path) -> dict[str, str]:
         """Writes a result file to `path`; the headers it came with."""
-        path.parent.mkdir(mode=0o700, exist_ok=True)
 
         async def content() -> object:
-            path.unlink(missing_ok=True)
-            with open_new(path, 0o600) as file:
+            with written(path) as file:
                 return await self._service.client.content(id, file)
 
         answer = await self._service.ask(content)  # type: ignore[arg-type]
@@ -198,7 +206,9 @@ class Collector:
         cut = [each for odd in reader.odd if (each := salvaged(odd, headers, self._service.server))]
         await self._ledger.complete(self._parts.settle, part.id, cut)
         if reader.doubled:
-            self._service.say(_("{count} result(s) came twice", count=reader.doubled))
+            self._service.say(
+                _n("{count} result came twice", "{count} results came twice", reader.doubled)
+            )
         return sum(odd.picture and odd.key is None for odd in reader.odd)
 
 

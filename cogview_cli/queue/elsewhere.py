@@ -77,13 +77,25 @@ def _by_server(ledger: Ledger) -> Iterable[list[Part]]:
 
 async def _collect(parts: list[Part], ledger: Ledger, say: Say) -> None:
     async with queue_of(parts[0], ledger, say) as queue:
-        for part in parts:
-            if part.state == PartState.DRAFT:
-                await queue.sender.drop(part, Message.of("stopped-before-sending"))
-            elif part.state == PartState.CREATING:
-                await queue.collector.look(await queue.sender.find(part))
-            else:
-                await queue.collector.look(part)
+        failures = [await _collect_part(part, queue) for part in parts]
+        if failure := next(filter(None, failures), None):
+            raise failure
+
+
+async def _collect_part(part: Part, queue: Queue) -> QueueFailure | None:
+    """What was in the way of this part alone, if anything."""
+    try:
+        if part.state == PartState.DRAFT:
+            await queue.sender.drop(part, Message.of("stopped-before-sending"))
+        elif part.state == PartState.CREATING:
+            await queue.collector.look(await queue.sender.find(part))
+        else:
+            await queue.collector.look(part)
+    except QueueFailure as failure:
+        if not failure.of_part:
+            raise
+        return failure
+    return None
 
 
 async def close(ledger: Ledger, say: Say) -> None:

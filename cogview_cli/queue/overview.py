@@ -15,8 +15,6 @@ from cogview_cli.outcome import Problem, problem_of
 from cogview_cli.queue.elsewhere import queue_of
 from cogview_cli.queue.service import QueueFailure, QueueStopped
 
-_BEFORE_CREATE = (PartState.DRAFT, PartState.NEW, PartState.UPLOADED)
-
 
 class Shown(NamedTuple):
     """A part as the list has it; `unsaved`: pictures that are paid and not on disk.
@@ -89,7 +87,7 @@ async def end(ledger: Ledger, part: Part) -> tuple[Shown, Problem | None]:
                     return _shown(ledger, part), _in_hand()
                 if part.state == PartState.CREATING:
                     part = await queue.sender.find(part)
-            if part.state in _BEFORE_CREATE:
+            if part.unsent:
                 await queue.sender.drop(part, Message.of("queue-cancelled"))
                 return Shown(ledger.parts.get(part.id), PartState.CLOSED), None
             if part.state != PartState.CREATED or part.batch is None:
@@ -106,7 +104,7 @@ def forget_part(ledger: Ledger, part: Part) -> tuple[Shown, Problem | None]:
     """Ends a part here alone: nobody will ever say what became of its requests."""
     if part.id not in ledger.parts.take_over([part.id]):
         return _shown(ledger, part), _in_hand()
-    if part.state in _BEFORE_CREATE:
+    if part.unsent:
         ledger.parts.drop(part.id, Message.of("queue-cancelled"))
     else:
         ledger.parts.settle_rest(part.id, State.UNKNOWN, Message.of("queue-gone"))

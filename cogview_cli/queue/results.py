@@ -41,13 +41,33 @@ def salvaged(odd: Odd, headers: dict[str, str], server: Server) -> Settled | Non
     return Settled(odd.key, State.UNKNOWN, answer, message=Message.of("answer-cut"))
 
 
+def best_counts(before: Part, batch: Batch) -> tuple[int, int]:
+    """Completed and failed as the batch counts them, or an earlier look did if it saw more.
+
+    What was made is not undone by a batch that ends with counts of 0.
+    """
+    now, then = (batch.completed, batch.failed), (before.completed, before.failed)
+    return max(now, then, key=sum)
+
+
+def is_denied(part: Part, batch: Batch, pictures: int) -> bool:
+    """Whether an ended batch denies what is known of it: then its counts prove nothing.
+
+    `part`: as the best of the looks has left it. `pictures`: requests of which a picture came,
+    or may have. A file that the vendor finds bad has neither pictures nor results.
+    """
+    failed = batch.status == BatchStatus.FAILED
+    known = max(pictures, part.completed)
+    return known > batch.completed or (failed and part.output_file is not None)
+
+
 def is_short(before: Part, batch: Batch, told: int) -> bool:
     """Whether an ended batch counts more as done than the `told` requests of its results.
 
     What it made is charged, so such a rest is not to be sent again. Without counts a completed
     batch has to tell of every request; `before` may hold a higher count of an earlier look.
     """
-    counted = max(batch.completed + batch.failed, before.completed + before.failed)
+    counted = sum(best_counts(before, batch))
     if batch.status == BatchStatus.COMPLETED and not (batch.total or counted):
         counted = before.lines
     return min(counted, before.lines) > told

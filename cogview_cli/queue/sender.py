@@ -26,12 +26,12 @@ from cogview_cli.api.batches import (
 from cogview_cli.api.client import AnswerLost, NotSent
 from cogview_cli.api.error_codes import ErrorClass
 from cogview_cli.api.protocol import Answer
-from cogview_cli.disk.atomic import open_new
 from cogview_cli.errors import UsageError
 from cogview_cli.i18n import _
 from cogview_cli.i18n.stored_messages import Message
 from cogview_cli.ledger.queue_parts import Part, PartState
 from cogview_cli.queue.service import QueueFailure, QueueFull, QueueStopped, Service
+from cogview_cli.queue.spool import REQUESTS, spool, written
 
 ABSENT_SECONDS = (0.0, 5.0, 15.0)
 TOO_LARGE = 435
@@ -91,20 +91,19 @@ class PartSender:
         """Undoes a part that no batch was made of; its requests may be sent again."""
         await self._ledger.complete(self._ledger.parts.drop, part.id, message, code)
         await self._service.unmark(part)
-        _spool(self._service, part).unlink(missing_ok=True)
+        spool(self._ledger, part, REQUESTS).unlink(missing_ok=True)
         await self._service.delete(part.file)
 
     # The file.
 
     async def _upload(self, part: Part, *, resumed: bool) -> Part:
-        name = file_name(part)
+        name, path = file_name(part), spool(self._ledger, part, REQUESTS)
         found = await self._service.uploaded_before(name) if resumed else None
         if found:
             self._service.say(_("file {id} was uploaded: found again", id=found))
-            _spool(self._service, part).unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
             await self._service.delete_others(name, found)
             return await self._note(part, state=PartState.UPLOADED, file=found)
-        path = await asyncio.to_thread(write_lines, self._service, part)
         tries = itertools.count()
 
         def upload() -> Awaitable[Answer]:
@@ -112,6 +111,7 @@ class PartSender:
             return self._service.client.upload(path, name)
 
         try:
+            await asyncio.to_thread(write_lines, self._service, part)
             file = self._service.uploaded_file(await self._service.ask(upload))
         except QueueFailure as failure:
             raise await self._not_uploaded(part, failure) from failure
@@ -196,16 +196,10 @@ class PartSender:
         )
 
 
-def _spool(service: Service, part: Part) -> Path:
-    return service.ledger.folder / "queue" / f"{part.id}.jsonl"
-
-
 def write_lines(service: Service, part: Part) -> Path:
     """The part's file of requests, made of what the ledger has of them."""
-    path = _spool(service, part)
-    path.parent.mkdir(mode=0o700, exist_ok=True)
-    path.unlink(missing_ok=True)
-    with open_new(path, 0o600) as file:
+    path = spool(service.ledger, part, REQUESTS)
+    with written(path) as file:
         for entries in service.ledger.parts.lines(part.id):
             file.writelines(request_line(entry.key, entry.body) for entry in entries)
     return path

@@ -37,8 +37,10 @@ _GONE = (404, 410)
 class QueueFailure(Exception):
     """A call that brought nothing; `error` is what the server said, None if it did not answer.
 
-    `gone`: what was asked for is not there.
+    `gone`: what was asked for is not there. `of_part`: other parts may fare better.
     """
+
+    of_part = False
 
     def __init__(self, message: Message, error: ApiError | None = None, *, gone: bool = False):
         super().__init__(message)

@@ -14,6 +14,7 @@ from cogview_cli.ledger.queue_parts import Part
 from cogview_cli.queue.collector import Collector
 from cogview_cli.queue.sender import PartSender
 from cogview_cli.queue.service import Service
+from cogview_cli.terminal.ending import exchange_listener
 
 
 class Queue(NamedTuple):
@@ -39,7 +40,13 @@ async def open_queue(
     sleep: Callable[[float], Awaitable[None]],
 ) -> AsyncIterator[Queue]:
     """The queue at `endpoint`; `timeout` and the rest as `ApiClient` and `Service` take them."""
-    client = QueueClient(endpoint.base_url, endpoint.key, timeout=timeout, headers=endpoint.headers)
+    client = QueueClient(
+        endpoint.base_url,
+        endpoint.key,
+        timeout=timeout,
+        headers=endpoint.headers,
+        trace=exchange_listener(),
+    )
     try:
         server = server_of(endpoint.base_url)
         service = Service(client, ledger, server, endpoint.account, say, sleep)

@@ -44,6 +44,8 @@ QUEUE_SETTINGS = {
     "cut-results": "the connection closes in the middle of a result file",
     "short-results": "a result file comes without its last line, and does not look cut",
     "late-output": "a look at an ended batch does not name its output file yet",
+    "ends-failed": "looks at an ended batch say failed, and counts of 0",
+    "ends-cancelled": "looks at an ended batch say cancelled, and counts of 0",
     "no-such-batch": "looks at a batch get 404 in the API's envelope",
     "html-404-batch": "looks at a batch get 404 with an HTML page",
     "top-counts": "request_counts is a number, total, completed and failed stand beside it",

@@ -189,8 +189,18 @@ class QueueApi:
         if settings.meets("no-such-batch"):
             raise Refusal("404", "任务不存在", "no such batch", status=404)
         told = self._told(batch)
-        late = told["status"] in ENDS and settings.meets("late-output")
-        await call.answer({**told, "output_file_id": None} if late else told)
+        if told["status"] in ENDS:
+            told |= self._ended_oddly()
+        await call.answer(told)
+
+    def _ended_oddly(self) -> dict[str, object]:
+        """What faults say of a batch that has ended."""
+        meets = self._queue.settings.meets
+        said: dict[str, object] = {"output_file_id": None} if meets("late-output") else {}
+        for status in (BatchStatus.FAILED, BatchStatus.CANCELLED):
+            if meets(f"ends-{status}"):
+                said |= {"status": status, "request_counts": {"total": 0}}
+        return said
 
     async def _cancel(self, call: Call) -> None:
         batch = self._batch(call)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import BinaryIO, TextIO
 
 from cogview_cli.errors import UsageError
-from cogview_cli.i18n import _
+from cogview_cli.i18n import _, _n
 from cogview_cli.sources.detect import HEAD, detect_form, head_lines
 from cogview_cli.sources.dialect import find_delimiter
 from cogview_cli.sources.encoding import Encoding, find_encoding
@@ -98,9 +98,7 @@ class Reading:
 
     def _folder(self, source: Source, rows: Rows) -> Iterator[Record | RejectedRow]:
         names = prompt_files(source.file)
-        alone = len(names) == 1
-        many = _("folder of {count} files", count=len(names))
-        rows.log.form = _("folder of 1 file") if alone else many
+        rows.log.form = _n("folder of {count} file", "folder of {count} files", len(names))
         return folder_records(source.file, names, rows)
 
     def _file(self, source: Source, rows: Rows) -> Iterator[Record | RejectedRow]:

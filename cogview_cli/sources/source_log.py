@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from cogview_cli.i18n import _
+from cogview_cli.i18n import _, _n
 from cogview_cli.sources.columns import ColumnRoles
 from cogview_cli.sources.secrets import is_secret_name
 from cogview_cli.terminal.text import clean
@@ -82,10 +82,11 @@ class SourceLog:
     def warnings(self) -> Iterable[str]:
         """A line for each hole of the template that some rows leave empty."""
         for hole, (count, first) in self.blanks.items():
-            yield _(
-                "--template: '{column}' is empty in {count} row(s), the first is {place}",
+            yield _n(
+                "--template: '{column}' is empty in {count} row: {place}",
+                "--template: '{column}' is empty in {count} rows, the first is {place}",
+                count,
                 column=clean(hole),
-                count=count,
                 place=f"{self.file}:{first}",
             )
 
@@ -125,14 +126,17 @@ class SourceLog:
         return _("prompt = {columns}", columns=_few(self.prompts)) if self.prompts else ""
 
     def _counts(self) -> Iterable[str]:
-        if self.comments == 1:
-            yield _("1 comment line skipped: --no-comments reads it")
-        elif self.comments:
-            yield _("{count} comment lines skipped: --no-comments reads them", count=self.comments)
+        if self.comments:
+            yield _n(
+                "{count} comment line skipped: --no-comments reads it",
+                "{count} comment lines skipped: --no-comments reads them",
+                self.comments,
+            )
         if self.questions:
-            yield _(
-                "{count} row(s) are questions about the prompt of the row before",
-                count=self.questions,
+            yield _n(
+                "{count} row is a question about the prompt of the row before",
+                "{count} rows are questions about the prompt of the row before",
+                self.questions,
             )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from cogview_cli.errors import UsageError
-from cogview_cli.i18n import _
+from cogview_cli.i18n import _, _n
 from cogview_cli.sources.aliases import is_telling, normal
 from cogview_cli.sources.record import Record, RejectedRow
 from cogview_cli.sources.rows import Rows
@@ -111,8 +111,11 @@ class _Body:
 
 
 def _too_wide(cells: int, columns: int) -> str:
-    return _(
-        "{cells} cells under {columns} columns; is a quote missing?", cells=cells, columns=columns
+    return _n(
+        "{cells} cells under {count} column; is a quote missing?",
+        "{cells} cells under {count} columns; is a quote missing?",
+        columns,
+        cells=cells,
     )
 
 

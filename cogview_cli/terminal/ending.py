@@ -7,6 +7,7 @@ says about the exit code is what the process ends with.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -52,7 +53,7 @@ def run(arguments: Sequence[str], command: Callable[[], int]) -> int:
         except BaseException as error:
             return int(tell(error))
         finally:
-            output.let_go_of_stdout()
+            output.let_go_of_streams()
 
 
 @contextmanager
@@ -153,6 +154,17 @@ class _StdoutGone(CogviewError):
 
 
 def _machine(error: OSError) -> MachineError:
-    why, path = error.strerror or str(error), error.filename
+    if isinstance(error, FileNotFoundError) and error.filename is None and _nowhere():
+        return MachineError(_("the current folder is gone"), hint=_("cd to one that is there"))
+    why, path = _(error.strerror) if error.strerror else str(error), error.filename
     message = why if path is None else _("'{path}': {why}", path=path, why=why)
     return MachineError(message, hint=_("more about it: run it with --debug"))
+
+
+def _nowhere() -> bool:
+    """Whether the folder this process was started in has been removed since."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return True
+    return False

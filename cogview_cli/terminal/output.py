@@ -75,31 +75,35 @@ def write_data(data: bytes) -> None:
             stream.write(data)
         stdout.flush()
     except BrokenPipeError:
-        silence_stdout()
+        silence(stdout)
         raise StdoutClosed from None
     except (OSError, ValueError) as error:
-        silence_stdout()
+        silence(stdout)
         why = getattr(error, "strerror", None) or str(error)
         raise MachineError(
             _("cannot write to stdout: {why}", why=why), hint=_("redirect it elsewhere")
         ) from None
 
 
-def silence_stdout() -> None:
-    """Lets the interpreter exit without complaining about a closed stdout."""
+def silence(stream: TextIO | None) -> None:
+    """Lets the interpreter exit without complaining about a stream that takes nothing."""
     with suppress(OSError, ValueError, AttributeError):
         sink = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(sink, sys.stdout.fileno())
+        os.dup2(sink, stream.fileno())  # type: ignore[union-attr]
         os.close(sink)
 
 
-def let_go_of_stdout() -> None:
-    """Flushes what libraries wrote; the interpreter must not stumble over a stdout that is gone."""
-    try:
-        if sys.stdout is not None:
-            sys.stdout.flush()
-    except (OSError, ValueError):
-        silence_stdout()
+def let_go_of_streams() -> None:
+    """Flushes what libraries wrote, and what a stream did not take before.
+
+    The interpreter would end with 120 for a stream that is gone, whatever the exit code is.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except (OSError, ValueError):
+            silence(stream)
 
 
 def write_line(text: str) -> None:

@@ -21,6 +21,8 @@ from cogview_cli.terminal.output import in_foreground
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from cogview_cli.i18n.stored_messages import Message
+
 WIDEST = 80
 LINES_LEFT = 4
 VIEWER_SECONDS = 1.0
@@ -66,6 +68,19 @@ def _draw_half_blocks(path: str, stream: TextIO) -> None:
         text = half_blocks(image, *_room(), true_colour=_true_colour())
     stream.write(text)
     stream.flush()
+
+
+def damage(path: str) -> Message | None:
+    """Why a picture cannot be read; None if it can."""
+    from cogview_cli.disk.unreadable import why_unreadable
+    from cogview_cli.pillow import open_image
+
+    try:
+        with open_image(path) as image:
+            image.load()
+    except Exception as error:
+        return why_unreadable(error)
+    return None
 
 
 def _room() -> tuple[int, int]:

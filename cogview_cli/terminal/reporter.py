@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
@@ -30,6 +31,9 @@ from cogview_cli.terminal.output import (
 )
 from cogview_cli.terminal.text import clean, cut_cells
 
+# A part of a path that `relpath` would take out.
+_ODD = re.compile(r"(?:^|[/\\])\.{0,2}(?:[/\\]|$)")
+
 
 class Reporter:
     """Reports outcomes as they end, and a summary."""
@@ -43,6 +47,7 @@ class Reporter:
         self._status: Any = None
         self._width = 80
         self._told: set[str] = set()
+        self._hints: set[str] = set()
 
     def _one_line(self, text: str) -> str:
         return cut_cells(clean(text), self._width - 3)
@@ -78,7 +83,10 @@ class Reporter:
     def path(self, path: str) -> str:
         """`path` as this run shows it."""
         base = self._base
-        return os.path.relpath(path, base) if base and path.startswith(base + os.sep) else path
+        if not (base and path.startswith(base + os.sep)):
+            return path
+        rest = path.removeprefix(base + os.sep)
+        return os.path.relpath(path, base) if _ODD.search(rest) else rest
 
     def data(self, outcome: Outcome) -> None:
         """Writes the data of one outcome to stdout."""
@@ -95,15 +103,15 @@ class Reporter:
     def _people(self, outcome: Outcome) -> None:
         for text in outcome.warnings:
             warn(text)
-        if outcome.wrong_text and not self._style.quiet:
-            say(wrong_text_line(outcome))
+        for line in () if self._style.quiet else wrong_text_lines(outcome):
+            say(line)
         problem = outcome.problem
         if problem and outcome.status == Status.NOT_SENT and problem.message in self._told:
             return  # one reason shared by many is told once; the summary counts them
         if problem:
             self._told.add(problem.message)
             # Under --json the problem is in the data; people still get it, in one line.
-            show_error(CogviewError(problem.message, hint=problem.hint))
+            show_error(CogviewError(problem.message, hint=self._new(problem.hint)))
             if outcome.status == Status.REFUSED:
                 self._filters(outcome)
         elif outcome.status == Status.SKIPPED and not self._style.quiet:
@@ -111,6 +119,12 @@ class Reporter:
         elif self._style.verbose or (on_terminal() and not self._style.quiet):
             for file in outcome.files:
                 say(_file_line(outcome, file, sandbox=self._sandbox))
+
+    def _new(self, hint: str) -> str:
+        """The hint; "" if an error before had it."""
+        new = hint not in self._hints
+        self._hints.add(hint)
+        return hint if new else ""
 
     def _filters(self, outcome: Outcome) -> None:
         for entry in outcome.content_filter:
@@ -156,12 +170,19 @@ class Reporter:
                 self._status = None
 
 
-def wrong_text_line(outcome: Outcome) -> str:
-    """What stands on a picture instead of what was wanted."""
-    text = outcome.text or {}
+def wrong_text_lines(outcome: Outcome) -> Iterator[str]:
+    """What stands on each picture with wrong text instead of what was wanted."""
+    for number in range(max(1, len(outcome.files))):
+        text = outcome.text_of(number)
+        if text is not None and not text["ok"]:
+            path = outcome.files[number].file if outcome.files else "-"
+            yield _wrong_text_line(path, text)
+
+
+def _wrong_text_line(path: str, text: Mapping[str, Any]) -> str:
     return _(
         "wrong text: {path}: wanted {wanted}; found {found} ({wrong})",
-        path=clean(outcome.files[0].file, 200) if outcome.files else "-",
+        path=clean(path, 200),
         wanted=clean(" / ".join(text["wanted"]), 200),
         found=clean(" / ".join(text["found"]) or "-", 200),
         wrong=clean(" ".join(text["missing"] or text["doubtful"]), 100),
@@ -229,4 +250,6 @@ def summary_line(summary: Summary, total: int) -> str:
     if summary.text_right + summary.text_wrong:
         right, wrong = summary.text_right, summary.text_wrong
         parts.append(_("text right on {right}, wrong on {wrong}", right=right, wrong=wrong))
+    if summary.text_unread:
+        parts.append(_("text not read on {count}", count=summary.text_unread))
     return _("; ").join(parts)

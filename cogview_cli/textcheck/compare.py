@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from itertools import chain
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, pairwise
 from typing import Any, NamedTuple
 
 from cogview_cli.textcheck.alignment import Edit, align
-from cogview_cli.textcheck.line import Line, in_reading_order, line_of
+from cogview_cli.textcheck.line import POINT, Line, in_reading_order, line_of, number_mark
 from cogview_cli.textcheck.plain import composed, letters
 from cogview_cli.textcheck.reading import Block
 
@@ -25,7 +25,8 @@ class TextResult(NamedTuple):
 
     `found`: what stands at the best place of each wanted text, `""` where nothing does.
     `missing`: the wrong characters: "宝→室" where 室 stands for 宝, "宝" where nothing does, "→室"
-    for one too many. `doubtful`: wanted characters that were read with low confidence.
+    for one too many. `doubtful`: wanted characters that were read with low confidence, and "."
+    for a decimal point that only one of the texts has.
     `score`: 0 to 1, 1 minus the edits a character, the mean over the wanted texts.
     `ok`: nothing wanted is wrong (nor doubtful, if that was to count).
     """
@@ -80,9 +81,26 @@ class _Match(NamedTuple):
         return self.lines[edit.line].letters[edit.at].confidence if edit.line >= 0 else 0.0
 
     def doubtful(self) -> list[str]:
-        """The wanted characters that are there, read with low confidence."""
+        """The wanted characters that are there, read with low confidence, and lost points."""
         doubts = (e for e in self.edits if e.equal and self.confidence(e) < DOUBTFUL_BELOW)
-        return [self.text[letters(self.text)[edit.wanted].source] for edit in doubts]
+        unsure = [self.text[letters(self.text)[edit.wanted].source] for edit in doubts]
+        return [*unsure, *self._points()]
+
+    def _points(self) -> Iterator[str]:
+        """A point for each place in a number where only one of the two texts has one.
+
+        Points are not compared: 38.00 equals 3800, which is another price.
+        """
+        places = letters(self.text)
+        for first, second in pairwise(self.edits):
+            if not (first.equal and second.equal and _are_neighbours(first, second)):
+                continue
+            line = self.lines[first.line]
+            sources = [places[edit.wanted].source for edit in (first, second)]
+            asked = number_mark(self.text, *sources)
+            there = number_mark(line.text, *(line.letters[e.at].source for e in (first, second)))
+            if POINT in (asked, there) and "" in (asked, there):
+                yield POINT
 
     def takes_back(self, earlier: _Match) -> bool:
         """Whether this look is better, and sure of each character that another found wrong."""
@@ -159,6 +177,12 @@ def compare(
     for look in looks:
         comparison.add(look)
     return comparison.result(strict=strict)
+
+
+def _are_neighbours(first: Edit, second: Edit) -> bool:
+    """Whether two characters follow each other in both texts."""
+    one = (first.line, first.wanted + 1, first.at + 1)
+    return one == (second.line, second.wanted, second.at)
 
 
 def _match(text: str, lines: Sequence[Line]) -> _Match:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from cogview_cli.textcheck.plain import composed, letters
 from cogview_cli.textcheck.reading import Block, Point
 
+POINT = "."
 _NUMBER_MARKS = ".,"
 
 
@@ -63,6 +65,12 @@ def _same_number(piece: str) -> bool:
         and piece[-1].isdecimal()
         and (not between or (len(between) == 1 and between in _NUMBER_MARKS))
     )
+
+
+def number_mark(text: str, first: int, second: int) -> str | None:
+    """What stands between two digits of a number, "" for nothing; None if they are of none."""
+    piece = unicodedata.normalize("NFKC", text[first : second + 1])
+    return piece[1:-1] if len(piece) >= 2 and _same_number(piece) else None
 
 
 def in_reading_order(lines: Iterable[Line]) -> list[Line]:

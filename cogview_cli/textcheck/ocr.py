@@ -10,7 +10,9 @@ import numpy
 import rapidocr
 from rapidocr.main import RapidOCR, RapidOCRError
 
-from cogview_cli.pillow import open_image
+from cogview_cli.disk.unreadable import why_unreadable
+from cogview_cli.i18n.stored_messages import Message, StoredError
+from cogview_cli.pillow import DECODERS, open_image
 from cogview_cli.textcheck.boxes import is_upright, lengthened
 from cogview_cli.textcheck.reading import Look
 from cogview_cli.textcheck.recognition import recognize
@@ -18,8 +20,6 @@ from cogview_cli.textcheck.recognition import recognize
 if TYPE_CHECKING:
     from PIL import Image
 
-# All that is kept of what arrives; AVIF where this Pillow has it.
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 PIXEL_LIMIT = 2**25
 # Pixels of the longest side at which text is looked for; it is read at full size. More takes
 # longer, and finds less of large letters: with 2048 the models miss 一 and take 750 MB.
@@ -59,16 +59,24 @@ class Ocr:
     def read(self, path: Path, look: Look) -> dict[str, Any]:
         """The answer to a request: `blocks` as [text, box, confidences].
 
-        The first look opens the picture; those that follow see the same one.
+        The first look opens the picture; those that follow see the same one. StoredError for a
+        picture that cannot be opened or decoded.
         """
         if look is Look.QUICK or path != self._path:
-            self._path = self._pixels = self._quick = None
-            self._pixels = numpy.ascontiguousarray(numpy.asarray(_opened(path))[:, :, ::-1])
-            self._path = path
+            self._open(path)
         pixels = _grey(self._pixels) if look is Look.GREY else self._pixels
         boxes = self._places(pixels, look)
         # What the first look says counts; the others are asked what they are sure of.
         return {"blocks": self._blocks(pixels, boxes, keep_doubts=look is Look.QUICK)}
+
+    def _open(self, path: Path) -> None:
+        self._path = self._pixels = self._quick = None
+        try:
+            picture = _opened(path)
+        except Exception as error:
+            raise StoredError(why_unreadable(error)) from error
+        self._pixels = numpy.ascontiguousarray(numpy.asarray(picture)[:, :, ::-1])
+        self._path = path
 
     def _places(self, pixels: Any, look: Look) -> list[Any]:
         """Where this look finds text: four corners each, float32, clockwise."""
@@ -111,9 +119,10 @@ def _opened(path: Path) -> Image.Image:
     from PIL import Image, ImageOps
 
     Image.MAX_IMAGE_PIXELS = None  # the check below is an error, and for every format
-    with open_image(path, FORMATS) as image:
+    with open_image(path, DECODERS) as image:
         if image.width * image.height > PIXEL_LIMIT:
-            raise ValueError(f"{image.width}x{image.height} pixels are too many")
+            pixels = f"{image.width}x{image.height}"
+            raise StoredError(Message.of("too-many-pixels", pixels=pixels))
         turned = ImageOps.exif_transpose(image)
     if turned.mode in ("RGBA", "LA", "PA") or "transparency" in turned.info:
         layer = turned.convert("RGBA")

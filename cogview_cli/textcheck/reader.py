@@ -17,6 +17,7 @@ from typing import Any, Self
 
 from cogview_cli.errors import MachineError
 from cogview_cli.i18n import _
+from cogview_cli.i18n.stored_messages import Message
 from cogview_cli.textcheck.extra import require
 from cogview_cli.textcheck.reading import Block, Look, Reading
 
@@ -148,7 +149,8 @@ def _environment() -> dict[str, str]:
 
 def _reading(path: Path, answer: dict[str, Any]) -> Reading:
     """The reading an answer of the worker holds. ReadingFailed if it is an error."""
-    if why := answer.get("error"):
+    if stored := answer.get("error"):
+        why = Message.from_stored(stored)
         raise ReadingFailed(_("cannot read the text of '{path}': {why}", path=path, why=why))
     blocks = tuple(
         Block(text, tuple((x, y) for x, y in box), tuple(confidences))

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from cogview_cli.i18n.stored_messages import Message, StoredError
 from cogview_cli.textcheck.reading import Look
 
 NICENESS = 10
@@ -60,7 +61,10 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
 
                 read = Ocr().read
             answer = read(Path(request["path"]), Look(request["look"]))
+        except StoredError as error:
+            answer = {"error": error.message.stored()}
         except Exception as error:  # of a library; the next picture may be read all the same
-            answer = {"error": f"{type(error).__name__}: {error}"[:300]}
+            why = f"{type(error).__name__}: {error}"[:300]
+            answer = {"error": Message.of("reader-error", why=why).stored()}
         answers.write(json.dumps(answer).encode() + b"\n")
         answers.flush()

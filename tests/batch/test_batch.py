@@ -103,7 +103,7 @@ def test_bad_rows_are_all_named(cogview: Run, sandbox: SandboxThread) -> None:
         {"prompt": "cat", "n": "many"},
     )
     ended = cogview("batch", "p.jsonl", "-o", "out")
-    refused(ended, sandbox, 2, "4 bad row(s)", "512x512", "--skip-bad")
+    refused(ended, sandbox, 2, "4 bad rows", "512x512", "--skip-bad")
     for line in (2, 3, 4, 5):
         assert f"error: p.jsonl:{line}: " in ended.err
     assert "p.jsonl:1:" not in ended.err
@@ -119,7 +119,7 @@ def test_bad_line_37_is_named_and_nothing_is_sent(cogview: Run, sandbox: Sandbox
 
 def test_very_many_bad_rows_are_counted(cogview: Run, sandbox: SandboxThread) -> None:
     rows(*({"prompt": f"cat {n}", "size": "500x500"} for n in range(60)))
-    refused(cogview("batch", "p.jsonl"), sandbox, 2, "and 10 more", "60 bad row(s)")
+    refused(cogview("batch", "p.jsonl"), sandbox, 2, "and 10 more", "60 bad rows")
 
 
 def test_skip_bad_makes_the_others(cogview: Run, sandbox: SandboxThread) -> None:

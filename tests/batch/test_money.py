@@ -33,7 +33,7 @@ def test_dry_run_prints_requests_and_price_and_creates_nothing(
     assert ended.code == 0
     request = {"model": "cogview-4-250304", "size": "512x512"}
     assert lines(ended) == [{**request, "prompt": text} for text in ("猫", "猫", "dog", "dog")]
-    assert "4 request(s), price 0.24 CNY; nothing was sent" in ended.err
+    assert "4 requests, price 0.24 CNY; nothing was sent" in ended.err
     assert "rows: 2" in ended.err
     assert os.listdir() == ["p.txt"]
     assert not (tmp_path / "state").exists()
@@ -294,9 +294,9 @@ def test_a_request_leaves_when_the_answer_before_it_is_on_the_disk(
 @pytest.mark.parametrize(
     ("limit", "told"),
     [
-        ("0.12", "--max-cost 0.12 ends it before p.csv:4: 2 of 4 picture(s), 0.12 CNY"),
-        ("0.17", "--max-cost 0.17 ends it before p.csv:4: 2 of 4 picture(s), 0.12 CNY"),
-        ("0.05", "--max-cost 0.05 ends it before p.csv:2: 0 of 4 picture(s), 0 CNY"),
+        ("0.12", "--max-cost 0.12 ends it before p.csv:4: 2 of 4 pictures, 0.12 CNY"),
+        ("0.17", "--max-cost 0.17 ends it before p.csv:4: 2 of 4 pictures, 0.12 CNY"),
+        ("0.05", "--max-cost 0.05 ends it before p.csv:2: 0 of 4 pictures, 0 CNY"),
         ("0.22", None),
         ("1", None),
     ],
@@ -312,5 +312,5 @@ def test_a_dry_run_says_where_the_limit_ends_it(cogview: Run, limit: str, told: 
 
 def test_gen_says_how_many_the_limit_allows(cogview: Run) -> None:
     line = ("gen", "cat", "-n", "40", "--dry-run", "--max-cost")
-    assert "--max-cost 1 ends it after 16 of 40 picture(s)" in cogview(*line, "1").err
+    assert "--max-cost 1 ends it after 16 of 40 pictures" in cogview(*line, "1").err
     assert "ends it" not in cogview(*line, "2.4").err

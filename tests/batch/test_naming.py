@@ -150,7 +150,7 @@ def test_a_stray_brace_is_one_error(batch: Batch, sandbox: SandboxThread) -> Non
 def test_an_empty_cell_is_told_and_gets_the_default_name(batch: Batch) -> None:
     Path("p.csv").write_text("prompt,sku,colour\na cat,,\na dog,B2,red\na cow,,red\n")
     ended = batch("--name", "{sku}", source="p.csv")
-    assert "--name: 'sku' is empty in 2 row(s), the first is p.csv:2" in ended.err
+    assert "--name: 'sku' is empty in 2 rows, the first is p.csv:2" in ended.err
     assert pictures() == ["0001-a-cat.png", "0003-a-cow.png", "B2.png"]
 
 
@@ -221,7 +221,7 @@ def test_an_edited_row_says_so_and_both_pictures_are_kept(batch: Batch) -> None:
     table("a cat", "a big dog")
     for arguments in (("--dry-run",), ()):
         ended = batch(*arguments, source="p.csv")
-        assert "1 row(s) were edited since their picture was made (p.csv:3: '2.png')" in ended.err
+        assert "1 row was edited since its picture was made (p.csv:3: '2.png')" in ended.err
     assert _prompts() == {"1.png": "a cat", "2.png": "a dog", "2-2.png": "a big dog"}
 
 
@@ -259,7 +259,7 @@ def test_another_prompt_column_of_the_same_row_is_no_edit(batch: Batch) -> None:
     assert "edited" not in batch("--prompt-field", "long", "--replace-edited", source="p.csv").err
     Path("p.csv").write_text("id,short,long\n1,a cow,a cat on a mat\n2,a dog,a dog in a boat\n")
     said = batch("--prompt-field", "short", "--dry-run", source="p.csv").err
-    assert "1 row(s) were edited since their picture was made (p.csv:2:" in said
+    assert "1 row was edited since its picture was made (p.csv:2:" in said
 
 
 def test_rows_that_only_moved_are_not_edited(batch: Batch) -> None:

@@ -175,8 +175,8 @@ def test_a_hole_of_the_template_that_rows_leave_empty_is_told(cogview: Run) -> N
     prompts("name,slogan", "茶,好喝", "咖啡,", "水, ", "酒,香", ",x", file="p.csv")
     ended = cogview("batch", "p.csv", "--template", "{name}海报{slogan}", "--dry-run")
     said = ended.err.splitlines()
-    assert "warning: --template: 'slogan' is empty in 2 row(s), the first is p.csv:3" in said
-    assert "warning: --template: 'name' is empty in 1 row(s), the first is p.csv:6" in said
+    assert "warning: --template: 'slogan' is empty in 2 rows, the first is p.csv:3" in said
+    assert "warning: --template: 'name' is empty in 1 row: p.csv:6" in said
     whole = cogview(
         "batch", "p.csv", "--template", "{name}海报{slogan}", "--dry-run", "--limit", "1"
     )

@@ -239,6 +239,16 @@ def test_g8_slower_than_a_kilobyte_a_second_is_too_slow(
     assert (ended.code, api.count(b"GET")) == (0, 2), ended
 
 
+@pytest.mark.parametrize("status", ["201 Created", "202 Accepted", "203 X", "226 IM Used"])
+def test_g20_a_whole_picture_under_another_success_is_the_picture(
+    status: str, cogview: Run
+) -> None:
+    ended, api = fetched(cogview, http(status, PNG))
+    assert (ended.code, api.count(b"GET")) == (0, 1), ended
+    (path,) = images()
+    assert path.read_bytes() == PNG
+
+
 def test_g2_thirty_days_later_a_refusal_is_the_end(
     cogview: Run, sandbox: SandboxThread, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import os
 import socket
 import ssl
 import time
@@ -218,11 +219,15 @@ def test_a_bad_certificate_stops_before_the_key(
     assert "TLS" in ended.err and "SSL_CERT_FILE" in ended.err
 
 
-def test_n4_ssl_cert_file_is_honoured(
-    cogview: Run, authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("name", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+def test_n4_ca_settings_of_the_environment_are_honoured(
+    name: str, cogview: Run, authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """For the API and for the image host."""
     trust(authority, tmp_path, monkeypatch)
+    monkeypatch.setenv(name, os.environ["SSL_CERT_FILE"])
+    if name != "SSL_CERT_FILE":
+        monkeypatch.delenv("SSL_CERT_FILE")
     answer = in_answer(url="%ORIGIN%/1.png")
     context = server_context(authority, HOST)
     with Scripted([answer], [http("200 OK", picture())], tls=context) as api:

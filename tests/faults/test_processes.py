@@ -68,7 +68,7 @@ KILLED = {
     "P6 after it is published": ("cogview_cli.pictures.sidecar:describe", "saved", 0, 1),
     "P6 before its sidecar": ("cogview_cli.pictures.sidecar:write", "saved", 0, 1),
     "P6 before the ledger says saved": (f"{LEDGER}:saved", "saved", 0, 1),
-    "P17 in the decoder": ("cogview_cli.pictures.verify:check", "saved", 0, 1),
+    "P17 in the decoder": ("cogview_cli.pictures.verify:check_bytes", "saved", 0, 1),
 }
 
 

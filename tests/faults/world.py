@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from cogview_cli.disk.names import SAVED_SUFFIXES
 from cogview_cli.ledger import Entry, Ledger
-from cogview_cli.pictures.verify import SUFFIXES
 from tests.conftest import Ended
 from tests.processes import COMMAND, PATIENCE_S, on_terminal
 from tests.processes import until as until
@@ -45,7 +45,7 @@ def files() -> list[Path]:
 
 
 def images() -> list[Path]:
-    return [path for path in files() if path.suffix in SUFFIXES.values()]
+    return [path for path in files() if path.suffix in SAVED_SUFFIXES.values()]
 
 
 def temporaries() -> list[Path]:

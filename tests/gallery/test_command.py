@@ -35,7 +35,7 @@ def lost(folder: Path) -> None:
 def test_a_real_result_gets_a_page_beside_it(cogview: Run) -> None:
     made = cogview("gen", "一只可爱的小猫咪", "-s", "512x512", "-o", "out/", "-n", "2")
     ended = cogview("gallery", "out")
-    assert (ended.code, ended.out, ended.err) == (0, "out/index.html\n", "2 image(s)\n"), ended
+    assert (ended.code, ended.out, ended.err) == (0, "out/index.html\n", "2 images\n"), ended
     tree = parse(Path("out/index.html").read_text("utf-8"))
     shown = {f"out/{unquote(str(each.attributes['src']))}" for each in tree.all("img")}
     assert shown == set(made.out.splitlines()) and len(shown) == 2
@@ -106,7 +106,7 @@ def test_quiet_leaves_only_the_path(cogview: Run) -> None:
 def test_what_brought_no_picture_is_shown_from_the_ledger(cogview: Run) -> None:
     lost(pictures())
     ended = cogview("gallery", "out")
-    assert ended.err == "2 image(s); unknown 1\n"
+    assert ended.err == "2 images; unknown 1\n"
     cards = parse(Path("out/index.html").read_text("utf-8")).all("li", "card")
     assert [card.attributes["data-status"] for card in cards] == ["saved", "saved", "unknown"]
 

@@ -12,12 +12,15 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from cogview_cli.history.lines import STATE_WORDS, Table, plain_line
 from cogview_cli.history.totals import Totals
 from cogview_cli.i18n.stored_messages import Message
 from cogview_cli.ledger import Intent, Ledger, State
-from cogview_cli.ledger.search import Search, found
+from cogview_cli.ledger.entry import to_json
+from cogview_cli.ledger.search import Search, _with_words, folded, found, words_of
 from cogview_cli.sandbox.thread import SandboxThread
 from cogview_cli.terminal.text import cell_width
 from tests.batch.support import ENTRY
@@ -91,7 +94,7 @@ def test_all_words_in_any_order_and_form(
     ended = cogview("history", *words, "--json")
     assert ended.code == 0, ended
     assert prompts(ended) == [PROMPTS[at] for at in expected]
-    assert f"{len(expected)} request(s)" in ended.err
+    assert f"{len(expected)} request" in ended.err
 
 
 def test_options_may_stand_anywhere(cogview: Run) -> None:
@@ -208,7 +211,7 @@ def test_totals_of_months_keep_currencies_and_sandboxes_apart(cogview: Run) -> N
     assert november["cost_max"] == {"CNY": "0.12", "USD": "0.01", "EUR": None}
     assert (sandbox["sandbox"], sandbox["requests"], sandbox["cost"]) == (True, 1, {})
     assert ended.err == (
-        "5 request(s), paid 0.12 CNY + 0.01 USD + ? EUR,"
+        "5 requests, paid 0.12 CNY + 0.01 USD + ? EUR,"
         " up to 0.18 CNY + 0.01 USD with the unknown; 1 in a sandbox, free\n"
     )
 
@@ -240,7 +243,7 @@ def test_what_waits_at_the_vendor_is_told() -> None:
     sums = Totals()
     sums.add(ENTRY._replace(state=State.PENDING))
     assert sums.line() == (
-        "1 request(s), paid 0 CNY, up to 0.06 CNY with the unknown; 1 waiting at the vendor"
+        "1 request, paid 0 CNY, up to 0.06 CNY with the unknown; 1 waiting at the vendor"
     )
     assert "  pending" in plain_line(ENTRY._replace(state=State.PENDING))
     assert "  waiting" in Table(80).row(ENTRY._replace(state=State.PENDING))
@@ -315,3 +318,25 @@ def test_an_ambiguous_beginning_names_some(cogview: Run) -> None:
     ids = [asked(f"cat {n}", time.time(), state=State.UNKNOWN) for n in range(2)]
     ended = cogview("history", "resolve", ids[0][:4], "--drop")
     assert ended.code == 2 and ids[0] in ended.err and ids[1] in ended.err
+
+
+_TEXT = st.text(
+    st.sampled_from('aàe\u0301\u0303n"\\\n ＂＼\x01\ud800一ｍ㈱ﬁßK，,') | st.characters()
+)
+
+
+@given(st.lists(_TEXT, min_size=1, max_size=4), _TEXT)
+@example(["x\n\u0303abc"], "\u0303abc")
+@example(["a＂b"], '"b')
+@example(["ka\u0308se", "x"], "KÄSE")
+def test_a_page_without_a_word_has_no_row_with_it(texts: list[str], typed: str) -> None:
+    """Whole pages are passed over; whatever is in the prompts, none with a find is."""
+    words = words_of([typed])
+    bodies = [to_json({"model": "m", "prompt": text}) for text in texts]
+
+    def ask(_query: str, values: tuple[object, ...]) -> list[dict[str, object]]:
+        rows = [{"seq": n, "body": body} for n, body in enumerate(bodies)]
+        return [row for row in rows if row["seq"] > values[0]]  # type: ignore[operator]
+
+    wanted = [n for n, text in enumerate(texts) if all(word in folded(text) for word in words)]
+    assert [*_with_words(ask, Search(words))] == wanted  # type: ignore[arg-type]

@@ -41,8 +41,8 @@ def gpu(base_url: str, cogview: Run, monkeypatch: pytest.MonkeyPatch) -> Run:
     return cogview
 
 
-def test_gen_and_its_height_comes_first(gpu: Run) -> None:
-    ended = gpu("gen", "水墨山水", "--profile", "gpu", "--size", "512x544")
+def test_gen_and_a_wide_picture_is_wide(gpu: Run) -> None:
+    ended = gpu("gen", "水墨山水", "--profile", "gpu", "--size", "544x512")
     assert (ended.code, states(), len(images())) == (0, ["saved"], 1), ended
     with Image.open(images()[0]) as picture:
         assert (picture.format, picture.size) == ("PNG", (544, 512))

@@ -9,6 +9,7 @@ import pytest
 from cogview_cli.sandbox.thread import SandboxThread
 from tests.batch.support import Batch, batch_of
 from tests.conftest import Run
+from tests.faults.peers import HOST, HttpProxy
 
 
 @pytest.fixture
@@ -35,3 +36,19 @@ def batch(cogview: Run) -> Batch:
 def quick_list(monkeypatch: pytest.MonkeyPatch) -> None:
     """A list that lags would be waited for."""
     monkeypatch.setattr("cogview_cli.queue.sender.ABSENT_SECONDS", (0.0, 0.01))
+
+
+@pytest.fixture(params=["direct", "by proxy"])
+def both_transports(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """Over our own transport, then over httpx's, which is in use behind a proxy."""
+    if request.param == "direct":
+        yield
+        return
+    with HttpProxy() as proxy:
+        monkeypatch.setenv("ALL_PROXY", f"http://{HOST}:{proxy.port}")
+        monkeypatch.setattr("cogview_cli.net.proxies.is_loopback", lambda _host: False)
+        yield
+        assert any("/batches" in url for url in proxy.asked)
+        assert any(url.endswith("/files") for url in proxy.asked)

@@ -49,15 +49,17 @@ def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def deadly(method: Callable[..., Any], when: str, nth: int) -> Callable[..., Any]:
-    """`method`, that kills the process at its call number `nth`."""
+def deadly(
+    method: Callable[..., Any], when: str, nth: int, happens: Callable[[], None]
+) -> Callable[..., Any]:
+    """`method`, at whose call number `nth` something happens."""
     calls = 0
 
     def meets(now: str) -> None:
         nonlocal calls
         calls += now == "before"
         if calls == nth and now == when:
-            die()
+            happens()
 
     if asyncio.iscoroutinefunction(method):
 
@@ -80,11 +82,11 @@ def deadly(method: Callable[..., Any], when: str, nth: int) -> Callable[..., Any
     return now
 
 
-def arm(step: str) -> None:
-    """Puts the step in."""
+def arm(step: str, happens: Callable[[], None] = die) -> None:
+    """Puts in what happens at the step."""
     name, when, nth = step.split(":")
     owner = next(each for each in (QueueClient, QueueParts, Ledger) if hasattr(each, name))
-    setattr(owner, name, deadly(getattr(owner, name), when, int(nth)))
+    setattr(owner, name, deadly(getattr(owner, name), when, int(nth), happens))
 
 
 def main() -> int:

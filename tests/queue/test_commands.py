@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
 from cogview_cli.sandbox.thread import SandboxThread
+from cogview_cli.terminal.text import cell_width
 from tests.batch.support import Batch, ledger_column, lines, pictures, prompts, statuses
 from tests.conftest import Run
+from tests.processes import COMMAND, environment, on_terminal
 
 LONG = 3600.0
 
@@ -121,6 +124,40 @@ def test_history_shows_what_waits(batch: Batch, cogview: Run) -> None:
     assert (record["cost"], record["cost_max"]) == ("0", "0.03")
 
 
+def test_what_is_not_sent_yet_does_not_wait_at_the_vendor(
+    batch: Batch, cogview: Run, sandbox: SandboxThread
+) -> None:
+    sandbox.queue_fault("queue-fullx1")
+    prompts("cat")
+    batch("--queue")
+    for before in (True, False):
+        (found,) = lines(cogview("history", "--json"))
+        assert found.get("unsent", False) is before
+        assert (found["status"], found["cost_max"]) == ("pending", "0" if before else "0.03")
+        assert ("pending (not sent yet)" in cogview("history").out) is before
+        assert ("1 not sent yet" in cogview("history").err) is before
+        assert ("1 waiting at the vendor" in cogview("history").err) is not before
+        (part,) = lines(cogview("queue", "--json"))
+        assert part.get("unsent", False) is before
+        assert (part["state"] == "uploaded") is before
+        if before:
+            sandbox._box._queue._latency = (1000.0, 1000.0)
+            batch("--queue")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a terminal of POSIX")
+@pytest.mark.parametrize(("lang", "words"), [("en", "not sent yet"), ("zh", "尚未发送")])
+def test_a_terminal_tells_what_is_not_sent_yet(
+    lang: str, words: str, batch: Batch, sandbox: SandboxThread
+) -> None:
+    sandbox.queue_fault("queue-full")
+    prompts("cat")
+    batch("--queue")
+    for command in ("history", "queue"):
+        seen = on_terminal(*COMMAND, command, env=environment(sandbox, COGVIEW_LANG=lang))
+        assert words in seen.shown.decode(), seen
+
+
 def test_a_dearer_direct_batch_hears_of_the_queue(batch: Batch) -> None:
     prompts(*(f"cat {n}" for n in range(167)))
     ended = batch("--max-cost", "0.03")
@@ -132,3 +169,20 @@ def test_the_price_of_the_queue_is_a_setting(batch: Batch, monkeypatch: pytest.M
     prompts("cat")
     ended = batch("--queue", "--wait", "--poll", "0.1", "--json")
     assert lines(ended)[-1]["cost"] == "0.04"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a terminal of POSIX")
+@pytest.mark.parametrize("lang", ["en", "zh"])
+@pytest.mark.usefixtures("slow")
+def test_a_line_that_is_too_wide_is_two(lang: str, batch: Batch, sandbox: SandboxThread) -> None:
+    """Nothing is broken in the middle of a price."""
+    prompts("cat")
+    batch("--queue")
+    for columns, count in (("60", 2), ("300", 1)):
+        key = "test-key.canary"
+        more = {"COGVIEW_LANG": lang, "COLUMNS": columns, "COGVIEW_API_KEY": key}
+        env = environment(sandbox, **more)
+        shown = on_terminal(*COMMAND, "queue", env=env).shown.decode().splitlines()
+        assert len(shown) == count, shown
+        assert shown[0].startswith("batch_") and "0.03 CNY" in shown[-1]
+        assert cell_width(shown[0]) <= int(columns)

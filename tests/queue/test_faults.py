@@ -68,6 +68,22 @@ def test_refused_in_the_error_file(batch: Batch, sandbox: SandboxThread) -> None
     assert sandbox.books.queue.creates == 1
 
 
+def test_a_refusal_that_this_run_has_read_is_no_earlier_one(
+    batch: Batch, sandbox: SandboxThread
+) -> None:
+    prompts("cat", "dog sandbox:queue-error-file", "cow sandbox:1210")
+    batch("--queue")
+    sandbox.skip(LONG)
+    first = batch("--queue", "--json")
+    assert first.code == 3, first
+    assert statuses(first) == ["saved", "refused", "failed"]
+    assert "earlier" not in first.out + first.err
+    second = batch("--queue", "--json")
+    assert second.code == 3, second
+    assert statuses(second) == ["skipped", "refused", "failed"]
+    assert second.out.count("refused in an earlier run") == 2
+
+
 def test_a_cut_line_may_have_been_a_picture(batch: Batch, sandbox: SandboxThread) -> None:
     prompts("cat", "dog sandbox:queue-cut")
     ended = batch(*WAIT)
@@ -337,6 +353,87 @@ def test_what_the_counts_tell_of_is_not_sent_again(
     assert once_each(sandbox)
 
 
+ENDS_ODDLY = pytest.mark.parametrize("fault", ["ends-failed", "ends-cancelled"])
+
+
+def let_go(sandbox: SandboxThread, *faults: str) -> None:
+    for fault in faults:
+        sandbox.queue_fault(f"{fault}x0")
+
+
+@ENDS_ODDLY
+def test_results_are_believed_before_an_end_that_counts_nothing(
+    fault: str, batch: Batch, sandbox: SandboxThread
+) -> None:
+    """One of two results is missing, and the end says that nothing was made."""
+    sandbox.queue_fault(fault)
+    sandbox.queue_fault("short-results")
+    prompts("cat", "dog")
+    ended = batch(*WAIT)
+    assert ended.code == 5, ended
+    assert sorted(statuses(ended)) == ["saved", "unknown"]
+    assert batch(*WAIT).code == 5
+    let_go(sandbox, "short-results")
+    assert batch(*WAIT).code == 0
+    assert sandbox.books.queue.creates == 1 and once_each(sandbox)
+
+
+@ENDS_ODDLY
+def test_what_an_earlier_look_collected_is_not_denied_by_the_end(
+    fault: str, batch: Batch, sandbox: SandboxThread
+) -> None:
+    """A picture came early; then the end has no more and counts nothing."""
+    sandbox._box._queue._latency = (1000.0, 1000.0)
+    prompts("cat sandbox:queue-early", "dog")
+    batch("--queue")
+    sandbox.skip(600)
+    assert sorted(statuses(batch("--queue", "--json"))) == ["queued", "saved"]
+    _ends_without_results(fault, "short-results", batch, sandbox)
+
+
+@ENDS_ODDLY
+def test_what_an_earlier_look_counted_is_not_denied_by_the_end(
+    fault: str, batch: Batch, sandbox: SandboxThread
+) -> None:
+    sandbox._box._queue._latency = (1000.0, 1000.0)
+    prompts("cat", "dog")
+    batch("--queue")
+    sandbox.skip(600)
+    assert statuses(batch("--queue", "--json")) == ["queued", "queued"]
+    _ends_without_results(fault, "late-output", batch, sandbox)
+
+
+def _ends_without_results(fault: str, hidden: str, batch: Batch, sandbox: SandboxThread) -> None:
+    sandbox.skip(LONG)
+    sandbox.queue_fault(hidden)
+    sandbox.queue_fault(fault)
+    assert batch("--queue", "--json").code == 75  # it may be late
+    for _round in range(2):
+        ended = batch("--queue", "--json")
+        assert ended.code == 5, ended
+        assert set(statuses(ended)) <= {"skipped", "unknown", "saved"}
+    let_go(sandbox, hidden, fault)
+    assert batch("--queue").code == 0
+    assert len(pictures()) == 2
+    assert sandbox.books.queue.creates == 1 and once_each(sandbox)
+
+
+def test_a_cancelled_batch_that_made_nothing_is_sent_again(
+    batch: Batch, cogview: Run, sandbox: SandboxThread
+) -> None:
+    """Counts of 0 that nothing denies are believed."""
+    sandbox._box._queue._latency = (1000.0, 1000.0)
+    prompts("cat", "dog")
+    batch("--queue")
+    (record,) = lines(cogview("queue", "--json"))
+    assert cogview("queue", "cancel", record["id"]).code == 0
+    sandbox.skip(LONG)
+    assert statuses(batch("--queue", "--json")) == ["queued", "queued"]
+    sandbox.skip(LONG)
+    assert batch("--queue").code == 0
+    assert sandbox.books.queue.creates == 2 and once_each(sandbox)
+
+
 @pytest.mark.parametrize("fault", ["short-resultsx1", "late-outputx1"])
 def test_results_that_are_late_are_waited_for(
     fault: str, batch: Batch, sandbox: SandboxThread
@@ -424,3 +521,50 @@ def test_what_never_came_to_the_vendor_does_not_wait_there(
     assert "nothing waits" in cogview("queue").err
     assert batch().code == 0
     assert once_each(sandbox)
+
+
+@pytest.mark.parametrize(("fault", "words"), [("cut-results", "closed"), ("queue-full", "1302")])
+def test_a_wait_that_goes_on_is_told_off_a_terminal(
+    fault: str, words: str, batch: Batch, sandbox: SandboxThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """How far it is, what is in the way, and when it looks again; nothing with --quiet."""
+    monkeypatch.setattr("cogview_cli.queue.service.RETRY_BASE", 0.0)
+    monkeypatch.setattr("cogview_cli.batch.display.PLAIN_EVERY_SECONDS", 0.0)
+    sandbox.queue_fault(f"{fault}x8")
+    prompts("cat")
+    ended = batch("--queue", "--wait", "--poll", "2")
+    assert ended.code == 0, ended
+    told = [line for line in ended.err.splitlines() if line.startswith("queue: ")]
+    assert any(words in line and "next look in 0:02" in line for line in told), ended
+    sandbox.queue_fault(f"{fault}x4")
+    prompts("dog")
+    assert "queue: " not in batch("--queue", "--wait", "--poll", "0.1", "--quiet").err
+
+
+def test_results_that_are_always_cut_are_in_no_others_way(
+    batch: Batch, sandbox: SandboxThread, cogview: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cogview_cli.queue.service.RETRY_BASE", 0.0)
+    prompts("cat", "dog", "cow", "hen")
+    batch("--queue", "--queue-size", "1")
+    sandbox.skip(LONG)
+    sandbox.queue_fault("cut-resultsx4")  # as often as a file is asked for in one look
+    ended = batch("--queue", "--json")
+    assert ended.code == 75, ended
+    assert statuses(ended) == ["queued", "saved", "saved", "saved"]
+    sandbox.queue_fault("cut-resultsx4")
+    assert cogview("recover").code == 75
+    assert cogview("recover").code == 0
+    assert len(pictures()) == 4 and once_each(sandbox)
+
+
+def test_recover_passes_over_results_that_are_always_cut(
+    batch: Batch, sandbox: SandboxThread, cogview: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cogview_cli.queue.service.RETRY_BASE", 0.0)
+    prompts("cat", "dog", "cow")
+    batch("--queue", "--queue-size", "1")
+    sandbox.skip(LONG)
+    sandbox.queue_fault("cut-resultsx4")
+    assert cogview("recover").code == 75
+    assert len(pictures()) == 2

@@ -7,7 +7,6 @@ import signal
 import sqlite3
 import subprocess
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -26,28 +25,11 @@ from tests.batch.support import (
     statuses,
 )
 from tests.conftest import Run
-from tests.faults.peers import HOST, HttpProxy
 from tests.processes import COMMAND, PATIENCE_S, environment, until
 
 WAIT = ("--queue", "--wait", "--poll", "0.1", "--json")
 ARGUMENTS = ["batch", "p.txt", "-s", "512x512", "-o", "out", "--queue", "--wait", "--poll", "0.2"]
 MANY = 1000
-
-
-@pytest.fixture(params=["direct", "by proxy"])
-def both_transports(
-    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[None]:
-    """Over our own transport, then over httpx's, which is in use behind a proxy."""
-    if request.param == "direct":
-        yield
-        return
-    with HttpProxy() as proxy:
-        monkeypatch.setenv("ALL_PROXY", f"http://{HOST}:{proxy.port}")
-        monkeypatch.setattr("cogview_cli.net.proxies.is_loopback", lambda _host: False)
-        yield
-        assert any("/batches" in url for url in proxy.asked)
-        assert any(url.endswith("/files") for url in proxy.asked)
 
 
 @pytest.mark.usefixtures("both_transports")

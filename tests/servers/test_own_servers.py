@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from cogview_cli.config.profile_templates import SERVERS
 from tests.conftest import Run
@@ -419,3 +420,45 @@ def test_a_known_name_is_sent_as_a_server_of_ones_own_spells_it(bare: Run) -> No
         init(bare, server, "vllm-omni", "--model", "GLM-Image")
         assert bare("gen", "猫", "--profile", "gpu").code == 0
     assert server.posts[0].body["model"] == "GLM-Image"
+
+
+def test_a_server_that_reads_the_height_first_is_written_to_so(bare: Run) -> None:
+    """Only on the wire: names, sidecars, JSON lines and what is known of a picture stay."""
+    Path("p.csv").write_text("prompt,size\n一,1024x512\n二,\n三,512*1024\n", "utf-8")
+    batch = ("batch", "p.csv", "--profile", "gpu", "-o", "out", "--name", "{index}-{size}")
+    with serving("hf-serve") as server:
+        init(bare, server, "hf-serve")
+        ended = bare("gen", "猫", "--profile", "gpu", "-s", "1024x512", "-o", "cat.png", "--json")
+        assert ended.code == 0, ended
+        assert json.loads(ended.out.splitlines()[0])["size"] == "1024x512"
+        many = bare(*batch)
+        assert many.code == 0, many
+        again = bare("gen", "--from", "cat.png.json", "--profile", "gpu", "-o", "again.png")
+        assert again.code == 0, again
+    sizes = [asked.body.get("size") for asked in server.posts]
+    assert sizes == ["512x1024", "512x1024", None, "1024x512", "512x1024"]
+    for path in ("cat.png", "again.png"):
+        with Image.open(path) as picture:
+            assert picture.size == (1024, 512)
+        assert json.loads(Path(f"{path}.json").read_text("utf-8"))["size"] == "1024x512"
+    assert sorted(path.name for path in Path("out").glob("*.png"))[::2] == [
+        "1-1024x512.png", "3-512x1024.png",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("order", ["height-width", "width-height"])
+def test_the_order_of_a_size_is_no_part_of_what_a_picture_is_known_by(
+    order: str, bare: Run
+) -> None:
+    Path("p.txt").write_text("猫\n", "utf-8")
+    batch = ("batch", "p.txt", "--profile", "gpu", "-o", "out", "-s", "1024x512")
+    with serving("hf-serve", own.vllm_omni) as server:
+        init(bare, server, "hf-serve")
+        assert bare(*batch).code == 0
+        path = Path(bare("config", "path").out.strip())
+        text = path.read_text("utf-8").replace('"height-width"', f'"{order}"')
+        path.write_text(text, "utf-8")
+        assert bare(*batch).code == 0
+        assert len(server.posts) == 1
+        assert bare(*batch[:-1], "512x512").code == 0
+        assert [asked.body["size"] for asked in server.posts] == ["512x1024", "512x512"]

@@ -409,4 +409,4 @@ def test_a_table_with_carriage_returns() -> None:
 
 def test_questions_about_one_prompt_are_counted() -> None:
     text = "item_id,text,proposition_id\n0,a,1\n0,a,2\n1,b,1\n"
-    assert "1 row(s) are questions about the prompt of the row before" in line_of(text)
+    assert "1 row is a question about the prompt of the row before" in line_of(text)

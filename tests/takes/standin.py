@@ -13,6 +13,7 @@ import struct
 import sys
 import time
 from collections.abc import Callable, Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -51,15 +52,19 @@ def known(data: bytes) -> str:
 
 
 def write_table(
-    path: Path, prompts: Iterable[str], size: tuple[int, int] = (512, 512), *, sure: bool = True
+    path: Path,
+    prompts: Iterable[str],
+    size: tuple[int, int] = (512, 512),
+    *,
+    sure: bool = True,
+    jpeg: bool = False,
 ) -> None:
     """Notes what stands on the sandbox's pictures of these prompts, right and with its fault.
 
-    Prompts that name no fault may be scripted to have `text-wrong`, or to come as a JPEG.
+    Prompts that name no fault may be scripted to have `text-wrong`, or with `jpeg` to come as one.
     """
     from cogview_cli.sandbox.faults import TEXT_FAULTS, triggers
     from cogview_cli.sandbox.lettering import one_wrong
-    from cogview_cli.sandbox.picture import Sketch, render
     from cogview_cli.textcheck.wanted import wanted_texts
 
     table: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.exists() else {}
@@ -72,10 +77,18 @@ def write_table(
         own = [trigger.name for trigger in triggers(prompt) if trigger.name in TEXT_FAULTS]
         for fault in ("", *(own or ["text-wrong"])):
             stands = shown.get(fault, list)(texts) if texts else []
-            for format in ("PNG",) if fault else ("PNG", "JPEG"):
-                picture = render(Sketch(prompt, *size, format=format, text_fault=fault))
-                table[known(picture)] = [stands, SURE if sure else UNSURE]
+            for format in ("PNG", "JPEG") if jpeg and not fault else ("PNG",):
+                name = _drawn(prompt, size, format, fault)
+                table[name] = [stands, SURE if sure else UNSURE]
     path.write_text(json.dumps(table, ensure_ascii=False), "utf-8")
+
+
+@cache
+def _drawn(prompt: str, size: tuple[int, int], format: str, fault: str) -> str:
+    """The sandbox's picture by what tells it from others; drawing takes a while."""
+    from cogview_cli.sandbox.picture import Sketch, render
+
+    return known(render(Sketch(prompt, *size, format=format, text_fault=fault)))
 
 
 def read() -> None:

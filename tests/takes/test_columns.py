@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -110,4 +111,17 @@ def test_the_gallery_filters_wrong_text_and_leaves_takes_out(batch: Batch, cogvi
     page = Path("g.html").read_text("utf-8")
     assert page.count('data-status="saved wrong-text"') == 1
     assert '<button type="button" data-status="wrong-text"' in page
-    assert "重生之我室韦小宝" in page and "take2" not in page
+    assert "take2" not in page
+    shown = {"应有文字": "重生之我是韦小宝", "识别到的文字": "重生之我室韦小宝"}
+    for label, text in shown.items():
+        assert re.search(rf'class="[a-z ]*named"><dt>{label}</dt><dd>[^/]*{text}', page)
+
+
+def test_the_money_of_takes_is_counted_in_the_folder_of_their_picture(
+    batch: Batch, cogview: Run
+) -> None:
+    batch([RIGHT, f"{RIGHT} sandbox:text-wrong"], "--retake", "1")
+    ended = cogview("history", "--by", "folder", "--json")
+    groups = [json.loads(line) for line in ended.out.splitlines()]
+    found = {group["name"]: group["requests"] for group in groups if group["type"] == "total"}
+    assert found == {str(Path("out").resolve()): 3}

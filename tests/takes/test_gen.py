@@ -90,6 +90,16 @@ def test_once_takes_no_take_for_another_picture(gen: Batch, sandbox: SandboxThre
     assert posts(sandbox) == 3
 
 
+def test_once_tells_of_a_lost_take(gen: Batch, sandbox: SandboxThread) -> None:
+    sandbox.script(None, ["text-wrong", "lost-answer", "ok"])
+    assert gen(RIGHT, *POSTER, "--once", "--retake", "3").code == 5
+    again = gen(RIGHT, *POSTER, "--once", "--retake", "3")
+    assert (again.code, again.out, posts(sandbox)) == (5, "out/poster.png\n", 2)
+    assert "--on-unknown retry" in again.err
+    ended = gen(RIGHT, *POSTER, "--once", "--retake", "3", "--on-unknown", "retry")
+    assert (ended.code, posts(sandbox)) == (0, 3)
+
+
 def test_once_without_the_ledger_pays_for_no_take(gen: Batch, sandbox: SandboxThread) -> None:
     prompt = f"{RIGHT} sandbox:text-wrong"
     gen(prompt, *POSTER, "--once", "--retake", "1")

@@ -71,6 +71,69 @@ def test_the_two_change_places(tmp_path: Path, suffix: str) -> None:
     assert give_name([old, new], new) == []
 
 
+def several(folder: Path, old: int, new: int) -> list[Entry]:
+    """Two takes with so many pictures."""
+
+    def answer(places: list[str], id: str, take: int) -> Entry:
+        made_one = [made(folder / name, f"{id}{n}".encode(), id, take)
+                    for n, name in enumerate(places, 1)]  # fmt: skip
+        return made_one[0]._replace(files=[each.files[0] for each in made_one])
+
+    names = ["猫.png", "猫-2.png", "猫-3.png"][:old]
+    aside = ["takes/猫-take2.png", "takes/猫-take2-2.jpg", "takes/猫-take2-3.png"][:new]
+    return [answer(names, "a", 1), answer(aside, "b", 2)]
+
+
+SEVERAL = [(2, 2), (1, 2), (3, 1), (2, 3)]
+
+
+@pytest.mark.parametrize(("old", "new"), SEVERAL)
+def test_several_pictures_of_an_answer_change_places_together(
+    tmp_path: Path, old: int, new: int
+) -> None:
+    takes = several(tmp_path, old, new)
+    gone, come = give_name(takes, takes[1])
+    there = state(tmp_path)
+    assert {found for name, found in there.items() if "/" in name} == {
+        (f"a{n}", "a") for n in range(1, old + 1)
+    }
+    assert {found for name, found in there.items() if "/" not in name} == {
+        (f"b{n}", "b") for n in range(1, new + 1)
+    }
+    assert there["猫.png"] == ("b1", "b") and (new < 2 or there["猫-2.jpg"] == ("b2", "b"))
+    for entry_, letter in ((gone, "a"), (come, "b")):
+        texts = [Path(file["file"]).read_text() for file in entry_.files]
+        assert texts == [f"{letter}{n}" for n in range(1, len(texts) + 1)]
+    assert give_name([gone, come], come) == []
+
+
+@pytest.mark.parametrize(("old", "new"), SEVERAL)
+@pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
+def test_several_are_finished_by_the_next_run(
+    tmp_path: Path, before: bool, old: int, new: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finished, nth, wanted = 0, 0, None
+    while not finished:
+        nth += 1
+        folder = tmp_path / str(nth)
+        folder.mkdir()
+        takes = several(folder, old, new)
+        with monkeypatch.context() as killing:
+            killed_at(nth, killing, before=before)
+            try:
+                give_name(takes, takes[1])
+                finished = nth
+            except Killed:
+                pass
+        there = {path.read_text() for path in folder.rglob("*.*") if path.suffix[1:] in "png jpg"}
+        assert there == {f"{a}{n + 1}" for a, most in (("a", old), ("b", new)) for n in range(most)}
+        if not finished:
+            assert len(give_name(takes, takes[1])) == 2
+        wanted = wanted or state(folder)
+        assert state(folder) == wanted, nth
+    assert finished > len(STEPS)
+
+
 STEPS = ("_second_name", "_describe", "_rename", "_clear", "_remove")
 
 

@@ -112,6 +112,18 @@ def test_people_are_told_in_their_language(batch: Batch, monkeypatch: pytest.Mon
     assert "文字正确 1 张，有误 1 张\n" in batch(prompts, "--check-text").err
 
 
+def test_the_first_twenty_wrong_ones_are_told_and_that_there_are_more(batch: Batch) -> None:
+    more = "more pictures carry wrong text; they are counted at the end\n"
+    prompts = [f"{RIGHT[:-1]}{number}” sandbox:text-wrong" for number in range(22)]
+    ended = batch(prompts[:20], "--check-text")
+    assert (ended.err.count("wrong text: "), more in ended.err) == (20, False)
+    ended = batch(prompts, "--check-text")
+    assert (ended.err.count("wrong text: "), ended.err.count(more)) == (20, 1)
+    assert "text right on 0, wrong on 22\n" in ended.err
+    quiet = batch(prompts, "--check-text", "--quiet")
+    assert (quiet.code, quiet.err) == (3, "")
+
+
 def test_checking_alone_sends_nothing_more(batch: Batch, sandbox: SandboxThread) -> None:
     assert batch([f"{RIGHT} sandbox:text-wrong"], "--check-text").code == 3
     assert (posts(sandbox), list(takes())) == (1, ["1.png"])
@@ -306,10 +318,43 @@ def test_a_lost_take_is_followed_by_another_only_if_the_user_says_so(
 ) -> None:
     sandbox.script(None, ["text-wrong", "lost-answer", "ok"])
     batch([RIGHT], "--retake", "3")
-    assert (batch([RIGHT], "--retake", "3").code, posts(sandbox)) == (3, 2)
+    again = batch([RIGHT], "--retake", "3")
+    assert (again.code, posts(sandbox)) == (5, 2)
+    assert f"{KEPT}an earlier request may have been paid, its answer is lost: " in again.err
+    assert "hint: cogview history --unknown; to ask again" in again.err
+    assert batch([RIGHT], "--check-text").code == 5
+    assert batch([RIGHT], "--check-text", "--on-unknown", "retry").code == 3
     ended = batch([RIGHT], "--retake", "3", "--on-unknown", "retry")
     assert (ended.code, posts(sandbox)) == (0, 3)
     assert takes() == {"1.png": (3, True), "takes/1-take1.png": (1, False)}
+
+
+def test_a_lost_take_is_told_until_the_user_has_decided(
+    batch: Batch, cogview: Run, sandbox: SandboxThread
+) -> None:
+    """Also where the picture is read once more, and where nobody asks for takes any more."""
+    sandbox.script(None, ["text-wrong", "lost-answer"])
+    batch([RIGHT], "--retake", "3")
+    told = batch([RIGHT], "--retake", "3")
+    assert told.code == 5
+    assert (
+        told.err.count("hint: cogview history --unknown; to ask again, perhaps paying twice") == 1
+    )
+    assert batch([RIGHT], "--retake", "3", "--text", f"{TITLE}好").code == 5
+    (lost,) = [entry.id for entry in history() if entry.state == "unknown"]
+    assert cogview("history", "resolve", lost, "--drop").code == 0
+    assert (batch([RIGHT], "--retake", "3").code, posts(sandbox)) == (3, 2)
+
+
+def test_a_lost_take_is_no_matter_once_it_is_decided_or_the_text_is_right(
+    batch: Batch, cogview: Run, sandbox: SandboxThread
+) -> None:
+    sandbox.script(None, ["text-wrong", "lost-answer"])
+    batch([RIGHT], "--retake", "1")
+    (lost,) = (entry.id for entry in history() if entry.state == "unknown")
+    assert cogview("history", "resolve", lost, "--drop").code == 0
+    assert batch([RIGHT], "--retake", "1").code == 3
+    assert batch([RIGHT], "--text", "韦小宝").code == 0
 
 
 def test_a_refused_take_is_followed_by_another_only_if_the_user_says_so(
@@ -350,12 +395,90 @@ def test_recover_fetches_a_take_beside_the_picture(
     assert takes() == {"1.png": (2, True), "takes/1-take1.png": (1, False)}
 
 
+KEPT = "the picture is kept with wrong text; its retakes ended: "
+
+
+def kept_for(ended: Ended, why: str) -> bool:
+    """Whether a line says that the picture is there, and why no other take of it is."""
+    assert ": saved: " not in ended.err and "error: saved" not in ended.err
+    return any(KEPT + why in line for line in ended.err.splitlines() if "error: " in line)
+
+
+# What ends the retakes of one picture, and what is said of it.
+ENDS = [
+    ("ok", "--max-cost", "0.06", 7, "--max-cost 0.06 CNY leaves no room for another image"),
+    ("lost-answer", "--retake", "3", 5, "outcome unknown, it may have been paid: "),
+    ("403-downloadx9", "--retake", "3", 6, "paid, not saved: "),
+    ("1113", "--retake", "3", 4, "code 1113"),
+]
+
+
+@pytest.mark.parametrize("command", ["batch", "gen"])
+@pytest.mark.parametrize(("fault", "option", "value", "code", "why"), ENDS)
+def test_what_ends_the_retakes_is_told_behind_what_is_kept(
+    fault: str, option: str, value: str, code: int, why: str, command: str,
+    batch: Batch, gen: Batch, sandbox: SandboxThread,
+) -> None:  # fmt: skip
+    sandbox.script(None, ["text-wrong", fault, fault])
+    if command == "batch":
+        ended = batch([RIGHT], "--retake", "3", option, value)
+    else:
+        ended = gen(RIGHT, "-o", "out/1.png", "--retake", "3", option, value)
+    assert ended.code == code, ended.err
+    assert kept_for(ended, why), ended.err
+    assert takes() == {"1.png": (1, False)}
+
+
+def test_the_days_limit_is_told_behind_what_is_kept(
+    batch: Batch, gen: Batch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COGVIEW_DAILY_LIMIT", "0.06")
+    ended = batch([f"{RIGHT} sandbox:text-wrong"], "--retake", "2")
+    assert ended.code == 7 and kept_for(ended, "daily-limit 0."), ended.err
+    monkeypatch.setenv("COGVIEW_DAILY_LIMIT", "0.12")
+    ended = gen(f"{RIGHT} sandbox:text-wrong", "--retake", "2")
+    assert ended.code == 7 and kept_for(ended, "daily-limit 0."), ended.err
+
+
+def test_too_little_time_is_told_behind_what_is_kept(
+    batch: Batch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with SandboxThread(latency=(1.0, 1.0)) as slow:
+        monkeypatch.setenv("COGVIEW_BASE_URL", slow.base_url)
+        ended = batch([f"{RIGHT} sandbox:text-wrong"], "--retake", "2", "--deadline", "3")
+    assert ended.code == 75
+    assert kept_for(ended, "not sent: too little time is left before --deadline 3"), ended.err
+
+
+@pytest.mark.parametrize("command", ["batch", "gen"])
+def test_a_take_that_has_no_place_is_not_paid(
+    command: str, batch: Batch, gen: Batch, sandbox: SandboxThread
+) -> None:
+    Path("out").mkdir()
+    Path("out/takes").write_text("mine")
+    prompt = f"{RIGHT} sandbox:text-wrong"
+    if command == "batch":
+        ended = batch([prompt], "--retake", "2")
+    else:
+        ended = gen(prompt, "-o", "out/1.png", "--retake", "2")
+    assert (ended.code, posts(sandbox)) == (9, 1)
+    assert kept_for(ended, "'") and "takes' is not a folder" in ended.err
+
+
+def test_the_reason_is_told_in_the_end_with_its_hint_where_many_are_kept(batch: Batch) -> None:
+    prompts = [f"{RIGHT[:-1]}{number}” sandbox:text-wrong" for number in range(3)]
+    ended = batch(prompts, "--retake", "2", "--max-cost", "0.18")
+    assert f"  saved 3: {KEPT}--max-cost 0.18 CNY" in ended.err
+    assert "hint: raise --max-cost to go on" in ended.err
+
+
 # --- names -----------------------------------------------------------------------------
 
 
 def test_a_better_take_of_another_kind_has_its_own_suffix(
-    batch: Batch, sandbox: SandboxThread
+    batch: Batch, table: Path, sandbox: SandboxThread
 ) -> None:
+    standin.write_table(table, [RIGHT], jpeg=True)
     sandbox.script(None, ["text-wrong"])
     batch([RIGHT], "--check-text")
     sandbox.script(None, ["jpeg"])

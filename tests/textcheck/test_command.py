@@ -172,8 +172,26 @@ def test_a_damaged_picture_is_an_error_of_its_own(cogview: Run) -> None:
     first, second, summary = lines(ended)
     assert (first["file"], first["error"]["code"]) == ("out/a.png", "machine")
     assert first["error"]["retryable"] is False
+    assert "it is no picture, or of a kind that cannot be read" in first["error"]["message"]
     assert second["text"]["ok"]
     assert (summary["unread"], summary["exit_code"]) == (1, 9)
+
+
+@needs_reader
+def test_why_a_picture_cannot_be_read_is_told_in_the_users_language(
+    cogview: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COGVIEW_LANG", "zh")
+    drawn(Path("cut.png"))
+    whole = Path("cut.png").read_bytes()
+    Path("cut.png").write_bytes(whole[: len(whole) // 2])
+    Path("page.jpg").write_text("<html>")
+    Path("phone.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    ended = cogview("check-text", "cut.png", "page.jpg", "phone.heic", "--text", TITLE)
+    assert ended.code == 9
+    assert "cut.png”上的文字：图片不完整\n" in ended.err
+    assert ended.err.count("不是图片，或是无法读取的格式\n") == 2
+    assert "Error" not in ended.err and "image" not in ended.err
 
 
 @needs_reader
@@ -183,7 +201,7 @@ def test_sidecars_that_cannot_be_written_are_told_once(
     for name in ("1.png", "2.png"):
         made(cogview, name, f"海报“{TITLE}”")
 
-    def full(*_arguments: object) -> None:
+    def full(*_arguments: object, **_options: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("cogview_cli.pictures.checked_text.replace_whole", full)

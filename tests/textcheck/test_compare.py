@@ -180,6 +180,23 @@ def test_characters_read_without_confidence_are_doubtful_and_strict_counts_them(
     assert compare(["滩"], looks, strict=True).ok
 
 
+@pytest.mark.parametrize(
+    ("wanted", "read", "points"),
+    [
+        ("38.00元", "3800元", 1), ("38．00元", "3800元", 1), ("3800元", "特价38.00元", 1),
+        ("3.5折", "35折", 1), ("1.5升和2.5升", "15升和25升", 2), ("38.00元", "38.00元", 0),
+        ("38.00元", "38．00元", 0), ("38.00元", "38,00元", 0), ("1,280元", "1280元", 0),
+        ("第一.第二", "第一第二", 0), ("3800元", "3800元.", 0),
+    ],
+)  # fmt: skip
+def test_a_decimal_point_that_only_one_text_has_is_doubtful(
+    wanted: str, read: str, points: int
+) -> None:
+    found = result(wanted, read)
+    assert (found.ok, found.score, found.doubtful) == (True, 1.0, (".",) * points)
+    assert result(wanted, read, strict=True).ok is not bool(points)
+
+
 def test_a_result_is_judged_again_by_another_measure() -> None:
     doubtful = compare(["福"], [[Block("福", (), (0.1,))]])
     assert doubtful.ok
