@@ -44,7 +44,7 @@ class Rows:
         self._template = PromptTemplate(options.template) if options.template else None
         self._names = Seen()
         self._any = False
-        self.log.template = self._template is not None
+        self.log.template = tuple(self._template.holes) if self._template else ()
 
     def bad(self, line: int, why: object) -> RejectedRow:
         """A record of this file that cannot be used."""
@@ -141,9 +141,14 @@ class Rows:
                 "columns: {columns}; choose one: --prompt-field NAME,"
                 " or write a prompt around some: --template '… {hole} …'",
                 columns=columns,
-                hole=f"{{{clean(names[-1])}}}",
+                hole=f"{{{clean(self._without_meaning(names)[-1])}}}",
             ),
         )
+
+    def _without_meaning(self, names: list[str]) -> list[str]:
+        """The columns that could be words of a prompt; all of them where none could."""
+        free = self._plan(dict.fromkeys(names, "")).extra
+        return [name for name in names if name in free] or names
 
     def _plan(self, row: Mapping[str, Any], *, own: bool = False) -> ColumnRoles:
         """The plan for these columns; `own` for flags, which the user's options do not name."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from cogview_cli.i18n import _, _n
-from cogview_cli.sources.columns import ColumnRoles
+from cogview_cli.sources.columns import ColumnRoles, find_column
 from cogview_cli.sources.secrets import is_secret_name
 from cogview_cli.terminal.text import clean
 
@@ -38,15 +38,15 @@ class SourceLog:
 
     `prompts` are the columns that held the prompts, `used` the others with a meaning and
     what it is, `kept` those without, `unclear` those that look like a setting we cannot
-    read. `header` is its line where it is not the first; `comments` and `questions` count
-    lines that are no prompts; `blanks` are holes of the template that rows leave empty: how
-    many, and the line of the first.
+    read. `template` are the holes of --template. `header` is its line where it is not the
+    first; `comments` and `questions` count lines that are no prompts; `blanks` are holes of
+    the template that rows leave empty: how many, and the line of the first.
     """
 
     file: str
     form: str = ""
     prompts: list[str] = field(default_factory=list)
-    template: bool = False
+    template: tuple[str, ...] = ()
     headerless: bool = False
     header: int = 0
     used: dict[str, str] = field(default_factory=dict)
@@ -104,8 +104,9 @@ class SourceLog:
         return _("{source}: {parts}", source=start, parts=_("; ").join(parts))
 
     def _parts(self) -> Iterable[str]:
-        kept = [name for name in self.kept if name not in self.prompts]
-        unclear = [name for name in self.unclear if name not in self.prompts]
+        prompts = {*self.prompts, *(find_column(hole, self.kept) for hole in self.template)}
+        kept = [name for name in self.kept if name not in prompts]
+        unclear = [name for name in self.unclear if name not in prompts]
         yield self._prompt_part()
         if self.used:
             pairs = (f"{role} = {column}" for column, role in self.used.items())

@@ -180,8 +180,9 @@ def test_the_line_names_a_second_column_of_a_role_and_a_lone_width() -> None:
 
 
 def test_the_line_of_a_template_and_of_a_plain_list() -> None:
-    said = line_of("sku,尺寸\nx,1:1\n", template="{sku}!")
-    assert said == "p.csv (csv): prompt from --template; used: size = 尺寸; only kept: sku"
+    said = line_of("SKU,shelf,尺寸\nx,7,1:1\n", template="{sku}!")
+    assert said == "p.csv (csv): prompt from --template; used: size = 尺寸; only kept: shelf"
+    assert line_of("sku\nx\n", template="{sku}!") == "p.csv (csv): prompt from --template"
     assert line_of("a cat\na dog\n", "p.txt") == ""
 
 

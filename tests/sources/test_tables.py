@@ -145,6 +145,9 @@ def test_no_prompt_column_lists_the_columns() -> None:
     assert "question, answer" in caught.value.hint
     assert "--prompt-field NAME" in caught.value.hint
     assert "--template '… {answer} …'" in caught.value.hint
+    with pytest.raises(UsageError) as caught:
+        read("sku,slogan,size\na,b,1:1\n", "x.csv")
+    assert "--template '… {slogan} …'" in caught.value.hint  # size is a setting, not words
     with pytest.raises(UsageError, match="has no column 'nope'"):
         read("prompt,answer\na,b\n", "x.csv", prompt_field="nope")
     assert prompts("question,answer\na,b\n", "x.csv", prompt_field="ANSWER") == ["b"]
