@@ -175,7 +175,7 @@ RUN_ERROR = Line(
     N_("An error outside any picture, of any command; wrong usage too."),
     (
         Field(
-            "code", {"enum": sorted(code.name.lower() for code in ExitCode)},
+            "code", {"enum": sorted(code.name.lower() for code in ExitCode if code)},
             N_("the kind of error, stable English"), True,
         ),
         Field("message", WORDS, N_("what went wrong, in the language of the user"), True),

@@ -158,6 +158,7 @@ class _Signals:
                 code=name,
                 message=_("not sent: stopped by {signal}", signal=name),
                 exit_code=code,
+                retryable=True,
                 hint=self._hint,
             )
         )

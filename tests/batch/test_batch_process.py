@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -46,6 +47,9 @@ def test_a_signal_saves_what_is_in_flight_and_sends_no_more(
         summary = summary_of(out)
         assert summary["saved"] == posts(box) == len(pictures()) == 3
         assert summary["not_sent"] == 9
+        found_lines = [json.loads(line) for line in out.splitlines()]
+        unsent = [line["error"] for line in found_lines if line.get("status") == "not_sent"]
+        assert len(unsent) == 9 and all(error["retryable"] for error in unsent), unsent
         assert len(out.splitlines()) == 13
         assert run(box)[0] == 0
         assert posts(box) == len(pictures()) == 12
