@@ -255,6 +255,34 @@ def test_the_price_of_all_takes_is_said_before(plain_batch: Batch, sandbox: Sand
     assert posts(sandbox) == 0
 
 
+@pytest.mark.parametrize(
+    ("limit", "told"),
+    [
+        ("0.11", "--max-cost 0.11 ends it before p.txt:2: 1 of 2 pictures, 0.06 CNY"),
+        ("0.12", "--max-cost 0.12 leaves room for 0 of 4 retakes"),
+        ("0.20", "--max-cost 0.20 leaves room for 1 of 4 retakes"),
+        ("0.36", None),
+    ],
+)
+def test_a_dry_run_says_where_the_limit_ends_retakes(
+    limit: str, told: str | None, batch: Batch, gen: Batch
+) -> None:
+    options = ("--retake", "2", "--max-cost", limit, "--dry-run")
+    ended = batch([RIGHT, f"{RIGHT} x"], *options)
+    assert (told in ended.err.splitlines()) if told else "--max-cost" not in ended.err, ended
+    one = gen(RIGHT, "-n", "2", *options).err
+    assert (told in one.splitlines()) is (told is not None and "room" in told), one
+
+
+def test_the_limit_counts_retakes_of_each_model_at_its_price(cogview: Run, table: Path) -> None:
+    Path("p.csv").write_text(
+        f"prompt,model\n{RIGHT},glm-image\n{RIGHT},cogview-4\n{RIGHT},cogview-3-flash\n", "utf-8"
+    )
+    ended = cogview("batch", "p.csv", "--retake", "2", "--dry-run", "--max-cost", "0.33")
+    # 0.16 for the first takes, 0.10 for one of the dearest, 0.06 for another, two for nothing.
+    assert "--max-cost 0.33 leaves room for 4 of 6 retakes" in ended.err.splitlines(), ended
+
+
 def test_pictures_without_text_have_no_retakes_in_the_price(batch: Batch) -> None:
     dry = batch(["一只猫", RIGHT], "--retake", "2", "--dry-run")
     assert "2 pictures, at most 4 with retakes: 0.12 to 0.24 CNY" in dry.err
