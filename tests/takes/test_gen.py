@@ -133,6 +133,31 @@ def test_stdout_gets_the_best_take_and_nothing_is_left(sandbox: SandboxThread, t
     assert [entry.text and entry.text["ok"] for entry in history()] == [False, True]
 
 
+@pytest.mark.parametrize("verbose", ["--quiet", "-v"])
+def test_no_file_is_named_where_the_picture_goes_to_stdout(
+    verbose: str, sandbox: SandboxThread, table: Path
+) -> None:
+    """It goes through a file of ours, which is gone by the time somebody could look at it."""
+    prompt = f"{RIGHT} sandbox:text-wrong"
+    standin.write_table(table, [prompt])
+    done = subprocess.run(
+        [*COMMAND, "gen", prompt, "-s", "512x512", "-o", "-", "--check-text", verbose],
+        env=environment(sandbox, **{standin.TABLE: str(table)}),
+        capture_output=True, check=False,
+    )  # fmt: skip
+    said = done.stderr.decode()
+    assert done.returncode == 3 and ".png" not in said, said
+    assert ("wrong text: -: wanted 重生之我是韦小宝" in said) is (verbose == "-v")
+
+
+def test_what_is_not_found_is_not_told_as_found(gen: Batch, cogview: Run) -> None:
+    ended = gen(f"{RIGHT} sandbox:text-missing", *POSTER, "--text", "上海", "--text", "滩")
+    words = "wrong text: out/poster.png: wanted 上海 / 滩; found - (上 海 滩)\n"
+    assert (ended.code, ended.err) == (3, words)
+    again = cogview("check-text", "out")
+    assert again.code == 3 and words in again.err
+
+
 def test_history_tells_of_wrong_text(gen: Batch, cogview: Run) -> None:
     gen(f"{RIGHT} sandbox:text-wrong", *POSTER, "--retake", "1")
     lines = cogview("history").out.splitlines()

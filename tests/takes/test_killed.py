@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cogview_cli.pictures.checked_text import clear_left
+from cogview_cli.disk.atomic import clear_left
 from cogview_cli.sandbox.thread import SandboxThread
 from tests.batch.support import posts
 from tests.batch.test_grid import pixels, tiles
@@ -127,7 +127,7 @@ def test_killed_before_the_grid_of_the_new_takes_is_there(
 @pytest.mark.parametrize(
     ("step", "noted"),
     [
-        ("open .tmp:1", 0),
+        ("open .unfinished:1", 0),
         ("rename 1.png.json", 0),
         ("rename 2.png.json", 1),
         ("rename 2.png.json:1", 2),
@@ -149,16 +149,15 @@ def test_check_text_killed_while_it_notes_what_it_has_read(
     on_disk()
 
 
-def test_a_check_whose_file_another_one_clears_away_writes_it_again(
+def test_a_check_leaves_the_file_alone_that_another_one_writes(
     table: Path, gen: Batch, cogview: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gen(RIGHT, "-o", "out/1.png")
     replace, cleared = os.replace, list[Path]()
 
     def late(source: Path, target: Path) -> None:
-        if not cleared:
-            clear_left(Path("out"))
-            cleared.append(Path(source))
+        clear_left(Path("out"))
+        cleared.append(Path(source))
         replace(source, target)
 
     monkeypatch.setattr(os, "replace", late)
