@@ -90,6 +90,15 @@ def test_once_takes_no_take_for_another_picture(gen: Batch, sandbox: SandboxThre
     assert posts(sandbox) == 3
 
 
+def test_once_knows_a_picture_that_is_called_like_a_take(
+    gen: Batch, sandbox: SandboxThread
+) -> None:
+    prompt, own = f"{RIGHT} sandbox:text-wrongx1", ("-o", "takes/a-take1.png", "--once")
+    for _round in range(2):
+        ended = gen(prompt, *own, "--retake", "2")
+        assert (ended.code, ended.out, posts(sandbox)) == (0, "takes/a-take1.png\n", 2)
+
+
 def test_once_tells_of_a_lost_take(gen: Batch, sandbox: SandboxThread) -> None:
     sandbox.script(None, ["text-wrong", "lost-answer", "ok"])
     assert gen(RIGHT, *POSTER, "--once", "--retake", "3").code == 5

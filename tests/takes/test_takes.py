@@ -515,6 +515,29 @@ def test_a_better_take_of_another_kind_has_its_own_suffix(
     agrees_with_ledger()
 
 
+@pytest.mark.parametrize("lost", [False, True], ids=["ledger", "sidecars"])
+@pytest.mark.parametrize("checked", [(), ("--retake", "1")], ids=["plain", "checked"])
+@pytest.mark.parametrize(
+    ("folder", "name"), [("takes", "x-take{index}"), ("out", "takes/x-take{index}-{n}")]
+)
+def test_names_of_the_users_that_look_like_takes(
+    folder: str, name: str, checked: tuple[str, ...], lost: bool,
+    cogview: Run, table: Path, sandbox: SandboxThread,
+) -> None:  # fmt: skip
+    """Shots of a film are takes, too: what is there is not paid again."""
+    standin.write_table(table, [f"{RIGHT} sandbox:text-wrongx1"])
+    Path("p.txt").write_text(f"{RIGHT} sandbox:text-wrongx1\n", "utf-8")
+    run = ("batch", "p.txt", "-s", "512x512", "-o", folder, "--name", name, *checked, "--json")
+    first = cogview(*run)
+    assert (first.code, posts(sandbox)) == (0, 2 if checked else 1), first
+    if lost:
+        Path("../state/ledger.db").unlink()
+    again = cogview(*run)
+    assert (again.code, posts(sandbox)) == (0, 2 if checked else 1), again
+    (then,), (now,) = image_lines(first), image_lines(again)
+    assert (now["status"], now["file"]) == ("skipped", then["file"])
+
+
 def test_a_picture_that_somebody_has_changed_keeps_its_name(
     batch: Batch, sandbox: SandboxThread
 ) -> None:
