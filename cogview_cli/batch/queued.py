@@ -103,7 +103,14 @@ class QueuedBatch:
         prices = [tariff.price_of(item.body["model"]) for item in waiting]
         found = (self._previous.entry(item) for item in self._plan.to_fetch())
         prices += [each.price for each in found if each.part and self._previous.is_ours(each)]
+        prices += [entry.price for entry in self._new_takes()]
         return sum(filter(None, prices), Decimal(0))
+
+    def _new_takes(self) -> Iterator[Entry]:
+        """The later takes that the first look has brought."""
+        for part in self._parts.values():
+            for entries in self._ledger.parts.entries(part.id, State.ANSWER):
+                yield from (entry for entry in entries if entry.take > 1)
 
     async def _ours(self) -> list[Part]:
         """The open parts of this folder that no other process looks after."""
