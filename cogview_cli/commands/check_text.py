@@ -81,6 +81,7 @@ def check_text(
         )
     require()
     style = output.OutputOptions(json=json, print0=print0, quiet=quiet)
+    text_options.tell_of_nothing(text)
     run = _Check(style, Progress(len(pictures), quiet=quiet), text, strict=strict_text, again=again)
     with run.progress.shown():
         asyncio.run(run.all(pictures))
@@ -147,7 +148,11 @@ class _Check:
     async def _checked(self, checker: TextChecker, path: Path) -> Checked:
         from cogview_cli.pictures import checked_text
 
-        content = checked_text.content_beside(path)
+        place = path
+        content = checked_text.content_beside(place)
+        if content is None and path.is_symlink():  # its picture is checked, and not once more
+            place = Path(os.path.realpath(path))
+            content = checked_text.content_beside(place)
         wanted = checked_text.wanted_of(content, self._text)
         if wanted is None:
             return Checked(str(path), read=False)
@@ -157,7 +162,7 @@ class _Check:
             return Checked(str(path), earlier.judged(strict=self._strict), read=False)
         result = await checker.check(path, wanted)
         if content is not None:
-            self._note(path, content, result, sha256)
+            self._note(place, content, result, sha256)
         return Checked(str(path), result)
 
     def _note(self, path: Path, content: dict[str, Any], result: TextResult, sha256: str) -> None:

@@ -36,6 +36,7 @@ from cogview_cli.pictures.takes import check_folder, discard_takes, give_name, n
 from cogview_cli.terminal import ending
 from cogview_cli.textcheck.checker import TextChecker
 from cogview_cli.textcheck.compare import TextResult
+from cogview_cli.textcheck.reader import ReadingFailed
 
 _ENDED_BY_USER = (
     ExitCode.HANGUP,
@@ -226,6 +227,8 @@ class _Judging:
     async def _checked(self, path: Path) -> TextResult:
         try:
             return await self._checker.check(path, self._rules.wanted)
+        except ReadingFailed as error:
+            raise _Unreadable(_unread_problem(path, error)) from error
         except (CogviewError, OSError) as error:
             raise _Unreadable(problem_of(ending.as_told(error))) from error
 
@@ -286,6 +289,15 @@ class _Judging:
             warnings=(*mine.warnings, *other.warnings, *_refused(other)),
             problem=mine.problem or _problem(other),
         )
+
+
+def _unread_problem(path: Path, error: ReadingFailed) -> Problem:
+    """The same reason and hint for all pictures of a folder that cannot be read."""
+    found = problem_of(error)._replace(reason=_("cannot read the text: {why}", why=error.why))
+    if not error.hint:
+        return found
+    hint = _("check it later: cogview check-text '{path}'", path=path.parent)
+    return found._replace(hint=hint)
 
 
 def _problem(outcome: Outcome) -> Problem | None:

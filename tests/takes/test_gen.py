@@ -42,6 +42,17 @@ def test_the_text_may_be_given(gen: Batch) -> None:
     assert gen(RIGHT, "-o", "c.png", "--check-text", "--text", "").code == 0
 
 
+def test_a_text_with_nothing_to_compare_is_told(gen: Batch, cogview: Run) -> None:
+    """It would switch the check off; only an empty one is meant to."""
+    words = "warning: --text has no letter and no digit: nothing is checked\n"
+    for text, told in (("!!!", True), ("😀", True), ("", False), ("价", False)):
+        ended = gen(RIGHT, *POSTER, "--text", text)
+        assert (ended.err.count(words) == 1) is told, ended
+    assert words in cogview("check-text", "out", "--text", "…").err
+    Path("p.txt").write_text("猫", "utf-8")
+    assert words in cogview("batch", "p.txt", "--text", "…", "--dry-run").err
+
+
 def test_the_price_counts_retakes(gen: Batch, sandbox: SandboxThread) -> None:
     dry = gen(RIGHT, "-n", "4", "--retake", "2", "--dry-run")
     assert "4 pictures, at most 12 with retakes: 0.24 to 0.72 CNY; nothing was sent" in dry.err
@@ -165,6 +176,17 @@ def test_what_is_not_found_is_not_told_as_found(gen: Batch, cogview: Run) -> Non
     assert (ended.code, ended.err) == (3, words)
     again = cogview("check-text", "out")
     assert again.code == 3 and words in again.err
+
+
+def test_a_link_is_checked_as_the_picture_that_it_leads_to(gen: Batch, cogview: Run) -> None:
+    """It comes first in the folder, and the same picture is not read twice."""
+    gen(f"{RIGHT} sandbox:text-wrong", "-o", "out/2.png")
+    Path("out/1.png").symlink_to("2.png")
+    for _round in range(2):
+        ended = cogview("check-text", "out")
+        assert (ended.code, ended.out) == (3, "out/1.png\n"), ended
+    assert json.loads(Path("out/2.png.json").read_text("utf-8"))["text"]["ok"] is False
+    assert not Path("out/1.png.json").exists()
 
 
 def test_history_tells_of_wrong_text(gen: Batch, cogview: Run) -> None:

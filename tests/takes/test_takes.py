@@ -590,5 +590,10 @@ def test_a_reader_that_dies_costs_no_picture(
     assert [line["status"] for line in image_lines(ended)] == ["saved", "saved"]
     assert "cannot read the text" in ended.err
     assert all("text" not in content for content in on_disk().values())
+    said = ended.err.splitlines()
+    assert "  saved 2: cannot read the text: the reader ended: p.txt:1, p.txt:2" in said
+    assert [line for line in said if line.startswith("hint: check it later")] == [
+        f"hint: check it later: cogview check-text '{Path('out').absolute()}'"
+    ]
     monkeypatch.setattr("cogview_cli.textcheck.reader._START", standin._START)
     assert (batch([RIGHT, f"{RIGHT}!"], "--retake", "2").code, posts(sandbox)) == (0, 2)
