@@ -32,7 +32,7 @@ _MISSING = {
 }
 
 # The vendor keeps result files for 30 days (cogview_cli/api/README.md#batch-queue).
-_FILE_GONE = "queue-file-gone"
+_FILE_GONE = Message.of("queue-file-gone")
 # Requests that brought a picture, or may have.
 _PERHAPS_MADE = (*PAID_STATES, State.UNKNOWN, State.RESOLVED)
 
@@ -121,18 +121,17 @@ class Collector:
     async def _end(self, before: Part, part: Part, batch: Batch) -> Part:
         """`before`: the part as the look before this one left it."""
         doubt = await self._read(part, whole=True)
-        if doubt == _FILE_GONE:
+        if doubt is _FILE_GONE:
             self._service.check_key(part)
         left = await self._count(part, State.PENDING)
         short = is_short(part, batch, part.lines - left)
         denied = left > 0 and is_denied(part, batch, await self._count(part, *_PERHAPS_MADE))
-        late = short or denied or (left > 0 and doubt == _FILE_GONE)
+        late = short or denied or (left > 0 and doubt is _FILE_GONE)
         if late and before.status not in ENDS:
             self._service.say(_("batch {id} has ended without all of its results", id=batch.id))
             return part  # they may be late: the next look decides
-        doubt = doubt or ("queue-short" if short else "queue-denied" if denied else None)
-        if doubt:
-            await self._settle_rest(part, State.UNKNOWN, Message.of(doubt))
+        if doubt or short or denied:
+            await self._settle_rest(part, State.UNKNOWN, doubt or _doubt(short=short))
         elif batch.status == BatchStatus.FAILED:
             await self._settle_errors(part, batch.errors)
         else:
@@ -170,11 +169,11 @@ class Collector:
 
     # The files.
 
-    async def _read(self, part: Part, *, whole: bool) -> str | None:
+    async def _read(self, part: Part, *, whole: bool) -> Message | None:
         """Reads the files that are there; why they do not tell of each request, if they do not.
 
-        `whole`: they will not change any more. That is the name of a message: a line that may be
-        a picture names nobody, or a file is gone.
+        `whole`: they will not change any more. A line that may be a picture names nobody, or a
+        file is gone.
         """
         doubt = None
         for id in filter(None, (part.output_file, part.error_file if whole else None)):
@@ -187,14 +186,14 @@ class Collector:
                 doubt = _FILE_GONE
         return doubt
 
-    async def _read_one(self, part: Part, id: str, *, whole: bool) -> str | None:
+    async def _read_one(self, part: Part, id: str, *, whole: bool) -> Message | None:
         path = spool(self._ledger, part, RESULTS)
         try:
             headers = await self._fetch(id, path)
             lost = await self._take(part, path, headers, whole=whole)
         finally:
             path.unlink(missing_ok=True)
-        return "queue-cut" if lost else None
+        return Message.of("queue-cut") if lost else None
 
     async def _fetch(self, id: str, path: Path) -> dict[str, str]:
         """Writes a result file to `path`; the headers it came with."""
@@ -271,3 +270,8 @@ def _words(error: LineError) -> Message:
     if not error.code:
         return Message.said(error.message)
     return Message.of("coded", code=error.code, what=Message.said(error.message))
+
+
+def _doubt(*, short: bool) -> Message:
+    """Why nobody can say what came of the requests that no result names."""
+    return Message.of("queue-short") if short else Message.of("queue-denied")
