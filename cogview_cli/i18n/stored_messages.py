@@ -35,6 +35,7 @@ TEMPLATES = {
     "proxy-settings": "proxy settings: {why}",
     "ca-certificates": "the CA certificates cannot be read: {why}",
     "tls": "TLS: {why}",
+    "not-loaded": "a part of this program cannot be loaded: {why}",
     "bad-request": "the request cannot be made: {why}",
     # The answer.
     "no-image": "the answer holds no image",
