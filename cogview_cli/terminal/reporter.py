@@ -32,7 +32,7 @@ from cogview_cli.terminal.output import (
 from cogview_cli.terminal.text import clean, cut_cells
 
 # A part of a path that `relpath` would take out.
-_ODD = re.compile(r"(?:^|[/\\])\.{0,2}(?:[/\\]|$)")
+_ODD = r"(?:^|[/\\])\.{0,2}(?:[/\\]|$)"
 
 
 class Reporter:
@@ -86,7 +86,7 @@ class Reporter:
         if not (base and path.startswith(base + os.sep)):
             return path
         rest = path.removeprefix(base + os.sep)
-        return os.path.relpath(path, base) if _ODD.search(rest) else rest
+        return os.path.relpath(path, base) if re.search(_ODD, rest) else rest
 
     def data(self, outcome: Outcome) -> None:
         """Writes the data of one outcome to stdout."""
