@@ -32,6 +32,7 @@ TEMPLATES = {
     "closed-early": "the connection was closed before the whole answer",
     "write-error": "the connection was cut while sending",
     "proxy-login": "the proxy asks for a login (407)",
+    "proxy-connect": "cannot connect to the proxy {proxy}: {why}",
     "proxy-settings": "proxy settings: {why}",
     "ca-certificates": "the CA certificates cannot be read: {why}",
     "tls": "TLS: {why}",

@@ -241,4 +241,6 @@ _HOST_ERRORS: dict[type[Exception], Message] = {
 
 
 def _words(error: Exception) -> Message:
+    if error.args and isinstance(error.args[0], Message):  # a proxy's
+        return error.args[0]
     return _HOST_ERRORS.get(type(error)) or Message.of("fetch-error", why=error)
