@@ -1,6 +1,6 @@
 """CogView images from the command line, and from Python: `generate` and `generate_many`."""
 
-__version__ = "0.3.0"
+__version__ = "1.0.0"
 __all__ = ["ImageResult", "__version__", "generate", "generate_many"]
 
 TYPE_CHECKING = False  # the type checker takes it for true; `typing` is not loaded for it

@@ -889,7 +889,7 @@ def test_every_setting_but_those_of_the_key_and_the_question_has_a_flag() -> Non
     flags = set(SettingFlags.__annotations__)
     of_a_profile = {
         "headers", "auth", "price", "queue_price", "currency", "size_rules", "allow_http",
-        "content_auth",
+        "content_auth", "size_order",
     }  # fmt: skip
     of_the_key = {"api_key", "api_key_command"}
     others = {"confirm_above", "daily_limit", "download_patience", "state_dir"}

@@ -383,7 +383,7 @@ def test_messages_go_to_the_logger(
 ) -> None:
     generate("cat", "out/", **SMALL)
     edit_ledger("UPDATE requests SET state = 'unknown'")
-    edit_ledger("UPDATE requests SET state = 'intent', run = 'gone'")
+    edit_ledger("UPDATE requests SET state = 'intent', run = 'gone', account = 'a'")
     with caplog.at_level(logging.INFO, logger="cogview_cli"):
         generate("dog", "out/", **SMALL)
     assert [(record.name, record.levelname) for record in caplog.records] == [

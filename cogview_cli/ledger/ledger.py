@@ -104,16 +104,7 @@ class Ledger(LedgerReader):
 
         A caller that is cancelled meanwhile learns the result first: its next wait is cancelled.
         """
-        task, cancelled = asyncio.ensure_future(self.call(method, *args)), False
-        while not task.done():
-            try:
-                await asyncio.wait({task})
-            except asyncio.CancelledError:
-                cancelled = True
-        if cancelled and (current := asyncio.current_task()):
-            current.uncancel()
-            current.cancel()
-        return task.result()
+        return await self._worker.complete(partial(method, *args))
 
     def close(self) -> None:
         """Waits for what is being written, then lets go of the file and the run."""

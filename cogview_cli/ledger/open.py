@@ -42,6 +42,7 @@ def open_ledger_to_look() -> Ledger:
     folder = _made_state_folder()
     ledger = Ledger(folder)
     try:
+        ledger.tidy()
         import_fallbacks(ledger)
         ledger.settle_dead_runs()
     except Locked:

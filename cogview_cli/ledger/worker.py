@@ -36,6 +36,19 @@ class Worker:
             self._begin()
         return await asyncio.wrap_future(future)
 
+    async def complete(self, method: Callable[[], T]) -> T:
+        """As `call`; a caller that is cancelled meanwhile learns the result first."""
+        task, cancelled = asyncio.ensure_future(self.call(method)), False
+        while not task.done():
+            try:
+                await asyncio.wait({task})
+            except asyncio.CancelledError:
+                cancelled = True
+        if cancelled and (current := asyncio.current_task()):
+            current.uncancel()
+            current.cancel()
+        return task.result()
+
     def close(self) -> None:
         """Waits for what is being written, and for what is about to be."""
         self._begin()

@@ -126,8 +126,7 @@ class Collector:
             self._service.say(_("batch {id} has ended without all of its results", id=batch.id))
             return part  # they may be late: the next look decides
         if lost or short or denied:
-            doubt = "queue-cut" if lost else "queue-short" if short else "queue-denied"
-            await self._settle_rest(part, State.UNKNOWN, Message.of(doubt))
+            await self._settle_rest(part, State.UNKNOWN, _doubt(lost=bool(lost), short=short))
         elif batch.status == BatchStatus.FAILED:
             await self._settle_errors(part, batch.errors)
         else:
@@ -258,3 +257,10 @@ def _words(error: LineError) -> Message:
     if not error.code:
         return Message.said(error.message)
     return Message.of("coded", code=error.code, what=Message.said(error.message))
+
+
+def _doubt(*, lost: bool, short: bool) -> Message:
+    """Why nobody can say what came of the requests that no result names."""
+    if lost:
+        return Message.of("queue-cut")
+    return Message.of("queue-short") if short else Message.of("queue-denied")

@@ -13,8 +13,11 @@ from cogview_cli.textcheck.reading import Block
 
 # A character read with less confidence is doubtful: it may be none at all.
 DOUBTFUL_BELOW = 0.8
-# A second look takes back a wrong character only if it is this sure of the wanted one.
+# Another look takes back a wrong character only if it is this sure of the wanted one.
 SURE = 0.9
+# And these, where nothing was seen at first, only if it is surer still: a scratch looks like them.
+_STROKES = frozenset("一二丨1il")
+SURE_OF_STROKE = 0.95
 
 
 class TextResult(NamedTuple):
@@ -104,17 +107,31 @@ class _Match(NamedTuple):
         if len(self.wrong) >= len(earlier.wrong):
             return False
         read = {e.wanted: self.confidence(e) for e in self.edits if e.equal}
-        return all(
-            read.get(edit.wanted, 1.0) >= max(SURE, earlier.confidence(edit))
-            for edit in earlier.wrong
-            if edit.line >= 0
-        )
+        return all(read.get(edit.wanted, 1.0) >= earlier.enough(edit) for edit in earlier.wrong)
+
+    def enough(self, edit: Edit) -> float:
+        """The confidence in the wanted character that takes back something wrong."""
+        if edit.line >= 0:
+            return max(SURE, self.confidence(edit))
+        return SURE_OF_STROKE if letters(self.text)[edit.wanted].plain in _STROKES else 0.0
+
+    def confirms(self, earlier: _Match) -> bool:
+        """Whether this look finds the same wrong, and is surer of it."""
+        return [_named(self, edit) for edit in self.wrong] == [
+            _named(earlier, edit) for edit in earlier.wrong
+        ] and self.sureness > earlier.sureness
+
+    @property
+    def sureness(self) -> float:
+        """The least confidence in what is wrong; 1 where nothing is."""
+        return min(map(self.confidence, self.wrong), default=1.0)
 
 
 class Comparison:
     """Wanted texts against one look at a picture after the other.
 
-    Of each text the first look counts, unless a later one finds less wrong and is sure of it.
+    Of each text the first look counts, unless a later one finds less wrong and is sure of it, or
+    finds the same wrong and is surer.
     """
 
     def __init__(self, wanted: Sequence[str]) -> None:
@@ -131,12 +148,13 @@ class Comparison:
         for number, match in enumerate(self._matches):
             if match.wrong:
                 other = _match(match.text, lines)
-                self._matches[number] = other if other.takes_back(match) else match
+                counts = other.takes_back(match) or other.confirms(match)
+                self._matches[number] = other if counts else match
 
     @property
     def uncertain(self) -> bool:
         """Whether another look could take back something wrong."""
-        return any(match.confidence(edit) < SURE for match in self._matches for edit in match.wrong)
+        return any(match.sureness < SURE for match in self._matches)
 
     def result(self, *, strict: bool = False) -> TextResult:
         """What the looks so far, at least one, add up to. `strict`: doubtful counts as wrong."""

@@ -24,6 +24,8 @@ class Look(StrEnum):
     """How a picture is looked at; in this order, each where the one before leaves a doubt."""
 
     QUICK = "quick"
+    WIDE = "wide"
+    WIDER = "wider"
     THOROUGH = "thorough"
     GREY = "grey"
 

@@ -111,6 +111,35 @@ def test_it_takes_back_a_wrong_character_only_if_it_is_the_surer_of_the_two(
     assert (found.ok, found.missing) == (ok, () if ok else ("海→诲",))
 
 
+@pytest.mark.parametrize(
+    ("wanted", "first", "confidence", "ok"),
+    [("一人食", "人食", 0.94, False), ("一人食", "人食", 0.96, True), ("第1", "第", 0.94, False),
+     ("大江", "江", 0.94, True)],
+)  # fmt: skip
+def test_a_stroke_that_the_first_look_did_not_see_may_be_a_scratch(
+    wanted: str, first: str, confidence: float, ok: bool
+) -> None:
+    assert compare([wanted], [look(first), look(wanted, confidence=confidence)]).ok == ok
+
+
+def test_what_two_looks_find_wrong_stays_wrong_if_one_of_them_was_sure() -> None:
+    """A third look is not asked, and would change nothing."""
+    comparison = Comparison(["山海情"])
+    comparison.add(look("山诲情", confidence=0.6))
+    comparison.add(look("山诲情", confidence=0.97))
+    assert not comparison.uncertain
+    comparison.add(look("山海情", confidence=0.96))
+    assert comparison.result().missing == ("海→诲",)
+
+
+def test_looks_that_find_different_things_wrong_do_not_confirm_each_other() -> None:
+    comparison = Comparison(["山海情"])
+    comparison.add(look("山诲情", confidence=0.6))
+    comparison.add(look("山梅情", confidence=0.97))
+    assert comparison.uncertain
+    assert comparison.result().missing == ("海→诲",)
+
+
 def test_another_look_is_worth_it_only_where_something_wrong_is_in_doubt() -> None:
     def uncertain(*texts: str, confidence: float = 0.99) -> bool:
         comparison = Comparison(["山海情"])
