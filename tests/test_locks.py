@@ -213,3 +213,29 @@ ends = [os.waitpid(-1, 0)[1] for _ in range(100)]
 assert set(ends) <= {0, signal.SIGKILL}, ends
 """
     subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=True, timeout=60)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no fork there")
+def test_what_is_released_is_free_though_a_forked_child_lives(tmp_path: Path) -> None:
+    """A program that imports this one may fork for reasons of its own."""
+    script = """
+import os, signal, sys
+from pathlib import Path
+from cogview_cli.disk.locks import ProcessLock, is_alive, kernel_lock
+folder = Path(sys.argv[1])
+ours, run = kernel_lock(folder / "a.lock"), ProcessLock(folder)
+ours.acquire()
+child = os.fork()
+if not child:
+    signal.pause()
+try:
+    ours.release()
+    kernel_lock(folder / "a.lock").acquire()
+    (folder / f"{run.name}.lock").rename(folder / "kept.lock")
+    run.release()
+    assert not is_alive(folder, "kept")
+finally:
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+"""
+    subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=True, timeout=60)

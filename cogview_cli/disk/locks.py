@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from filelock import FileLock
 
 
+LOCK_SUFFIX = ".lock"
+
+
 class Busy(OSError):
     """Another process holds the lock."""
 
@@ -76,7 +79,13 @@ class _Flock:
             raise Busy(self._path.name)
 
     def release(self) -> None:
-        if self._descriptor is not None:
+        if self._descriptor is None:
+            return
+        import fcntl
+
+        try:  # a child that was forked meanwhile has it open, too
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+        finally:
             os.close(self._descriptor)
             self._descriptor = None
 
@@ -122,7 +131,7 @@ class ProcessLock:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.name = os.urandom(8).hex()
-        self._path = folder / f"{self.name}.lock"
+        self._path = folder / f"{self.name}{LOCK_SUFFIX}"
         self._lock = kernel_lock(self._path)
         self._lock.acquire()
 
@@ -138,7 +147,7 @@ def is_alive(folder: Path, name: str) -> bool:
 
     OSError where that cannot be told: another user's file, or no file at all.
     """
-    path = folder / f"{name}.lock"
+    path = folder / f"{name}{LOCK_SUFFIX}"
     if not path.exists():
         return False
     lock = kernel_lock(path)
@@ -178,7 +187,7 @@ class WaitList:
     def others(self) -> bool:
         """Whether another process waits; removes the files of dead ones."""
         try:
-            names = {name.removesuffix(".lock") for name in os.listdir(self._folder)}
+            names = {name.removesuffix(LOCK_SUFFIX) for name in os.listdir(self._folder)}
         except OSError:
             return False
         ours = {self._ours.name} if self._ours else set()
