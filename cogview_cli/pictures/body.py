@@ -28,18 +28,26 @@ class Body:
     """What one try has brought of a picture, in its file.
 
     `wanted`: there is something to be kept if it breaks off. `coding`: how it is packed, by its
-    header; `sized`: the server has said how many bytes there are.
+    header. `length`: how many bytes the server says there are; `came`: so many have come.
     """
 
     def __init__(self) -> None:
-        self.wanted = self.sized = False
+        self.wanted = False
         self.coding = ""
+        self.length: int | None = None
+        self.came = 0
+
+    @property
+    def is_short(self) -> bool:
+        """Whether bytes are missing, by what the server says."""
+        return self.length is not None and self.came < self.length
 
     def begin(self, response: Response) -> None:
         """The first bytes may come."""
         self.wanted = True
         self.coding = str(response.headers.get("content-encoding", ""))
-        self.sized = "content-length" in response.headers
+        length = response.headers.get("content-length")  # checked by now
+        self.length = None if length is None else int(length)
 
 
 async def to_file(response: Response, part: Path, body: Body) -> None:
@@ -62,15 +70,15 @@ async def to_file(response: Response, part: Path, body: Body) -> None:
 
 async def _receive(response: Response, file: BinaryIO, pieces: list[bytes], body: Body) -> None:
     """The body into `file`; its last bytes are in `pieces` then, still to be written."""
-    size, waiting, loop = 0, 0, asyncio.get_running_loop()
+    waiting, loop = 0, asyncio.get_running_loop()
     began = loop.time()
     async for chunk in response.body:
-        size += len(chunk)
-        if size > SIZE_LIMIT:
+        body.came += len(chunk)
+        if body.came > SIZE_LIMIT:
             body.wanted = False
             raise DownloadFailed(Message.of("too-many-bytes"), retry_after=NOT_NOW)
         pieces.append(chunk)
-        _check_speed(size, loop.time() - began)
+        _check_speed(body.came, loop.time() - began)
         waiting += len(chunk)
         if waiting >= WRITE_BYTES:
             waiting = 0

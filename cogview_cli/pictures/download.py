@@ -130,11 +130,17 @@ class Downloader:
         except DownloadFailed as failure:
             if not body.wanted:
                 raise
-            judge = partial(judged_cut, part, body.coding, failure, wanting=body.sized)
+            judge = partial(judged_cut, part, body.coding, failure, wanting=body.is_short)
         else:
             last = self._patience <= 0
             judge = partial(
-                judged, part, body.coding, seen, last=last, synced=True, sized=body.sized
+                judged,
+                part,
+                body.coding,
+                seen,
+                last=last,
+                synced=True,
+                sized=body.length is not None,
             )
         return await asyncio.get_running_loop().run_in_executor(self._checks, judge)
 
