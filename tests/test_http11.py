@@ -132,7 +132,8 @@ def test_a_reader_that_rests_is_not_sent_more_than_it_can_hold(sides: tuple[Any,
     with Scripted(gets=[http("200 OK", BODY)], tls=server_side, name="localhost") as server:
         pieces = asyncio.run(slowly(server.origin))
     assert b"".join(pieces) == BODY
-    assert max(map(len, pieces)) <= 2 * WINDOW
+    # A WINDOW less a byte, and then one read of asyncio's, of two.
+    assert max(map(len, pieces)) <= 3 * WINDOW
 
 
 @settings(max_examples=25, deadline=None)
