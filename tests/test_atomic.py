@@ -11,14 +11,18 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
+from cogview_cli.disk import atomic
 from cogview_cli.disk.atomic import (
     check_writable,
+    clear_left,
     ensure_folder,
+    is_temporary,
     move_new,
     open_new,
     own_name,
@@ -29,6 +33,7 @@ from cogview_cli.disk.atomic import (
     whole_text,
     write_synced,
 )
+from cogview_cli.disk.locks import kernel_lock
 from cogview_cli.disk.probe import try_folder, try_lock
 from cogview_cli.disk.rename import rename_new
 from cogview_cli.errors import MachineError
@@ -428,3 +433,80 @@ def test_temporary_names_are_hidden_fresh_and_in_the_same_folder(own: Path) -> N
     names = {temporary_beside(own) for _ in range(50)}
     assert len(names) == 50
     assert all(path.parent == own and path.name.startswith(".") for path in names)
+
+
+# What killed writers leave.
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from cogview_cli.disk.atomic import replace_whole, whole_text
+os.{step} = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+{write}
+"""
+WRITE = {
+    "data": 'replace_whole(Path("x"), b"new")',
+    "text": 'with whole_text(Path("x"), os.replace) as file: file.write("new")',
+}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="kill -9")
+@pytest.mark.parametrize("step", ["fsync", "replace"])
+@pytest.mark.parametrize("kind", WRITE)
+def test_what_a_killed_writer_left_goes_with_the_next(own: Path, kind: str, step: str) -> None:
+    killed = KILLED.format(step=step, write=WRITE[kind])
+    done = subprocess.run([sys.executable, "-c", killed], cwd=own, check=False)
+    assert done.returncode == -signal.SIGKILL
+    (left,) = own.iterdir()
+    assert is_temporary(left)
+    replace_whole(own / "y", b"another file")
+    assert os.listdir(own) == ["y"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="an open file cannot be removed there")
+def test_a_file_that_is_being_written_is_left_alone(own: Path) -> None:
+    with whole_text(own / "x", os.replace) as file:
+        clear_left(own)
+        replace_whole(own / "y", b"other")
+        file.write("whole")
+    assert sorted(os.listdir(own)) == ["x", "y"]
+    assert (own / "x").read_text() == "whole"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no flock")
+@pytest.mark.parametrize("removed", [False, True], ids=["held", "removed"])
+def test_a_file_that_another_one_takes_for_left_is_made_anew(
+    own: Path, removed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the moment a file is there and the moment it is locked."""
+    real, made = atomic.open_new, list[Path]()
+    holder = ExitStack()
+
+    def slow(path: Path, mode: int = 0o666) -> BinaryIO:
+        file = real(path, mode)
+        made.append(path)
+        if len(made) == 1:
+            lock = kernel_lock(path)
+            lock.acquire()
+            if removed:
+                path.unlink()
+            holder.callback(lock.release)
+        return file
+
+    monkeypatch.setattr(atomic, "open_new", slow)
+    with holder:
+        replace_whole(own / "x", b"new")
+    assert (len(made), os.listdir(own)) == (2, ["x"])
+
+
+def test_only_plain_files_of_ours_are_cleared(own: Path) -> None:
+    precious = own / "precious"
+    precious.write_bytes(b"")
+    (own / "precious.unfinished").write_bytes(b"")
+    (own / ".cogview-1.part").write_bytes(b"")
+    (own / ".cogview-1.unfinished").mkdir()
+    (own / ".cogview-2.unfinished").symlink_to(precious)
+    before = sorted(os.listdir(own))
+    clear_left(own)
+    assert sorted(os.listdir(own)) == before
+    clear_left(own / "nowhere")

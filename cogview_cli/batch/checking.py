@@ -103,8 +103,7 @@ class Checking:
         outcome = settled_outcome(item, self._previous.decision(item))
         if self._takes is not None:
             outcome = await self._takes.look_again(self.job(item), outcome)
-        paid = entry.price if problem is None and self._previous.is_ours(entry) else None
-        costs = [cost for cost in (before and before.cost, paid) if cost]
+        costs = [cost for cost in (before and before.cost, outcome.cost) if cost]
         outcome = outcome._replace(
             status=Status.SAVED if costs else outcome.status,
             cost=sum(costs, Decimal(0)),

@@ -14,7 +14,7 @@ from cogview_cli.batch.prepare import ReadSummary
 from cogview_cli.batch.previous_run import PreviousRun
 from cogview_cli.disk.atomic import check_parents
 from cogview_cli.engine.budget import Budget
-from cogview_cli.engine.confirm import Price
+from cogview_cli.engine.confirm import Price, retakes_line
 from cogview_cli.i18n import _, _n
 from cogview_cli.ledger.open import existing_ledger
 from cogview_cli.outcome import Status, Summary, currency_field, money
@@ -117,7 +117,7 @@ def _limit_line(options: BatchOptions, plan: Plan) -> str | None:
                 cost=money(budget.committed, tariff.currency),
             )
         budget.charge(price)
-    return None
+    return retakes_line(limit, options.price(plan), plan.retakes(), tariff)
 
 
 def _say_names(names: list[str], count: int) -> None:

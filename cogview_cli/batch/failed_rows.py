@@ -18,7 +18,7 @@ from cogview_cli.batch.plan import Plan
 from cogview_cli.batch.row import ROW_FIELDS
 from cogview_cli.batch.selection import Selection
 from cogview_cli.config.store import state_dir
-from cogview_cli.disk.atomic import move_new, replace_whole, whole_text
+from cogview_cli.disk.atomic import clear_left, move_new, replace_whole, whole_text
 from cogview_cli.disk.names import with_number
 from cogview_cli.sources.aliases import holds_prompt, normal
 
@@ -95,6 +95,7 @@ def keep_failed(folder: Path, plan: Plan, notes: Notes, *, complete: bool) -> Pa
     rows = list(plan.failed_rows())
     if not folder.is_dir():
         return None
+    clear_left(folder)
     if not rows:
         if complete:
             _remove(notes.ours())

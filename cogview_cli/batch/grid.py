@@ -14,9 +14,9 @@ from typing import Any
 
 from cogview_cli.batch.plan import Plan
 from cogview_cli.batch.row import target_of
-from cogview_cli.disk.atomic import replace_whole
+from cogview_cli.disk.atomic import replace_whole, temporary_of
 from cogview_cli.disk.destination import Destination
-from cogview_cli.disk.names import STEM_BYTES, cut_bytes, template_fields
+from cogview_cli.disk.names import template_fields
 from cogview_cli.disk.unreadable import why_unreadable
 from cogview_cli.errors import UsageError
 from cogview_cli.i18n import _
@@ -79,9 +79,7 @@ def compose(images: Sequence[str], path: Path, columns: int) -> None:
         data = io.BytesIO()
         sheet.save(data, "PNG", compress_level=1, pnginfo=mark)
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Named after the grid, so that the next run replaces what a killed one left.
-    temporary = path.with_name(f".cogview-{cut_bytes(path.stem, STEM_BYTES)}.tmp")
-    replace_whole(path, data.getvalue(), temporary=temporary)
+    replace_whole(path, data.getvalue(), temporary=temporary_of(path))
 
 
 def _is_stale(grid: Path, images: Sequence[str]) -> bool:

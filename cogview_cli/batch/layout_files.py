@@ -16,7 +16,7 @@ from cogview_cli.batch.grid import compose, is_grid, told
 from cogview_cli.batch.layouts import PICTURES, TILES, Layout, read_name
 from cogview_cli.batch.plan import Plan
 from cogview_cli.batch.row import target_of
-from cogview_cli.disk.atomic import replace_whole
+from cogview_cli.disk.atomic import own_name, replace_whole, temporary_of
 from cogview_cli.disk.destination import Destination
 from cogview_cli.errors import UsageError
 from cogview_cli.i18n import _
@@ -151,8 +151,7 @@ def _is_same(files: list[str], path: Path) -> bool:
 
 def _link(picture: Path, path: Path) -> None:
     """The picture under another name, without using more space where the disk can do that."""
-    temporary = path.with_name(f".cogview-{os.getpid()}.tmp")
-    temporary.unlink(missing_ok=True)
+    temporary = own_name(temporary_of(path))
     try:
         os.link(picture, temporary)
     except OSError:

@@ -33,14 +33,16 @@ def outcome_of_item(item: Item, status: Status, problem: Problem | None) -> Outc
     )
 
 
-def in_queue() -> Problem:
-    """A picture that the vendor has not made yet."""
+def in_queue(*, unsent: bool = False) -> Problem:
+    """A picture that the vendor has not made yet; `unsent`: nor been asked for."""
+    collects = _("the same command again collects it; cogview queue shows how far it is")
+    sends = _("the same command again sends it")
     return Problem(
         code=Status.QUEUED,
-        message=_("it waits in the vendor's queue"),
+        message=_("not sent yet") if unsent else _("it waits in the vendor's queue"),
         exit_code=ExitCode.TEMPORARY,
         retryable=True,
-        hint=_("the same command again collects it; cogview queue shows how far it is"),
+        hint=sends if unsent else collects,
     )
 
 

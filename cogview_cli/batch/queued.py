@@ -103,7 +103,14 @@ class QueuedBatch:
         prices = [tariff.price_of(item.body["model"]) for item in waiting]
         found = (self._previous.entry(item) for item in self._plan.to_fetch())
         prices += [each.price for each in found if each.part and self._previous.is_ours(each)]
+        prices += [entry.price for entry in self._new_takes()]
         return sum(filter(None, prices), Decimal(0))
+
+    def _new_takes(self) -> Iterator[Entry]:
+        """The later takes that the first look has brought."""
+        for part in self._parts.values():
+            for entries in self._ledger.parts.entries(part.id, State.ANSWER):
+                yield from (entry for entry in entries if entry.take > 1)
 
     async def _ours(self) -> list[Part]:
         """The open parts of this folder that no other process looks after."""
@@ -277,10 +284,14 @@ class QueuedBatch:
         await self._queue.collector.close(part)
 
     def waiting(self) -> Iterator[Outcome]:
-        """The outcomes of items that are still in the queue."""
+        """The outcomes of items that are still in the queue, or wait here for room in it."""
+        unsent = {part.id for part in self._ledger.parts.open() if part.unsent}
         for chunk in self._plan.waiting_chunks():
+            keys = [item.key for item in chunk] if unsent else []
+            found = self._ledger.by_key(self._previous.namespace, keys)
             for item in chunk:
-                yield self._waiting(item)
+                entries = found.get(item.key, [])
+                yield self._waiting(item, unsent=any(entry.part in unsent for entry in entries))
 
     def unsent(self, stopped: Problem | None) -> Iterator[Outcome]:
         """The outcomes of items that are not in the queue; none if another reason ended the run."""
@@ -289,9 +300,9 @@ class QueuedBatch:
         for item in self._plan.to_send():
             yield outcome_of_item(item, Status.NOT_SENT, self.reason)
 
-    def _waiting(self, item: Item) -> Outcome:
+    def _waiting(self, item: Item, *, unsent: bool) -> Outcome:
         price = self._options.settings.queue_tariff.price_of(item.body["model"])
-        return outcome_of_item(item, Status.QUEUED, in_queue())._replace(price=price)
+        return outcome_of_item(item, Status.QUEUED, in_queue(unsent=unsent))._replace(price=price)
 
     def progress(self) -> str:
         """How far the queue is, in one line, and what is in the way.

@@ -224,20 +224,21 @@ def _sidecars(folder: Path) -> Iterator[str]:
         images = set(names)
         for name in names:
             image = name.removesuffix(sidecar.SUFFIX)
-            if name != image and image in images and not is_take(os.path.join(root, image)):
+            if name != image and image in images:
                 yield os.path.join(root, name)
 
 
 def _made(path: str) -> Made:
-    """What a sidecar tells, with an empty key where it holds none."""
+    """What a sidecar tells, with an empty key where it holds none, or is of a take aside."""
     image = path.removesuffix(sidecar.SUFFIX)
     try:
         content = sidecar.read(Path(path))
     except (OSError, ValueError):
         content = {}
     key, prompt, source = (content.get(name) for name in ("key", "prompt", "source"))
+    aside = is_take(image, content.get("take") or "")
     return Made(
-        key=key if isinstance(key, str) else "",
+        key=key if isinstance(key, str) and not aside else "",
         image=image,
         prompt=prompt if isinstance(prompt, str) else "",
         row=_row(source if isinstance(source, dict) else {}),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
 from cogview_cli.cli.options import about
 from cogview_cli.i18n import _
+from cogview_cli.terminal import output
 
 TEXT = _("Text on the picture")
 
@@ -55,3 +57,13 @@ Retake = Annotated[
         rich_help_panel=TEXT,
     ),
 ]
+
+
+def tell_of_nothing(text: Sequence[str] | None) -> None:
+    """Warns of a `--text` with nothing that is compared: it would switch the check off."""
+    if not any(map(str.strip, text or ())):
+        return
+    from cogview_cli.textcheck.wanted import wanted_texts
+
+    if wanted_texts("", text) is None:
+        output.warn(_("--text has no letter and no digit: nothing is checked"))

@@ -126,6 +126,7 @@ def batch(
         )
     )  # fmt: skip
     settings = settings_with_text(settings, text)
+    text_options.tell_of_nothing(text)
     sources = _sources(sources)
     selection = Selection(start=start, limit=limit, shard=parse_shard(shard), dedupe=dedupe)
     tiles, benchmark = parse_grid(grid), layout_of(layout)

@@ -16,7 +16,6 @@ from cogview_cli.errors import CogviewError, ExitCode, UsageError, worst
 from cogview_cli.i18n import _
 from cogview_cli.outcome import Problem
 from cogview_cli.terminal import ending, output
-from cogview_cli.terminal.text import clean
 
 if TYPE_CHECKING:
     from cogview_cli.terminal.pace import Progress
@@ -82,6 +81,7 @@ def check_text(
         )
     require()
     style = output.OutputOptions(json=json, print0=print0, quiet=quiet)
+    text_options.tell_of_nothing(text)
     run = _Check(style, Progress(len(pictures), quiet=quiet), text, strict=strict_text, again=again)
     with run.progress.shown():
         asyncio.run(run.all(pictures))
@@ -148,7 +148,11 @@ class _Check:
     async def _checked(self, checker: TextChecker, path: Path) -> Checked:
         from cogview_cli.pictures import checked_text
 
-        content = checked_text.content_beside(path)
+        place = path
+        content = checked_text.content_beside(place)
+        if content is None and path.is_symlink():  # its picture is checked, and not once more
+            place = Path(os.path.realpath(path))
+            content = checked_text.content_beside(place)
         wanted = checked_text.wanted_of(content, self._text)
         if wanted is None:
             return Checked(str(path), read=False)
@@ -158,11 +162,12 @@ class _Check:
             return Checked(str(path), earlier.judged(strict=self._strict), read=False)
         result = await checker.check(path, wanted)
         if content is not None:
-            self._note(path, content, result, sha256)
+            self._note(place, content, result, sha256)
         return Checked(str(path), result)
 
     def _note(self, path: Path, content: dict[str, Any], result: TextResult, sha256: str) -> None:
-        from cogview_cli.pictures.checked_text import clear_left, note_result
+        from cogview_cli.disk.atomic import clear_left
+        from cogview_cli.pictures.checked_text import note_result
 
         if path.parent not in self._cleared:
             self._cleared.add(path.parent)
@@ -192,10 +197,12 @@ class _Check:
         self._tell(checked, kind)
 
     def _tell(self, checked: Checked, kind: str) -> None:
+        from cogview_cli.terminal.reporter import wrong_text_line
+
         if checked.error is not None:
             output.show_error(checked.error)
         elif kind == "wrong" and checked.result and not self._style.quiet:
-            output.say(_in_words(checked.path, checked.result))
+            output.say(wrong_text_line(checked.path, checked.result.record()))
 
     def summary(self) -> None:
         """The last line, for scripts and for people."""
@@ -213,18 +220,6 @@ def _judged(checked: Checked) -> tuple[str, ExitCode]:
     if checked.result is None:
         return "unjudged", ExitCode.OK
     return ("right", ExitCode.OK) if checked.result.ok else ("wrong", ExitCode.REJECTED)
-
-
-def _in_words(path: str, result: TextResult) -> str:
-    found = " / ".join(result.found) or "-"
-    wrong = " ".join(result.missing or result.doubtful)
-    return _(
-        "wrong text: {path}: wanted {wanted}; found {found} ({wrong})",
-        path=clean(path, 200),
-        wanted=clean(" / ".join(result.wanted), 200),
-        found=clean(found, 200),
-        wrong=clean(wrong, 100),
-    )
 
 
 def _summary_line(counts: dict[str, int]) -> str:

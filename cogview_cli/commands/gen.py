@@ -144,6 +144,7 @@ def gen(
         )
     )  # fmt: skip
     settings = settings_with_text(settings, text_)
+    text_options.tell_of_nothing(text_)
     style = output.OutputOptions(
         json=json,
         print0=print0,

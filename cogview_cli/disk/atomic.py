@@ -9,15 +9,20 @@ import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from io import TextIOWrapper
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
-from cogview_cli.disk.names import with_number
+from cogview_cli.disk.locks import hold_open, kernel_lock
+from cogview_cli.disk.names import STEM_BYTES, cut_bytes, with_number
 from cogview_cli.disk.rename import rename_new
 from cogview_cli.errors import MachineError
 from cogview_cli.i18n import _
 
 FREE_BYTES_OUTPUT = 8 * 2**20
+_OURS = ".cogview-"
+# What a file is called before it is whole, and how often a new one may be taken for a left one.
+_UNFINISHED, _TRIES = "unfinished", 3
 _NO_HARD_LINKS = {
     errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.EMLINK,
     errno.EXDEV,
@@ -32,12 +37,17 @@ _NO_FOLDER_SYNC = {
 
 def temporary_beside(folder: Path, kind: str = "part") -> Path:
     """A fresh hidden name in `folder`; the same folder, so that a link can publish it."""
-    return folder / f".cogview-{os.urandom(8).hex()}.{kind}"
+    return folder / f"{_OURS}{os.urandom(8).hex()}.{kind}"
+
+
+def temporary_of(path: Path) -> Path:
+    """A hidden name beside `path` for the one writer of it; `own_name` clears what is left."""
+    return path.with_name(f"{_OURS}{cut_bytes(path.stem, STEM_BYTES)}.tmp")
 
 
 def is_temporary(path: Path) -> bool:
     """Whether a name is one of ours that people know nothing of."""
-    return path.name.startswith(".cogview-")
+    return path.name.startswith(_OURS)
 
 
 def own_name(path: Path) -> Path:
@@ -92,9 +102,13 @@ def replace_whole(
     """Writes `path` so that a reader sees the old or the new content, never a part.
 
     `temporary`: a name in the same folder that is this writer's alone; what a killed
-    run left there is replaced.
+    run left there is replaced. Without it, all that killed writers left in the folder goes.
     """
-    temporary = own_name(temporary or temporary_beside(path.parent, "tmp"))
+    if temporary is None:
+        clear_left(path.parent)
+        replace_fresh(path, data, mode)
+        return
+    temporary = own_name(temporary)
     try:
         write_synced(temporary, data, mode)
         os.replace(temporary, path)
@@ -103,22 +117,82 @@ def replace_whole(
     sync_folder(path.parent)
 
 
+def replace_fresh(path: Path, data: bytes, mode: int = 0o666) -> None:
+    """The same, but nothing is cleared: for many files of one folder, after `clear_left`."""
+    with _whole_file(path, os.replace, mode) as file:
+        file.write(data)
+    sync_folder(path.parent)
+
+
 @contextmanager
 def whole_text(path: Path, into_place: Callable[[Path, Path], None]) -> Iterator[TextIO]:
     """A text file that becomes `path` when it is complete; after an error there is none.
 
     `into_place` gives it the name: `os.replace`, or `move_new` where nothing may be replaced.
-    Bytes of file names that are not valid text are escaped.
+    Bytes of file names that are not valid text are escaped. What killed writers left goes.
     """
-    temporary = temporary_beside(path.absolute().parent, "tmp")
+    clear_left(path.absolute().parent)
+    with _whole_file(path, into_place) as file:
+        text = TextIOWrapper(file, "utf-8", "backslashreplace", newline="")
+        yield text
+        text.flush()
+        text.detach()
+
+
+@contextmanager
+def _whole_file(
+    path: Path, into_place: Callable[[Path, Path], None], mode: int = 0o666
+) -> Iterator[BinaryIO]:
+    """A new file, which gets its name when it is complete and on the disk.
+
+    It is locked meanwhile, which tells it from what a killed writer left.
+    """
+    temporary, file = _locked_file(path.absolute().parent, mode)
     try:
-        with temporary.open("x", encoding="utf-8", errors="backslashreplace", newline="") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
+        if os.name == "nt":  # an open file keeps its name
+            file.close()
         into_place(temporary, path)
     finally:
+        with suppress(OSError):  # a full disk is told once
+            file.close()
         temporary.unlink(missing_ok=True)
+
+
+def _locked_file(folder: Path, mode: int) -> tuple[Path, BinaryIO]:
+    for _try in range(_TRIES):
+        temporary = temporary_beside(folder, _UNFINISHED)
+        file = open_new(temporary, mode)
+        if hold_open(file.fileno()):
+            break
+        file.close()  # somebody took it for one that a killed writer left
+        temporary.unlink(missing_ok=True)
+    return temporary, file
+
+
+def clear_left(folder: Path) -> None:
+    """Removes what killed writers left in `folder`; never a file that is being written."""
+    with suppress(OSError), os.scandir(folder) as found:
+        for entry in found:
+            if entry.name.startswith(_OURS) and entry.name.endswith(f".{_UNFINISHED}"):
+                _clear(Path(entry.path))
+
+
+def _clear(path: Path) -> None:
+    with suppress(OSError):
+        if not stat.S_ISREG(os.lstat(path).st_mode):
+            return
+        if os.name == "nt":  # an open file cannot be removed
+            path.unlink()
+            return
+        lock = kernel_lock(path)
+        lock.acquire()
+        try:
+            path.unlink()
+        finally:
+            lock.release()
 
 
 def move_new(source: Path, target: Path, *, sync: bool = True) -> None:

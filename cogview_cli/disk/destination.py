@@ -156,11 +156,13 @@ class Target(NamedTuple):
 
     `there`: what had its names when it was asked for, under --on-exists overwrite. Only that
     may be replaced; a file that came later was made by a later command or by the user.
+    `aside`: it is beside the image that has the name that was asked for.
     """
 
     destination: Destination
     fields: dict[str, Any]
     there: dict[str, list[int]] | None = None
+    aside: bool = False
 
     def place(self, late: Mapping[str, object] | None = None) -> tuple[Path, str]:
         """The folder and the stem; `late` holds values known only from the answer."""
@@ -221,7 +223,8 @@ class Target(NamedTuple):
     def record(self) -> dict[str, Any]:
         """This target as JSON data."""
         there = {} if self.there is None else {"there": self.there}
-        return {"destination": self.destination._asdict(), "fields": self.fields, **there}
+        aside = {"aside": True} if self.aside else {}
+        return {"destination": self.destination._asdict(), "fields": self.fields, **there, **aside}
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> "Target":
@@ -230,6 +233,7 @@ class Target(NamedTuple):
             destination=Destination(**record["destination"]),
             fields=record["fields"],
             there=record.get("there"),
+            aside=bool(record.get("aside")),
         )
 
 

@@ -125,6 +125,24 @@ def _file_lock(path: Path) -> FileLock:
     )
 
 
+def hold_open(descriptor: int) -> bool:
+    """Locks a file that this process has just made, for as long as it is open.
+
+    False if another process holds it, or has removed it. Where there is no flock nothing is held.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return False
+    except OSError:
+        return True
+    return os.fstat(descriptor).st_nlink > 0
+
+
 class ProcessLock:
     """Marks this process as alive under a fresh name until it releases or dies."""
 

@@ -102,6 +102,34 @@ def _known(counts: Mapping[str, int], tariff: Tariff) -> Decimal:
     return sum(prices, Decimal(0))
 
 
+def retakes_line(
+    limit: Decimal | None, price: Price, retakes: Mapping[str, int], tariff: Tariff
+) -> str | None:
+    """Where `limit` would end the retakes; None if it would not, or would end it sooner.
+
+    Where models differ in price the dearest are counted first: there may be more.
+    """
+    room = None if limit is None else limit - price.known
+    if room is None or not 0 <= room < price.retaken:
+        return None
+    return _n(
+        "--max-cost {limit} leaves room for {made} of {count} retake",
+        "--max-cost {limit} leaves room for {made} of {count} retakes",
+        price.retakes,
+        limit=limit,
+        made=_affordable(room, retakes, tariff),
+    )
+
+
+def _affordable(room: Decimal, retakes: Mapping[str, int], tariff: Tariff) -> int:
+    made = 0
+    lots = ((tariff.price_of(name) or Decimal(0), many) for name, many in retakes.items())
+    for price, many in sorted(lots, reverse=True):
+        some = min(many, int(room // price)) if price else many
+        made, room = made + some, room - some * price
+    return made
+
+
 def confirm(price: Price, settings: Settings, *, yes: bool, hint: str) -> None:
     """Asks before much is spent; UsageError where nobody agrees. `hint`: how to send less."""
     limit, most = settings.max_cost, price.bound

@@ -8,7 +8,7 @@ at any moment, or killed, goes on where it was.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
@@ -36,6 +36,7 @@ from cogview_cli.pictures.takes import check_folder, discard_takes, give_name, n
 from cogview_cli.terminal import ending
 from cogview_cli.textcheck.checker import TextChecker
 from cogview_cli.textcheck.compare import TextResult
+from cogview_cli.textcheck.reader import ReadingFailed
 
 _ENDED_BY_USER = (
     ExitCode.HANGUP,
@@ -74,10 +75,11 @@ class TakeRunner:
     async def look_again(self, job: Job, outcome: Outcome) -> Outcome:
         """The same for a picture that an earlier run has made; `outcome` says that it is there."""
         entries = await _entries_of(self._ledger, job)
+        new = [e.id for e in entries if e.part is not None and self._ledger.is_ours(e.run)]
         ours = await self._ledger.call(self._ledger.take_over, [entry.id for entry in entries])
         if len(ours) < len(entries):
             return outcome._replace(problem=claimed())
-        return await self.judged(job, outcome)
+        return await self.judged(job, outcome, new)
 
     async def next_job(self, job: Job) -> Job | None:
         """The take that is to be asked for next, if there is one."""
@@ -85,16 +87,20 @@ class TakeRunner:
             return None
         return next_take(job, await _entries_of(self._ledger, job))
 
-    async def judged(self, job: Job, outcome: Outcome) -> Outcome:
-        """What comes of the picture of `outcome` once its text was looked at."""
+    async def judged(self, job: Job, outcome: Outcome, new: Collection[str] = ()) -> Outcome:
+        """What comes of the picture of `outcome` once its text was looked at.
+
+        `new`: requests that this run has read out of the vendor's queue, and counts.
+        """
         if outcome.status not in WITH_IMAGE or not outcome.files:
             return outcome
         if job.text is None:
             await _note(Path(outcome.files[0].file), None)
             return outcome._replace(checked=True)
         judging = _Judging(
-            self._runner, self._ledger, self._checker, job, job.text, outcome, direct=self._direct
-        )
+            self._runner, self._ledger, self._checker, job, job.text, outcome,
+            direct=self._direct, new=new,
+        )  # fmt: skip
         try:
             await judging.run()
             if job.target.destination.stdout:
@@ -140,8 +146,9 @@ class _Judging:
         outcome: Outcome,
         *,
         direct: bool,
+        new: Collection[str],
     ) -> None:
-        self._direct = direct
+        self._direct, self._new = direct, new
         self._runner, self._ledger, self._checker = runner, ledger, checker
         self._job, self._rules = job, rules
         self.outcome = outcome
@@ -197,12 +204,13 @@ class _Judging:
         return await _entries_of(self._ledger, self._job)
 
     async def _fetched(self, takes: Sequence[Entry]) -> bool:
-        """Whether a take that is paid and was not on disk was saved; free."""
+        """Whether a take that is paid and was not on disk was saved; free, unless it is new."""
         waiting = to_fetch(takes)
         if not waiting or self.outcome.problem or self._ended_by_user:
             return False
         outcome = await self._runner.finish(waiting[0])
-        self._add(outcome._replace(cost=Decimal(0)))
+        cost = waiting[0].price if waiting[0].id in self._new else Decimal(0)
+        self._add(outcome._replace(cost=cost))
         return outcome.status == Status.SAVED
 
     # Reading.
@@ -219,6 +227,8 @@ class _Judging:
     async def _checked(self, path: Path) -> TextResult:
         try:
             return await self._checker.check(path, self._rules.wanted)
+        except ReadingFailed as error:
+            raise _Unreadable(_unread_problem(path, error)) from error
         except (CogviewError, OSError) as error:
             raise _Unreadable(problem_of(ending.as_told(error))) from error
 
@@ -279,6 +289,15 @@ class _Judging:
             warnings=(*mine.warnings, *other.warnings, *_refused(other)),
             problem=mine.problem or _problem(other),
         )
+
+
+def _unread_problem(path: Path, error: ReadingFailed) -> Problem:
+    """The same reason and hint for all pictures of a folder that cannot be read."""
+    found = problem_of(error)._replace(reason=_("cannot read the text: {why}", why=error.why))
+    if not error.hint:
+        return found
+    hint = _("check it later: cogview check-text '{path}'", path=path.parent)
+    return found._replace(hint=hint)
 
 
 def _problem(outcome: Outcome) -> Problem | None:

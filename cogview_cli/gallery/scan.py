@@ -16,7 +16,6 @@ from cogview_cli.gallery.items import Cost, GalleryItem, ItemStatus, Lettering, 
 from cogview_cli.gallery.ours import is_our_sheet
 from cogview_cli.i18n import _
 from cogview_cli.pictures.sidecar import read, sidecar_path
-from cogview_cli.pictures.takes import is_take
 
 SIDE_PIXELS = range(1, 2**20)
 # Pictures that another one has taken the place of: of an edited row, and of an earlier take.
@@ -53,7 +52,7 @@ def _pictures(folder: Path, unreadable: list[str]) -> Iterator[Path]:
         for name in files:
             path = Path(place, name)
             named = path.suffix.lower() in PICTURE_SUFFIXES and not name.startswith(".")
-            if named and not is_take(path) and path.is_file():  # opening a pipe would wait for ever
+            if named and path.is_file():  # opening a pipe would wait for ever
                 yield path
 
 

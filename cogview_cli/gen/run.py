@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from cogview_cli.config.store import state_dir
 from cogview_cli.disk.atomic import check_parents
 from cogview_cli.disk.names import template_fields
-from cogview_cli.engine.confirm import Price, confirm
+from cogview_cli.engine.confirm import Price, confirm, retakes_line
 from cogview_cli.errors import MachineError
 from cogview_cli.gen.plan import GenPlan, job_of, namespace_of, target_of
 from cogview_cli.gen.stdout import StdoutDelivery
@@ -84,10 +84,14 @@ def _shown_from(plan: GenPlan) -> str | None:
 
 
 def _limit_line(plan: GenPlan) -> str | None:
-    """How many pictures --max-cost allows, if not all."""
-    limit, price = plan.settings.max_cost, plan.settings.tariff.price_of(plan.request.model)
-    if limit is None or not price or price * plan.images <= limit:
+    """How many pictures or retakes --max-cost allows, if not all."""
+    model, tariff = plan.request.model, plan.settings.tariff
+    limit, price = plan.settings.max_cost, tariff.price_of(model)
+    if limit is None or not price:
         return None
+    if price * plan.images <= limit:
+        total = plan.price(plan.images)
+        return retakes_line(limit, total, {model: total.retakes}, tariff)
     return _n(
         "--max-cost {limit} ends it after {made} of {count} picture",
         "--max-cost {limit} ends it after {made} of {count} pictures",

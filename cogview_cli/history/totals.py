@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from cogview_cli.i18n import _, _n
 from cogview_cli.ledger import PAID_STATES, Entry, State
 from cogview_cli.outcome import CURRENCY
-from cogview_cli.pictures.takes import is_take
+from cogview_cli.pictures.takes import is_aside
 from cogview_cli.terminal.reporter import amount
 
 
@@ -134,7 +134,7 @@ def _folder(entry: Entry) -> str:
     if entry.files:
         image = str(entry.files[0]["file"])
         folder = os.path.dirname(image)
-        return (os.path.dirname(folder) if is_take(image) else folder) or "."
+        return (os.path.dirname(folder) if is_aside(entry) else folder) or "."
     destination = entry.target.get("destination", {})
     return str(destination.get("root") or "?") if isinstance(destination, dict) else "?"
 

@@ -51,6 +51,7 @@ TEMPLATES = {
     "queue-failed": "the vendor refused the whole file: {why}",
     "queue-no-reason": "no reason was given",
     "queue-gone": "the vendor knows nothing of its batch any more",
+    "queue-file-gone": "the vendor does not have the results of its batch any more",
     "queue-cut": "the batch has ended, and a line of its results is cut: it may be this one",
     "queue-denied": "the batch has ended, and denies what its results or earlier looks have told",
     "queue-short": "the batch has ended, and counts more pictures than its results hold",

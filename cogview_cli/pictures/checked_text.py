@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from cogview_cli.disk.atomic import replace_whole
+from cogview_cli.disk.atomic import replace_fresh
 from cogview_cli.pictures.sidecar import SUFFIX, read, sidecar_path
 from cogview_cli.sources.aliases import LETTERING, normal
 from cogview_cli.sources.record import RowError
@@ -19,7 +17,6 @@ from cogview_cli.textcheck.compare import TextResult
 from cogview_cli.textcheck.wanted import wanted_texts
 
 _FIELD, _PICTURE = "text", "text_sha256"
-_TEMPORARY = ".cogview-check-"
 
 
 def content_beside(image: Path) -> dict[str, Any] | None:
@@ -85,26 +82,7 @@ def note_result(
     kept = {name: value for name, value in content.items() if name not in (_FIELD, _PICTURE)}
     noted = {_FIELD: result.record() if result else None, **({} if own else {_PICTURE: sha256})}
     text = json.dumps(_before_generator(kept, noted), ensure_ascii=False, indent=2) + "\n"
-    _replace(image.with_name(image.name + SUFFIX), text.encode("utf-8", "backslashreplace"))
-
-
-def clear_left(folder: Path) -> None:
-    """Removes what killed checks left in `folder`; one that is at work writes its file again."""
-    for path in folder.glob(f"{_TEMPORARY}*"):
-        with suppress(OSError):
-            path.unlink()
-
-
-def _replace(path: Path, data: bytes) -> None:
-    for may_be_cleared in (True, False):
-        temporary = path.with_name(f"{_TEMPORARY}{os.urandom(8).hex()}.tmp")
-        try:
-            replace_whole(path, data, temporary=temporary)
-        except FileNotFoundError:
-            if not may_be_cleared:
-                raise
-        else:
-            return
+    replace_fresh(image.with_name(image.name + SUFFIX), text.encode("utf-8", "backslashreplace"))
 
 
 def _before_generator(content: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:

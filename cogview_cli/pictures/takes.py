@@ -30,20 +30,24 @@ if TYPE_CHECKING:
     from cogview_cli.ledger import Entry, Ledger  # loads SQLite, which a gallery can do without
 
 FOLDER = "takes"
-_NAME = r"-take[1-9][0-9]*(?:-[0-9]+)?"
+_NAME = r"-take([1-9][0-9]*)(?:-[0-9]+)*$"
 # Room for "-take999" and a number behind it.
 _ROOM_BYTES = 14
 
 
-def is_take(image: str | Path) -> bool:
-    """Whether a picture is one of those that were not chosen, by its name and folder."""
+def is_take(image: str | Path, take: object = None) -> bool:
+    """Whether a picture is called as those are that were not chosen, by its name and folder.
+
+    `take`: its number, as its sidecar has it; people may use such names themselves.
+    """
     folder, name = os.path.split(image)
-    return os.path.basename(folder) == FOLDER and bool(re.search(_NAME, Path(name).stem))
+    found = os.path.basename(folder) == FOLDER and re.search(_NAME, Path(name).stem)
+    return bool(found and (take is None or found[1] == str(take)))
 
 
 def is_aside(entry: Entry) -> bool:
     """Whether a request is a take that was not chosen, or one that brought no picture."""
-    return is_take(entry.files[0]["file"]) if entry.files else entry.take > 1
+    return bool(entry.target.get("aside"))
 
 
 def take_stem(image: Path, take: int) -> str:
@@ -59,7 +63,7 @@ def take_target(image: Path, target: Target, take: int) -> Target:
         on_exists="rename",
         number=1,
     )
-    return Target(destination, target.fields)
+    return Target(destination, target.fields, aside=True)
 
 
 def check_folder(target: Target) -> None:
@@ -116,7 +120,7 @@ def name_of(takes: Iterable[Entry]) -> Path | None:
 
 
 def _has_name(entry: Entry) -> bool:
-    return bool(entry.files) and not is_take(entry.files[0]["file"])
+    return bool(entry.files) and not is_aside(entry)
 
 
 def give_name(takes: Sequence[Entry], best: Entry) -> list[Entry]:

@@ -31,6 +31,8 @@ _MISSING = {
     BatchStatus.CANCELLED: Message.of("queue-cancelled"),
 }
 
+# The vendor keeps result files for 30 days (cogview_cli/api/README.md#batch-queue).
+_FILE_GONE = Message.of("queue-file-gone")
 # Requests that brought a picture, or may have.
 _PERHAPS_MADE = (*PAID_STATES, State.UNKNOWN, State.RESOLVED)
 
@@ -118,15 +120,18 @@ class Collector:
 
     async def _end(self, before: Part, part: Part, batch: Batch) -> Part:
         """`before`: the part as the look before this one left it."""
-        lost = await self._read(part, whole=True)
+        doubt = await self._read(part, whole=True)
+        if doubt is _FILE_GONE:
+            self._service.check_key(part)
         left = await self._count(part, State.PENDING)
         short = is_short(part, batch, part.lines - left)
         denied = left > 0 and is_denied(part, batch, await self._count(part, *_PERHAPS_MADE))
-        if (short or denied) and before.status not in ENDS:
+        late = short or denied or (left > 0 and doubt is _FILE_GONE)
+        if late and before.status not in ENDS:
             self._service.say(_("batch {id} has ended without all of its results", id=batch.id))
             return part  # they may be late: the next look decides
-        if lost or short or denied:
-            await self._settle_rest(part, State.UNKNOWN, _doubt(lost=bool(lost), short=short))
+        if doubt or short or denied:
+            await self._settle_rest(part, State.UNKNOWN, doubt or _doubt(short=short))
         elif batch.status == BatchStatus.FAILED:
             await self._settle_errors(part, batch.errors)
         else:
@@ -164,23 +169,31 @@ class Collector:
 
     # The files.
 
-    async def _read(self, part: Part, *, whole: bool) -> int:
-        """Reads the files that are there; how many lines may be pictures and name nobody.
+    async def _read(self, part: Part, *, whole: bool) -> Message | None:
+        """Reads the files that are there; why they do not tell of each request, if they do not.
 
-        `whole`: they will not change any more.
+        `whole`: they will not change any more. A line that may be a picture names nobody, or a
+        file is gone.
         """
-        lost = 0
+        doubt = None
         for id in filter(None, (part.output_file, part.error_file if whole else None)):
-            path = spool(self._ledger, part, RESULTS)
             try:
-                headers = await self._fetch(id, path)
-                lost += await self._take(part, path, headers, whole=whole)
+                doubt = await self._read_one(part, id, whole=whole) or doubt
             except QueueFailure as failure:
                 failure.of_part = True
-                raise
-            finally:
-                path.unlink(missing_ok=True)
-        return lost
+                if not (whole and failure.gone) or failure.kind is ErrorClass.NOT_THE_API:
+                    raise
+                doubt = _FILE_GONE
+        return doubt
+
+    async def _read_one(self, part: Part, id: str, *, whole: bool) -> Message | None:
+        path = spool(self._ledger, part, RESULTS)
+        try:
+            headers = await self._fetch(id, path)
+            lost = await self._take(part, path, headers, whole=whole)
+        finally:
+            path.unlink(missing_ok=True)
+        return Message.of("queue-cut") if lost else None
 
     async def _fetch(self, id: str, path: Path) -> dict[str, str]:
         """Writes a result file to `path`; the headers it came with."""
@@ -259,8 +272,6 @@ def _words(error: LineError) -> Message:
     return Message.of("coded", code=error.code, what=Message.said(error.message))
 
 
-def _doubt(*, lost: bool, short: bool) -> Message:
+def _doubt(*, short: bool) -> Message:
     """Why nobody can say what came of the requests that no result names."""
-    if lost:
-        return Message.of("queue-cut")
     return Message.of("queue-short") if short else Message.of("queue-denied")

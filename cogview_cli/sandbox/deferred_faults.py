@@ -41,6 +41,7 @@ QUEUE_SETTINGS = {
     "lost-look": "looks at batches and lists of them are not answered",
     "look-503": "looks at batches and lists of them get 503 with Retry-After: 1",
     "results-503": "result files get 503 with Retry-After: 1",
+    "no-such-results": "result files get 404 in the API's envelope",
     "cut-results": "the connection closes in the middle of a result file",
     "short-results": "a result file comes without its last line, and does not look cut",
     "late-output": "a look at an ended batch does not name its output file yet",

@@ -115,6 +115,8 @@ class QueueApi:
         content, kind = file.content, "application/octet-stream"
         if not file.model and settings.meets("results-503"):
             await _busy(call.peer)
+        elif not file.model and settings.meets("no-such-results"):
+            raise Refusal("404", "文件不存在", "no such file", status=404)
         elif not file.model and settings.meets("cut-results"):
             await call.peer.start(200, {"Content-Type": kind, "Content-Length": len(content)})
             await call.peer.send(content[: len(content) // 2])

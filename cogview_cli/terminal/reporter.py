@@ -73,7 +73,7 @@ class Reporter:
             self._status.start()
 
     def shown(self, outcome: Outcome) -> Outcome:
-        """The outcome with its paths as this run shows them."""
+        """The outcome with its paths as this run shows them; `-` for what goes to stdout."""
         files = tuple(
             f._replace(file=self.path(f.file), sidecar=f.sidecar and self.path(f.sidecar))
             for f in outcome.files
@@ -82,6 +82,8 @@ class Reporter:
 
     def path(self, path: str) -> str:
         """`path` as this run shows it."""
+        if self._style.images_on_stdout:
+            return "-"
         base = self._base
         if not (base and path.startswith(base + os.sep)):
             return path
@@ -176,15 +178,16 @@ def wrong_text_lines(outcome: Outcome) -> Iterator[str]:
         text = outcome.text_of(number)
         if text is not None and not text["ok"]:
             path = outcome.files[number].file if outcome.files else "-"
-            yield _wrong_text_line(path, text)
+            yield wrong_text_line(path, text)
 
 
-def _wrong_text_line(path: str, text: Mapping[str, Any]) -> str:
+def wrong_text_line(path: str, text: Mapping[str, Any]) -> str:
+    """What stands on one picture; `text` is its record."""
     return _(
         "wrong text: {path}: wanted {wanted}; found {found} ({wrong})",
         path=clean(path, 200),
         wanted=clean(" / ".join(text["wanted"]), 200),
-        found=clean(" / ".join(text["found"]) or "-", 200),
+        found=clean(" / ".join(filter(None, text["found"])) or "-", 200),
         wrong=clean(" ".join(text["missing"] or text["doubtful"]), 100),
     )
 

@@ -39,7 +39,13 @@ _START = (
 
 
 class ReadingFailed(MachineError):
-    """A picture could not be read; it is where it was."""
+    """A picture could not be read; it is where it was. `why` says so without its name."""
+
+    def __init__(self, path: Path, why: object, *, hint: str = "") -> None:
+        super().__init__(
+            _("cannot read the text of '{path}': {why}", path=path, why=why), hint=hint
+        )
+        self.why = str(why)
 
 
 class _Died(Exception):
@@ -88,10 +94,8 @@ class Reader:
                 self._deaths += 1
                 if self._deaths >= GIVE_UP_AFTER:
                     break
-        raise ReadingFailed(
-            _("cannot read the text of '{path}': the reader ended", path=path),
-            hint=_("check it later: cogview check-text '{path}'", path=path),
-        )
+        hint = _("check it later: cogview check-text '{path}'", path=path)
+        raise ReadingFailed(path, _("the reader ended"), hint=hint)
 
     async def close(self) -> None:
         """Ends the process, if there is one."""
@@ -114,8 +118,13 @@ class Reader:
             # An answer that nobody waits for would be taken for the next picture's.
             await self.close()
             raise
+        try:
+            found = _reading(path, answer)
+        except (AttributeError, KeyError, TypeError, ValueError):  # no answer of ours
+            await self.close()
+            raise _Died from None
         self._deaths = 0
-        return _reading(path, answer)
+        return found
 
     async def _exchange(self, request: dict[str, Any]) -> Any:
         """One line there, one line back. OSError or ValueError if there is no answer."""
@@ -150,8 +159,7 @@ def _environment() -> dict[str, str]:
 def _reading(path: Path, answer: dict[str, Any]) -> Reading:
     """The reading an answer of the worker holds. ReadingFailed if it is an error."""
     if stored := answer.get("error"):
-        why = Message.from_stored(stored)
-        raise ReadingFailed(_("cannot read the text of '{path}': {why}", path=path, why=why))
+        raise ReadingFailed(path, Message.from_stored(stored))
     blocks = tuple(
         Block(text, tuple((x, y) for x, y in box), tuple(confidences))
         for text, box, confidences in answer["blocks"]

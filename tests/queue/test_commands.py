@@ -129,8 +129,12 @@ def test_what_is_not_sent_yet_does_not_wait_at_the_vendor(
 ) -> None:
     sandbox.queue_fault("queue-fullx1")
     prompts("cat")
-    batch("--queue")
+    words = {True: "not sent yet", False: "it waits in the vendor's queue"}
     for before in (True, False):
+        if not before:
+            sandbox._box._queue._latency = (1000.0, 1000.0)
+        waits, _summary = lines(batch("--queue", "--json"))
+        assert (waits["status"], waits["error"]["message"]) == ("queued", words[before])
         (found,) = lines(cogview("history", "--json"))
         assert found.get("unsent", False) is before
         assert (found["status"], found["cost_max"]) == ("pending", "0" if before else "0.03")
@@ -140,9 +144,6 @@ def test_what_is_not_sent_yet_does_not_wait_at_the_vendor(
         (part,) = lines(cogview("queue", "--json"))
         assert part.get("unsent", False) is before
         assert (part["state"] == "uploaded") is before
-        if before:
-            sandbox._box._queue._latency = (1000.0, 1000.0)
-            batch("--queue")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a terminal of POSIX")

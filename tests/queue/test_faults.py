@@ -449,6 +449,42 @@ def test_results_that_are_late_are_waited_for(
     assert once_each(sandbox)
 
 
+def test_results_that_the_vendor_has_thrown_away_are_unknown(
+    batch: Batch, sandbox: SandboxThread, cogview: Run
+) -> None:
+    """Files are kept for 30 days: nobody can say any more which pictures were made."""
+    prompts("cat", "dog")
+    assert batch("--queue").code == 75
+    sandbox.skip(LONG)
+    sandbox.queue_fault("no-such-results")
+    assert statuses(batch("--queue", "--json")) == ["queued", "queued"]  # it may be late
+    for _round in range(2):
+        ended = batch("--queue", "--json")
+        assert ended.code == 5, ended
+        assert statuses(ended) == ["unknown", "unknown"]
+        assert "results of its batch" in ended.out
+    assert cogview("queue", "list", "--json").out == ""
+    assert sandbox.books.queue.creates == 1
+    let_go(sandbox, "no-such-results")
+    assert batch("--queue").code == 0
+    assert len(pictures()) == 2 and once_each(sandbox)
+
+
+def test_results_that_came_before_their_file_was_thrown_away_stay(
+    batch: Batch, sandbox: SandboxThread
+) -> None:
+    sandbox._box._queue._latency = (1000.0, 1000.0)
+    prompts("cat sandbox:queue-early", "dog")
+    batch("--queue")
+    sandbox.skip(600)
+    assert sorted(statuses(batch("--queue", "--json"))) == ["queued", "saved"]
+    sandbox.skip(LONG)
+    sandbox.queue_fault("no-such-results")
+    assert batch(*WAIT).code == 5
+    assert statuses(batch("--queue", "--json")) == ["skipped", "unknown"]
+    assert sandbox.books.queue.creates == 1
+
+
 def test_unknown_until_the_vendor_knows_it_again(
     batch: Batch, sandbox: SandboxThread, cogview: Run
 ) -> None:

@@ -117,6 +117,13 @@ def test_the_gallery_filters_wrong_text_and_leaves_takes_out(batch: Batch, cogvi
         assert re.search(rf'class="[a-z ]*named"><dt>{label}</dt><dd>[^/]*{text}', page)
 
 
+def test_a_folder_of_takes_is_shown_where_it_is_named(batch: Batch, cogview: Run) -> None:
+    batch([f"{RIGHT} sandbox:text-wrong"], "--retake", "1")
+    ended = cogview("gallery", "out/takes")
+    assert (ended.code, ended.out) == (0, "out/takes/index.html\n"), ended
+    assert "1-take2.png" in Path("out/takes/index.html").read_text("utf-8")
+
+
 def test_the_money_of_takes_is_counted_in_the_folder_of_their_picture(
     batch: Batch, cogview: Run
 ) -> None:

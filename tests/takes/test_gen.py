@@ -42,6 +42,17 @@ def test_the_text_may_be_given(gen: Batch) -> None:
     assert gen(RIGHT, "-o", "c.png", "--check-text", "--text", "").code == 0
 
 
+def test_a_text_with_nothing_to_compare_is_told(gen: Batch, cogview: Run) -> None:
+    """It would switch the check off; only an empty one is meant to."""
+    words = "warning: --text has no letter and no digit: nothing is checked\n"
+    for text, told in (("!!!", True), ("😀", True), ("", False), ("价", False)):
+        ended = gen(RIGHT, *POSTER, "--text", text)
+        assert (ended.err.count(words) == 1) is told, ended
+    assert words in cogview("check-text", "out", "--text", "…").err
+    Path("p.txt").write_text("猫", "utf-8")
+    assert words in cogview("batch", "p.txt", "--text", "…", "--dry-run").err
+
+
 def test_the_price_counts_retakes(gen: Batch, sandbox: SandboxThread) -> None:
     dry = gen(RIGHT, "-n", "4", "--retake", "2", "--dry-run")
     assert "4 pictures, at most 12 with retakes: 0.24 to 0.72 CNY; nothing was sent" in dry.err
@@ -90,6 +101,15 @@ def test_once_takes_no_take_for_another_picture(gen: Batch, sandbox: SandboxThre
     assert posts(sandbox) == 3
 
 
+def test_once_knows_a_picture_that_is_called_like_a_take(
+    gen: Batch, sandbox: SandboxThread
+) -> None:
+    prompt, own = f"{RIGHT} sandbox:text-wrongx1", ("-o", "takes/a-take1.png", "--once")
+    for _round in range(2):
+        ended = gen(prompt, *own, "--retake", "2")
+        assert (ended.code, ended.out, posts(sandbox)) == (0, "takes/a-take1.png\n", 2)
+
+
 def test_once_tells_of_a_lost_take(gen: Batch, sandbox: SandboxThread) -> None:
     sandbox.script(None, ["text-wrong", "lost-answer", "ok"])
     assert gen(RIGHT, *POSTER, "--once", "--retake", "3").code == 5
@@ -131,6 +151,42 @@ def test_stdout_gets_the_best_take_and_nothing_is_left(sandbox: SandboxThread, t
     assert right[0] == [TITLE] and posts(sandbox) == 2
     assert not [path for path in Path("../state/spool").rglob("*") if path.is_file()]
     assert [entry.text and entry.text["ok"] for entry in history()] == [False, True]
+
+
+@pytest.mark.parametrize("verbose", ["--quiet", "-v"])
+def test_no_file_is_named_where_the_picture_goes_to_stdout(
+    verbose: str, sandbox: SandboxThread, table: Path
+) -> None:
+    """It goes through a file of ours, which is gone by the time somebody could look at it."""
+    prompt = f"{RIGHT} sandbox:text-wrong"
+    standin.write_table(table, [prompt])
+    done = subprocess.run(
+        [*COMMAND, "gen", prompt, "-s", "512x512", "-o", "-", "--check-text", verbose],
+        env=environment(sandbox, **{standin.TABLE: str(table)}),
+        capture_output=True, check=False,
+    )  # fmt: skip
+    said = done.stderr.decode()
+    assert done.returncode == 3 and ".png" not in said, said
+    assert ("wrong text: -: wanted 重生之我是韦小宝" in said) is (verbose == "-v")
+
+
+def test_what_is_not_found_is_not_told_as_found(gen: Batch, cogview: Run) -> None:
+    ended = gen(f"{RIGHT} sandbox:text-missing", *POSTER, "--text", "上海", "--text", "滩")
+    words = "wrong text: out/poster.png: wanted 上海 / 滩; found - (上 海 滩)\n"
+    assert (ended.code, ended.err) == (3, words)
+    again = cogview("check-text", "out")
+    assert again.code == 3 and words in again.err
+
+
+def test_a_link_is_checked_as_the_picture_that_it_leads_to(gen: Batch, cogview: Run) -> None:
+    """It comes first in the folder, and the same picture is not read twice."""
+    gen(f"{RIGHT} sandbox:text-wrong", "-o", "out/2.png")
+    Path("out/1.png").symlink_to("2.png")
+    for _round in range(2):
+        ended = cogview("check-text", "out")
+        assert (ended.code, ended.out) == (3, "out/1.png\n"), ended
+    assert json.loads(Path("out/2.png.json").read_text("utf-8"))["text"]["ok"] is False
+    assert not Path("out/1.png.json").exists()
 
 
 def test_history_tells_of_wrong_text(gen: Batch, cogview: Run) -> None:

@@ -28,6 +28,9 @@ PROMPTS = [
     for fault in ("", "sandbox:text-wrongx1", "sandbox:text-wrongx2", "sandbox:text-wrong")
 ]
 RETAKES = 2
+BATCH = (
+    "batch", "p.txt", "-s", "512x512", "-o", "out", "--name", "{index}", "--retake", str(RETAKES),
+)  # fmt: skip
 # One right at once, one at the second take, one at the third, one never.
 REQUESTS = 2 * (1 + 2 + 3 + 3)
 # A few moments; the long form has many more.
@@ -40,8 +43,7 @@ def started(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """`batch p.txt -o out` with the stand-in; killed at the latest at the end."""
     with subprocess.Popen(
-        [*COMMAND, "batch", "p.txt", "-s", "512x512", "-o", "out", "--name", "{index}",
-         "--retake", str(RETAKES), *arguments],
+        [*COMMAND, *BATCH, *arguments],
         env=environment(box, **{standin.TABLE: str(table), **more}),
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     ) as process:  # fmt: skip
@@ -63,7 +65,9 @@ def written(table: Path, prompts: list[str] = PROMPTS) -> None:
 
 
 @pytest.mark.parametrize("seed", MOMENTS)
-def test_killed_at_any_moment_and_run_again(seed: int, table: Path, slow: SandboxThread) -> None:
+def test_killed_at_any_moment_and_run_again(
+    seed: int, table: Path, slow: SandboxThread, cogview: Run
+) -> None:
     """Each request is paid once; a run that is killed in the middle leaves nothing to mend."""
     written(table)
     chance = random.Random(seed)
@@ -75,10 +79,10 @@ def test_killed_at_any_moment_and_run_again(seed: int, table: Path, slow: Sandbo
             process.kill()
         if process.returncode != -signal.SIGKILL:
             break
-    with started(slow, table, "--on-unknown", "retry") as process:
-        code, _out, err = ended(process)
+    again = (*BATCH, "--on-unknown", "retry", "--base-url", slow.base_url)
+    finished = cogview(*again)
     unknown = sum(entry.state == "unknown" for entry in history())
-    assert code == 3, err
+    assert finished.code == 3, finished
     found = takes()
     for number, prompt in enumerate(PROMPTS, 1):
         right = "text-wrong" not in prompt or prompt.endswith(("x1", "x2"))
@@ -88,8 +92,7 @@ def test_killed_at_any_moment_and_run_again(seed: int, table: Path, slow: Sandbo
     assert len({entry.id for entry in paid}) == len(on_disk())
     assert slow.books.charges.total() <= len(paid) + unknown
     assert slow.books.charges.total() <= REQUESTS + unknown
-    with started(slow, table, "--on-unknown", "retry") as process:
-        assert ended(process)[0] == 3
+    assert cogview(*again).code == 3
     assert slow.books.charges.total() <= REQUESTS + unknown + 2
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cogview_cli.pictures.checked_text import clear_left
+from cogview_cli.disk.atomic import clear_left
 from cogview_cli.sandbox.thread import SandboxThread
 from tests.batch.support import posts
 from tests.batch.test_grid import pixels, tiles
@@ -66,21 +66,23 @@ def tree(folder: str = "out") -> dict[str, tuple[int, bytes]]:
     return {str(path): (path.stat().st_mtime_ns, path.read_bytes()) for path in files}
 
 
-def finish(box: SandboxThread, table: Path) -> None:
+def finish(box: SandboxThread, cogview: Run) -> None:
     """The same command again: all is as if nobody had been killed, then nothing is left to do."""
-    assert killed(box, table, "0", *BATCH) == 0
+    assert cogview(*BATCH).code == 0
     assert takes()["1.png"][1] is True
     agrees_with_ledger()
     before, asked = tree(), posts(box)
-    assert killed(box, table, "0", *BATCH) == 0
+    assert cogview(*BATCH).code == 0
     assert (tree(), posts(box)) == (before, asked)
 
 
 @pytest.mark.parametrize("step", PLACES)
-def test_killed_while_takes_change_places(step: str, table: Path, sandbox: SandboxThread) -> None:
+def test_killed_while_takes_change_places(
+    step: str, table: Path, sandbox: SandboxThread, cogview: Run
+) -> None:
     written(table)
     assert killed(sandbox, table, step, *BATCH) == -signal.SIGKILL
-    finish(sandbox, table)
+    finish(sandbox, cogview)
     assert posts(sandbox) == 3
     assert takes() == {
         "1.png": (3, True), "takes/1-take1.png": (1, False), "takes/1-take2.png": (2, False),
@@ -89,12 +91,14 @@ def test_killed_while_takes_change_places(step: str, table: Path, sandbox: Sandb
 
 @pytest.mark.torture
 @pytest.mark.parametrize("number", EVERY)
-def test_killed_at_every_step(number: int, table: Path, sandbox: SandboxThread) -> None:
+def test_killed_at_every_step(
+    number: int, table: Path, sandbox: SandboxThread, cogview: Run
+) -> None:
     """Nothing is paid that is not on the disk, but where the answer was under way."""
     written(table)
     if killed(sandbox, table, str(number), *BATCH) != -signal.SIGKILL:
         pytest.skip("a run has no more steps")
-    finish(sandbox, table)
+    finish(sandbox, cogview)
     lost = [entry for entry in history() if entry.state == "unknown"]
     assert len(lost) <= 1
     saved = states().count("saved")
@@ -104,7 +108,7 @@ def test_killed_at_every_step(number: int, table: Path, sandbox: SandboxThread) 
 
 
 def test_killed_before_the_grid_of_the_new_takes_is_there(
-    table: Path, plain_batch: Batch, sandbox: SandboxThread
+    table: Path, plain_batch: Batch, sandbox: SandboxThread, cogview: Run
 ) -> None:
     prompt = f"{RIGHT} sandbox:text-wrongx2"
     standin.write_table(table, [prompt])
@@ -113,11 +117,11 @@ def test_killed_before_the_grid_of_the_new_takes_is_there(
     before = Path("out/grid/1.png").read_bytes()
     assert killed(sandbox, table, "rename grid/1.png", *BATCH, *grid) == -signal.SIGKILL
     assert Path("out/grid/1.png").read_bytes() == before
-    assert killed(sandbox, table, "0", *BATCH, *grid) == 0
+    assert cogview(*BATCH, *grid).code == 0
     assert [file.name for file in Path("out/grid").iterdir()] == ["1.png"]
     assert tiles("out/grid/1.png", 2) == [pixels("out/1-1.png"), pixels("out/1-2.png")]
     made = tree()
-    assert killed(sandbox, table, "0", *BATCH, *grid) == 0
+    assert cogview(*BATCH, *grid).code == 0
     assert tree() == made
 
 
@@ -127,7 +131,7 @@ def test_killed_before_the_grid_of_the_new_takes_is_there(
 @pytest.mark.parametrize(
     ("step", "noted"),
     [
-        ("open .tmp:1", 0),
+        ("open .unfinished:1", 0),
         ("rename 1.png.json", 0),
         ("rename 2.png.json", 1),
         ("rename 2.png.json:1", 2),
@@ -149,16 +153,15 @@ def test_check_text_killed_while_it_notes_what_it_has_read(
     on_disk()
 
 
-def test_a_check_whose_file_another_one_clears_away_writes_it_again(
+def test_a_check_leaves_the_file_alone_that_another_one_writes(
     table: Path, gen: Batch, cogview: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gen(RIGHT, "-o", "out/1.png")
     replace, cleared = os.replace, list[Path]()
 
     def late(source: Path, target: Path) -> None:
-        if not cleared:
-            clear_left(Path("out"))
-            cleared.append(Path(source))
+        clear_left(Path("out"))
+        cleared.append(Path(source))
         replace(source, target)
 
     monkeypatch.setattr(os, "replace", late)

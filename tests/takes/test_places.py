@@ -34,7 +34,8 @@ def made(path: Path, data: bytes, id: str, take: int, *, described: bool = True)
     if described:
         content = {"id": id, "image": {**record, "file": path.name}, "prompt": id}
         beside.write_text(json.dumps(content), "utf-8")
-    target = Target(TARGET.destination._replace(root=str(path.parent)), TARGET.fields)
+    destination = TARGET.destination._replace(root=str(path.parent))
+    target = Target(destination, TARGET.fields, aside=path.parent.name == "takes")
     found = entry("saved", id, take=take, target=target.record())
     return found._replace(files=[{**record, "sidecar": str(beside) if described else None}])
 
@@ -249,6 +250,8 @@ def test_without_sidecars_none_is_made(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_a_take_is_known_by_folder_and_name(path: str, found: bool) -> None:
     assert is_take(path) is found
+    assert is_take(path, 2) is found
+    assert not is_take(path, 1) and not is_take(path, "")
 
 
 def test_a_long_name_has_room_for_its_number() -> None:

@@ -61,11 +61,49 @@ def test_a_take_that_waits_is_collected_by_the_next_run(
     sandbox.skip(LONG)
     third = batch(prompts, "--queue", "--retake", "2", "--json")
     assert (third.code, statuses(third)) == (0, ["saved", "skipped"])
+    assert summary(third)["cost"] == "0.03"
     assert takes()["1.png"] == (2, True)
     agrees_with_ledger()
     again = batch(prompts, "--queue", "--retake", "2", "--json")
     assert (again.code, statuses(again)) == (0, ["skipped", "skipped"])
     assert (posts(sandbox), sandbox.books.queue.creates) == (0, 2)
+
+
+@pytest.mark.parametrize("sandbox", [600.0], indirect=True)
+def test_a_take_that_the_first_look_brings_counts_for_max_cost(
+    batch: Batch, sandbox: SandboxThread
+) -> None:
+    for _part in range(2):
+        assert batch([WRONG], "--queue", "--retake", "5").code == 75
+        sandbox.skip(LONG)
+    limit = ("--max-cost", "0.03", "--json")
+    ended = batch([WRONG], "--queue", "--retake", "5", *limit)
+    assert (ended.code, sandbox.books.queue.creates) == (7, 2), ended
+    assert summary(ended)["cost"] == "0.03"
+
+
+@pytest.mark.parametrize("sandbox", [600.0], indirect=True)
+def test_a_direct_run_counts_the_take_that_waited_and_its_own(
+    batch: Batch, sandbox: SandboxThread
+) -> None:
+    assert batch([WRONG], "--queue", "--retake", "3").code == 75
+    sandbox.skip(LONG)
+    assert batch([WRONG], "--queue", "--retake", "3").code == 75
+    sandbox.skip(LONG)
+    ended = batch([WRONG], "--retake", "3", "--json")
+    assert (ended.code, posts(sandbox), sandbox.books.queue.creates) == (3, 2, 2), ended
+    assert summary(ended)["cost"] == "0.15"
+
+
+def test_a_direct_run_that_waits_for_a_take_counts_its_own(
+    batch: Batch, sandbox: SandboxThread
+) -> None:
+    sandbox._box._queue._latency = (1.5, 1.5)
+    assert batch([WRONG], "--check-text").code == 3
+    assert batch([WRONG], "--queue", "--retake", "2").code == 75
+    ended = batch([WRONG], "--wait", "--poll", "0.1", "--retake", "2", "--json")
+    assert (ended.code, posts(sandbox), sandbox.books.queue.creates) == (3, 2, 1), ended
+    assert (image_lines(ended)[0]["cost"], summary(ended)["cost"]) == ("0.09", "0.09")
 
 
 def test_a_picture_that_was_made_directly_is_asked_for_again_in_the_queue(

@@ -255,6 +255,34 @@ def test_the_price_of_all_takes_is_said_before(plain_batch: Batch, sandbox: Sand
     assert posts(sandbox) == 0
 
 
+@pytest.mark.parametrize(
+    ("limit", "told"),
+    [
+        ("0.11", "--max-cost 0.11 ends it before p.txt:2: 1 of 2 pictures, 0.06 CNY"),
+        ("0.12", "--max-cost 0.12 leaves room for 0 of 4 retakes"),
+        ("0.20", "--max-cost 0.20 leaves room for 1 of 4 retakes"),
+        ("0.36", None),
+    ],
+)
+def test_a_dry_run_says_where_the_limit_ends_retakes(
+    limit: str, told: str | None, batch: Batch, gen: Batch
+) -> None:
+    options = ("--retake", "2", "--max-cost", limit, "--dry-run")
+    ended = batch([RIGHT, f"{RIGHT} x"], *options)
+    assert (told in ended.err.splitlines()) if told else "--max-cost" not in ended.err, ended
+    one = gen(RIGHT, "-n", "2", *options).err
+    assert (told in one.splitlines()) is (told is not None and "room" in told), one
+
+
+def test_the_limit_counts_retakes_of_each_model_at_its_price(cogview: Run, table: Path) -> None:
+    Path("p.csv").write_text(
+        f"prompt,model\n{RIGHT},glm-image\n{RIGHT},cogview-4\n{RIGHT},cogview-3-flash\n", "utf-8"
+    )
+    ended = cogview("batch", "p.csv", "--retake", "2", "--dry-run", "--max-cost", "0.33")
+    # 0.16 for the first takes, 0.10 for one of the dearest, 0.06 for another, two for nothing.
+    assert "--max-cost 0.33 leaves room for 4 of 6 retakes" in ended.err.splitlines(), ended
+
+
 def test_pictures_without_text_have_no_retakes_in_the_price(batch: Batch) -> None:
     dry = batch(["一只猫", RIGHT], "--retake", "2", "--dry-run")
     assert "2 pictures, at most 4 with retakes: 0.12 to 0.24 CNY" in dry.err
@@ -487,6 +515,29 @@ def test_a_better_take_of_another_kind_has_its_own_suffix(
     agrees_with_ledger()
 
 
+@pytest.mark.parametrize("lost", [False, True], ids=["ledger", "sidecars"])
+@pytest.mark.parametrize("checked", [(), ("--retake", "1")], ids=["plain", "checked"])
+@pytest.mark.parametrize(
+    ("folder", "name"), [("takes", "x-take{index}"), ("out", "takes/x-take{index}-{n}")]
+)
+def test_names_of_the_users_that_look_like_takes(
+    folder: str, name: str, checked: tuple[str, ...], lost: bool,
+    cogview: Run, table: Path, sandbox: SandboxThread,
+) -> None:  # fmt: skip
+    """Shots of a film are takes, too: what is there is not paid again."""
+    standin.write_table(table, [f"{RIGHT} sandbox:text-wrongx1"])
+    Path("p.txt").write_text(f"{RIGHT} sandbox:text-wrongx1\n", "utf-8")
+    run = ("batch", "p.txt", "-s", "512x512", "-o", folder, "--name", name, *checked, "--json")
+    first = cogview(*run)
+    assert (first.code, posts(sandbox)) == (0, 2 if checked else 1), first
+    if lost:
+        Path("../state/ledger.db").unlink()
+    again = cogview(*run)
+    assert (again.code, posts(sandbox)) == (0, 2 if checked else 1), again
+    (then,), (now,) = image_lines(first), image_lines(again)
+    assert (now["status"], now["file"]) == ("skipped", then["file"])
+
+
 def test_a_picture_that_somebody_has_changed_keeps_its_name(
     batch: Batch, sandbox: SandboxThread
 ) -> None:
@@ -539,5 +590,10 @@ def test_a_reader_that_dies_costs_no_picture(
     assert [line["status"] for line in image_lines(ended)] == ["saved", "saved"]
     assert "cannot read the text" in ended.err
     assert all("text" not in content for content in on_disk().values())
+    said = ended.err.splitlines()
+    assert "  saved 2: cannot read the text: the reader ended: p.txt:1, p.txt:2" in said
+    assert [line for line in said if line.startswith("hint: check it later")] == [
+        f"hint: check it later: cogview check-text '{Path('out').absolute()}'"
+    ]
     monkeypatch.setattr("cogview_cli.textcheck.reader._START", standin._START)
     assert (batch([RIGHT, f"{RIGHT}!"], "--retake", "2").code, posts(sandbox)) == (0, 2)

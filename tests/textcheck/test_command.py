@@ -204,7 +204,7 @@ def test_sidecars_that_cannot_be_written_are_told_once(
     def full(*_arguments: object, **_options: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("cogview_cli.pictures.checked_text.replace_whole", full)
+    monkeypatch.setattr("cogview_cli.pictures.checked_text.replace_fresh", full)
     ended = cogview("check-text", "out")
     assert ended.code == 0
     assert ended.err.count("cannot write into the sidecars: No space left") == 1

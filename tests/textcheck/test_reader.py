@@ -71,8 +71,13 @@ def test_one_process_reads_all_pictures(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "death", ["sys.exit(1)", "print('{'); sys.exit()", "print('no JSON')", "sys.stdout.close()"]
-)
+    "death",
+    [
+        "sys.exit(1)", "print('{'); sys.exit()", "print('no JSON')", "sys.stdout.close()",
+        "print('{}')", "print('[]')", "print('{\"blocks\": 5}')",
+        "print('{\"blocks\": [[1, 2, 3]]}')",
+    ],
+)  # fmt: skip
 def test_a_process_that_dies_is_started_again_for_the_same_picture(
     tmp_path: Path, death: str
 ) -> None:
