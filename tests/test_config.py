@@ -264,8 +264,9 @@ def test_a_file_that_is_no_text_or_no_file_is_refused(home: Home) -> None:
         home.load()
     home.path.unlink()
     home.path.mkdir()
-    with pytest.raises(MachineError):
+    with pytest.raises(MachineError, match="not a config file") as caught:
         home.load()
+    assert "chmod" not in caught.value.hint
 
 
 def test_a_fifo_in_place_of_the_file_does_not_hang(home: Home) -> None:

@@ -340,6 +340,18 @@ def test_dry_run_needs_no_key(cogview: Run, monkeypatch: pytest.MonkeyPatch) -> 
     assert cogview("gen", "cat", "--dry-run").code == 0
 
 
+@pytest.mark.parametrize("out", ["a/b/c.png", "a/b/", "file/c.png", "file/b/{slug}"])
+def test_dry_run_finds_no_folder_where_a_run_finds_none(
+    out: str, cogview: Run, sandbox: SandboxThread
+) -> None:
+    """It makes none either."""
+    Path("file").touch()
+    shown, ran = (cogview("gen", "cat", "-o", out, *more) for more in (["--dry-run"], []))
+    assert (shown.code, shown.err) == (ran.code, ran.err) and ran.code == 9, (shown, ran)
+    refused(shown, sandbox, 9, "file" if out.startswith("file") else "mkdir -p")
+    assert [path.name for path in Path.cwd().iterdir()] == ["file"]
+
+
 def test_dry_run_refuses_what_a_run_would(cogview: Run, sandbox: SandboxThread) -> None:
     refused(cogview("gen", "cat", "-s", "500x500", "--dry-run"), sandbox, 2, "512x512")
 

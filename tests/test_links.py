@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from cogview_cli.pictures.failure import DownloadFailed
 from cogview_cli.pictures.links import allowed, redirected
-from cogview_cli.pictures.urls import plain_url, url_of
+from cogview_cli.pictures.urls import joined, plain_url, url_of
 
 BASE = "open.bigmodel.cn"
 IMPOSSIBLE = {
@@ -139,6 +139,25 @@ def test_the_links_of_servers_are_plain(text: str) -> None:
 )
 def test_a_redirect_leads_somewhere(location: str, there: str) -> None:
     assert redirected(HERE, location) == there
+
+
+@given(
+    st.lists(
+        st.sampled_from(["https:", "http:", "//", "/", "@", "a.com", "[::1]", ":80", ":0", "..",
+                         "%2e", "?x=1", "#f", "\\", "\t", "图", "。", "127.0.0.1", "xn--a"]),
+        max_size=6,
+    ).map("".join)
+)  # fmt: skip
+@example("https://a.com\\@169.254.169.254/1.png")
+@example("/%2e%2e/x")
+def test_a_redirect_is_joined_as_httpx_joins_it(reference: str) -> None:
+    try:
+        theirs = str(httpx.URL(str(HERE)).join(reference))
+    except Exception:
+        with pytest.raises(ValueError):
+            joined(HERE, reference)
+        return
+    assert joined(HERE, reference) == theirs
 
 
 @given(st.text(max_size=40))

@@ -11,7 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from cogview_cli.disk.locks import Busy, ProcessLock, exclusive_lock, is_alive, kernel_lock
+from cogview_cli.disk.locks import (
+    Busy,
+    ProcessLock,
+    WaitList,
+    exclusive_lock,
+    is_alive,
+    kernel_lock,
+)
 from tests.processes import child
 
 CHILD = """
@@ -144,3 +151,91 @@ def test_a_lock_that_was_not_to_be_had_leaves_no_file_open(tmp_path: Path) -> No
             wanted.acquire()
     assert len(os.listdir("/dev/fd")) == before
     held.release()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="filelock knows no shared locks")
+def test_two_that_look_at_once_do_not_take_each_other_for_the_owner(tmp_path: Path) -> None:
+    """The run is dead: neither must think that its requests are in living hands."""
+    with other_run(tmp_path) as (process, name):
+        looking = kernel_lock(tmp_path / f"{name}.lock")
+        with pytest.raises(Busy):
+            looking.probe()
+        process.kill()
+        process.wait()
+    looking.probe()
+    assert not is_alive(tmp_path, name)
+    looking.release()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="filelock makes one")
+def test_to_look_makes_no_file(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        kernel_lock(tmp_path / "a.lock").probe()
+    assert not (tmp_path / "a.lock").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a privilege there")
+def test_nobody_steps_aside_for_what_is_no_lock(tmp_path: Path) -> None:
+    """Another user's file, a link: whether somebody waits there cannot be told."""
+    (tmp_path / "a.lock").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere").touch()
+    (tmp_path / "b.lock").mkdir()
+    assert not WaitList(tmp_path).others()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no fork there")
+def test_a_slot_is_never_two_processes(tmp_path: Path) -> None:
+    """100 that take a slot of five, hold it for a moment, and end or die with it."""
+    script = """
+import os, random, signal, sys, time
+from pathlib import Path
+from cogview_cli.disk.locks import Busy, kernel_lock
+folder = Path(sys.argv[1])
+for child in range(100):
+    if os.fork() == 0:
+        while True:
+            lock = kernel_lock(folder / f"{random.randrange(5)}.lock")
+            try:
+                lock.acquire()
+            except Busy:
+                time.sleep(0.002)
+                continue
+            held = lock._path.with_suffix(".held")
+            os.close(os.open(held, os.O_CREAT | os.O_EXCL))
+            time.sleep(random.uniform(0, 0.004))
+            held.unlink()
+            if child % 3:
+                lock.release()
+            else:
+                os.kill(os.getpid(), signal.SIGKILL)
+            os._exit(0)
+ends = [os.waitpid(-1, 0)[1] for _ in range(100)]
+assert set(ends) <= {0, signal.SIGKILL}, ends
+"""
+    subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=True, timeout=60)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no fork there")
+def test_what_is_released_is_free_though_a_forked_child_lives(tmp_path: Path) -> None:
+    """A program that imports this one may fork for reasons of its own."""
+    script = """
+import os, signal, sys
+from pathlib import Path
+from cogview_cli.disk.locks import ProcessLock, is_alive, kernel_lock
+folder = Path(sys.argv[1])
+ours, run = kernel_lock(folder / "a.lock"), ProcessLock(folder)
+ours.acquire()
+child = os.fork()
+if not child:
+    signal.pause()
+try:
+    ours.release()
+    kernel_lock(folder / "a.lock").acquire()
+    (folder / f"{run.name}.lock").rename(folder / "kept.lock")
+    run.release()
+    assert not is_alive(folder, "kept")
+finally:
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+"""
+    subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=True, timeout=60)

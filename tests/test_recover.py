@@ -237,6 +237,36 @@ def test_killed_in_the_download_comes_back_whole(cogview: Run, sandbox: SandboxT
     assert sandbox.books.posts.total() == sandbox.books.charges.total() == 1
 
 
+def test_what_may_be_paid_and_cannot_be_fetched_is_told(cogview: Run) -> None:
+    """With code 0 all the same: there is nothing that `recover` could do."""
+    for number, words in enumerate(("1 request has", "2 requests have")):
+        assert cogview("gen", f"{number} sandbox:lost-answer", *GEN).code == 5
+        with Ledger(Path(os.environ["COGVIEW_STATE_DIR"])) as ledger:  # of no sandbox
+            ledger._file._db.execute("UPDATE requests SET account = 'somebody'")
+        ended = cogview("recover")
+        assert ended.code == 0 and words in ended.err, ended
+        assert "cogview history --unknown" in ended.err and "every paid" not in ended.err
+    assert cogview("recover", "--quiet").err == ""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a privilege there")
+@pytest.mark.parametrize("command", [("recover",), ("gen", "dog", *GEN)], ids=["recover", "gen"])
+def test_a_lock_file_that_cannot_be_read_is_named(
+    command: tuple[str, ...], cogview: Run, sandbox: SandboxThread
+) -> None:
+    """Another user's, say: that run may live, and nothing of it is decided."""
+    assert cogview("gen", "cat", *GEN).code == 0
+    state = Path(os.environ["COGVIEW_STATE_DIR"])
+    with Ledger(state) as ledger:
+        ledger._file._db.execute("UPDATE requests SET state = 'intent', run = 'other'")
+    (state / "runs" / "other.lock").symlink_to("/dev/null")
+    ended = cogview(*command)
+    assert ended.code == 9 and f"rm -f '{state}/runs/other.lock'" in ended.err, ended
+    assert sandbox.books.posts.total() == 1
+    (state / "runs" / "other.lock").unlink()
+    assert cogview("recover").code == 5  # what was in its hands is unknown now
+
+
 def test_a_living_run_is_left_alone(cogview: Run, sandbox: SandboxThread) -> None:
     """C8: neither its open request nor its open download is touched."""
     with (

@@ -140,9 +140,11 @@ def test_a_newer_sidecar_asks_for_an_upgrade(tmp_path: Path) -> None:
         sidecar.read_request(write(tmp_path, {"schema": 2, "prompt": "p", "model": "m"}))
 
 
-@pytest.mark.parametrize("name", ["missing.json", "."])
-def test_a_sidecar_that_cannot_be_read_is_an_error(tmp_path: Path, name: str) -> None:
-    with pytest.raises(UsageError, match="cannot read"):
+@pytest.mark.parametrize(
+    ("name", "why"), [("missing.json", "cannot read"), (".", "is not a sidecar")]
+)
+def test_a_sidecar_that_cannot_be_read_is_an_error(tmp_path: Path, name: str, why: str) -> None:
+    with pytest.raises(UsageError, match=why):
         sidecar.read_request(tmp_path / name)
     assert not sidecar.belongs_to(tmp_path / name, "x", "y")
 

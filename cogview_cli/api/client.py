@@ -164,13 +164,12 @@ class ApiClient:
     def prepare() -> None:
         """Loads what looks a host up and reads an answer: a paid one must not wait for a file.
 
-        Where that fails it is tried again when it is needed.
+        Where that fails it is tried again before anything is sent, and told then.
         """
-        with suppress(ImportError, OSError):
+        with suppress(Exception):
             import encodings.idna  # noqa: F401
 
-            import cogview_cli.net.inflate
-            import cogview_cli.net.lenient  # noqa: F401
+            _load_reader()
 
     async def post(self, request: ImageRequest, path: str = ENDPOINT) -> Answer:
         """Sends `request` once and returns the raw answer, whatever its status.
@@ -204,6 +203,7 @@ class ApiClient:
     async def _within_time(
         self, method: str, path: str, exchange: Exchange, seconds: float | None = None
     ) -> None:
+        _require()
         within = self._timeout if seconds is None else seconds
         task = asyncio.create_task(self._exchange(method, path, exchange))
         try:
@@ -264,6 +264,23 @@ def authorization(key: Key | None, headers: Mapping[str, Key]) -> dict[str, str]
     if key is None or "authorization" in own:
         return own
     return {"Authorization": BEARER + key.reveal(), **own}
+
+
+def _load_reader() -> None:
+    """Loads what is needed once a request is on its way."""
+    import cogview_cli.net.inflate
+    import cogview_cli.net.lenient  # noqa: F401
+
+
+def _require() -> None:
+    """MachineError where an answer could not be read: it would be paid for and lost."""
+    try:
+        _load_reader()
+    except Exception as error:  # a damaged file raises anything
+        raise MachineError(
+            Message.of("not-loaded", why=error),
+            hint=_("install it again: pip install --force-reinstall cogview-cli"),
+        ) from error
 
 
 def _target(url: str) -> Target:

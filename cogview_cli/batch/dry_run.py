@@ -12,6 +12,7 @@ from cogview_cli.batch.options import BatchOptions
 from cogview_cli.batch.plan import Plan
 from cogview_cli.batch.prepare import ReadSummary
 from cogview_cli.batch.previous_run import PreviousRun
+from cogview_cli.disk.atomic import check_parents
 from cogview_cli.engine.budget import Budget
 from cogview_cli.engine.confirm import Price, retakes_line
 from cogview_cli.i18n import _, _n
@@ -21,6 +22,12 @@ from cogview_cli.terminal import output
 from cogview_cli.terminal.text import clean
 
 NAMES_SHOWN = 20
+
+
+def _check_folder(options: BatchOptions, plan: Plan) -> None:
+    """MachineError where the run itself would find no place for its folder."""
+    if plan.counts().to_do:
+        check_parents(options.folder, options.folder)
 
 
 def show(options: BatchOptions, plan: Plan, summary: ReadSummary) -> int:
@@ -36,6 +43,7 @@ def show(options: BatchOptions, plan: Plan, summary: ReadSummary) -> int:
         edited = edited_rows(plan, previous.sidecars) if options.selection.is_whole else []
         if options.style.json:
             _foresee(foreseen, plan, previous)
+    _check_folder(options, plan)
     for line in findings.warnings():
         output.warn(clean(line, 600))
     gone = {row.image for row in edited} if options.replace_edited else set()

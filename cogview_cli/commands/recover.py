@@ -58,14 +58,31 @@ def recover(
     reporter = Reporter(style)
     with ending.counted(summary):
         run = _Recovery(summary, deadline)
-        asyncio.run(_recover(set(ids or ()), out, run, reporter))
+        unknown = asyncio.run(_recover(set(ids or ()), out, run, reporter))
     with ending.counted(summary):
         reporter.summary(summary)
     if not summary.counts and not summary.stopped and not quiet:
+        _say_nothing_to_do(unknown)
+    raise typer.Exit(int(summary.exit_code))
+
+
+def _say_nothing_to_do(unknown: int) -> None:
+    """`unknown`: how many requests may be paid all the same; nothing can be fetched for them."""
+    if not unknown:
         output.say(
             _("nothing to recover: every paid image is on disk, or a running cogview is saving it")
         )
-    raise typer.Exit(int(summary.exit_code))
+        return
+    output.say(
+        _n(
+            "nothing to recover: every image known to be paid is on disk or being saved;"
+            " {count} request has an unknown outcome and may be paid",
+            "nothing to recover: every image known to be paid is on disk or being saved;"
+            " {count} requests have an unknown outcome and may be paid",
+            unknown,
+        )
+    )
+    output.say("hint: cogview history --unknown")
 
 
 class _Recovery:
@@ -111,7 +128,8 @@ class _Recovery:
             output.say(text)
 
 
-async def _recover(ids: set[str], out: str | None, run: _Recovery, reporter: Reporter) -> None:
+async def _recover(ids: set[str], out: str | None, run: _Recovery, reporter: Reporter) -> int:
+    """How many outcomes are unknown afterwards."""
     from cogview_cli.engine import pool
     from cogview_cli.ledger.lookup import full_id
     from cogview_cli.ledger.open import open_ledger
@@ -145,6 +163,7 @@ async def _recover(ids: set[str], out: str | None, run: _Recovery, reporter: Rep
             run.ended(len(wanted))
         await _close_queue(ledger, reporter)
         _put_takes_right(ledger)
+        return ledger.count_unknown()
 
 
 def _put_takes_right(ledger: Any) -> None:

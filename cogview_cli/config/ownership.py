@@ -16,23 +16,29 @@ from cogview_cli.i18n import _
 _WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 
-def check_file(path: Path, status: os.stat_result, *, key: bool) -> None:
+def check_file(path: Path, status: os.stat_result, *, key: bool, secret: bool) -> None:
     """MachineError unless the file that was opened at `path` may be obeyed.
 
-    `key`: it holds an API key, which others must not read either.
+    `key`: it holds an API key, which others must not read either. `secret`: it holds that or
+    headers, which may be one.
     """
     if os.name == "nt":
         return
-    if key and path.is_symlink():
+    if secret and path.is_symlink():
         raise linked(path)
-    if key and status.st_uid != os.geteuid():
+    if secret and status.st_uid != os.geteuid():
         raise _foreign(path, _("{path} holds a key and belongs to another user", path=path))
-    if key and status.st_mode & 0o077:
+    if key and is_open(status):
         raise _open_to_others(path)
     _check_owner(path, status)
     if status.st_mode & _WRITABLE_BY_OTHERS:
         raise _writable(path)
     check_place(path)
+
+
+def is_open(status: os.stat_result) -> bool:
+    """Whether other users may read or write a file."""
+    return os.name != "nt" and bool(status.st_mode & 0o077)
 
 
 def check_place(path: Path) -> None:

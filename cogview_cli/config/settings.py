@@ -6,6 +6,8 @@ batch goes between flag and environment; the batch command applies it.)
 
 import os
 from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -86,10 +88,25 @@ def load(flags: Mapping[str, object | None], environ: Mapping[str, str] | None =
     """The settings in force. Raises UsageError for a bad flag, MachineError for the rest."""
     env = os.environ if environ is None else environ
     config = store.read(env)
+    if config.exposed:
+        _warn_of_exposed(config.path)
     top = _file_layer(config)
     layers = [_flag_layer(flags), _environment_layer(env), top]
     layers.insert(2, _profile_layer(config, layers))
     return _settle(layers)
+
+
+@cache
+def _warn_of_exposed(path: Path) -> None:
+    """Tells it once."""
+    from cogview_cli.terminal import output
+
+    output.warn(
+        _(
+            "{path} holds headers and can be read by other users: chmod 600 {path}",
+            path=path,
+        )
+    )
 
 
 def for_base_url(base_url: str, environ: Mapping[str, str] | None = None) -> Settings | None:

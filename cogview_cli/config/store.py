@@ -26,7 +26,8 @@ LEDGER_NAME = "ledger.db"
 STATE_VARIABLE, STATE_DIR = "COGVIEW_STATE_DIR", "state_dir"
 MAX_CONFIG_BYTES = 1 << 20
 # What others must not read.
-SECRETS = ("api_key", "headers")
+KEY, HEADERS = "api_key", "headers"
+SECRETS = (KEY, HEADERS)
 # `model = cogview-4`; also with a blank in the text, and with a quote at one end only.
 _UNQUOTED = r"\s*([\w-]+)\s*=\s*(?!(?i:true|false)\b)[^\s\"'\[{#0-9+.-][^\"'#]*[\"']?\s*(?:#.*)?"
 _HEADER = r"\s*\[+\s*(.+?)\s*\]+\s*(#.*)?"
@@ -109,11 +110,15 @@ def _platform_folder(function: str) -> str:
 
 
 class ConfigFile(NamedTuple):
-    """What the config file holds; empty if there is none."""
+    """What the config file holds; empty if there is none.
+
+    `exposed`: there are headers in it, which may be secret, and others can read it.
+    """
 
     path: Path
     text: str = ""
     data: Mapping[str, Any] = MappingProxyType({})
+    exposed: bool = False
 
     @property
     def profiles(self) -> dict[str, Any]:
@@ -157,9 +162,13 @@ def read(environ: Mapping[str, str] | None = None) -> ConfigFile:
             hint=_("try: chmod 600 {path}", path=path),
         ) from error
     config = _parse(path, content)
-    if config.data:
-        ownership.check_file(path, status, key=_holds(config.data, *SECRETS))
-    return config
+    if not config.data:
+        return config
+    ownership.check_file(
+        path, status, key=_holds(config.data, KEY), secret=_holds(config.data, *SECRETS)
+    )
+    exposed = _holds(config.data, HEADERS) and ownership.is_open(status)
+    return config._replace(exposed=exposed)
 
 
 def _parse(path: Path, content: bytes) -> ConfigFile:

@@ -256,22 +256,32 @@ def _replace_or_move(source: Path, target: Path, *, sync: bool) -> None:
 
 def ensure_folder(folder: Path, root: Path) -> None:
     """Creates `folder`; everything up to the parent of `root` must be there already."""
-    if not os.path.isdir(root.parent):
-        raise MachineError(
-            _("the folder '{path}' does not exist", path=root.parent),
-            hint=f"mkdir -p '{root.parent}'",
-        )
+    check_parents(folder, root)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
-        raise MachineError(
-            _("'{path}' is not a folder", path=folder), hint=_("choose another --output")
-        ) from None
+        raise _no_folder(folder) from None
     except OSError as error:
         raise MachineError(
             _("cannot create the folder '{path}': {why}", path=folder, why=error.strerror),
             hint=_("choose another --output"),
         ) from None
+
+
+def check_parents(folder: Path, root: Path) -> None:
+    """Raises MachineError where `ensure_folder` would find something missing or in its way."""
+    if not os.path.isdir(root.parent):
+        raise MachineError(
+            _("the folder '{path}' does not exist", path=root.parent),
+            hint=f"mkdir -p '{root.parent}'",
+        )
+    place = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
+    if not os.path.isdir(place):
+        raise _no_folder(place)
+
+
+def _no_folder(path: Path) -> MachineError:
+    return MachineError(_("'{path}' is not a folder", path=path), hint=_("choose another --output"))
 
 
 def check_writable(folder: Path, need: int = FREE_BYTES_OUTPUT) -> None:

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from filelock import FileLock
 
 
+LOCK_SUFFIX = ".lock"
+
+
 class Busy(OSError):
     """Another process holds the lock."""
 
@@ -21,6 +24,9 @@ class KernelLock(Protocol):
 
     def acquire(self) -> None:
         """Takes it without waiting. Raises Busy, or OSError where there are no such locks."""
+
+    def probe(self) -> None:
+        """Sees whether an owner has it: Busy then. FileNotFoundError where there is no file."""
 
     def release(self) -> None:
         """Lets others have it."""
@@ -46,27 +52,40 @@ class _Flock:
         self._descriptor: int | None = None
 
     def acquire(self) -> None:
-        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
+        self._take(os.O_CREAT, shared=False)
+
+    def probe(self) -> None:
+        """Takes it beside others that probe: only an owner is Busy. No file, no lock."""
+        self._take(0, shared=True)
+
+    def _take(self, more: int, *, shared: bool) -> None:
+        flags = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | more
         descriptor = os.open(self._path, flags, 0o600)
         try:
-            self._lock(descriptor)
+            self._lock(descriptor, shared=shared)
         except BaseException:
             os.close(descriptor)
             raise
         self._descriptor = descriptor
 
-    def _lock(self, descriptor: int) -> None:
+    def _lock(self, descriptor: int, *, shared: bool) -> None:
         import fcntl
 
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_NB | (fcntl.LOCK_SH if shared else fcntl.LOCK_EX))
         except (BlockingIOError, PermissionError):  # some file systems say EACCES
             raise Busy(self._path.name) from None
         if not os.fstat(descriptor).st_nlink:  # removed meanwhile: it would keep nobody out
             raise Busy(self._path.name)
 
     def release(self) -> None:
-        if self._descriptor is not None:
+        if self._descriptor is None:
+            return
+        import fcntl
+
+        try:  # a child that was forked meanwhile has it open, too
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+        finally:
             os.close(self._descriptor)
             self._descriptor = None
 
@@ -84,6 +103,9 @@ class _ByLibrary:
             self._lock.acquire()
         except Timeout as error:
             raise Busy(error.lock_file) from None
+
+    def probe(self) -> None:
+        self.acquire()
 
     def release(self) -> None:
         self._lock.release()
@@ -127,7 +149,7 @@ class ProcessLock:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.name = os.urandom(8).hex()
-        self._path = folder / f"{self.name}.lock"
+        self._path = folder / f"{self.name}{LOCK_SUFFIX}"
         self._lock = kernel_lock(self._path)
         self._lock.acquire()
 
@@ -139,18 +161,25 @@ class ProcessLock:
 
 
 def is_alive(folder: Path, name: str) -> bool:
-    """Whether the process that started run `name` is still alive."""
-    path = folder / f"{name}.lock"
+    """Whether the process that started run `name` is still alive.
+
+    OSError where that cannot be told: another user's file, or no file at all.
+    """
+    path = folder / f"{name}{LOCK_SUFFIX}"
     if not path.exists():
         return False
     lock = kernel_lock(path)
     try:
-        lock.acquire()
+        lock.probe()
+    except FileNotFoundError:  # it has ended just now
+        return False
     except Busy:
         return True
-    lock.release()
-    with suppress(OSError):
+    if os.name == "nt":  # an open file cannot be removed there
+        lock.release()
+    with suppress(OSError):  # before others can have it: a lock on no name would keep nobody out
         path.unlink(missing_ok=True)
+    lock.release()
     return False
 
 
@@ -176,11 +205,18 @@ class WaitList:
     def others(self) -> bool:
         """Whether another process waits; removes the files of dead ones."""
         try:
-            names = {name.removesuffix(".lock") for name in os.listdir(self._folder)}
+            names = {name.removesuffix(LOCK_SUFFIX) for name in os.listdir(self._folder)}
         except OSError:
             return False
         ours = {self._ours.name} if self._ours else set()
-        return any(is_alive(self._folder, name) for name in names - ours)
+        return any(self._is_waiting(name) for name in names - ours)
+
+    def _is_waiting(self, name: str) -> bool:
+        """False for what is no lock of this user's: nobody has to step aside for it."""
+        try:
+            return is_alive(self._folder, name)
+        except OSError:
+            return False
 
 
 @contextmanager

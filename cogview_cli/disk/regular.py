@@ -18,10 +18,11 @@ def read_regular(path: Path, most: int) -> tuple[bytes, os.stat_result]:
     if the file cannot be opened or read.
     """
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    status = os.fstat(handle)
+    if not stat.S_ISREG(status.st_mode) or status.st_size > most:
+        os.close(handle)
+        raise NotRegular
     with open(handle, "rb") as file:
-        status = os.fstat(handle)
-        if not stat.S_ISREG(status.st_mode) or status.st_size > most:
-            raise NotRegular
         content = file.read(most + 1)  # it may have grown; /proc and its like say 0 bytes
         if len(content) > most:
             raise NotRegular

@@ -77,9 +77,19 @@ class Failure(NamedTuple):
             exit_code=exit_code,
             http_status=self.error.status if self.error else None,
             retryable=exit_code is ExitCode.TEMPORARY,
-            hint=_hint(self.kind, self.code),
+            hint=self._hint(why),
             reason=self.words,
         )
+
+    def _hint(self, why: GiveUp) -> str:
+        if self.kind is ErrorClass.UNKNOWN and why.repeats:
+            return _(
+                "cogview history --unknown; --on-unknown retry asks once more a run,"
+                " within --max-cost"
+            )
+        if isinstance(self.message, Message) and self.message.name == "proxy-connect":
+            return _("check HTTPS_PROXY, HTTP_PROXY and ALL_PROXY, or unset them")
+        return _hint(self.kind, self.code)
 
     def _what(self, reason: str) -> str:
         what = self.words

@@ -321,7 +321,7 @@ class JobRunner:
     def _give_up(self, entry: Entry, failure: Failure, why: GiveUp) -> Outcome:
         if failure.kind in _ENDS_THE_RUN:
             self.stop(failure.problem(why))
-        return given_up(entry, failure, why)
+        return given_up(entry, failure, why._replace(repeats=self._policy.retry_unknown))
 
     def never_sent(self, job: Job, entry: Entry | None = None) -> Outcome:
         """The outcome of a job that the end of the run came before."""

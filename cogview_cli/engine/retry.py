@@ -49,9 +49,10 @@ class Wait(NamedTuple):
 
 
 class GiveUp(NamedTuple):
-    """Do not send it again."""
+    """Do not send it again. `repeats`: the run does so by itself with what may be paid."""
 
     reason: str = ""
+    repeats: bool = False
 
 
 def backoff(attempt: int, base: float, uniform: Uniform) -> float:

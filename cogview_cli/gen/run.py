@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cogview_cli.config.store import state_dir
+from cogview_cli.disk.atomic import check_parents
 from cogview_cli.disk.names import template_fields
 from cogview_cli.engine.confirm import Price, confirm, retakes_line
 from cogview_cli.errors import MachineError
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 def show(plan: GenPlan) -> int:
     """Prints the requests and the price; sends nothing, creates nothing."""
+    if not plan.destination.stdout:
+        check_parents(target_of(plan, 1, time.time()).place()[0], Path(plan.destination.root))
     reporter = Reporter(plan.style, relative_to=_shown_from(plan))
     price, path = plan.price(plan.images), plan.settings.endpoint(plan.request.model)
     for n in range(1, plan.images + 1):

@@ -32,9 +32,11 @@ TEMPLATES = {
     "closed-early": "the connection was closed before the whole answer",
     "write-error": "the connection was cut while sending",
     "proxy-login": "the proxy asks for a login (407)",
+    "proxy-connect": "cannot connect to the proxy {proxy}: {why}",
     "proxy-settings": "proxy settings: {why}",
     "ca-certificates": "the CA certificates cannot be read: {why}",
     "tls": "TLS: {why}",
+    "not-loaded": "a part of this program cannot be loaded: {why}",
     "bad-request": "the request cannot be made: {why}",
     # The answer.
     "no-image": "the answer holds no image",

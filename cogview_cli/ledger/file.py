@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cogview_cli.config.store import LEDGER_NAME
+from cogview_cli.disk.locks import LOCK_SUFFIX
 from cogview_cli.errors import Locked, MachineError
 from cogview_cli.i18n import _
 from cogview_cli.i18n.stored_messages import Message
@@ -144,6 +145,8 @@ class LedgerFile:
             ) from error
         except OSError as error:
             why = error.strerror or error
+            if str(error.filename).endswith(LOCK_SUFFIX):
+                raise _foreign_lock(Path(error.filename), why) from error
             raise MachineError(
                 Message.of("state-folder", path=self.folder, why=why),
                 hint=_("set COGVIEW_STATE_DIR to a folder that can be written, or to auto"),
@@ -244,6 +247,14 @@ class LedgerFile:
         """Gives room back, then lets go of the file."""
         self.shrink()
         self._db.close()
+
+
+def _foreign_lock(path: Path, why: object) -> MachineError:
+    """Whether its owner lives cannot be told, so nothing of that run is touched."""
+    return MachineError(
+        Message.of("file-error", path=path, why=why),
+        hint=_("once no cogview of another user is at work here: rm -f '{path}'", path=path),
+    )
 
 
 def _is_lock(error: sqlite3.Error) -> bool:

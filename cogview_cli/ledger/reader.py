@@ -7,7 +7,15 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from cogview_cli.disk.locks import is_alive
-from cogview_cli.ledger.entry import COLUMNS, SANDBOX_ACCOUNT, UNVERIFIED, Entry, State, entry_of
+from cogview_cli.ledger.entry import (
+    COLUMNS,
+    SANDBOX_ACCOUNT,
+    SANDBOX_SERVER_ACCOUNT,
+    UNVERIFIED,
+    Entry,
+    State,
+    entry_of,
+)
 from cogview_cli.ledger.file import LedgerFile
 
 if TYPE_CHECKING:
@@ -109,6 +117,12 @@ class LedgerReader:
         """
         where = "asked >= ? AND (? IS NULL OR state = ?)"
         return self._select(where, since or 0.0, state, state, longest=longest)
+
+    def count_unknown(self) -> int:
+        """How many requests may be paid without an answer; a sandbox's cost nothing."""
+        query = "SELECT COUNT(*) FROM requests WHERE state = ? AND account NOT IN (?, ?)"
+        values = State.UNKNOWN, SANDBOX_ACCOUNT, SANDBOX_SERVER_ACCOUNT
+        return int(self._file.rows(query, values)[0][0])
 
     def _select(self, where: str, *values: object, longest: int | None = 0) -> list[Entry]:
         """The entries in the order of asking, without raw answers of more than `longest` bytes."""

@@ -16,6 +16,10 @@ class ConnectError(NetworkError):
     """No connection, or no TLS on it."""
 
 
+class ProxyUnreachable(ConnectError):
+    """No connection to a proxy, which the message names."""
+
+
 class ConnectTimeout(NetworkError):
     """No connection in time."""
 

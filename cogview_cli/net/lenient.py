@@ -19,6 +19,7 @@ _END_OF_HEAD = rb"\r?\n\r?\n"
 _TOKEN = rb"[-!#$%&'*+.^_`|~0-9a-zA-Z]+"
 _FORBIDDEN = rb"[\x00\r\n\f\v]+"
 _SIZE_LINE = rb"[ \t]*([0-9a-fA-F]{1,15})[ \t]*(?:;[^\n]*)?\r?\n"
+_CUT_SIZE_LINE = rb"[ \t]*[0-9a-fA-F]{0,15}[ \t]*(?:;[^\n]*)?\r?"
 _PACKINGS = (b"gzip", b"x-gzip", b"deflate")
 Headers = list[tuple[bytes, bytes]]
 
@@ -216,7 +217,7 @@ class Chunks:
         self.ended = False
         self._buffer = b""
         self._left = 0  # of the chunk under way, with the line end behind it
-        self._broken = False
+        self._broken = self._framed = False
 
     def feed(self, data: bytes) -> bytes:
         """What `data`, empty at the end of the connection, adds to the body."""
@@ -229,8 +230,9 @@ class Chunks:
         return b"".join(pieces)
 
     def _at_end(self) -> bytes:
-        """What is left, once; then the error."""
-        rest, self._buffer, self._broken = self._buffer, b"", True
+        """What is left, once; then the error. A size that was cut is no part of the body."""
+        framing = self._framed and re.fullmatch(_CUT_SIZE_LINE, self._buffer)
+        rest, self._buffer, self._broken = b"" if framing else self._buffer, b"", True
         if not rest:
             raise RemoteProtocolError("the chunks of the answer broke off")
         return rest
@@ -245,7 +247,7 @@ class Chunks:
         if line is None:
             return self._no_size()
         self._buffer = self._buffer[line.end() :]
-        size = int(line[1], 16)
+        size, self._framed = int(line[1], 16), True
         self._left = size + 1 if size else 0
         if not size:  # what follows are trailers
             self.ended, self._buffer = True, b""

@@ -20,6 +20,7 @@ from typing import Any
 import httpcore
 import httpx
 
+from cogview_cli.i18n.stored_messages import Message
 from cogview_cli.net import failures
 from cogview_cli.net.lenient import AnswerRepair
 from cogview_cli.net.response import Limits, Response
@@ -58,7 +59,7 @@ class ProxiedClient:
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             event_hooks={"response": [_set_location_aside]},
         )
-        _read_leniently(self._client)
+        _read_leniently(self._client, _without_login(proxy))
 
     async def aclose(self) -> None:
         """Closes the connections."""
@@ -109,6 +110,12 @@ async def _body(response: httpx.Response) -> AsyncIterator[bytes]:
             yield piece
 
 
+def _without_login(proxy: str) -> str:
+    """The address of a proxy as it may be shown."""
+    scheme, _, rest = proxy.partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}"
+
+
 @contextmanager
 def _errors() -> Iterator[None]:
     """Turns httpx's errors into ours."""
@@ -120,22 +127,22 @@ def _errors() -> Iterator[None]:
         raise failures.LocalProtocolError(str(error)) from error
 
 
-def _read_leniently(client: httpx.AsyncClient) -> None:
-    """Puts right what comes over the connections of `client`.
+def _read_leniently(client: httpx.AsyncClient, proxy: str) -> None:
+    """Puts right what comes over the connections of `client`, all of them to `proxy`.
 
     httpx has no public way to its connections; a test holds that this one works.
     """
     for transport in (client._transport, *client._mounts.values()):
         if isinstance(transport, httpx.AsyncHTTPTransport):
             pool = transport._pool
-            pool._network_backend = _Backend(pool._network_backend)
+            pool._network_backend = _Backend(pool._network_backend, proxy)
 
 
 class _Backend(httpcore.AsyncNetworkBackend):
-    """Opens connections whose answers are put right."""
+    """Opens connections to a proxy; the answers that come over them are put right."""
 
-    def __init__(self, inner: httpcore.AsyncNetworkBackend) -> None:
-        self._inner = inner
+    def __init__(self, inner: httpcore.AsyncNetworkBackend, proxy: str) -> None:
+        self._inner, self._proxy = inner, proxy
 
     async def connect_tcp(
         self,
@@ -145,9 +152,14 @@ class _Backend(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        """A connection to `host`."""
-        opened = await self._inner.connect_tcp(host, port, timeout, local_address, socket_options)
-        return _Stream(opened)
+        """A connection to `host`. Raises ProxyUnreachable."""
+        way = self._inner.connect_tcp(host, port, timeout, local_address, socket_options)
+        try:
+            return _Stream(await way)
+        except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+            why = Message.said(error) if str(error) else Message.of("connect-timeout")
+            message = Message.of("proxy-connect", proxy=self._proxy, why=why)
+            raise failures.ProxyUnreachable(message) from error
 
     async def sleep(self, seconds: float) -> None:
         """Waits."""

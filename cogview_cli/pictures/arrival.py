@@ -31,15 +31,26 @@ class Fetched(NamedTuple):
 
 
 def judged(
-    part: Path, coding: str, seen: set[str] | None, *, last: bool = False, synced: bool = False
+    part: Path,
+    coding: str,
+    seen: set[str] | None,
+    *,
+    last: bool = False,
+    synced: bool = False,
+    sized: bool = True,
 ) -> Fetched:
     """Unpacks and syncs the file, unless it is `synced`, and looks at it.
 
     `seen`: hashes of the copies so far, to which this one is added; None if there can be no
     other. A server that sends the same bytes again has no better ones. `last`: this run
-    fetches no other. Raises DownloadFailed, OSError for this disk.
+    fetches no other. `sized`: it is all that was to come; else only the connection's end says so.
+    Raises DownloadFailed, OSError for this disk.
     """
-    changed = _unpacked(part, coding)
+    try:
+        changed = _unpacked(part, coding)
+    except unpack.CutShort as error:
+        failure = DownloadFailed(error.message, final=seen is None)
+        return _judged_cut(part, failure, wanting=error.damaged)
     if changed or not synced:
         _sync(part)
     data = part.read_bytes()
@@ -53,7 +64,8 @@ def judged(
         kept = Arrived(size, digest)
         raise DownloadFailed(error.message, final=True, arrived=kept) from error
     except verify.Damaged as error:
-        raise _damaged(error.message, size, digest, final=seen is None) from error
+        kept = Arrived(size, digest, cut=not sized)
+        raise _damaged(error.message, kept, final=seen is None) from error
     except verify.NotAnImage as error:
         what = Message.of("no-picture", why=error.message)
         # What the answer itself holds cannot change.
@@ -61,8 +73,46 @@ def judged(
         raise _no_picture(part, what, coding, arrived, repeated) from error
     if not (info.ended or repeated or last):
         cut = Message.of("data-cut", format=info.format.upper())
-        raise _damaged(cut, size, digest, final=False)
+        raise _damaged(cut, Arrived(size, digest, cut=not sized), final=False)
     return Fetched(bytes=size, sha256=digest, info=info)
+
+
+def judged_cut(part: Path, coding: str, failure: DownloadFailed, *, wanting: bool) -> Fetched:
+    """What came before a transfer broke off: the picture, if all of it is there.
+
+    `wanting`: by what the server said of its length, bytes are missing; then it is not.
+    Raises `failure`, with what arrived; OSError for this disk.
+    """
+    try:
+        _unpacked(part, coding)
+    except unpack.CutShort as error:
+        wanting = wanting or error.damaged
+    except DownloadFailed:  # too much comes out: it stays as it is
+        wanting = True
+    return _judged_cut(part, failure, wanting=wanting)
+
+
+def _judged_cut(part: Path, failure: DownloadFailed, *, wanting: bool) -> Fetched:
+    data = part.read_bytes()
+    if not data:
+        raise failure
+    _sync(part)
+    size, digest = len(data), hashlib.sha256(data).hexdigest()
+    info = None if wanting else _whole(data)
+    if info:
+        return Fetched(bytes=size, sha256=digest, info=info)
+    foreign = verify.sniff(data[:32]) is None
+    failure.arrived = Arrived(size, digest, foreign=foreign, cut=not failure.final)
+    raise failure
+
+
+def _whole(data: bytes) -> verify.ImageInfo | None:
+    """The facts of a picture that is there to its end mark."""
+    try:
+        info = verify.check_bytes(data)
+    except (verify.NotAnImage, verify.TooLarge):
+        return None
+    return info if info.ended else None
 
 
 def _sync(part: Path) -> None:
@@ -70,19 +120,16 @@ def _sync(part: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _damaged(why: Message, size: int, digest: str, *, final: bool) -> DownloadFailed:
-    what = Message.of("no-picture", why=why)
-    return DownloadFailed(what, final=final, arrived=Arrived(size, digest))
+def _damaged(why: Message, arrived: Arrived, *, final: bool) -> DownloadFailed:
+    return DownloadFailed(Message.of("no-picture", why=why), final=final, arrived=arrived)
 
 
 def _unpacked(part: Path, coding: str) -> bool:
-    """Whether there was anything to take off."""
+    """Whether there was anything to take off. Raises DownloadFailed for too much, CutShort."""
     try:
         return unpack.unpack(part, coding, SIZE_LIMIT)
     except unpack.TooMuch as error:
         raise DownloadFailed(error.message, retry_after=NOT_NOW) from error
-    except unpack.CutShort as error:
-        raise DownloadFailed(error.message) from error
 
 
 def _no_picture(

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-import re
 import socket
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -17,39 +16,31 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import BinaryIO
 
-from cogview_cli.api.image_urls import server_date
-from cogview_cli.api.protocol import retry_after
 from cogview_cli.api.redaction import Redactors
-from cogview_cli.disk.atomic import open_new
 from cogview_cli.i18n.stored_messages import Message
 from cogview_cli.net import failures
 from cogview_cli.net.addresses import is_loopback, is_public, may_be_public
 from cogview_cli.net.clients import CONNECT_SECONDS, new_client, tls_failure, traced
 from cogview_cli.net.proxies import proxy_for
 from cogview_cli.net.race import interleaved
-from cogview_cli.net.response import Client, Response
+from cogview_cli.net.response import Client
 from cogview_cli.net.target import PORTS, Target
-from cogview_cli.pictures.arrival import SIZE_LIMIT, Fetched, judged
+from cogview_cli.pictures.arrival import Fetched, judged, judged_cut
+from cogview_cli.pictures.body import Body, to_file
 from cogview_cli.pictures.failure import NOT_NOW, DownloadFailed, Stalled, next_wait
 from cogview_cli.pictures.links import allowed, redirected
 from cogview_cli.pictures.origin import Origin, is_on_disk
+from cogview_cli.pictures.set_aside import SetAside
 from cogview_cli.pictures.urls import Url, url_of
 
 TOTAL_SECONDS = 120.0
 IDLE_SECONDS = 15.0
 PATIENCE_SECONDS = 60.0
-SLOW_AFTER_SECONDS, SLOWEST_BYTES_PER_SECOND = 10.0, 1024
 REDIRECTS = 5
 # Each holds a whole decoded picture; a CPU is left to the loop, which sends the next requests.
 CHECKS_AT_ONCE = max(1, min(4, (os.cpu_count() or 1) - 1))
-# The loop must not stop for every piece that comes: they are written together, off it.
-WRITE_BYTES = 256 * 1024
 _MOVED = (301, 302, 303, 307, 308)
-_BODILESS = (204, 205)
-_GONE = (401, 403, 404, 410)
-_WHOLE_RANGE = re.compile(r"bytes 0-([0-9]{1,19})/(?:([0-9]{1,19})|\*)")
 
 
 class Downloader:
@@ -92,22 +83,26 @@ class Downloader:
         """Writes the image at `url` to `part`, a new file.
 
         `stalled` hears when a try has failed and another one follows.
-        Raises DownloadFailed, OSError for this disk, MachineError for a proxy setting.
+        Raises DownloadFailed, OSError for this disk, MachineError for a proxy setting. Of all
+        tries, `part` then holds the one that brought most, if the failure says so.
         """
         link, clock = self._link(url), asyncio.get_running_loop().time
         tries, seen, end = 0, set[str](), None
-        while True:
-            tries += 1
-            try:
-                return await self._once(link, part, tries, seen)
-            except DownloadFailed as failure:
-                self._explain(url, failure)
-                end = clock() + self._patience if end is None else end
-                wait = next_wait(failure, tries, end - clock(), random.uniform)
-                if wait is None:
-                    raise
-            stalled()
-            await asyncio.sleep(wait)
+        with SetAside(part) as best:
+            while True:
+                tries += 1
+                try:
+                    return await self._once(link, part, tries, seen)
+                except DownloadFailed as failure:
+                    self._explain(url, failure)
+                    end = clock() + self._patience if end is None else end
+                    wait = next_wait(failure, tries, end - clock(), random.uniform)
+                    if wait is None:
+                        best.put_back(failure)
+                        raise
+                    best.keep(failure)
+                stalled()
+                await asyncio.sleep(wait)
 
     def _link(self, url: str) -> Url:
         """The whole URL of a link, which may be relative; DownloadFailed for what is none."""
@@ -129,37 +124,56 @@ class Downloader:
             failure.message, failure.retry_after = explained, NOT_NOW
 
     async def _once(self, link: Url, part: Path, tries: int, seen: set[str]) -> Fetched:
+        body = Body()
+        try:
+            await self._in_time(link, part, tries, body)
+        except DownloadFailed as failure:
+            if not body.wanted:
+                raise
+            judge = partial(judged_cut, part, body.coding, failure, wanting=body.is_short)
+        else:
+            last = self._patience <= 0
+            judge = partial(
+                judged,
+                part,
+                body.coding,
+                seen,
+                last=last,
+                synced=True,
+                sized=body.length is not None,
+            )
+        return await asyncio.get_running_loop().run_in_executor(self._checks, judge)
+
+    async def _in_time(self, link: Url, part: Path, tries: int, body: Body) -> None:
+        """Waits for its turn and for the transfer; what ends it early is a DownloadFailed."""
         try:
             async with self._gate, asyncio.timeout(self._total):
-                coding = await self._transfer(link, part, tries)
+                await self._transfer(link, part, tries, body)
         except TimeoutError:
             late = Message.of("download-timeout", seconds=f"{self._total:g}")
             raise DownloadFailed(late, retry_after=NOT_NOW) from None
         except failures.NetworkError as error:
             wait = NOT_NOW if tls_failure(error) else None
             raise DownloadFailed(_words(error), retry_after=wait) from error
-        judge = partial(judged, part, coding, seen, last=self._patience <= 0, synced=True)
-        return await asyncio.get_running_loop().run_in_executor(self._checks, judge)
 
-    async def _transfer(self, link: Url, part: Path, tries: int) -> str:
-        """Writes what is at `link` to `part`; how it is packed, by its header."""
-        found = await self._hop(link, part, tries)
+    async def _transfer(self, link: Url, part: Path, tries: int, body: Body) -> None:
+        """Writes what is at `link` to `part`."""
+        found = await self._hop(link, part, tries, body)
         for _ in range(REDIRECTS):
-            if isinstance(found, str):
-                return found
+            if found is None:
+                return
             try:
-                found = await self._hop(found, part, tries)
+                found = await self._hop(found, part, tries, body)
             except DownloadFailed as failure:
                 if not failure.final:
                     raise
                 # The link in the answer stays as it is; where it leads may change.
                 raise DownloadFailed(failure.message, retry_after=NOT_NOW) from failure
-        if isinstance(found, str):
-            return found
-        raise DownloadFailed(Message.of("redirects", count=REDIRECTS), retry_after=NOT_NOW)
+        if found:
+            raise DownloadFailed(Message.of("redirects", count=REDIRECTS), retry_after=NOT_NOW)
 
-    async def _hop(self, link: Url, part: Path, tries: int) -> str | Url:
-        """The packing of what is written to `part`, or where the server says it is."""
+    async def _hop(self, link: Url, part: Path, tries: int, body: Body) -> Url | None:
+        """Where the server says that it is; None once it is written to `part`."""
         target = _target(link)
         addresses = await self._addresses(target, tries)
         headers = self._origin.headers_for(link)
@@ -167,9 +181,10 @@ class Downloader:
             "GET", target, headers=headers, addresses=addresses
         ) as response:
             location = response.headers.get("location")
-            if response.status not in _MOVED or location is None:
-                return await _to_file(response, part)
-            return self._moved(link, location)
+            if response.status in _MOVED and location is not None:
+                return self._moved(link, location)
+            await to_file(response, part, body)
+            return None
 
     def _moved(self, link: Url, location: str) -> Url:
         try:
@@ -222,62 +237,6 @@ def _target(link: Url) -> Target:
     return Target(link.scheme, link.host, link.port or PORTS[link.scheme], link.path)
 
 
-async def _to_file(response: Response, part: Path) -> str:
-    """Writes the body off the loop, a piece at a time, and syncs it: no check waits for a disk."""
-    _check_head(response)
-    size, pieces, waiting = 0, [], 0
-    loop = asyncio.get_running_loop()
-    began = loop.time()
-    part.unlink(missing_ok=True)  # of the try before
-    with open_new(part) as file:
-        async for chunk in response.body:
-            size += len(chunk)
-            if size > SIZE_LIMIT:
-                raise DownloadFailed(Message.of("too-many-bytes"), retry_after=NOT_NOW)
-            _check_speed(size, loop.time() - began)
-            pieces.append(chunk)
-            waiting += len(chunk)
-            if waiting >= WRITE_BYTES:
-                await asyncio.to_thread(file.writelines, pieces)
-                pieces, waiting = [], 0
-        await asyncio.to_thread(_write_last, file, pieces)
-    return str(response.headers.get("content-encoding", ""))
-
-
-def _write_last(file: BinaryIO, pieces: list[bytes]) -> None:
-    file.writelines(pieces)
-    file.flush()
-    os.fsync(file.fileno())
-
-
-def _check_head(response: Response) -> None:
-    status, headers = response.status, response.headers
-    # Of a 201 or 203 the decoder tells whether it is the picture.
-    if not 200 <= status < 300 or status in _BODILESS:
-        message = Message.of("host-status", status=status)
-        wait, gone = retry_after(headers), status in _GONE
-        date = server_date(headers) if gone else None
-        raise DownloadFailed(message, gone=gone, retry_after=wait, date=date, status=status)
-    if status == 206 and not _is_all(headers.get("content-range")):
-        raise DownloadFailed(Message.of("host-part"))
-    length = headers.get("content-length", "0")
-    if not re.fullmatch(r"[0-9]{1,8}", length) or int(length) > SIZE_LIMIT:
-        raise DownloadFailed(Message.of("too-many-bytes"), retry_after=NOT_NOW)
-
-
-def _is_all(content_range: str | None) -> bool:
-    """Whether a 206 that nobody asked for holds all bytes; without a word the decoder tells."""
-    if content_range is None:
-        return True
-    found = _WHOLE_RANGE.fullmatch(content_range.strip())
-    return found is not None and found[2] in (None, str(int(found[1]) + 1))
-
-
-def _check_speed(size: int, seconds: float) -> None:
-    if seconds > SLOW_AFTER_SECONDS and size < seconds * SLOWEST_BYTES_PER_SECOND:
-        raise DownloadFailed(Message.of("host-slow"))
-
-
 _HOST_ERRORS: dict[type[Exception], Message] = {
     failures.ConnectTimeout: Message.of("host-connect-timeout", seconds=f"{CONNECT_SECONDS:g}"),
     failures.ReadTimeout: Message.of("host-read-timeout", seconds=f"{IDLE_SECONDS:g}"),
@@ -288,4 +247,6 @@ _HOST_ERRORS: dict[type[Exception], Message] = {
 
 
 def _words(error: Exception) -> Message:
+    if error.args and isinstance(error.args[0], Message):  # a proxy's
+        return error.args[0]
     return _HOST_ERRORS.get(type(error)) or Message.of("fetch-error", why=error)

@@ -20,15 +20,23 @@ NOT_NOW = math.inf
 
 
 class Arrived(NamedTuple):
-    """Bytes that came whole and could not be shown to be a picture. They are in the part file.
+    """Bytes that could not be shown to be a picture. They are in the part file.
 
     `foreign`: nothing in them is of a picture. They say nothing about its link: a captive
-    portal sends its page as often as it is asked.
+    portal sends its page as often as it is asked. `cut`: more may come
+    another time.
     """
 
     bytes: int
     sha256: str
     foreign: bool = False
+    cut: bool = False
+
+    def is_better_than(self, other: Arrived | None) -> bool:
+        """Whether there is more of a picture in these than in `other`."""
+        if other is None:
+            return True
+        return (not self.foreign, self.bytes) > (not other.foreign, other.bytes)
 
 
 class DownloadFailed(StoredError):

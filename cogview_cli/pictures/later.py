@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from cogview_cli.i18n import _
+from cogview_cli.i18n.stored_messages import Message
+from cogview_cli.outcome import Status
 from cogview_cli.pictures.failure import Stalled
+from cogview_cli.pictures.outcomes import outcome_of, unsaved_problem
 
 if TYPE_CHECKING:
     from cogview_cli.ledger import Entry
@@ -37,15 +42,24 @@ class LaterSaver:
 
     async def finish(self, entry: Entry, stalled: Stalled = lambda: None) -> Outcome:
         """Saves every image of `entry`, as ImageSaver does."""
-        return await self._made.finish(entry, stalled)
+        return await self._done(entry, lambda saver: saver.finish(entry, stalled))
 
     async def finish_earlier(self, entry: Entry) -> Outcome:
         """The same for what an earlier run may have begun."""
-        return await self._made.resuming().finish(entry)
+        return await self._done(entry, lambda saver: saver.resuming().finish(entry))
 
     async def put_off(self, entry: Entry) -> Outcome:
         """The outcome of an answer whose images are left for later."""
-        return await self._made.put_off(entry)
+        return await self._done(entry, lambda saver: saver.put_off(entry))
+
+    async def _done(
+        self, entry: Entry, work: Callable[[ImageSaver], Awaitable[Outcome]]
+    ) -> Outcome:
+        try:
+            saver = self._made
+        except Exception as error:  # a file of the program that is gone or damaged
+            return _not_loaded(entry, error)
+        return await work(saver)
 
     async def close(self) -> None:
         """Closes the connections, if there are any, and loads nothing any more."""
@@ -56,6 +70,15 @@ class LaterSaver:
 
 
 def _load() -> None:
-    import PIL.Image  # noqa: F401
+    with suppress(Exception):  # it is tried again, and told, when it is needed
+        import PIL.Image  # noqa: F401
 
-    import cogview_cli.pictures.saver  # noqa: F401
+        import cogview_cli.pictures.saver  # noqa: F401
+
+
+def _not_loaded(entry: Entry, error: Exception) -> Outcome:
+    """Paid, and nothing here can save it, nor any other: the answer stays in the ledger."""
+    problem = unsaved_problem(Message.of("not-loaded", why=error), id=entry.id)
+    hint = _("install it again, then: cogview recover")
+    outcome = outcome_of(entry, Status.UNSAVED, problem=problem._replace(hint=hint, ends_run=True))
+    return outcome._replace(cost=entry.price)

@@ -82,17 +82,27 @@ def keep_unverified(
     """Keeps what came, whatever it is; where it is, or what is kept instead.
 
     `before`: what was kept of this image. A page of words neither takes its place nor lies
-    beside it; bytes of a picture take the place of a page.
+    beside it; bytes of a picture take the place of a page, and of the beginning of them.
     """
     if before is None or before.format != UNVERIFIED or not is_intact(before):
         return _place_unverified(place, part, arrived, number)
     if arrived.foreign:
         return before
     page = _is_foreign(Path(before.file))
+    if arrived.cut and not page and before.bytes >= arrived.bytes:
+        return before
+    replaced = page or _begins_with(part, Path(before.file))
     kept = _place_unverified(place, part, arrived, number)
-    if kept.file != before.file and (page or kept.sha256 == before.sha256):
+    if kept.file != before.file and replaced:
         discard_unverified(before, place.entry)
     return kept
+
+
+def _begins_with(longer: Path, shorter: Path) -> bool:
+    """Whether there is nothing in `shorter` that is not in `longer`."""
+    beginning = shorter.read_bytes()
+    with longer.open("rb") as file:
+        return file.read(len(beginning)) == beginning
 
 
 def kept_unverified(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -261,7 +261,7 @@ class _Saving:
         """Publishes what came beside the images; the failure, and where the bytes are."""
         arrived, before = failure.arrived, self._files.get(number)
         assert arrived is not None
-        if before and before.sha256 == arrived.sha256 and not arrived.foreign:
+        if before and before.sha256 == arrived.sha256 and not (arrived.foreign or arrived.cut):
             self._nothing_new = True
         kept = await asyncio.to_thread(keep_unverified, place, part, arrived, number, before)
         if kept != before:
@@ -269,7 +269,9 @@ class _Saving:
             await asyncio.to_thread(self._describe, reply, ref, number)
             await self._note()
         told = Message.of("bytes-kept", why=failure.message, path=kept.file)
-        return DownloadFailed(told, final=failure.final, gone=failure.gone, arrived=arrived)
+        return DownloadFailed(
+            told, final=failure.final, gone=failure.gone, arrived=arrived, date=failure.date
+        )
 
     def _place(self, reply: Reply) -> Place:
         target = Target.from_record(self._entry.target)

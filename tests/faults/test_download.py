@@ -100,7 +100,10 @@ UNVERIFIED = {
     "G19 data: of eight bytes": ("data-url", 0),
 }
 # Half a picture is better than none, if no more comes; so are words, to look at.
-KEPT_ON_THE_WAY = ("short-download", "trim-download", "flip-download", "html-download")
+KEPT_ON_THE_WAY = (
+    "cut-download", "short-download", "stall-download", "trim-download", "flip-download",
+    "html-download", "packed-cut",
+)  # fmt: skip
 
 
 def kept_of(fault: str) -> tuple[str, ...]:
@@ -233,7 +236,7 @@ def test_a_drip_ends_at_the_deadline(
 def test_g8_slower_than_a_kilobyte_a_second_is_too_slow(
     cogview: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cogview_cli.pictures.download.SLOW_AFTER_SECONDS", 0.1)
+    monkeypatch.setattr("cogview_cli.pictures.body.SLOW_AFTER_SECONDS", 0.1)
 
     ended, api = fetched(cogview, drip, whole(PNG))
     assert (ended.code, api.count(b"GET")) == (0, 2), ended

@@ -22,6 +22,7 @@ from tests.faults.case import Case, check_streams, not_sent, run_case, unknown
 from tests.faults.peers import (
     HOST,
     ConnectProxy,
+    HttpProxy,
     Listener,
     Scripted,
     Socks5,
@@ -320,6 +321,38 @@ def test_n12_a_proxy_that_is_not_there_is_temporary(
         monkeypatch.setenv("HTTPS_PROXY", f"http://{HOST}:{taken.getsockname()[1]}")
         ended = cogview("gen", "cat", "--base-url", f"https://{API}/v4", "--retries", "0")
     cost_nothing(ended, 75, 1)
+
+
+@pytest.mark.parametrize("scheme", ["http", "socks5"])
+def test_n12_the_error_names_the_proxy_that_is_not_there(
+    scheme: str, cogview: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And not its login."""
+    with socket.create_server((HOST, 0)) as unused:
+        port = unused.getsockname()[1]
+    monkeypatch.setenv("HTTPS_PROXY", f"{scheme}://user:canary@{HOST}:{port}")
+    ended = cogview("gen", "cat", "--base-url", "https://api.example.invalid/v4", "--max-wait", "0")
+    assert ended.code == 75 and f"the proxy {scheme}://{HOST}:{port}" in ended.err, ended
+    assert "canary" not in ended.err and "HTTPS_PROXY" in ended.err
+
+
+def test_n12_a_proxy_that_ends_before_the_download_is_named_too(
+    cogview: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cogview_cli.net.proxies.is_loopback", lambda _host: False)
+    with socket.create_server((HOST, 0)) as unused:
+        port = unused.getsockname()[1]
+    with Scripted([in_answer(url="%ORIGIN%/1.png")]) as api, HttpProxy() as proxy:
+        monkeypatch.setenv("HTTP_PROXY", f"http://{HOST}:{proxy.port}")
+        talk = proxy.talk
+
+        def last(link: socket.socket) -> None:
+            monkeypatch.setenv("HTTP_PROXY", f"http://{HOST}:{port}")
+            talk(link)
+
+        proxy.talk = last  # type: ignore[method-assign]
+        ended = cogview("gen", "cat", "--base-url", api.base_url, "-o", "cat.png")
+    assert ended.code == 6 and f"the proxy http://{HOST}:{port}" in ended.err, ended
 
 
 def test_n12_a_proxy_that_falls_silent_on_connect_is_temporary(

@@ -153,14 +153,19 @@ def test_a_layer_too_many_stays() -> None:
 
 
 def test_a_file_unpacks_within_bounds_and_stays_as_it_was_otherwise(tmp_path: Path) -> None:
+    """What comes out of a cut one is kept; of one that holds nothing, what there is."""
     path = tmp_path / "in" / "part"
     path.parent.mkdir()
     whole = gzip.compress(bytes(LIMIT)) * 2
-    for packed, limit, error in ((whole, LIMIT, TooMuch), (whole[:-3], 2 * LIMIT, CutShort)):
+    for packed, limit, error, left in (
+        (whole, LIMIT, TooMuch, whole),
+        (whole[:-3], 2 * LIMIT, CutShort, bytes(2 * LIMIT)),
+        (whole[:5], LIMIT, CutShort, whole[:5]),
+    ):
         path.write_bytes(packed)
         with pytest.raises(error):
             unpack(path, "gzip", limit)
-        assert path.read_bytes() == packed and list(path.parent.iterdir()) == [path]
+        assert path.read_bytes() == left and list(path.parent.iterdir()) == [path]
     path.write_bytes(whole)
     unpack(path, "", 2 * LIMIT)
     assert path.read_bytes() == bytes(2 * LIMIT)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections import deque
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -386,3 +387,16 @@ def test_s26_and_s27_nothing_of_the_answer_is_taken_at_its_word(cogview: Run) ->
             ended = cogview("gen", "cat", "--base-url", api.base_url, "--max-wait", "0")
             assert ended.code in (3, 5, 6, 8, 9, 75), (value, ended)
             assert api.count(b"POST") == 1 or ended.code == 75, value
+
+
+@pytest.mark.parametrize("limit", [("--max-cost", "0.06"), ()], ids=["limit", "no limit"])
+@pytest.mark.parametrize("command", ["gen", "batch"])
+def test_s3_the_hint_does_not_offer_what_was_asked_for(
+    command: str, limit: tuple[str, ...], cogview: Run
+) -> None:
+    Path("p.txt").write_text("cat sandbox:lost-answer\n", "utf-8")
+    source = "p.txt" if command == "batch" else "cat sandbox:lost-answer"
+    ended = cogview(command, source, *SMALL, "--on-unknown", "retry", *limit)
+    assert ended.code == 5 and "history --unknown" in ended.err, ended
+    assert "not repeated" not in ended.err and "within --max-cost" in ended.err
+    assert "not repeated (--on-unknown retry" in cogview("gen", "a sandbox:lost-answer").err

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cogview_cli.config import tables
+from cogview_cli.config import settings, tables
 from cogview_cli.config.secret import Secret
 from cogview_cli.config.settings import load
 from cogview_cli.config.value_types import to_toml
@@ -151,13 +151,30 @@ def test_a_name_in_both_spellings_is_a_mistake() -> None:
         load({})
 
 
-@pytest.mark.parametrize("name", ["api-key", "api_key", "headers"])
-def test_what_is_secret_is_not_for_others_to_read(name: str) -> None:
-    value = '{ "x-own" = "v" }' if name == "headers" else '"k"'
-    config_file(f"{name} = {value}\n")
+@pytest.mark.parametrize("name", ["api-key", "api_key"])
+@pytest.mark.parametrize("more", ["", 'headers = { "x-own" = "v" }\n'], ids=["alone", "headers"])
+def test_what_is_secret_is_not_for_others_to_read(name: str, more: str) -> None:
+    config_file(f'{name} = "k"\n{more}')
     load({})
     Path(os.environ["COGVIEW_CONFIG_DIR"], "config.toml").chmod(0o644)
     with pytest.raises(MachineError, match="open to other users"):
+        load({})
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX modes")
+def test_headers_that_others_can_read_are_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """They may be secret or not; only who wrote them knows."""
+    settings._warn_of_exposed.cache_clear()
+    config_file('headers = { "x-own" = "v" }\n')
+    path = Path(os.environ["COGVIEW_CONFIG_DIR"], "config.toml")
+    load({})
+    assert capsys.readouterr().err == ""
+    path.chmod(0o644)
+    for _ in range(2):
+        load({})
+    assert capsys.readouterr().err.count(f"chmod 600 {path}") == 1
+    path.chmod(0o664)
+    with pytest.raises(MachineError, match="can be changed by other users"):
         load({})
 
 
