@@ -133,6 +133,19 @@ class Interrupted(CogviewError):
 
     exit_code = ExitCode.INTERRUPTED
 
+    def __init__(self, message: object, *, exit_code: ExitCode = ExitCode.INTERRUPTED) -> None:
+        """`exit_code`: that of the signal."""
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+class Signalled(KeyboardInterrupt):
+    """A signal that nothing waits for any more; as Ctrl-C, it goes past handlers of errors."""
+
+    def __init__(self, exit_code: ExitCode) -> None:
+        super().__init__()
+        self.exit_code = exit_code
+
 
 class BudgetReached(CogviewError):
     """`--max-cost` or a quota of the vendor leaves no room for another image."""

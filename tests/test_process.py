@@ -95,6 +95,37 @@ def test_a_second_signal_ends_at_once_and_the_ledger_says_unknown(tmp_path: Path
     assert states(tmp_path) == ["unknown"]
 
 
+_AT_THE_END = """
+import signal, sys
+from cogview_cli.engine import pool
+
+ends, number = pool._Signals.__exit__, int(sys.argv.pop(1))
+
+def then_a_signal(self, *exception):
+    ends(self, *exception)
+    signal.raise_signal(number)
+
+pool._Signals.__exit__ = then_a_signal
+from cogview_cli.__main__ import main
+
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize("name", ["SIGHUP", "SIGINT", "SIGTERM"])
+def test_a_signal_while_the_end_is_told_has_its_code_too(name: str, tmp_path: Path) -> None:
+    """Not the default end of a signal, after which no stream is closed and no file unlocked."""
+    number = getattr(signal, name)
+    with SandboxThread() as box:
+        done = subprocess.run(
+            [sys.executable, "-c", _AT_THE_END, str(int(number)), "gen", "cat", *SMALL],
+            env=environment(box), stdin=subprocess.DEVNULL, capture_output=True, check=False,
+        )  # fmt: skip
+    assert done.returncode == 128 + number, done
+    assert b"Traceback" not in done.stderr
+    assert states(tmp_path) == ["saved"]
+
+
 def test_nohup_is_respected() -> None:
     with SandboxThread(latency=(0.5, 0.5)) as box:
         line = 'trap "" HUP; exec "$@"'

@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 
 from cogview_cli.engine.deadline import Deadline
 from cogview_cli.engine.job_runner import Notify
-from cogview_cli.errors import CogviewError, ExitCode
+from cogview_cli.errors import CogviewError, ExitCode, Signalled
 from cogview_cli.i18n import _
 from cogview_cli.outcome import Outcome, Problem, problem_of
 from cogview_cli.terminal.output import StdoutClosed
@@ -120,12 +120,17 @@ async def _watch(run: Run, workers: set[asyncio.Task[None]]) -> None:
         worker.cancel()
 
 
+def _leave(number: int, _frame: object) -> None:
+    raise Signalled(ExitCode(128 + number))
+
+
 class _Signals:
     """HUP, INT and TERM while a run is on."""
 
     def __init__(self, run: Run, tasks: set[asyncio.Task[None]], hint: str) -> None:
         self._run, self._tasks, self._hint = run, tasks, hint
         self._seen = False
+        self._heard: list[int] = []
 
     def __enter__(self) -> None:
         loop = asyncio.get_running_loop()
@@ -134,13 +139,14 @@ class _Signals:
                 with suppress(NotImplementedError, RuntimeError, ValueError):
                     if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
                         loop.add_signal_handler(number, self._arrived, name, code)
+                        self._heard.append(number)
 
     def __exit__(self, *_exception: object) -> None:
+        """What comes while the end is told ends it at once, with the code that scripts know."""
         loop = asyncio.get_running_loop()
-        for name in SIGNALS:
-            if number := getattr(signal, name, None):
-                with suppress(NotImplementedError, RuntimeError, ValueError):
-                    loop.remove_signal_handler(number)
+        for number in self._heard:
+            loop.remove_signal_handler(number)
+            signal.signal(number, _leave)
 
     def _arrived(self, name: str, code: ExitCode) -> None:
         if self._seen:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from cogview_cli.errors import CogviewError, ExitCode, Interrupted, MachineError, worst
+from cogview_cli.errors import CogviewError, ExitCode, Interrupted, MachineError, Signalled, worst
 from cogview_cli.i18n import _
 from cogview_cli.terminal import output
 from cogview_cli.terminal.output import StdoutClosed
@@ -139,6 +139,8 @@ def as_told(error: BaseException) -> CogviewError:
         return error
     if isinstance(error, StdoutClosed | BrokenPipeError):
         return _StdoutGone(_("stdout was closed"))
+    if isinstance(error, Signalled):
+        return Interrupted(_("interrupted"), exit_code=error.exit_code)
     if isinstance(error, KeyboardInterrupt) or type(error).__name__ == "CancelledError":
         return Interrupted(_("interrupted"))
     if isinstance(error, OSError):

@@ -16,7 +16,7 @@ from cogview_cli.sandbox.thread import SandboxThread
 from tests.batch.processes import ended
 from tests.batch.support import posts
 from tests.conftest import Run
-from tests.faults.world import history, states
+from tests.faults.world import history
 from tests.processes import environment, until
 from tests.takes import standin
 from tests.takes.processes import COMMAND
@@ -132,7 +132,7 @@ def test_a_second_signal_ends_at_once_and_the_next_run_reads(
     hold.touch()
     written(table, [RIGHT])
     with started(sandbox, table, "--json", **{standin.HOLD: str(hold)}) as process:
-        until(lambda: states() == ["saved"])
+        until(lambda: standin.is_held(hold))
         process.send_signal(signal.SIGTERM)
         assert process.stderr is not None
         assert b"SIGTERM" in process.stderr.readline()
