@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -16,6 +17,7 @@ from typing import IO, Any
 
 import pytest
 
+from cogview_cli.engine import pool
 from cogview_cli.sandbox.thread import SandboxThread
 from tests.processes import COMMAND, environment, on_terminal, until
 
@@ -124,6 +126,34 @@ def test_a_signal_while_the_end_is_told_has_its_code_too(name: str, tmp_path: Pa
     assert done.returncode == 128 + number, done
     assert b"Traceback" not in done.stderr
     assert states(tmp_path) == ["saved"]
+
+
+@pytest.mark.parametrize("name", ["SIGHUP", "SIGINT", "SIGTERM"])
+def test_a_signal_in_the_last_moment_of_a_step_stops_the_run(name: str) -> None:
+    """A queue run takes many steps; what came just before one ended was lost with its handler."""
+    number = getattr(signal, name)
+    before, reasons = signal.getsignal(number), list[Any]()
+
+    class Here:
+        stopping = False
+
+        def stop(self, reason: Any) -> None:
+            reasons.append(reason)
+
+        def notify(self, text: str, *, urgent: bool = False) -> None:
+            """Nobody listens."""
+
+    async def step() -> None:
+        run: Any = Here()
+        with pool._Signals(run, set(), "again"):
+            signal.raise_signal(number)
+        await asyncio.sleep(0)
+
+    try:
+        asyncio.run(step())
+    finally:
+        signal.signal(number, before)
+    assert [reason.exit_code for reason in reasons] == [128 + number]
 
 
 def test_nohup_is_respected() -> None:

@@ -6,6 +6,7 @@ import asyncio
 import signal
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import suppress
+from functools import partial
 from typing import NamedTuple, Protocol
 
 from cogview_cli.engine.deadline import Deadline
@@ -135,18 +136,21 @@ class _Signals:
     def __enter__(self) -> None:
         loop = asyncio.get_running_loop()
         for name, code in SIGNALS.items():
-            if number := getattr(signal, name, None):
-                with suppress(NotImplementedError, RuntimeError, ValueError):
-                    if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
-                        loop.add_signal_handler(number, self._arrived, name, code)
-                        self._heard.append(number)
+            number = getattr(signal, name, None)
+            if number is None or signal.getsignal(number) is signal.SIG_IGN:  # nohup
+                continue
+            with suppress(ValueError):  # not the main thread: its owner hears of signals
+                signal.signal(number, partial(self._note, loop, name, code))
+                self._heard.append(number)
 
     def __exit__(self, *_exception: object) -> None:
         """What comes while the end is told ends it at once, with the code that scripts know."""
-        loop = asyncio.get_running_loop()
         for number in self._heard:
-            loop.remove_signal_handler(number)
             signal.signal(number, _leave)
+
+    def _note(self, loop: asyncio.AbstractEventLoop, name: str, code: ExitCode, *_: object) -> None:
+        """Not the loop's own handler: a signal that comes just before it is removed is lost."""
+        loop.call_soon_threadsafe(self._arrived, name, code)
 
     def _arrived(self, name: str, code: ExitCode) -> None:
         if self._seen:

@@ -7,7 +7,8 @@ import signal
 import sqlite3
 import subprocess
 from collections import Counter
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -78,15 +79,21 @@ def test_a_thousand_with_refusals_a_lost_create_and_an_expired_batch(
     assert posts(sandbox) == 0
 
 
-def started(box: SandboxThread, *arguments: str) -> subprocess.Popen[bytes]:
+@contextmanager
+def started(box: SandboxThread, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    """`batch --queue`, killed at the latest at the end."""
     command = (*COMMAND, "batch", "p.txt", "-s", "512x512", "-o", "out", "--queue")
-    return subprocess.Popen(
+    with subprocess.Popen(
         [*command, *arguments],
         env=environment(box, COGVIEW_API_KEY="test-key.canary"),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-    )
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def test_ctrl_c_leaves_it_in_the_queue(batch: Batch, sandbox: SandboxThread) -> None:
