@@ -42,9 +42,10 @@ def open_ledger_to_look() -> Ledger:
     folder = _made_state_folder()
     ledger = Ledger(folder)
     try:
-        ledger.tidy()
         import_fallbacks(ledger)
         ledger.settle_dead_runs()
+        with suppress(MachineError):  # last: what is unknown is to be seen also without room
+            ledger.tidy()
     except Locked:
         ledger.close()
         raise
