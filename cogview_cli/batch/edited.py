@@ -33,6 +33,8 @@ def edited_rows(plan: Plan, sidecars: Sidecars) -> list[Edited]:
 
     A picture that any row of the plan still asks for is never one of them.
     """
+    if not plan.counts().to_send:
+        return []  # nor is a sidecar read, of which there may be ten thousand
     left: dict[Row, list[Made]] = {}
     for made in _orphans(plan, sidecars):
         left.setdefault(made.row, []).append(made)

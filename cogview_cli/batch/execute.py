@@ -9,7 +9,7 @@ from decimal import Decimal
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cogview_cli.api import models
 from cogview_cli.batch.checking import Checking
@@ -258,15 +258,20 @@ class BatchRun:
         if outcome is None:
             return
         self._summary.add(outcome)
-        shown, reason = self._reporter.shown(outcome), runner.stop_reason
+        reason = runner.stop_reason
         own = outcome._replace(problem=None) if ended_by_run(outcome, reason) else outcome
-        self._plan.ended(own, image_records(shown))
+        self._plan.ended(own, self._kept(outcome))
         if self._grids and outcome.files and outcome.status in WITH_IMAGE:
             self._grids.picture(outcome, fresh=fresh and outcome.status == Status.SAVED)
         if self._options.fail_fast and fresh and outcome.status in LOSSES and outcome.problem:
             runner.stop(_first_failure(outcome.problem))
         assert self._display is not None
         self._display.outcome(outcome)
+
+    def _kept(self, outcome: Outcome) -> list[dict[str, Any]] | None:
+        """What a report, a grid or the files of a layout need, if one is asked for."""
+        asked = self._options.report or self._grids
+        return image_records(self._reporter.shown(outcome)) if asked else None
 
     def _never_sent(self, runner: JobRunner) -> None:
         """What the end of the run came before: told one by one to scripts, counted for people."""
@@ -288,7 +293,7 @@ class BatchRun:
         for found in chain(queued.waiting(), queued.unsent(runner.stop_reason)):
             outcome = self._check.as_told(found) or found
             self._summary.add(outcome)
-            self._plan.ended(outcome, image_records(outcome))
+            self._plan.ended(outcome, self._kept(outcome))
             if self._options.style.json and not self._stdout_closed(runner):
                 with suppress(output.StdoutClosed):
                     self._reporter.data(outcome)

@@ -12,7 +12,7 @@ from cogview_cli.api.request import ImageRequest, extra_fields
 from cogview_cli.batch.row import target_of
 from cogview_cli.disk.destination import Destination
 from cogview_cli.engine.job import Job
-from cogview_cli.outcome import Status
+from cogview_cli.outcome import SavedFile, Status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,11 +32,14 @@ class Item:
     # The text that the picture is to carry, if anybody looks; what is decided about the item.
     wanted: tuple[str, ...] | None = None
     action: str = ""
+    # The request whose picture was there before, and its files.
+    made: tuple[str, tuple[SavedFile, ...]] | None = None
 
     @classmethod
     def of_columns(
         cls, number: int, index: int, n: int, key: str, body: str, template: str, fields: str,
         source: str, known: str, copy: int, wanted: str | None, action: str,
+        made: str | None,
     ) -> Item:  # fmt: skip
         """The item that a plan keeps in these columns."""
         return cls(
@@ -52,6 +55,7 @@ class Item:
             copy=copy,
             wanted=tuple(json.loads(wanted)) if wanted else None,
             action=action,
+            made=_made(made) if made else None,
         )
 
     def job(self, destination: Destination, namespace: str) -> Job:
@@ -70,6 +74,11 @@ class Item:
     def expected_path(self, destination: Destination, gone: Container[str] = ()) -> Path:
         """Where the image will be; `gone` are images that will have been moved away."""
         return self.job(destination, "").target.expected_path(gone)
+
+
+def _made(text: str) -> tuple[str, tuple[SavedFile, ...]]:
+    id, files = json.loads(text)
+    return id, tuple(SavedFile(**file) for file in files)
 
 
 class Counts(NamedTuple):

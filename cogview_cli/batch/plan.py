@@ -10,7 +10,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 from cogview_cli.batch.item import Counts, Item
 from cogview_cli.batch.name_table import NameTable, storable
@@ -32,7 +32,7 @@ CREATE TABLE rows (
 CREATE TABLE items (
     i INTEGER PRIMARY KEY, r INTEGER, n INTEGER, key TEXT, model TEXT,
     copy INTEGER DEFAULT 1, action TEXT DEFAULT '{Action.SEND}', known TEXT DEFAULT '',
-    earlier TEXT, retakes INTEGER DEFAULT 0, status TEXT, message TEXT, hint TEXT,
+    earlier TEXT, made TEXT, retakes INTEGER DEFAULT 0, status TEXT, message TEXT, hint TEXT,
     alike TEXT, outcome TEXT
 );
 """
@@ -46,6 +46,19 @@ _WAITING = f"action = '{Action.WAIT}' AND status IS NULL"
 _DOUBTFUL = f"action IN ({any_of([Action.WAIT, Action.UNKNOWN])}) AND status IS NULL"
 _UNFINISHED = "status IS NULL"
 _COUNTED = (_TO_SEND, _TO_FETCH, _UNFINISHED, _WAITING, _TO_CHECK)
+
+
+class Found(NamedTuple):
+    """What earlier runs have left of an item.
+
+    `known`: ids of the requests to pass over, or of the one to fetch. `earlier`: what they have
+    paid. `made`: id and files of the request whose picture is there, as JSON.
+    """
+
+    action: Action
+    known: str
+    earlier: str | None
+    made: str | None
 
 
 class Plan(PlanResults):
@@ -153,7 +166,7 @@ class Plan(PlanResults):
         """The items that `where` selects in order, a few hundred at a time."""
         select = (
             "SELECT i, items.r, n, key, body, template, fields, source, known, copy,"
-            " wanted, action"
+            " wanted, action, made"
             " FROM items JOIN rows USING (r)"
         )
         for page in self._pages(select, where, *values):
@@ -170,6 +183,11 @@ class Plan(PlanResults):
         while page := self._db.execute(query, (last, *values, CHUNK)).fetchall():
             yield page
             last = page[-1][0]
+
+    def found(self, findings: Iterable[tuple[Action, str, str | None, str | None, int]]) -> None:
+        """Stores what was found of items: a `Found` and the item's number."""
+        update = "UPDATE items SET action = ?, known = ?, earlier = ?, made = ? WHERE i = ?"
+        self._db.executemany(update, findings)
 
     def decide(self, decisions: Iterable[tuple[Action, str, int]]) -> None:
         """Stores (what to do, ids of the requests to pass over, item number)."""

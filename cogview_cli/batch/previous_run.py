@@ -14,7 +14,8 @@ from cogview_cli.api.error_codes import ErrorClass
 from cogview_cli.batch.findings import Findings
 from cogview_cli.batch.item import Item
 from cogview_cli.batch.paid_before import paid_before
-from cogview_cli.batch.plan import Plan
+from cogview_cli.batch.plan import Found, Plan
+from cogview_cli.batch.plan_results import to_text
 from cogview_cli.batch.queue_outcomes import ended_outcome
 from cogview_cli.batch.resume import Action, Decision, Rules, Sidecars, decide, marked
 from cogview_cli.disk.destination import Destination
@@ -30,6 +31,8 @@ from cogview_cli.pictures.existing import image_in_the_way
 from cogview_cli.pictures.outcomes import unsaved_problem
 from cogview_cli.pictures.seen import look
 from cogview_cli.pictures.sidecar import UNVERIFIED_SUFFIX, found_file
+
+_THERE = Decision(action=Action.DONE)
 
 
 class PreviousRun(NamedTuple):
@@ -61,17 +64,24 @@ class PreviousRun(NamedTuple):
             }
             for key, decision in found.items():
                 findings.note(decision, self.marks.of(key))
-            plan.decide(
-                (found[key].action, _passed_over(found[key]), number) for number, key in chunk
+            plan.found(
+                (*self._found(found[key], entries.get(key, ())), number) for number, key in chunk
             )
-            paid = ((paid_before(found[key], entries.get(key, ())), at) for at, key in chunk)
-            plan.paid_earlier((cost, number) for cost, number in paid if cost)
         if self.destination.on_exists in ("skip", "fail"):
             taken = (item.number for item in plan.to_send() if self._name_taken(item))
             plan.decide([(Action.DONE, "", number) for number in taken])
         elif self.destination.on_exists == "overwrite":
             self._check_overwrites(plan)
         return findings
+
+    def _found(self, found: Decision, entries: Sequence[Entry]) -> Found:
+        paid = paid_before(found, entries) or None
+        return Found(found.action, _passed_over(found), paid, self._made(found))
+
+    def _made(self, found: Decision) -> str | None:
+        """What the plan keeps of a picture that is there, so that nothing is asked of it again."""
+        whole = found.action == Action.DONE and not (found.mark or found.spoilt or self.rules.takes)
+        return to_text([found.entry.id, found.entry.files]) if whole and found.entry else None
 
     def decide_again(self, plan: Plan) -> None:
         """The same for items that waited in the vendor's queue, after it was looked at.
@@ -87,8 +97,14 @@ class PreviousRun(NamedTuple):
 
     def outcomes(self, plan: Plan) -> Iterator[tuple[Item, Decision, Outcome]]:
         """The outcomes of items that need nothing more, and why each does."""
-        for item, found in self._explained(plan.settled()):
-            yield item, found, self._outcome(item, found)
+        for chunk in plan.settled():
+            asked = self._explained([[item for item in chunk if item.made is None]])
+            for item in chunk:
+                if item.made is not None:
+                    yield item, _THERE, _settled(item, Status.SKIPPED, *item.made)
+                else:
+                    found = next(asked)[1]
+                    yield item, found, self._outcome(item, found)
 
     def _outcome(self, item: Item, found: Decision) -> Outcome:
         entry = found.entry
@@ -215,17 +231,28 @@ def _unverified(path: str) -> Problem:
 def settled_outcome(item: Item, found: Decision) -> Outcome:
     """The outcome of an item that an earlier run has settled."""
     entry = found.entry
+    id = entry.id if entry else found.mark.id or None if found.mark else None
+    return _settled(item, _status(found), id, _files(found), _problem(found))
+
+
+def _settled(
+    item: Item,
+    status: Status,
+    id: str | None,
+    files: tuple[SavedFile, ...],
+    problem: Problem | None = None,
+) -> Outcome:
     return Outcome(
-        status=_status(found),
+        status=status,
         row=item.index,
         n=item.n,
         prompt=item.body["prompt"],
         model=item.body["model"],
         size=item.body.get("size"),
-        id=entry.id if entry else found.mark.id or None if found.mark else None,
+        id=id,
         cost=Decimal(0),
-        files=_files(found),
-        problem=_problem(found),
+        files=files,
+        problem=problem,
         row_id=item.source.get("row_id"),
     )
 

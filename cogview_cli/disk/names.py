@@ -6,6 +6,7 @@ import re
 import time
 import unicodedata
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 
 from cogview_cli.disk.holes import Holes
 from cogview_cli.errors import UsageError
@@ -108,8 +109,9 @@ def template_fields(template: str) -> list[str]:
     return [name for name, _how in _holes(template)]
 
 
-def _holes(template: str) -> list[tuple[str, str | None]]:
-    return [(match[1], match[2]) for match in _FIELDS.find(template)]
+@lru_cache(maxsize=64)  # of a batch, mostly one
+def _holes(template: str) -> tuple[tuple[str, str | None], ...]:
+    return tuple((match[1], match[2]) for match in _FIELDS.find(template))
 
 
 def check_template(template: str, known: Mapping[str, object]) -> None:

@@ -6,6 +6,9 @@ import os
 import stat
 from pathlib import Path
 
+# Room is made for all that is to be read: 16 MiB for each small file would take its time.
+_USUAL = 2**16
+
 
 class NotRegular(OSError):
     """There is a folder, FIFO, device or socket, or a file that is too large."""
@@ -23,7 +26,10 @@ def read_regular(path: Path, most: int) -> tuple[bytes, os.stat_result]:
         os.close(handle)
         raise NotRegular
     with open(handle, "rb") as file:
-        content = file.read(most + 1)  # it may have grown; /proc and its like say 0 bytes
+        expected = min(max(status.st_size, _USUAL), most)
+        content = file.read(expected + 1)
+        if len(content) > expected:  # it has grown; /proc and its like say 0 bytes
+            content += file.read(most + 1 - len(content))
         if len(content) > most:
             raise NotRegular
         return content, status

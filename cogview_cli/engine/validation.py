@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 from cogview_cli.api import model_names, models
@@ -81,10 +82,10 @@ def check_model_name(name: str, settings: Settings, *, validate: bool) -> None:
 
     Elsewhere a server calls its models as it likes.
     """
-    vendor = settings.sandbox or server_of(settings.base_url).vendor
-    if not validate or not vendor or settings.size_rules is not None:
+    if not validate or settings.size_rules is not None:
         return
-    if known := model_names.near_miss(name):
+    known = model_names.near_miss(name)
+    if known and (settings.sandbox or server_of(settings.base_url).vendor):
         raise UsageError(
             _("there is no model '{model}'", model=name),
             hint=_("did you mean {known}? To send it as it is: --no-validate", known=known),
@@ -121,7 +122,7 @@ def name_fields(
     request: ImageRequest, *, index: int, n: int, id: str, now: float
 ) -> dict[str, Any]:
     """The values that a name template may use before the answer is here."""
-    local = time.localtime(now)
+    date, clock = _moment(now)
     return {
         "index": index,
         "n": n,
@@ -129,6 +130,13 @@ def name_fields(
         "id": id,
         "model": request.model,
         "size": request.size or _default_size(request.model),
-        "date": time.strftime("%Y%m%d", local),
-        "time": time.strftime("%H%M%S", local),
+        "date": date,
+        "time": clock,
     }
+
+
+@lru_cache(maxsize=1)  # the rows of a run have one
+def _moment(now: float) -> tuple[str, str]:
+    """Local date and time as names have them."""
+    local = time.localtime(now)
+    return time.strftime("%Y%m%d", local), time.strftime("%H%M%S", local)

@@ -74,6 +74,8 @@ class Reporter:
 
     def shown(self, outcome: Outcome) -> Outcome:
         """The outcome with its paths as this run shows them; `-` for what goes to stdout."""
+        if not (self._base or self._style.images_on_stdout):
+            return outcome
         files = tuple(
             f._replace(file=self.path(f.file), sidecar=f.sidecar and self.path(f.sidecar))
             for f in outcome.files
