@@ -76,7 +76,8 @@ def test_the_version_is_told_before_typer_is_loaded() -> None:
 # What no request needs before it is sent: it is loaded while the answer is waited for, or never.
 LATER = (
     "httpx", "PIL", "pydantic", "rich", "tomlkit", "filelock", "dataclasses", "email",
-    "importlib.metadata", "cogview_cli.cli.usage_errors", "cogview_cli.ledger.daily",
+    "importlib.metadata", "tempfile", "random", "encodings.idna",
+    "cogview_cli.cli.usage_errors", "cogview_cli.ledger.daily",
     "cogview_cli.ledger.queue_parts", "cogview_cli.ledger.search",
     "cogview_cli.pictures.saver", "cogview_cli.pictures.sidecar", "cogview_cli.pictures.takes",
 )  # fmt: skip
@@ -95,7 +96,7 @@ code = main()
 print(code, *found)
 """
 # What reads an answer: loaded while the disk keeps the intent, and safely there once it is paid.
-READERS = ["encodings.idna", "cogview_cli.net.inflate", "cogview_cli.net.lenient"]
+READERS = ["cogview_cli.net.inflate", "cogview_cli.net.lenient"]
 _LOADED = f"[name for name in {(*LATER, *READERS)!r} if name in sys.modules]"
 _OWN = "[module for name, module in [*sys.modules.items()] if name.startswith('cogview_cli.')]"
 _PATTERNS = f"""(

@@ -162,13 +162,11 @@ class ApiClient:
 
     @staticmethod
     def prepare() -> None:
-        """Loads what looks a host up and reads an answer: a paid one must not wait for a file.
+        """Loads what reads an answer: a paid one must not wait for a file.
 
         Where that fails it is tried again before anything is sent, and told then.
         """
         with suppress(Exception):
-            import encodings.idna  # noqa: F401
-
             _load_reader()
 
     async def post(self, request: ImageRequest, path: str = ENDPOINT) -> Answer:

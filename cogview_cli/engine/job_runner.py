@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from decimal import Decimal
@@ -12,6 +11,7 @@ from typing import Protocol
 
 from cogview_cli.api.error_codes import ErrorClass
 from cogview_cli.api.tariffs import BIGMODEL, Tariff
+from cogview_cli.engine import chance
 from cogview_cli.engine.breaker import CircuitBreaker
 from cogview_cli.engine.budget import Budget
 from cogview_cli.engine.clock import ClockWatch
@@ -78,7 +78,7 @@ class JobRunner:
         notify: Notify = _silent,
         tariff: Tariff = BIGMODEL,
         deadline: Deadline = NONE,
-        uniform: Callable[[float, float], float] = random.uniform,
+        uniform: Callable[[float, float], float] = chance.uniform,
     ) -> None:
         """`sender` shares `budget` and `switch`; `slots` are those of a model."""
         self._sender = sender
@@ -140,7 +140,7 @@ class JobRunner:
 
     def _ready(self, job: Job) -> Job:
         """The job with its price, and a seed of its own if it is to have one."""
-        seeded = job.request.with_seed(random.SystemRandom().randrange)
+        seeded = job.request.with_seed(chance.below)
         return job._replace(request=seeded, tariff=self._tariff)
 
     async def _run(self, job: Job, lost: list[Failed]) -> Outcome:

@@ -10,12 +10,13 @@ cogview_cli/api/README.md#concurrency).
 from __future__ import annotations
 
 import asyncio
-import random
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from cogview_cli.disk.locks import Busy, KernelLock, WaitList, kernel_lock
+from cogview_cli.engine import chance
 from cogview_cli.engine.fairness import LOOK_SECONDS, ConcurrencyLimit, Patience, Turns
 from cogview_cli.errors import MachineError, Temporary
 from cogview_cli.i18n import _
@@ -47,7 +48,7 @@ class _Locks:
     def take(self) -> int | None:
         """The number of a slot that was free and is ours now. MachineError without locks."""
         numbers = [number for number in range(self._width) if number not in self._held]
-        random.shuffle(numbers)
+        numbers.sort(key=lambda _number: os.urandom(4))  # all processes would want the first
         return next(filter(self._taken, numbers), None)
 
     def _taken(self, number: int) -> bool:
@@ -183,7 +184,7 @@ class Slots:
         """Until a slot of ours is freed, or long enough to ask the kernel again."""
         self._news.clear()
         try:
-            async with asyncio.timeout(random.uniform(*POLL_SECONDS)):
+            async with asyncio.timeout(chance.uniform(*POLL_SECONDS)):
                 await self._news.wait()
         except TimeoutError:
             return

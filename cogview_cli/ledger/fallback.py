@@ -12,7 +12,6 @@ import json
 import os
 import stat
 import sys
-import tempfile
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -37,7 +36,17 @@ _NOTHING: dict[str, Any] = {
 def fallback_folder() -> Path:
     """Where answers go that the ledger could not take: the user's corner of the temp folder."""
     user = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
-    return Path(tempfile.gettempdir()) / f"cogview-rescue-{user}"
+    return Path(_temp_folder()) / f"cogview-rescue-{user}"
+
+
+def _temp_folder() -> str:
+    """As `tempfile` finds it, which where the first place will do need not be loaded."""
+    first = os.environ.get("TMPDIR") or "/tmp"  # noqa: S108 (where it is, not a file in it)
+    if os.name == "posix" and os.path.isdir(first) and os.access(first, os.W_OK | os.X_OK):
+        return os.path.abspath(first)
+    import tempfile
+
+    return tempfile.gettempdir()
 
 
 def is_private(folder: Path) -> bool:

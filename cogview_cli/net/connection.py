@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from typing import cast
 
 from cogview_cli.net.addresses import address
 from cogview_cli.net.failures import (
@@ -25,7 +26,8 @@ from cogview_cli.net.failures import (
     WriteError,
     WriteTimeout,
 )
-from cogview_cli.net.race import first_to_finish
+from cogview_cli.net.race import first_to_finish, interleaved
+from cogview_cli.net.resolver import resolve
 
 # One read of the event loop fills it: the next one waits in the kernel until it is taken away.
 WINDOW = 128 * 1024
@@ -85,7 +87,9 @@ class Connection(asyncio.Protocol):
         Raises OSError; the event loop has closed the connection by then.
         """
         loop = asyncio.get_running_loop()
-        secured = await loop.start_tls(self._transport, self, context, server_hostname=host)
+        # In bytes, as the resolver has it; the types know of text only.
+        name = cast("str", host.encode())
+        secured = await loop.start_tls(self._transport, self, context, server_hostname=name)
         if secured is None:
             raise ConnectionResetError("the server closed the connection")
         self._transport = secured
@@ -141,24 +145,23 @@ async def connect(
     """
     with _errors_as(ConnectTimeout, ConnectError):
         async with asyncio.timeout(timeout):
-            if addresses:
-                connection = await first_to_finish(
-                    (partial(_connect_by_name, ip, port) for ip in addresses),
-                    NEXT_ADDRESS_SECONDS,
-                    Connection.close,
-                )
-            else:
-                connection = await _connect_by_name(host, port)
+            ips = addresses or await _addresses(host, port)
+            connection = await first_to_finish(
+                (partial(_connect_to, ip, port) for ip in ips),
+                NEXT_ADDRESS_SECONDS,
+                Connection.close,
+            )
             if tls:
                 await connection.start_tls(tls, name)
     return connection
 
 
-async def _connect_by_name(host: str, port: int) -> Connection:
-    next_address = None if address(host) else NEXT_ADDRESS_SECONDS
-    _, connection = await asyncio.get_running_loop().create_connection(
-        Connection, host, port, happy_eyeballs_delay=next_address
-    )
+async def _addresses(host: str, port: int) -> Sequence[str]:
+    return [host] if address(host) else interleaved(await resolve(host, port))
+
+
+async def _connect_to(ip: str, port: int) -> Connection:
+    _, connection = await asyncio.get_running_loop().create_connection(Connection, ip, port)
     return connection
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-import socket
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -24,6 +23,7 @@ from cogview_cli.net.addresses import is_loopback, is_public, may_be_public
 from cogview_cli.net.clients import CONNECT_SECONDS, new_client, tls_failure, traced
 from cogview_cli.net.proxies import proxy_for
 from cogview_cli.net.race import interleaved
+from cogview_cli.net.resolver import resolve
 from cogview_cli.net.response import Client
 from cogview_cli.net.target import PORTS, Target
 from cogview_cli.pictures.arrival import Fetched, judged, judged_cut
@@ -227,10 +227,9 @@ class Downloader:
 
 async def _resolve(host: str, port: int) -> list[str]:
     try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        return await resolve(host, port)
     except (OSError, UnicodeError) as error:
         raise DownloadFailed(Message.of("host-not-found", why=error)) from error
-    return [str(entry[4][0]) for entry in found]
 
 
 def _target(link: Url) -> Target:
