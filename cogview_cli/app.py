@@ -78,7 +78,7 @@ def complete() -> int:
     Leaves through SystemExit. Silent if it fails: a message would land in the user's line.
     """
     with suppress(Exception):
-        if os.environ["_COGVIEW_COMPLETE"].startswith("source"):
+        if os.environ["_COGVIEW_COMPLETE"].endswith("zsh"):
             correct_zsh()
         root_command().main(args=[], prog_name="cogview")
     return 1

@@ -278,6 +278,13 @@ def test_zsh_completes(path: Path) -> None:
     assert said == ["*:", """:(("1440x720":"2\\\\:1"))"""]
 
 
+def test_zsh_shows_the_apostrophes_of_descriptions(path: Path) -> None:
+    """It would drop one that is typed, and say "the tiers"."""
+    script = ZSH.format(script=SCRIPTS / "_cogview").replace("--size 14", "--job")
+    said = in_shell("zsh", "-f", "-c", script)
+    assert "instead of the tier’s" in " ".join(said)
+
+
 ZSH_FPATH = """
 fpath=({folder} $fpath)
 autoload -Uz compinit; compinit -u -D

@@ -208,7 +208,7 @@ def test_a_wrong_option_is_refused_before_anything_is_sent(
     [
         ("raise --max-cost to go on", "raise max_cost= to go on"),
         ("--max-cost 0.06", "max_cost='0.06'"),
-        ("--max-cost: max_cost takes money", "max_cost takes money"),
+        ("--max-cost: max-cost takes money", "max_cost takes money"),
         ("run it later, or lower --jobs", "run it later, or lower jobs="),
         ("nearest legal size: --size 1440x1440", "nearest legal size: size='1440x1440'"),
         ("choose another --output or --on-exists", "choose another output= or on_exists="),

@@ -1,5 +1,8 @@
 """The completion script for zsh: typer's does not work from a folder of `fpath`."""
 
+import re
+from typing import Any
+
 from typer import _completion_classes, _completion_shared
 
 # compinit reads `#compdef` in the first line only; typer's template begins with an empty one.
@@ -18,8 +21,17 @@ else
 fi
 """  # noqa: E501
 
+_FORMAT = _completion_classes.ZshComplete.format_completion
+
 
 def correct_zsh() -> None:
     """What typer shows, installs and prints for zsh from now on."""
     _completion_shared._completion_scripts["zsh"] = _ZSH
     _completion_classes.ZshComplete.source_template = _ZSH
+    _completion_classes.ZshComplete.format_completion = _described  # type: ignore[method-assign]
+
+
+def _described(self: Any, item: Any) -> str:
+    """As typer has it, with apostrophes that zsh shows: it drops those that are typed."""
+    item.help = item.help and re.sub(r"\b'\b", "\N{RIGHT SINGLE QUOTATION MARK}", item.help)
+    return _FORMAT(self, item)

@@ -43,7 +43,7 @@ class _Given(NamedTuple):
         except ValueError as error:
             why = vt.takes(setting.kind.words) if self._is_misread(error) else error
             raise self.error(
-                _("{where}: {name} {why}", where=self.where, name=setting.word, why=why),
+                _("{where}: {name} {why}", where=self.where, name=setting.option, why=why),
                 hint=self.hint,
             ) from None
 

@@ -23,14 +23,19 @@ _PART = re.compile(
     r"|--(?P<no>no-)?(?P<name>[a-z][a-z-]*[a-z])"
     r"(?P<value>[ =](?:'[^']*'|https?://[^\s,;，；)]+|[\w.:-]+(?:=\w+)?))?"
 )
-_SAID_TWICE = re.compile(r"\b(\w+)=: \1 ")
+_SAID_TWICE = re.compile(r"\b(\w+)=: ([\w-]+) ")
 _FREE_VALUE = re.compile(r"'.*'|https?://.*|[0-9].*")
 
 
 def as_keywords(text: str) -> str:
     """The text with keyword arguments in the place of options."""
     plain = text.replace("cogview gen --help", "cogview help settings")
-    return _SAID_TWICE.sub(r"\1 ", _PART.sub(_keyword, plain))
+    return _SAID_TWICE.sub(_once, _PART.sub(_keyword, plain))
+
+
+def _once(found: re.Match[str]) -> str:
+    keyword, option = found.groups()
+    return f"{keyword} " if option.replace("-", "_") == keyword else found[0]
 
 
 def _keyword(found: re.Match[str]) -> str:

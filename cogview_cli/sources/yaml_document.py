@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any, ClassVar, TextIO
 
+from cogview_cli.disk.extras import install_command
 from cogview_cli.errors import UsageError
 from cogview_cli.i18n import _
 from cogview_cli.sources.aliases import normal
@@ -34,7 +35,7 @@ def _loaded(stream: TextIO, file: str) -> Any:
     except ImportError:
         raise UsageError(
             _("'{path}' is YAML, which needs PyYAML", path=clean(file)),
-            hint="pip install pyyaml",
+            hint=install_command(["pyyaml"]),
         ) from None
     try:
         return _Plain().value(yaml.load(stream, _as_written(yaml)))  # noqa: S506 (a safe loader)

@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from cogview_cli.disk.extras import install_command
 from cogview_cli.i18n import _
 from cogview_cli.terminal.output import in_foreground
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 WIDEST = 80
 LINES_LEFT = 4
 VIEWER_SECONDS = 1.0
-INSTALL = _("sharper in kitty or with sixels: pip install textual-image")
 _RESET = "\x1b[0m"
 
 
@@ -46,7 +46,10 @@ def draw(path: str, stream: TextIO) -> str:
         _draw_as_the_terminal_can(path, stream)
         return ""
     _draw_half_blocks(path, stream)
-    return INSTALL if asks else ""
+    if not asks:
+        return ""
+    install = install_command(["textual-image"])
+    return _("sharper in kitty or with sixels: {install}", install=install)
 
 
 def _draw_as_the_terminal_can(path: str, stream: TextIO) -> None:

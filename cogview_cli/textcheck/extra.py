@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
+from cogview_cli.disk.extras import install_command
 from cogview_cli.errors import MachineError
 from cogview_cli.i18n import _
 
 NEEDED = ("rapidocr", "onnxruntime")
-INSTALL = "pip install 'cogview-cli[ocr]'"
+_EXTRA = "'cogview-cli[ocr]'"
 
 
 def available() -> bool:
@@ -19,4 +20,7 @@ def available() -> bool:
 def require() -> None:
     """MachineError, with the command that installs the extra, where it is not installed."""
     if not available():
-        raise MachineError(_("reading the text of pictures needs the extra 'ocr'"), hint=INSTALL)
+        raise MachineError(
+            _("reading the text of pictures needs the extra 'ocr'"),
+            hint=install_command(NEEDED, _EXTRA),
+        )

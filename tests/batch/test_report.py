@@ -225,10 +225,10 @@ def test_a_reports_folder_is_tried_before_anything_is_paid(
     prompts("cat")
     Path("closed").mkdir()
 
-    def closed(dir: Path | None = None) -> None:
-        raise PermissionError(13, "Permission denied", str(dir))
+    def closed(folder: Path) -> None:  # to root no folder is
+        raise PermissionError(13, "Permission denied", str(folder))
 
-    monkeypatch.setattr("tempfile.TemporaryFile", closed)
+    monkeypatch.setattr("cogview_cli.disk.atomic._write_probe", closed)
     ended = batch("--report", "closed/r.csv")
     assert (ended.code, posts(sandbox)) == (9, 0)
     assert "closed" in ended.err

@@ -70,7 +70,7 @@ def test_without_the_extra_nothing_is_sent(
     monkeypatch.setattr(extra, "NEEDED", ("no_such_module",))
     with pytest.raises(MachineError) as caught:
         generate(RIGHT, "out/", **SMALL, **options)
-    assert caught.value.hint == extra.INSTALL
+    assert caught.value.hint == "pip install 'cogview-cli[ocr]'"
     with pytest.raises(MachineError):
         list(generate_many([RIGHT], "many", **SMALL, **options))
     assert posts(sandbox) == 0
