@@ -77,7 +77,8 @@ class Outcome(NamedTuple):
     `cost` is what was surely paid, None if nothing was or its price is unknown. `lost`: earlier
     tries of this run that may have been paid beside it. `row`: the number of its row in the
     input, 1 for `gen`; people know it as the index. `row_id`: what the row calls itself.
-    `request_id`: what the server calls the request, for its support.
+    `request_id`: what the server calls the request, for its support. `sandbox`: one answered, here
+    or by its URL, and nothing was paid.
     """
 
     status: Status
@@ -98,6 +99,7 @@ class Outcome(NamedTuple):
     lost: int = 0
     currency: str = CURRENCY
     request_id: str | None = None
+    sandbox: bool = False
     # Whether the text on the picture was looked at, and how it compares; None without any.
     # Of several pictures it is that of the worst; `texts` has one for each then.
     checked: bool = False
@@ -258,6 +260,7 @@ class Summary:
             self._add_money(outcome)
 
     def _add_money(self, outcome: Outcome) -> None:
+        self.sandbox |= outcome.sandbox
         self.cost += outcome.cost or 0
         perhaps = outcome.lost + (outcome.status in (Status.UNKNOWN, Status.QUEUED))
         self.unknown_cost += perhaps * outcome.price if perhaps and outcome.price else 0

@@ -375,7 +375,8 @@ def test_json_image_and_summary_lines(cogview: Run) -> None:
     }  # fmt: skip
     assert summary == {
         "type": "summary", "saved": 1, "skipped": 0, "refused": 0, "failed": 0, "unknown": 0,
-        "unsaved": 0, "not_sent": 0, "cost": "0.06", "cost_max": "0.06", "exit_code": 0,
+        "unsaved": 0, "not_sent": 0, "cost": "0.06", "cost_max": "0.06", "sandbox": True,
+        "exit_code": 0,
     }  # fmt: skip
 
 
@@ -716,7 +717,7 @@ def test_quiet_keeps_errors(cogview: Run) -> None:
 
 def test_several_images_end_with_a_sum_unless_quiet(cogview: Run) -> None:
     said = cogview("gen", "cat", *SMALL, "-n", "2").err
-    assert said == "saved 2 of 2; paid 0.12 CNY\n"
+    assert said == "saved 2 of 2; nothing paid: sandbox (else 0.12 CNY)\n"
     assert cogview("gen", "cat", *SMALL, "-n", "2", "--quiet").err == ""
 
 

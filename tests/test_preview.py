@@ -181,7 +181,7 @@ def _script(viewer: Path, text: str) -> None:
 def test_open_hands_the_file_to_the_viewer(cogview: Run, viewer: Path, tmp_path: Path) -> None:
     _script(viewer, f'printf "%s\\n" "$1" >> "{tmp_path}/opened"; echo noise; echo noise >&2')
     ended = cogview("gen", "cat", *SMALL, "-n", "2", "-o", "猫-{n}.png", "--open")
-    assert (ended.code, ended.err) == (0, "saved 2 of 2; paid 0.12 CNY\n")
+    assert (ended.code, ended.err) == (0, "saved 2 of 2; nothing paid: sandbox (else 0.12 CNY)\n")
     opened = (tmp_path / "opened").read_text().splitlines()
     assert sorted(opened) == [str(Path(f"猫-{n}.png").absolute()) for n in (1, 2)]
 

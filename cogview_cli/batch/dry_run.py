@@ -32,7 +32,8 @@ def _check_folder(options: BatchOptions, plan: Plan) -> None:
 
 def show(options: BatchOptions, plan: Plan, summary: ReadSummary) -> int:
     """Prints the requests and the price; sends nothing, creates nothing."""
-    foreseen = Summary(single=False, currency=options.settings.tariff.currency)
+    sandbox, currency = options.settings.sandbox, options.settings.tariff.currency
+    foreseen = Summary(single=False, sandbox=sandbox, currency=currency)
     with existing_ledger() as ledger:
         previous = options.previous_run(ledger)
         findings = previous.decide(plan)

@@ -77,4 +77,5 @@ def outcome_of(
         seconds=entry.generate_s,
         row_id=(entry.source or {}).get("row_id"),
         request_id=reply.request_id if reply else None,
+        sandbox=entry.by_sandbox,
     )

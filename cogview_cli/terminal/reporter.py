@@ -122,7 +122,7 @@ class Reporter:
             say(_("skipped: {path} is there already", path=clean(outcome.files[0].file)))
         elif self._style.verbose or (on_terminal() and not self._style.quiet):
             for file in outcome.files:
-                say(_file_line(outcome, file, sandbox=self._sandbox))
+                say(_file_line(outcome, file, sandbox=self._sandbox or outcome.sandbox))
 
     def _new(self, hint: str) -> str:
         """The hint; "" if an error before had it."""

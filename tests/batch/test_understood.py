@@ -44,7 +44,7 @@ def test_one_line_says_how_a_file_was_understood(batch: Batch) -> None:
 
 def test_no_line_for_a_plain_list(batch: Batch) -> None:
     prompts("a cat")
-    assert batch().err == "saved 1 of 1; paid 0.06 CNY\n"
+    assert batch().err == "saved 1 of 1; nothing paid: sandbox (else 0.06 CNY)\n"
 
 
 def test_many_files_bring_a_few_lines(cogview: Run) -> None:

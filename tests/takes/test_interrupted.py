@@ -117,7 +117,7 @@ def test_a_signal_while_a_picture_waits_to_be_read(
     assert left == code, err
     records = [json.loads(line) for line in out.splitlines()]
     assert {r["status"] for r in records if r["type"] == "image"} == {"saved"}
-    assert "saved 2 of 2; paid 0.12 CNY; text not read on 2\n" in err
+    assert "saved 2 of 2; nothing paid: sandbox (else 0.12 CNY); text not read on 2\n" in err
     assert len(on_disk()) == posts(sandbox)
     with started(sandbox, table) as process:
         assert ended(process)[0] == 0
