@@ -90,6 +90,7 @@ def test_daily_limit_ends_a_run_with_7(
     ended = cogview("batch", "p.txt", *SMALL, "-o", "out", "--json")
     assert (ended.code, lines(ended)[-1]["saved"], lines(ended)[-1]["not_sent"]) == (7, 1, 3)
     assert posts(sandbox) == 3 and "daily-limit" in ended.err
+    assert "hint: go on tomorrow, or raise it: cogview config set daily-limit VALUE" in ended.err
     assert cogview("gen", "cat", "--sandbox", *SMALL).code == 0
     assert cogview("gen", "more", *SMALL).code == 7
     assert posts(sandbox) == 3

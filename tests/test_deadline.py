@@ -80,6 +80,17 @@ def test_the_vendors_times_say_nothing_about_other_servers_of_this_machine() -> 
     assert deadline_of("5", load({"sandbox": True})).fits("cogview-4-250304", "hd")
 
 
+def test_what_can_go_on_later_is_told_to() -> None:
+    """But where not one picture fits, the same again would never make any."""
+    deadline = Deadline(12, resumes=True)
+    assert "--deadline SECONDS" in deadline.problem().hint
+    deadline.took(3)
+    assert deadline.problem().hint == "the same command again does the rest"
+    alone = Deadline(12)
+    alone.took(3)
+    assert "--deadline SECONDS" in alone.problem().hint
+
+
 def test_without_a_deadline_everything_fits() -> None:
     assert Deadline().left is None and Deadline().fits("x", None)
 
@@ -159,6 +170,8 @@ def test_what_is_paid_and_not_here_by_then_is_6(slow: SandboxThread) -> None:
     ended = ended_within(2, "recover", "--json")
     assert (ended.code, summary(ended)["unsaved"]) == (6, 1), ended
     assert "error: --deadline 2 came before 1 paid picture was on disk\nhint: " in ended.err
+    told = [json.loads(line) for line in ended.out.splitlines()][-2]
+    assert (told["type"], told["code"], told["exit_code"]) == ("error", "temporary", 75), ended
 
 
 def test_nothing_is_sent_to_the_vendor_that_could_not_end_in_time(cogview: Run) -> None:

@@ -123,6 +123,14 @@ def test_folding_loses_nothing_but_blanks(text: str, columns: int) -> None:
     assert all(cell_width(line) <= columns for line in lines if " " in line.strip())
 
 
+@pytest.mark.parametrize("mark", ",;!?)]，。；！？）")
+def test_no_line_begins_with_what_ends_a_clause(mark: str) -> None:
+    """ASCII marks stand in Chinese lists of names too."""
+    text = f"图片比例{mark} " * 6
+    for columns in range(8, 30):
+        assert not [line for line in fold(text, columns) if line.startswith(mark)], columns
+
+
 @given(WORDS, st.integers(8, 40))
 def test_marks_take_no_column(text: str, columns: int) -> None:
     for line in fold_styled(text, columns):

@@ -338,6 +338,7 @@ def test_a_bad_row_is_named_and_nothing_is_sent(
     with pytest.raises(UsageError) as caught:
         list(generate_many(rows, "out"))
     assert any(note.startswith(noted) for note in caught.value.__notes__), caught.value.__notes__
+    assert caught.value.hint == f"fix {caught.value.__notes__[0]}"  # and names no option
     assert not posts(sandbox)
 
 

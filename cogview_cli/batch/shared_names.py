@@ -65,8 +65,8 @@ def _taken(plan: Plan, destination: Destination, names: NameTable) -> Iterator[T
             continue
         for n in range(1, count + 1):
             folder, stem = target_of(destination, template, fields, n, "").place()
-            name = (folder / stem).as_posix().casefold()
-            owner = names.claim(name, row)
+            name = (folder / stem).as_posix()
+            owner = names.claim(name.casefold(), row)
             if owner is not None:
                 yield name, row, n, owner
 
@@ -74,7 +74,8 @@ def _taken(plan: Plan, destination: Destination, names: NameTable) -> Iterator[T
 def _numbered(again: list[Taken], names: NameTable) -> Iterator[tuple[int, int, int]]:
     """(number, row, n) of each, with numbers that make no other row's name."""
     numbers: dict[str, int] = {}
-    for name, row, n, _owner in again:
+    for shown, row, n, _owner in again:
+        name = shown.casefold()
         number = numbers.get(name, 1) + 1
         while names.claim(with_number(name, number), row) is not None:
             number += 1

@@ -251,7 +251,9 @@ SETTING = Line(
             "value", {"type": ["string", "number", "boolean", "object", "null"]},
             N_("its value, secrets masked; null: not set"), True,
         ),
-        Field("origin", WORDS, N_("where it comes from: flag, environment, profile, file"), True),
+        Field(
+            "origin", WORDS, N_("`default`, `environment NAME`, `profile NAME`, or its file"), True,
+        ),
     ),
 )  # fmt: skip
 CHECK = Line(

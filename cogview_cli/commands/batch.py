@@ -163,7 +163,7 @@ def batch(
         queue=queue,
         queue_size=queue_size,
         poll=poll,
-        deadline=deadline_of(deadline, settings),
+        deadline=deadline_of(deadline, settings, resumes=True),
     )  # fmt: skip
     raise typer.Exit(_run(asked))
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cogview_cli.cli import completion, deadline_option, options
-from cogview_cli.errors import CogviewError, ExitCode, UsageError
+from cogview_cli.errors import CogviewError, ExitCode, Temporary, UsageError
 from cogview_cli.i18n import _, _n
 from cogview_cli.outcome import Outcome, Problem, Status, Summary
 from cogview_cli.terminal import ending, output
@@ -120,7 +120,7 @@ class _Recovery:
         if reason and (reason.code != CODE or left):
             self.summary.stopped = reason.exit_code
         if reason and reason.code == CODE and (missing := left + self._late):
-            output.show_error(_too_late(self.deadline, missing))
+            ending.tell(_too_late(self.deadline, missing))
 
     def notify(self, text: str, *, urgent: bool = False) -> None:
         """Tells what people should know at once."""
@@ -190,8 +190,9 @@ async def _collect_queue(ledger: Any, summary: Summary, reporter: Reporter) -> N
             )
         )
     for problem in problems:
-        summary.codes.add(problem.exit_code)
-        output.show_error(CogviewError(problem.message, hint=problem.hint))
+        error = CogviewError(problem.message, hint=problem.hint)
+        error.exit_code = problem.exit_code
+        summary.codes.add(ending.tell(error))
 
 
 async def _close_queue(ledger: Any, reporter: Reporter) -> None:
@@ -270,8 +271,8 @@ def _moved(entry: Any, out: str | None) -> Any:
     return entry._replace(target=target, files=files)
 
 
-def _too_late(deadline: Deadline, missing: int) -> CogviewError:
-    return CogviewError(
+def _too_late(deadline: Deadline, missing: int) -> Temporary:
+    return Temporary(
         _n(
             "--deadline {seconds} came before {count} paid picture was on disk",
             "--deadline {seconds} came before {count} paid pictures were on disk",

@@ -31,10 +31,14 @@ class Deadline:
         seconds: float | None = None,
         *,
         vendor: bool = False,
+        resumes: bool = False,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`vendor`: pictures take as long as the vendor says until the first one is here."""
-        self.seconds, self._vendor, self._now = seconds, vendor, now
+        """`vendor`: pictures take as long as the vendor says until the first one is here.
+
+        `resumes`: the same command again goes on where this run ends.
+        """
+        self.seconds, self._vendor, self._resumes, self._now = seconds, vendor, resumes, now
         self._took: deque[float] = deque(maxlen=REMEMBERED)
         reserve = min(RESERVE_SECONDS, RESERVE_PART * (seconds or 0))
         self._end = None if seconds is None else now() + seconds - reserve
@@ -74,19 +78,22 @@ class Deadline:
             ),
             exit_code=ExitCode.TEMPORARY,
             retryable=True,
-            hint=_("give it more time: --deadline SECONDS"),
+            hint=_("the same command again does the rest")
+            if self._resumes and self._took
+            else _("give it more time: --deadline SECONDS"),
         )
 
 
 NONE = Deadline()
 
 
-def deadline_of(text: str | None, settings: Settings) -> Deadline:
+def deadline_of(text: str | None, settings: Settings, *, resumes: bool = False) -> Deadline:
     """The deadline that was typed, for a run with these settings; it begins now."""
     if text is None:
         return NONE
     host = urlsplit(settings.base_url).hostname or ""
-    return Deadline(seconds_of(text), vendor=not settings.sandbox and not is_loopback(host))
+    vendor = not settings.sandbox and not is_loopback(host)
+    return Deadline(seconds_of(text), vendor=vendor, resumes=resumes)
 
 
 def seconds_of(text: str) -> float:

@@ -71,5 +71,5 @@ def limit_reached(limit: Decimal, spent: Decimal, currency: str) -> BudgetReache
             limit=money(limit, currency),
             spent=money(spent, currency),
         ),
-        hint=_("go on tomorrow, or raise it: cogview config set daily-limit"),
+        hint=_("go on tomorrow, or raise it: cogview config set daily-limit VALUE"),
     )

@@ -9,6 +9,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from cogview_cli.errors import CogviewError, UsageError
+from cogview_cli.i18n import _
 from cogview_cli.outcome import Outcome
 from cogview_cli.python_api.keywords import as_keywords, put_keywords
 from cogview_cli.python_api.result import ImageResult, results_of
@@ -88,7 +89,14 @@ def _run(work: Work, collector: _Collector, ears: _Ears, done: Callable[[], None
     except BaseException as error:
         ears.failed(error)
         if isinstance(error, UsageError):
-            for line in ears.told:
-                error.add_note(as_keywords(line))
+            _say_which(error, [as_keywords(line) for line in ears.told])
     finally:
         done()
+
+
+def _say_which(error: UsageError, told: list[str]) -> None:
+    """What is wrong goes with the error: who shows its hint alone needs a row at least."""
+    for line in told:
+        error.add_note(line)
+    if told and "--skip-bad" in error.hint:  # a caller can leave rows out without an option
+        error.hint = _("fix {row}", row=told[0])

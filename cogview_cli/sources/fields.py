@@ -15,6 +15,7 @@ from cogview_cli.sources.values import (
     as_pixels,
     as_quality,
     as_resolution,
+    as_size,
     as_text,
     is_empty,
 )
@@ -55,11 +56,11 @@ def _converted(role: str, name: str, value: Any, plan: ColumnRoles) -> Any:
 def _size(row: Mapping[str, Any], plan: ColumnRoles) -> str | None:
     """The first that is given of size, width and height, a readable resolution, ratio."""
     roles = plan.roles
-    size = as_text(roles["size"], row[roles["size"]]) if "size" in roles else None
+    size = as_size(roles["size"], row[roles["size"]]) if "size" in roles else None
     if size is None and plan.pixels is not None:
         size = as_pixels(plan.pixels, (row[plan.pixels[0]], row[plan.pixels[1]]))
     if size is None and "resolution" in roles:
         size = as_resolution(row[roles["resolution"]])
     if size is None and "ratio" in roles:
-        size = as_text(roles["ratio"], row[roles["ratio"]])
+        size = as_size(roles["ratio"], row[roles["ratio"]])
     return size

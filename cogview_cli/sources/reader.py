@@ -145,7 +145,7 @@ class Reading:
 
 
 def _described(form: str, *details: str) -> str:
-    said = ", ".join(detail for detail in details if detail)
+    said = _(", ").join(detail for detail in details if detail)
     return f"{form} ({said})" if said else form
 
 

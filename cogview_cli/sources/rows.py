@@ -141,14 +141,14 @@ class Rows:
                 "columns: {columns}; choose one: --prompt-field NAME,"
                 " or write a prompt around some: --template '… {hole} …'",
                 columns=columns,
-                hole=f"{{{clean(self._without_meaning(names)[-1])}}}",
+                hole=f"{{{clean(self._example(names))}}}",
             ),
         )
 
-    def _without_meaning(self, names: list[str]) -> list[str]:
-        """The columns that could be words of a prompt; all of them where none could."""
+    def _example(self, names: list[str]) -> str:
+        """A column that could be words of a prompt: the second, for the first may be a number."""
         free = self._plan(dict.fromkeys(names, "")).extra
-        return [name for name in names if name in free] or names
+        return ([name for name in names if name in free] or names)[:2][-1]
 
     def _plan(self, row: Mapping[str, Any], *, own: bool = False) -> ColumnRoles:
         """The plan for these columns; `own` for flags, which the user's options do not name."""

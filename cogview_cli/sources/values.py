@@ -20,6 +20,12 @@ _IMAGE_SUFFIX = re.compile(r"\.(?:png|jpe?g|webp)$", re.IGNORECASE)
 _TRUE = frozenset({"true", "yes", "on", "1", "是"})
 _FALSE = frozenset({"false", "no", "off", "0", "否"})
 _QUALITIES = {"高清": "hd", "高": "hd", "标准": "standard", "普通": "standard"}
+_SIZES = {
+    **dict.fromkeys(("方形", "正方形", "方图", "方版"), "square"),
+    **dict.fromkeys(("横版", "横图", "横屏", "横向"), "landscape"),
+    **dict.fromkeys(("竖版", "竖图", "竖屏", "竖向"), "portrait"),
+    "横幅": "banner",
+}
 _SHOWN = 60
 
 
@@ -132,6 +138,12 @@ def as_quality(field: str, value: Any) -> str | None:
     """The quality as it is sent, also in the words of a Chinese spreadsheet."""
     text = as_text(field, value)
     return None if text is None else _QUALITIES.get(text, text)
+
+
+def as_size(field: str, value: Any) -> str | None:
+    """The size or ratio as it was written; a name in the words of a Chinese spreadsheet is ours."""
+    text = as_text(field, value)
+    return None if text is None else _SIZES.get(text, text)
 
 
 def as_resolution(value: Any) -> str | None:

@@ -16,7 +16,7 @@ _UNSAFE = (
     "|[\U000e0000-\U000e007f]"
 )
 # What a line may end with: a word, or one wide character, with the marks that belong to it.
-_PIECE = r" +|[“（「\[《]*(?:[^\s\u2e80-\uffef“”…]+|.)[，。；：、）！？”」…》]*"
+_PIECE = r" +|[“（「\[《]*(?:[^\s\u2e80-\uffef“”…]+|.)[，。；：、）！？”」…》,;!?)\]]*"
 
 
 def _escape(match: re.Match[str]) -> str:

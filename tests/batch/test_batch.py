@@ -35,7 +35,8 @@ def test_each_line_becomes_an_image_with_its_sidecar(batch: Batch, sandbox: Sand
         name for path in paths(ended) for name in (path[4:], f"{path[4:]}.json")
     )
     assert ended.err == (
-        "p.txt (txt): 1 comment line skipped: --no-comments reads it\nsaved 2 of 2; nothing paid: sandbox (else 0.12 CNY)\n"
+        "p.txt (txt): 1 comment line skipped: --no-comments reads it\n"
+        "saved 2 of 2; nothing paid: sandbox (else 0.12 CNY)\n"
     )
     assert batch("--quiet").err == ""
 

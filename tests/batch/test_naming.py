@@ -85,6 +85,14 @@ def test_two_rows_of_one_id_are_told_and_named_alike_in_every_run(
     assert _prompts() == {"000.png": "a slow cat", "000-2.png": "a cup"}
 
 
+def test_a_shared_name_is_told_as_it_is_written(batch: Batch) -> None:
+    """Though names that differ in case alone are one name on many disks."""
+    Path("p.csv").write_text("id,prompt\nA2,a cat\nA2,a dog\na2,a cup\n")
+    ended = batch(source="p.csv")
+    assert "both named 'A2': 2 images" in ended.err, ended
+    assert _prompts() == {"A2.png": "a cat", "A2-2.png": "a dog", "a2-3.png": "a cup"}
+
+
 def test_a_row_that_is_left_out_shares_no_name(batch: Batch) -> None:
     Path("p.csv").write_text("id,prompt\nc1,a cat\nc1,a cat\n")
     assert "named 'c1'" in batch("--dry-run", source="p.csv").err

@@ -88,6 +88,20 @@ def test_forget(batch: Batch, cogview: Run, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.usefixtures("slow")
+def test_recover_tells_programs_too_what_is_in_the_way(
+    batch: Batch, cogview: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prompts("cat")
+    batch("--queue")
+    monkeypatch.setenv("COGVIEW_API_KEY", "another.canary")
+    ended = cogview("recover", "--json")
+    told, summary = lines(ended)
+    assert (told["type"], told["code"], told["exit_code"]) == ("error", "temporary", 75), ended
+    assert "another base URL or key" in told["message"]
+    assert ended.code == summary["exit_code"] == 75
+
+
+@pytest.mark.usefixtures("slow")
 def test_recover_collects_and_creates_nothing(
     batch: Batch, cogview: Run, sandbox: SandboxThread
 ) -> None:

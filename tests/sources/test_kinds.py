@@ -150,6 +150,8 @@ def test_chinese_columns_and_values() -> None:
     got = one("提示词,尺寸（px）,质量,模型,编号,水印\n猫,1024x768,高清,cogview-4,007,否\n", "p.csv")
     assert (got.size, got.quality, got.model, got.id) == ("1024x768", "hd", "cogview-4", "007")
     assert got.watermark is False
+    assert one("提示词,尺寸\n猫,竖版\n", "p.csv").size == "portrait"
+    assert one("提示词,画幅\n猫,方形\n", "p.csv").size == "square"
     assert one("提示词,宽度,高度\n猫,1024,768\n", "p.csv").size == "1024x768"
 
 

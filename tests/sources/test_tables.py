@@ -148,6 +148,9 @@ def test_no_prompt_column_lists_the_columns() -> None:
     with pytest.raises(UsageError) as caught:
         read("sku,slogan,size\na,b,1:1\n", "x.csv")
     assert "--template '… {slogan} …'" in caught.value.hint  # size is a setting, not words
+    with pytest.raises(UsageError) as caught:
+        read("编号,产品,卖点,价格,尺寸,备注\n1,茶,好,2,1:1,\n", "x.csv")
+    assert "--template '… {卖点} …'" in caught.value.hint  # a remark is the last thing to draw
     with pytest.raises(UsageError, match="has no column 'nope'"):
         read("prompt,answer\na,b\n", "x.csv", prompt_field="nope")
     assert prompts("question,answer\na,b\n", "x.csv", prompt_field="ANSWER") == ["b"]

@@ -106,7 +106,10 @@ def test_sixty_posters_with_every_fault_end_as_the_table_says(
 def test_people_are_told_in_their_language(batch: Batch, monkeypatch: pytest.MonkeyPatch) -> None:
     prompts = [RIGHT, f"{RIGHT} sandbox:text-wrong"]
     ended = batch(prompts, "--check-text")
-    assert "saved 2 of 2; nothing paid: sandbox (else 0.12 CNY); text right on 1, wrong on 1\n" in ended.err
+    assert (
+        "saved 2 of 2; nothing paid: sandbox (else 0.12 CNY); text right on 1, wrong on 1\n"
+        in ended.err
+    )
     assert f"wrong text: out/2.png: wanted {TITLE}; found 重生之我室韦小宝 (是→室)\n" in ended.err
     monkeypatch.setenv("COGVIEW_LANG", "zh")
     assert "文字正确 1 张，有误 1 张\n" in batch(prompts, "--check-text").err
