@@ -59,6 +59,14 @@ def problem_of(error: CogviewError) -> Problem:
     )
 
 
+def error_of(problem: Problem, what: str = "") -> CogviewError:
+    """The error that tells a problem outside of any picture, perhaps of `what`."""
+    message = f"{what}: {problem.message}" if what else problem.message
+    error = CogviewError(message, hint=problem.hint)
+    error.exit_code = problem.exit_code
+    return error
+
+
 class SavedFile(NamedTuple):
     """An image on disk and its sidecar, absolute or as the user gave the folder."""
 

@@ -12,8 +12,8 @@ import typer
 from cogview_cli.cli import completion, options
 from cogview_cli.errors import ExitCode, UsageError, worst
 from cogview_cli.i18n import _
-from cogview_cli.outcome import currency_field, money
-from cogview_cli.terminal import output
+from cogview_cli.outcome import currency_field, error_of, money
+from cogview_cli.terminal import ending, output
 from cogview_cli.terminal.text import cell_width, clean, clock
 
 if TYPE_CHECKING:
@@ -45,12 +45,11 @@ def list_parts(json: Json = False, debug: options.Debug = False) -> None:
         found, problems = asyncio.run(look(ledger))
     for shown in found:
         _write(shown, json=json)
-    for problem in problems:
-        output.warn(clean(problem.message, 400))
+    codes = [ending.tell(error_of(problem)) for problem in problems]
     if not found:
         output.say(_("nothing waits in the queue"))
-    if problems:
-        raise typer.Exit(int(worst([problem.exit_code for problem in problems])))
+    if codes:
+        raise typer.Exit(int(worst(codes)))
 
 
 @app.command("cancel")
@@ -92,11 +91,9 @@ def cancel(
                 shown, problem = forget_part(ledger, part)
             else:
                 shown, problem = asyncio.run(end(ledger, part))
-            codes.append(problem.exit_code if problem else ExitCode.OK)
             if problem is None:
                 _write(shown, json=json)
-            else:
-                output.warn(clean(f"{part.id}: {problem.message}", 400))
+            codes.append(ending.tell(error_of(problem, part.id)) if problem else ExitCode.OK)
     if not forget and ExitCode.OK in codes:
         output.say(_("what is done is kept: the same batch, or cogview recover, collects it"))
     raise typer.Exit(int(worst(codes)))

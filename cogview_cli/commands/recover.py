@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cogview_cli.cli import completion, deadline_option, options
-from cogview_cli.errors import CogviewError, ExitCode, Temporary, UsageError
+from cogview_cli.errors import ExitCode, Temporary, UsageError
 from cogview_cli.i18n import _, _n
-from cogview_cli.outcome import Outcome, Problem, Status, Summary
+from cogview_cli.outcome import Outcome, Problem, Status, Summary, error_of
 from cogview_cli.terminal import ending, output
 from cogview_cli.terminal.reporter import Reporter
 
@@ -190,9 +190,7 @@ async def _collect_queue(ledger: Any, summary: Summary, reporter: Reporter) -> N
             )
         )
     for problem in problems:
-        error = CogviewError(problem.message, hint=problem.hint)
-        error.exit_code = problem.exit_code
-        summary.codes.add(ending.tell(error))
+        summary.codes.add(ending.tell(error_of(problem)))
 
 
 async def _close_queue(ledger: Any, reporter: Reporter) -> None:

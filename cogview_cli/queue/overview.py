@@ -5,7 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import NamedTuple
 
-from cogview_cli.api.batches import batch_of
+from cogview_cli.api.batches import ENDS, Batch, batch_of
+from cogview_cli.api.error_codes import ErrorClass
 from cogview_cli.errors import CogviewError, ExitCode
 from cogview_cli.i18n import _
 from cogview_cli.i18n.stored_messages import Message
@@ -13,7 +14,7 @@ from cogview_cli.ledger import Ledger, State
 from cogview_cli.ledger.queue_parts import Part, PartState
 from cogview_cli.outcome import Problem, problem_of
 from cogview_cli.queue.elsewhere import queue_of
-from cogview_cli.queue.service import QueueFailure, QueueStopped
+from cogview_cli.queue.service import QueueFailure, QueueStopped, Service
 
 
 class Shown(NamedTuple):
@@ -50,7 +51,7 @@ async def _look(ledger: Ledger, part: Part) -> tuple[Shown, Problem | None]:
         async with queue_of(part, ledger, _silent) as queue:
             batch = await queue.service.batch(part.batch)
     except (QueueFailure, CogviewError) as error:
-        return _shown(ledger, part), _problem(error)
+        return _shown(ledger, part), _problem(error, part)
     seen = part._replace(
         status=batch.status or part.status, completed=batch.completed, failed=batch.failed
     )
@@ -67,10 +68,19 @@ def _silent(text: str) -> None:
     """Nobody listens."""
 
 
-def _problem(error: QueueFailure | CogviewError) -> Problem:
+def _problem(error: QueueFailure | CogviewError, part: Part) -> Problem:
     if isinstance(error, QueueFailure):
-        return error.problem()
+        known = error.problem()
+        return known._replace(hint=_lost(part)) if error.gone else known
     return error.problem if isinstance(error, QueueStopped) else problem_of(error)
+
+
+def _lost(part: Part) -> str:
+    """What to do about a part that the server does not know."""
+    return _(
+        "it may be another key's; if its server has lost it: cogview queue cancel --forget {id}",
+        id=part.id,
+    )
 
 
 def find(ledger: Ledger, id: str) -> Part | None:
@@ -92,12 +102,24 @@ async def end(ledger: Ledger, part: Part) -> tuple[Shown, Problem | None]:
                 return Shown(ledger.parts.get(part.id), PartState.CLOSED), None
             if part.state != PartState.CREATED or part.batch is None:
                 return _shown(ledger, part), None
-            id = part.batch
-            batch = batch_of(await queue.service.ask(lambda: queue.service.client.cancel(id)))
+            batch = await _cancel(queue.service, part.batch)
     except (QueueFailure, CogviewError) as error:
-        return _shown(ledger, part), _problem(error)
+        return _shown(ledger, part), _problem(error, part)
     status = batch.status if batch else part.status
     return _shown(ledger, part._replace(status=status)), None
+
+
+async def _cancel(service: Service, id: str) -> Batch | None:
+    """Ends it at the vendor, who refuses that of one that has ended: then nothing is amiss."""
+    try:
+        return batch_of(await service.ask(lambda: service.client.cancel(id)))
+    except QueueFailure as failure:
+        if failure.kind is not ErrorClass.BAD_REQUEST:
+            raise
+        batch = await service.batch(id)
+        if batch.status not in ENDS:
+            raise
+        return batch
 
 
 def forget_part(ledger: Ledger, part: Part) -> tuple[Shown, Problem | None]:

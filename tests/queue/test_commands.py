@@ -61,6 +61,43 @@ def test_cancel_keeps_what_is_done(batch: Batch, cogview: Run, sandbox: SandboxT
     assert "nothing waits" in cogview("queue").err
 
 
+@pytest.mark.usefixtures("slow")
+def test_cancel_of_what_has_ended_meanwhile(
+    batch: Batch, cogview: Run, sandbox: SandboxThread
+) -> None:
+    """The vendor calls that a wrong parameter; for the user it is what was wanted."""
+    prompts("cat")
+    batch("--queue")
+    sandbox.skip(LONG)
+    ended = cogview("queue", "cancel", sandbox_batch(cogview), "--json")
+    (record,) = lines(ended)
+    assert (ended.code, record["state"]) == (0, "completed"), ended
+    assert "the same batch, or cogview recover, collects it" in ended.err
+    assert statuses(batch("--json")) == ["saved"]
+
+
+@pytest.mark.usefixtures("slow")
+@pytest.mark.parametrize("what", ["list", "cancel"])
+def test_what_is_in_the_way_is_an_error_with_a_hint(
+    what: str, batch: Batch, cogview: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prompts("cat")
+    batch("--queue")
+    id = sandbox_batch(cogview)
+    monkeypatch.setenv("COGVIEW_API_KEY", "another.canary")
+    ended = cogview("queue", what, *([id] if what == "cancel" else []), "--json")
+    told = lines(ended)[-1]
+    assert (told["type"], told["exit_code"]) == ("error", ended.code) == ("error", 3), ended
+    assert f"hint: {told['hint']}" in ended.err and "error: " in ended.err, ended
+    part = json.loads(cogview("queue", "--json").out.splitlines()[0])["part"]
+    assert told["hint"].endswith(f"lost it: cogview queue cancel --forget {part}")
+
+
+def sandbox_batch(cogview: Run) -> str:
+    (record,) = lines(cogview("queue", "--json"))
+    return str(record["id"])
+
+
 def test_cancel_of_nothing(batch: Batch, cogview: Run) -> None:
     ended = cogview("queue", "cancel", "batch_1")
     assert ended.code == 2, ended
