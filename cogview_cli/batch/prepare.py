@@ -39,6 +39,8 @@ class ReadSummary:
     secrets: Counter[str] = field(default_factory=Counter)
     long: int = 0
     first_long: int = 0
+    unasked: int = 0
+    first_unasked: tuple[int, str] | None = None
     logs: list[SourceLog] = field(default_factory=list)
 
     def reject(self, bad: RejectedRow) -> None:
@@ -48,10 +50,19 @@ class ReadSummary:
             self.bad.append(bad)
 
     def measure(self, row: RowRequest) -> None:
-        """One more row; those whose prompt may be too long are counted."""
+        """One more row; prompts that may be too long or do not ask for their text are counted."""
         if may_be_cut(row.request.model, row.request.prompt):
             self.long += 1
             self.first_long = self.first_long or row.index
+        if row.wanted:
+            self._look_for_text(row, row.wanted)
+
+    def _look_for_text(self, row: RowRequest, wanted: Sequence[str]) -> None:
+        from cogview_cli.textcheck.wanted import unasked  # seldom asked for
+
+        if missing := unasked(row.request.prompt, wanted):
+            self.unasked += 1
+            self.first_unasked = self.first_unasked or (row.index, missing[0])
 
 
 def read_into(plan: Plan, reading: Reading, defaults: RowDefaults) -> ReadSummary:
@@ -203,6 +214,22 @@ def long_line(plan: Plan, summary: ReadSummary) -> str | None:
         "{count} prompts are longer than the model may read to the end, the first is {place}",
         summary.long,
         place=plan.place(summary.first_long),
+    )
+
+
+def unasked_line(plan: Plan, summary: ReadSummary) -> str | None:
+    """The one warning about pictures that are to carry what their prompts do not say."""
+    if summary.first_unasked is None:
+        return None
+    index, text = summary.first_unasked
+    return _n(
+        "{count} prompt does not hold the text wanted, so the model cannot know it:"
+        " {place}, '{text}'",
+        "{count} prompts do not hold the text wanted, so the model cannot know it:"
+        " the first is {place}, '{text}'",
+        summary.unasked,
+        place=plan.place(index),
+        text=clean(text, 60),
     )
 
 

@@ -63,6 +63,7 @@ def _tell(options: BatchOptions, plan: Plan, summary: prepare.ReadSummary) -> No
         prepare.ignored_line(summary.ignored),
         prepare.secrets_line(summary.secrets),
         prepare.long_line(plan, summary),
+        prepare.unasked_line(plan, summary),
     ):
         if warning:
             output.warn(warning)

@@ -1,6 +1,7 @@
 """`cogview gen`: one prompt, one or more images."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,6 +25,7 @@ from cogview_cli.gen.prompt import prompt_from
 from cogview_cli.gen.run import run, show
 from cogview_cli.i18n import _
 from cogview_cli.terminal import output
+from cogview_cli.terminal.text import clean
 
 EPILOG = "\b\n" + _("""\
 Examples:
@@ -234,8 +236,22 @@ def _check(plan: GenPlan) -> None:
     _check_async(plan)
     if told := remark(plan.request.model, plan.request.prompt):
         output.warn(told)
+    if plan.wanted:
+        _warn_of_unasked(plan.request.prompt, plan.wanted)
     if not plan.dry_run:
         check_budget(plan)
+
+
+def _warn_of_unasked(prompt: str, wanted: Sequence[str]) -> None:
+    from cogview_cli.textcheck.wanted import unasked  # seldom asked for
+
+    for text in unasked(prompt, wanted)[:1]:
+        output.warn(
+            _(
+                "the prompt does not hold '{text}', so the model cannot know it",
+                text=clean(text, 60),
+            )
+        )
 
 
 def _check_async(plan: GenPlan) -> None:

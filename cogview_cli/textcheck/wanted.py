@@ -35,6 +35,12 @@ def wanted_texts(prompt: str, text: Sequence[str] | None = None) -> tuple[str, .
     return tuple(_once(found)) or None
 
 
+def unasked(prompt: str, wanted: Sequence[str]) -> list[str]:
+    """The wanted texts that the prompt does not hold: only by chance will a picture carry them."""
+    said = plain(prompt)
+    return [text for text in wanted if plain(text) not in said]
+
+
 def _once(texts: Iterable[str]) -> Iterator[str]:
     """Each text that has something to compare, the first time it is there."""
     seen = {""}

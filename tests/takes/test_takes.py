@@ -600,3 +600,28 @@ def test_a_reader_that_dies_costs_no_picture(
     ]
     monkeypatch.setattr("cogview_cli.textcheck.reader._START", standin._START)
     assert (batch([RIGHT, f"{RIGHT}!"], "--retake", "2").code, posts(sandbox)) == (0, 2)
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_a_text_that_the_model_cannot_know_is_told_before_it_is_paid_for(
+    lang: str, cogview: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A column `text` is compared with the picture; it does not go into the prompt by itself."""
+    monkeypatch.setenv("COGVIEW_LANG", lang)
+    Path("p.csv").write_text(
+        "prompt,text\na tea poster,春茶\na sea poster,海\n"
+        "茶的海报“春 茶！”,春茶\na bare poster,\n", "utf-8"
+    )  # fmt: skip
+    plain = ("p.csv", "-o", "out", "--dry-run")
+    said = {
+        "en": "warning: 2 prompts do not hold the text wanted, so the model cannot know it:"
+        " the first is p.csv:2, '春茶'",
+        "zh": "warning: 有 2 条提示词里没有应有的文字，模型无从得知：第一条是 p.csv:2，“春茶”",
+    }
+    assert said[lang] in cogview("batch", *plain, "--check-text").err.splitlines()
+    assert "warning" not in cogview("batch", *plain).err  # nobody looks
+    one = "warning: the prompt does not hold '春茶', so the model cannot know it"
+    other = "warning: 提示词里没有“春茶”，模型无从得知"
+    told = cogview("gen", "a tea poster", "--text", "春茶", "--dry-run").err.splitlines()
+    assert {"en": one, "zh": other}[lang] in told
+    assert "warning" not in cogview("gen", "春茶", "--text", "春茶", "--dry-run").err
