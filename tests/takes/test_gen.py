@@ -171,7 +171,8 @@ def test_no_file_is_named_where_the_picture_goes_to_stdout(
 
 
 def test_what_is_not_found_is_not_told_as_found(gen: Batch, cogview: Run) -> None:
-    ended = gen(f"{RIGHT} sandbox:text-missing", *POSTER, "--text", "上海", "--text", "滩")
+    prompt = f"{RIGHT}上海滩 sandbox:text-missing"
+    ended = gen(prompt, *POSTER, "--text", "上海", "--text", "滩")
     words = "wrong text: out/poster.png: wanted 上海 / 滩; found - (上 海 滩)\n"
     assert (ended.code, ended.err) == (3, words)
     again = cogview("check-text", "out")
