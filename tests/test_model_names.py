@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cogview_cli.api import model_names
 from cogview_cli.api.model_names import edits, near_miss, similar
 from cogview_cli.api.models import MODELS
 from cogview_cli.sandbox.thread import SandboxThread
@@ -51,6 +52,23 @@ def test_another_name_is_another_model(name: str) -> None:
 def test_other_punctuation_is_a_misspelling_or_the_name_itself(name: str, mark: str) -> None:
     assert near_miss(name.replace("-", mark)) in (name, None)
     assert near_miss(name.replace("-", "")) == name
+
+
+def test_the_rows_of_a_file_have_a_name_compared_once(
+    cogview: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes up to a tenth of a millisecond, and there may be ten thousand rows."""
+    compared: list[str] = []
+    plain = model_names._plain
+
+    def noted(name: str) -> str:
+        compared.append(name)
+        return plain(name)
+
+    monkeypatch.setattr(model_names, "_plain", noted)
+    prompts("cat", "dog", "owl")
+    assert cogview("batch", "p.txt", "-m", "z-image-once", "--dry-run").code == 0
+    assert compared.count("z-image-once") == 1
 
 
 def test_what_is_somewhat_alike_is_named() -> None:

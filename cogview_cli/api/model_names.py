@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 from cogview_cli.api.models import MODELS, rules_for
 
@@ -12,6 +13,7 @@ _ALIKE = str.maketrans("oli", "011")
 _LONG_WORD = 6
 
 
+@lru_cache(maxsize=64)  # asked for each row, whose names are few
 def near_miss(name: str) -> str | None:
     """The known model that `name` misspells; None if it is one, or may be another model.
 

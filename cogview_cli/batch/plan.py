@@ -202,10 +202,6 @@ class Plan(PlanResults):
         query = f"SELECT model, sum(retakes) FROM items WHERE NOT ({_SETTLED}) GROUP BY model"
         return {model: count for model, count in self._db.execute(query) if count}
 
-    def paid_earlier(self, costs: Iterable[tuple[str, int]]) -> None:
-        """Stores (what earlier runs have paid for it, item number) for the report."""
-        self._db.executemany("UPDATE items SET earlier = ? WHERE i = ?", costs)
-
     def counts(self) -> Counts:
         """How many items there are, and how many of them are still to be worked on."""
         parts = (f"coalesce(sum({part}), 0)" for part in _COUNTED)

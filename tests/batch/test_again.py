@@ -8,11 +8,13 @@ import shutil
 import time
 from email.utils import formatdate
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cogview_cli.pictures import sidecar
 from cogview_cli.sandbox.gallery import PictureStore
 from cogview_cli.sandbox.thread import SandboxThread
 from tests.batch.support import (
@@ -26,7 +28,7 @@ from tests.batch.support import (
     prompts,
     statuses,
 )
-from tests.conftest import Run
+from tests.conftest import Ended, Run
 
 TWO = ["out/0001-cat.png", "out/0002-dog.png"]
 
@@ -178,6 +180,43 @@ def test_without_the_ledger_the_sidecars_are_believed(
     shutil.rmtree(tmp_path / "state")
     again = batch()
     assert (again.code, len(paths(again)), posts(sandbox)) == (0, 3, 3)
+
+
+def test_what_was_there_is_told_in_the_order_of_the_rows_whatever_tells_of_it(
+    batch: Batch, sandbox: SandboxThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The ledger, a sidecar alone, a refusal, the user's word: some of each in a chunk."""
+    monkeypatch.setattr("cogview_cli.batch.plan.CHUNK", 3)
+    prompts(*(f"cat {number}{' sandbox:1301' * (number % 4 == 2)}" for number in range(11)))
+    first = _by_row(batch("--jobs", "1", "--json"))
+    Path("out/0001-cat-0.png").unlink()
+    edit_ledger("update requests set state = 'expired', code = 'drop' where seq = 1")
+    edit_ledger("delete from requests where seq % 3 = 1 and state = 'saved'")
+    again = _by_row(batch("--json", "--report", "r.json"))
+    assert list(again) == list(range(1, 12))
+    assert [again[row]["status"] for row in (1, 3, 4)] == ["skipped", "refused", "skipped"]
+    files = [(line.get("file"), line.get("sha256")) for line in again.values()]
+    assert files[1:] == [(line.get("file"), line.get("sha256")) for line in first.values()][1:]
+    images = json.loads(Path("r.json").read_text("utf-8"))["images"]
+    assert [(line.get("file"), line.get("sha256")) for line in images] == files
+    assert posts(sandbox) == 11
+
+
+def _by_row(ended: Ended) -> dict[int, dict[str, Any]]:
+    """The `--json` lines of the images by their row, in the order in which they came."""
+    return {line["index"]: line for line in lines(ended) if line["type"] == "image"}
+
+
+def test_a_finished_batch_reads_no_sidecar(batch: Batch, monkeypatch: pytest.MonkeyPatch) -> None:
+    prompts("cat", "dog")
+    batch()
+
+    def unread(path: Path) -> dict[str, Any]:
+        raise AssertionError(path)
+
+    monkeypatch.setattr(sidecar, "read", unread)
+    for flags in ((), ("--replace-edited",), ("--dry-run",)):
+        assert batch(*flags).code == 0
 
 
 def test_renamed_images_are_known_by_their_sidecars(batch: Batch, sandbox: SandboxThread) -> None:

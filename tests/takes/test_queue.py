@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -67,6 +69,19 @@ def test_a_take_that_waits_is_collected_by_the_next_run(
     again = batch(prompts, "--queue", "--retake", "2", "--json")
     assert (again.code, statuses(again)) == (0, ["skipped", "skipped"])
     assert (posts(sandbox), sandbox.books.queue.creates) == (0, 2)
+
+
+@pytest.mark.parametrize("sandbox", [600.0], indirect=True)
+def test_the_report_names_the_picture_before_as_the_line_does(
+    batch: Batch, sandbox: SandboxThread
+) -> None:
+    assert batch([WRONG], "--queue", "--retake", "2").code == 75
+    sandbox.skip(LONG)
+    ended = batch([WRONG], "--queue", "--retake", "2", "--json", "--report", "r.json")
+    (line,) = image_lines(ended)
+    (image,) = json.loads(Path("r.json").read_text("utf-8"))["images"]
+    assert (line["status"], line["file"]) == ("queued", "out/1.png")
+    assert (image["file"], image["sidecar"]) == (line["file"], line["sidecar"])
 
 
 @pytest.mark.parametrize("sandbox", [600.0], indirect=True)
