@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import socket
 import ssl
@@ -339,14 +340,18 @@ def test_a_header_that_cannot_be_sent_is_refused_before_anything_goes() -> None:
 # Connecting.
 
 
-def _name_has(addresses: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def _name_has(addresses: list[str], monkeypatch: pytest.MonkeyPatch, zone: int = 0) -> None:
     """Every name leads to these; the system is asked in bytes, as of a host in ASCII."""
+    numeric = socket.getaddrinfo
 
-    async def lookup(_loop: object, host: object, port: int, **_: object) -> object:
+    def lookup(host: str | bytes, port: int, *how: Any, **flags: Any) -> list[Any]:
+        if isinstance(host, str) and ":" in host:  # an address with a zone, by asyncio
+            return list(numeric(host, port, *how, **flags))
         assert isinstance(host, bytes)
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (ip, port)) for ip in addresses]
+        ends = [(ip, port, 0, zone) if ":" in ip else (ip, port) for ip in addresses]
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", end) for end in ends]
 
-    monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", lookup)
+    monkeypatch.setattr(socket, "getaddrinfo", lookup)
 
 
 def test_a_server_is_found_at_its_second_address(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -370,6 +375,66 @@ def test_a_refusal_is_told_in_plain_words(
         with pytest.raises(ConnectError) as caught:
             get(f"http://host.example:{port}")
     assert str(caught.value) == said
+
+
+def test_a_name_on_the_link_keeps_its_zone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the names of mDNS have it: without the interface there is no way to such an address."""
+    tried: list[object] = []
+
+    async def noted(_loop: object, _socket: socket.socket, end: object) -> None:
+        tried.append(end)
+        raise OSError(errno.ENETUNREACH, "unreachable")
+
+    monkeypatch.setattr(asyncio.SelectorEventLoop, "sock_connect", noted)
+    _name_has(["fe80::5"], monkeypatch, zone=1)
+    with pytest.raises(ConnectError):
+        get("http://box.local:8000")
+    assert tried == [("fe80::5", 8000, 0, 1)]
+
+
+def test_a_network_that_is_gone_is_told_whatever_addresses_there_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def gone(*_: object) -> None:
+        raise OSError(errno.ENETUNREACH, "Network is unreachable")
+
+    monkeypatch.setattr(asyncio.SelectorEventLoop, "sock_connect", gone)
+    _name_has(["192.0.2.1", "2001:db8::1"], monkeypatch)
+    with pytest.raises(ConnectError) as caught:
+        get("http://host.example")
+    assert str(caught.value) == "Network is unreachable"
+
+
+def test_nobody_waits_for_a_lookup_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the request nor the end of the event loop, which waits for its own threads."""
+    asked, answered = threading.Event(), threading.Event()
+
+    def hangs(*_: object, **__: object) -> list[object]:
+        asked.set()
+        assert answered.wait(60)
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", hangs)
+    try:
+        with pytest.raises(ConnectTimeout):
+            get("http://late.example", limits=SHORT)
+        assert asked.is_set()
+        (lookup,) = [thread for thread in threading.enumerate() if thread.name == "lookup"]
+        assert lookup.daemon  # nor the end of the process
+    finally:
+        answered.set()
+    lookup.join(20)
+
+
+def test_a_lookup_without_a_thread_is_an_error_of_the_connection(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def none(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", none)
+    with pytest.raises(ConnectError):
+        get("http://host.example")
 
 
 def test_the_certificate_must_be_the_hosts_own(authority: trustme.CA) -> None:

@@ -45,6 +45,8 @@ class Attempts:
             self.begun.append(name)
             if how == "fails":
                 raise OSError(errno.ENETUNREACH, "unreachable")
+            if how == "refuses":
+                raise OSError(errno.ECONNREFUSED, f"refused by {name}")
             if how == "hangs":
                 try:
                     await asyncio.Event().wait()
@@ -95,8 +97,11 @@ def test_two_that_answer_in_one_moment_leave_one() -> None:
 def test_if_none_answers_the_reason_is_told() -> None:
     with pytest.raises(OSError, match="unreachable"):
         Attempts().run("fails")
-    with pytest.raises(OSError, match="no address"):
+    with pytest.raises(OSError, match="unreachable"):  # by all of them
         Attempts().run("fails", "fails")
+    for others in (["fails", "refuses"], ["refuses", "refuses"]):
+        with pytest.raises(OSError, match="no address"):
+            Attempts().run(*others)
 
 
 def test_a_timeout_takes_every_attempt_along() -> None:

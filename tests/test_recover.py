@@ -329,33 +329,33 @@ def test_a_rescue_folder_of_somebody_else_is_not_used(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """The temp folder is everybody's: a planted link or an open folder gets no answer."""
-    from cogview_cli.ledger.fallback import fallback_folder, write_fallback
+    from cogview_cli.ledger.fallback import fallback_folders, write_fallback
     from tests.batch.support import entry
 
     paid = entry("answer")
     assert paid.answer is not None
     write = partial(write_fallback, Path("state"), paid, paid.answer)
     Path("theirs").mkdir()
-    fallback_folder().symlink_to(Path("theirs").absolute())
+    fallback_folders()[0].symlink_to(Path("theirs").absolute())
     assert "stderr only" in write()
     assert json.loads(capsys.readouterr().err)["id"] == paid.id
-    fallback_folder().unlink()
-    fallback_folder().mkdir()
-    fallback_folder().chmod(0o777)
+    fallback_folders()[0].unlink()
+    fallback_folders()[0].mkdir()
+    fallback_folders()[0].chmod(0o777)
     assert "stderr only" in write()
     assert json.loads(capsys.readouterr().err)["id"] == paid.id
-    assert list(Path("theirs").iterdir()) == list(fallback_folder().iterdir()) == []
+    assert list(Path("theirs").iterdir()) == list(fallback_folders()[0].iterdir()) == []
 
 
 def test_a_rescued_answer_is_taken_back(cogview: Run, sandbox: SandboxThread) -> None:
     """D5: the ledger had no room for the answer; a private file in the temp folder had."""
-    from cogview_cli.ledger.fallback import fallback_folder, write_fallback
+    from cogview_cli.ledger.fallback import fallback_folders, write_fallback
 
     cogview("gen", "cat", *GEN, "-o", "cat.png")
     (entry,) = history()
     assert entry.answer is not None
     write_fallback(Path(os.environ["COGVIEW_STATE_DIR"]), entry, entry.answer)
-    (kept,) = fallback_folder().iterdir()
+    (kept,) = fallback_folders()[0].iterdir()
     assert kept.stat().st_mode & 0o777 == 0o600
     with Ledger(Path(os.environ["COGVIEW_STATE_DIR"])) as ledger:
         ledger._set(entry.id, state="intent", answer=None, files=None)

@@ -6,9 +6,9 @@ import errno
 import os
 
 # Full, over quota, read-only, failing.
-_EVERY_FILE = {errno.ENOSPC, errno.EROFS, errno.EIO, getattr(errno, "EDQUOT", errno.ENOSPC)}
+EVERY_FILE = {errno.ENOSPC, errno.EROFS, errno.EIO, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
 def meets_every_file(error: OSError, folder: str) -> bool:
     """Whether no other file could be written below `folder` either, or it is gone."""
-    return error.errno in _EVERY_FILE or not os.path.isdir(folder)
+    return error.errno in EVERY_FILE or not os.path.isdir(folder)

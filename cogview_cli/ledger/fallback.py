@@ -12,12 +12,14 @@ import json
 import os
 import stat
 import sys
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from cogview_cli.api.protocol import Answer
 from cogview_cli.config.store import LEDGER_NAME
+from cogview_cli.disk.trouble import EVERY_FILE
 from cogview_cli.i18n import _
 from cogview_cli.ledger.entry import Entry, Intent, State
 from cogview_cli.ledger.ledger import Ledger
@@ -31,22 +33,37 @@ _ADDED: dict[str, Any] = {"content": None, "part": None, "take": 1}
 _NOTHING: dict[str, Any] = {
     "state": State.ANSWER, "answered": None, "code": None, "message": None, "files": [],
 }  # fmt: skip
+# Where `tempfile` looks; then in the folder of the run.
+_TEMP_VARIABLES = ("TMPDIR", "TEMP", "TMP")
+_TEMP_FOLDERS = ("/tmp", "/var/tmp", "/usr/tmp")  # noqa: S108 (where it is, not a file in it)
+_TO_WRITE = os.W_OK | os.X_OK
 
 
-def fallback_folder() -> Path:
-    """Where answers go that the ledger could not take: the user's corner of the temp folder."""
+def fallback_folders() -> list[Path]:
+    """Where answers go that the ledger could not take: the user's corner of each temp folder.
+
+    The first one that has room takes an answer; it is looked for in all of them.
+    """
     user = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
-    return Path(_temp_folder()) / f"cogview-rescue-{user}"
+    return [Path(place) / f"cogview-rescue-{user}" for place in _temp_folders()]
 
 
-def _temp_folder() -> str:
-    """As `tempfile` finds it, which where the first place will do need not be loaded."""
-    first = os.environ.get("TMPDIR") or "/tmp"  # noqa: S108 (where it is, not a file in it)
-    if os.name == "posix" and os.path.isdir(first) and os.access(first, os.W_OK | os.X_OK):
-        return os.path.abspath(first)
-    import tempfile
+def _temp_folders() -> list[str]:
+    """Those of `tempfile`, in its order. It need not be loaded, nor a file be written, for that."""
+    if os.name != "posix":
+        import tempfile
 
-    return tempfile.gettempdir()
+        return [tempfile.gettempdir()]
+    named = filter(None, map(os.environ.get, _TEMP_VARIABLES))
+    found = dict.fromkeys(map(_absolute, (*named, *_TEMP_FOLDERS, os.curdir)))
+    return [place for place in found if os.path.isdir(place) and os.access(place, _TO_WRITE)]
+
+
+def _absolute(folder: str) -> str:
+    """Nothing for what is relative to a folder that is gone."""
+    with suppress(FileNotFoundError):
+        return os.path.abspath(folder)
+    return ""
 
 
 def is_private(folder: Path) -> bool:
@@ -62,36 +79,54 @@ def is_private(folder: Path) -> bool:
 
 def fallbacks() -> list[Path]:
     """The rescue files that wait."""
-    folder = fallback_folder()
-    return sorted(folder.glob("*.json")) if is_private(folder) else []
+    folders = filter(is_private, fallback_folders())
+    return [path for folder in folders for path in sorted(folder.glob("*.json"))]
 
 
 def write_fallback(state: Path, entry: Entry, answer: Answer) -> str:
     """Keeps a paid answer of the ledger in `state` in a 0600 file, else on stderr; says where."""
     text = json.dumps(_record(state, entry, answer))
     try:
-        folder = fallback_folder()
-        folder.mkdir(mode=0o700, exist_ok=True)
-        if not is_private(folder):
-            why = _("'{path}' is not this user's alone", path=folder)
-            raise PermissionError(errno.EACCES, why)
-        path = folder / f"{entry.id}.json"
-        _write_whole(path, text.encode())
+        return f"'{_written(f'{entry.id}.json', text.encode())}'"
     except OSError as error:
         # The last place left: whole, or the picture could never be fetched.
         sys.stderr.write(f"{text}\n")
         return _("stderr only ({why})", why=error.strerror)
-    return f"'{path}'"
+
+
+def _written(name: str, data: bytes) -> Path:
+    """Where `data` is now: in the first folder with room. OSError where none has any."""
+    full = OSError(errno.ENOENT, os.strerror(errno.ENOENT))
+    for folder in fallback_folders():
+        try:
+            folder.mkdir(mode=0o700, exist_ok=True)
+            if not is_private(folder):
+                why = _("'{path}' is not this user's alone", path=folder)
+                raise PermissionError(errno.EACCES, why)
+            _write_whole(folder / name, data)
+            return folder / name
+        except OSError as error:
+            if error.errno not in EVERY_FILE:
+                raise
+            full = error
+            with suppress(OSError):
+                folder.rmdir()
+    raise full
 
 
 def _write_whole(path: Path, data: bytes) -> None:
     """Writes a file that is not taken for a rescued answer before it is one."""
     temporary = path.with_suffix(".part")
-    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def _record(state: Path, entry: Entry, answer: Answer) -> dict[str, Any]:

@@ -61,7 +61,7 @@ async def _awaited(attempt: Callable[[], Awaitable[T]]) -> T:
 
 
 def _reason(failures: Sequence[BaseException]) -> BaseException:
-    if len(failures) == 1:
+    if len(set(map(str, failures))) == 1:  # "unreachable" is of no one address
         return failures[0]
     return ConnectionError("no address of the host answers")
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from cogview_cli.errors import MachineError
-from cogview_cli.ledger import Ledger
-from cogview_cli.ledger.fallback import fallback_folder, fallbacks, import_fallbacks
+from cogview_cli.ledger import Ledger, fallback
+from cogview_cli.ledger.fallback import fallback_folders, fallbacks, import_fallbacks
 from cogview_cli.sandbox.thread import SandboxThread
 from tests.conftest import Run
 from tests.faults.world import SMALL, history, images, state_folder, states
@@ -112,7 +115,7 @@ def test_y3_what_came_of_it_since_is_not_written_over(
 def test_y4_a_bad_file_is_left_and_told_and_in_nobodys_way(
     content: bytes, rescued: Path, cogview: Run, sandbox: SandboxThread
 ) -> None:
-    bad = fallback_folder() / "0-bad.json"
+    bad = fallback_folders()[0] / "0-bad.json"
     bad.write_bytes(content)
     ended = cogview(*BATCH)
     assert ended.code == 0 and str(bad) in ended.err, ended
@@ -183,7 +186,7 @@ def test_y8_without_a_folder_it_goes_to_stderr_whole(
     trouble: str, cogview: Run, sandbox: SandboxThread, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And can be taken back from there."""
-    folder = fallback_folder()
+    folder = fallback_folders()[0]
     if trouble == "a file":
         folder.write_text("")
     else:
@@ -209,3 +212,81 @@ def test_y8_without_a_folder_it_goes_to_stderr_whole(
 
 def _no_space(*_: object) -> None:
     raise OSError(28, "No space left on device")
+
+
+def _temp(*names: str) -> list[Path]:
+    for name in names:
+        Path(name).mkdir()
+    return [Path(name).absolute() for name in names]
+
+
+@pytest.mark.parametrize("first", ["full", "missing", "a file", "named twice"])
+def test_y9_where_the_first_temp_folder_has_no_room_the_next_one_does(
+    first: str,
+    cogview: Run,
+    sandbox: SandboxThread,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """And what is there is found later, when the first one has room again."""
+    one, two = _temp("one", "two")
+    monkeypatch.setenv("TMPDIR", str(one))
+    monkeypatch.setenv("TEMP", str(one if first == "named twice" else two))
+    monkeypatch.setenv("TMP", str(two))
+    if first in ("missing", "a file"):
+        one.rmdir()
+    if first == "a file":
+        one.write_text("")
+    whole = fallback._write_whole
+
+    def full(path: Path, data: bytes) -> None:
+        if one in path.parents:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        whole(path, data)
+
+    Path("p.txt").write_text("cat\n")
+    with monkeypatch.context() as world:
+        world.setattr(Ledger, "answer", _full)
+        world.setattr(fallback, "_write_whole", full)
+        assert cogview(*BATCH).code == 6
+    (path,) = fallbacks()
+    assert path.parent.parent == two and (not one.is_dir() or not list(one.iterdir()))
+    if first == "a file":
+        one.unlink()
+    one.mkdir(exist_ok=True)
+    assert cogview(*BATCH).code == 0
+    assert (sandbox.books.posts.total(), states()) == (1, ["saved"]) and not path.exists()
+
+
+@pytest.mark.parametrize("named", ["TMPDIR", "TEMP", "TMP"])
+def test_y9_the_temp_folder_is_that_of_the_system(
+    named: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (mine,) = _temp("mine")
+    for name in ("TMPDIR", "TEMP", "TMP"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(named, "mine")
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    assert fallback_folders()[0].parent == mine == Path(tempfile.gettempdir())
+
+
+def test_y9_a_temp_folder_that_is_relative_to_nothing_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (gone,) = _temp("gone")
+    monkeypatch.setenv("TMPDIR", "here")
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    try:
+        assert all(folder.parent.is_absolute() for folder in fallback_folders())
+    finally:
+        os.chdir(tmp_path)
+
+
+def test_y9_nothing_of_a_rescue_that_failed_stays_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_space(_handle: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", no_space)
+    with pytest.raises(OSError, match="No space"):
+        fallback._write_whole(Path("a.json").absolute(), b"{}")
+    assert not list(Path().glob("a.*"))
