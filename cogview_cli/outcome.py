@@ -292,14 +292,9 @@ class Summary:
             "cost": None if self.unpriced else str(self.cost),
             "cost_max": None if most is None else str(most),
             **currency_field(self.currency),
-            **self._sandboxed(),
             **self._texts(),
             "exit_code": int(self.exit_code),
         }
-
-    def _sandboxed(self) -> dict[str, bool]:
-        """That nothing was paid, where it is so: scripts add up what they read."""
-        return {"sandbox": True} if self.sandbox else {}
 
     def _texts(self) -> dict[str, int]:
         """What was read, where pictures are read."""
@@ -318,7 +313,6 @@ class Summary:
             "cost": "0",
             "cost_max": None if most is None else str(most),
             **currency_field(self.currency),
-            **self._sandboxed(),
             "exit_code": 0,
         }
 

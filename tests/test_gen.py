@@ -375,8 +375,7 @@ def test_json_image_and_summary_lines(cogview: Run) -> None:
     }  # fmt: skip
     assert summary == {
         "type": "summary", "saved": 1, "skipped": 0, "refused": 0, "failed": 0, "unknown": 0,
-        "unsaved": 0, "not_sent": 0, "cost": "0.06", "cost_max": "0.06", "sandbox": True,
-        "exit_code": 0,
+        "unsaved": 0, "not_sent": 0, "cost": "0.06", "cost_max": "0.06", "exit_code": 0,
     }  # fmt: skip
 
 

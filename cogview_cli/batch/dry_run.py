@@ -32,8 +32,7 @@ def _check_folder(options: BatchOptions, plan: Plan) -> None:
 
 def show(options: BatchOptions, plan: Plan, summary: ReadSummary) -> int:
     """Prints the requests and the price; sends nothing, creates nothing."""
-    sandbox, currency = options.settings.sandbox, options.settings.tariff.currency
-    foreseen = Summary(single=False, sandbox=sandbox, currency=currency)
+    foreseen = Summary(single=False, currency=options.settings.tariff.currency)
     with existing_ledger() as ledger:
         previous = options.previous_run(ledger)
         findings = previous.decide(plan)

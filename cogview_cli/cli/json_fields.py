@@ -164,7 +164,6 @@ SUMMARY = Line(
         Field("cost_max", MAYBE_AMOUNT, N_("the same with what may have been paid"), True),
         Field("queue_cost_max", AMOUNT, N_("--dry-run: the same through the queue")),
         _CURRENCY,
-        Field("sandbox", {"const": True}, N_("a sandbox was asked: the amounts were not paid")),
         Field("text_right", COUNT, N_("on how many pictures the text is right, if it is checked")),
         Field("text_wrong", COUNT, N_("on how many it is wrong")),
         _EXIT_CODE,

@@ -38,8 +38,7 @@ def show(plan: GenPlan) -> int:
         else:
             output.write_bare_json(plan.request.body())
     if plan.style.json:
-        sandbox, currency = plan.settings.sandbox, plan.settings.tariff.currency
-        foreseen = Summary(single=True, sandbox=sandbox, currency=currency)
+        foreseen = Summary(single=True, currency=plan.settings.tariff.currency)
         foreseen.counts[Status.NOT_SENT] = plan.images
         most = {"requests_max": plan.images + price.retakes} if price.retakes else {}
         output.write_json(foreseen.planned(price.most, requests=plan.images, **most))

@@ -111,11 +111,9 @@ def test_a_sandbox_by_its_url_costs_nothing(cogview: Run) -> None:
 @pytest.mark.parametrize("flags", [(), ("--sandbox",), ("--dry-run", "--sandbox")])
 @pytest.mark.parametrize("command", ["gen", "batch"])
 def test_a_run_says_so_as_history_does(command: str, flags: tuple[str, ...], cogview: Run) -> None:
-    """In words and for programs, which may add up what they read."""
     Path("p.txt").write_text("猫\n狗\n")
     what = ("猫", "-n", "2") if command == "gen" else ("p.txt", "-o", "out")
-    ended = cogview(command, *what, *SMALL, *flags, "--json")
-    assert json.loads(ended.out.splitlines()[-1])["sandbox"] is True, ended
+    ended = cogview(command, *what, *SMALL, *flags)
     told = "nothing was sent" if "--dry-run" in flags else "nothing paid: sandbox (else 0.12 CNY)"
     assert told in ended.err and "; paid" not in ended.err, ended
 
