@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cogview_cli.api.prompt_length import may_be_cut
+from cogview_cli.batch.doubts import Doubts
 from cogview_cli.batch.naming import NameUse, check_name
 from cogview_cli.batch.plan import Plan
-from cogview_cli.batch.row import RowDefaults, RowRequest, row_request
+from cogview_cli.batch.row import RowDefaults, row_request
 from cogview_cli.batch.selection import Selection
 from cogview_cli.disk.destination import Destination
 from cogview_cli.errors import UsageError
@@ -37,10 +37,7 @@ class ReadSummary:
     columns: list[str] = field(default_factory=list)
     ignored: Counter[str] = field(default_factory=Counter)
     secrets: Counter[str] = field(default_factory=Counter)
-    long: int = 0
-    first_long: int = 0
-    unasked: int = 0
-    first_unasked: tuple[int, str] | None = None
+    doubts: Doubts = field(default_factory=Doubts)
     logs: list[SourceLog] = field(default_factory=list)
 
     def reject(self, bad: RejectedRow) -> None:
@@ -48,21 +45,6 @@ class ReadSummary:
         self.bad_count += 1
         if len(self.bad) < BAD_SHOWN:
             self.bad.append(bad)
-
-    def measure(self, row: RowRequest) -> None:
-        """One more row; prompts that may be too long or do not ask for their text are counted."""
-        if may_be_cut(row.request.model, row.request.prompt):
-            self.long += 1
-            self.first_long = self.first_long or row.index
-        if row.wanted:
-            self._look_for_text(row, row.wanted)
-
-    def _look_for_text(self, row: RowRequest, wanted: Sequence[str]) -> None:
-        from cogview_cli.textcheck.wanted import unasked  # seldom asked for
-
-        if missing := unasked(row.request.prompt, wanted):
-            self.unasked += 1
-            self.first_unasked = self.first_unasked or (row.index, missing[0])
 
 
 def read_into(plan: Plan, reading: Reading, defaults: RowDefaults) -> ReadSummary:
@@ -78,7 +60,7 @@ def read_into(plan: Plan, reading: Reading, defaults: RowDefaults) -> ReadSummar
         try:
             row = row_request(record, summary.rows, defaults)
             plan.add(row)
-            summary.measure(row)
+            summary.doubts.look(row)
         except UsageError as error:
             summary.reject(RejectedRow(record.file, record.line, _why(error)))
     if defaults.name is not None and summary.rows:  # one error rather than one a row
@@ -202,34 +184,6 @@ def repeated_line(repeated: int, *, dedupe: bool) -> str | None:
         "{count} row repeats a prompt and is made again: --dedupe makes it once",
         "{count} rows repeat a prompt and are made again: --dedupe makes each once",
         repeated,
-    )
-
-
-def long_line(plan: Plan, summary: ReadSummary) -> str | None:
-    """The one warning about prompts that may not be read to the end."""
-    if not summary.long:
-        return None
-    return _n(
-        "{count} prompt is longer than the model may read to the end: {place}",
-        "{count} prompts are longer than the model may read to the end, the first is {place}",
-        summary.long,
-        place=plan.place(summary.first_long),
-    )
-
-
-def unasked_line(plan: Plan, summary: ReadSummary) -> str | None:
-    """The one warning about pictures that are to carry what their prompts do not say."""
-    if summary.first_unasked is None:
-        return None
-    index, text = summary.first_unasked
-    return _n(
-        "{count} prompt does not hold the text wanted, so the model cannot know it:"
-        " {place}, '{text}'",
-        "{count} prompts do not hold the text wanted, so the model cannot know it:"
-        " the first is {place}, '{text}'",
-        summary.unasked,
-        place=plan.place(index),
-        text=clean(text, 60),
     )
 
 

@@ -52,6 +52,8 @@ class RowRequest:
     template: str
     fields: dict[str, Any]
     typed: frozenset[str] = frozenset()
+    # The size as it was written, which may be a ratio.
+    asked_size: str | None = None
     # The text that its pictures are to carry; None if nobody looks, or there is none.
     wanted: tuple[str, ...] | None = None
 
@@ -132,6 +134,7 @@ def row_request(record: Record, index: int, defaults: RowDefaults) -> RowRequest
         template=template,
         fields=fields,
         typed=frozenset(name for name in _ROW_SETTINGS if defaults.settings.is_flag(name)),
+        asked_size=asked.size,
         wanted=_wanted(record, request.prompt, defaults),
     )
 

@@ -62,8 +62,7 @@ def _tell(options: BatchOptions, plan: Plan, summary: prepare.ReadSummary) -> No
     for warning in (
         prepare.ignored_line(summary.ignored),
         prepare.secrets_line(summary.secrets),
-        prepare.long_line(plan, summary),
-        prepare.unasked_line(plan, summary),
+        *summary.doubts.lines(plan),
     ):
         if warning:
             output.warn(warning)

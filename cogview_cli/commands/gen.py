@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from cogview_cli.api import ratios
 from cogview_cli.api.prompt_length import remark
 from cogview_cli.api.request import ENDPOINT, ImageRequest
 from cogview_cli.cli import deadline_option, options, server_options, text_options
@@ -176,7 +177,7 @@ def gen(
         deadline=deadline_of(deadline, settings),
         wanted=wanted_of(request.prompt, text_, settings),
     )
-    _check(plan)
+    _check(plan, request.size)
     if not (dry_run or settings.sandbox or text is None or source):
         check_lone_word(text, yes=yes)
     raise typer.Exit(show(plan) if dry_run else run(plan))
@@ -227,14 +228,16 @@ def _destination(settings: Settings, count: int) -> Destination:
     return destination._replace(root=str(state_dir() / "spool"), sidecar=False, on_exists="rename")
 
 
-def _check(plan: GenPlan) -> None:
-    """What can be wrong with the plan as a whole; warns about doubtful models."""
+def _check(plan: GenPlan, size: str | None) -> None:
+    """What can be wrong with the plan as a whole; warns of doubts. `size`: as it was written."""
     target_of(plan, 1, 0.0).check()
     if plan.destination.stdout:
         _check_stdout(plan)
     check_models([plan.request.model], plan.settings)
     _check_async(plan)
     if told := remark(plan.request.model, plan.request.prompt):
+        output.warn(told)
+    if told := ratios.remark(plan.request.model, size, plan.request.size):
         output.warn(told)
     if plan.wanted:
         _warn_of_unasked(plan.request.prompt, plan.wanted)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cogview_cli.api import models
+from cogview_cli.api import models, ratios
 from cogview_cli.api.models import ModelRules, Size
 from cogview_cli.cli import completion
 from cogview_cli.config.settings import load
@@ -140,6 +140,8 @@ def _check(rules: ModelRules, size: Size, json: bool) -> None:
 
 def _find(rules: ModelRules, ratio: tuple[float, float], json: bool) -> None:
     size = models.size_for_ratio(rules, ratio)
+    if told := ratios.remark(rules.name, "{:g}:{:g}".format(*ratio), str(size)):
+        output.warn(told)
     if json:
         output.write_json(_record(rules, size))
     else:
