@@ -12,7 +12,7 @@ from cogview_cli.api.request import ImageRequest, extra_fields
 from cogview_cli.batch.row import target_of
 from cogview_cli.disk.destination import Destination
 from cogview_cli.engine.job import Job
-from cogview_cli.outcome import SavedFile, Status
+from cogview_cli.outcome import Outcome, Problem, SavedFile, Status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +69,19 @@ class Item:
             namespace=namespace,
             source=self.source,
             known=self.known,
+        )
+
+    def outcome(self, status: Status, problem: Problem | None = None) -> Outcome:
+        """How it ended, without a picture."""
+        return Outcome(
+            status=status,
+            row=self.index,
+            n=self.n,
+            prompt=self.body["prompt"],
+            model=self.body["model"],
+            size=self.body.get("size"),
+            problem=problem,
+            row_id=self.source.get("row_id"),
         )
 
     def expected_path(self, destination: Destination, gone: Container[str] = ()) -> Path:

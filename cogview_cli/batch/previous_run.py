@@ -242,19 +242,7 @@ def _settled(
     files: tuple[SavedFile, ...],
     problem: Problem | None = None,
 ) -> Outcome:
-    return Outcome(
-        status=status,
-        row=item.index,
-        n=item.n,
-        prompt=item.body["prompt"],
-        model=item.body["model"],
-        size=item.body.get("size"),
-        id=id,
-        cost=Decimal(0),
-        files=files,
-        problem=problem,
-        row_id=item.source.get("row_id"),
-    )
+    return item.outcome(status, problem)._replace(id=id, cost=Decimal(0), files=files)
 
 
 def _status(found: Decision) -> Status:

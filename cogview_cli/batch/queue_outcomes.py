@@ -16,21 +16,7 @@ from cogview_cli.outcome import Outcome, Problem, Status
 
 def not_sent(item: Item, problem: Problem | None) -> Outcome:
     """The outcome of an item that went nowhere."""
-    return outcome_of_item(item, Status.NOT_SENT, problem)
-
-
-def outcome_of_item(item: Item, status: Status, problem: Problem | None) -> Outcome:
-    """The outcome of an item without a picture."""
-    return Outcome(
-        status=status,
-        row=item.index,
-        n=item.n,
-        prompt=item.body["prompt"],
-        model=item.body["model"],
-        size=item.body.get("size"),
-        problem=problem,
-        row_id=item.source.get("row_id"),
-    )
+    return item.outcome(Status.NOT_SENT, problem)
 
 
 def in_queue(*, unsent: bool = False) -> Problem:
@@ -59,7 +45,7 @@ def ended_outcome(item: Item, entry: Entry) -> Outcome:
         ErrorClass.UNKNOWN: Status.UNKNOWN,
     }
     status = statuses.get(kind, Status.NOT_SENT) if kind else Status.NOT_SENT
-    found = outcome_of_item(item, status, problem)
+    found = item.outcome(status, problem)
     lost = int(status == Status.REFUSED and not code)
     return found._replace(id=entry.id, price=entry.price, lost=lost)
 

@@ -15,7 +15,7 @@ from cogview_cli.batch.item import Item
 from cogview_cli.batch.options import BatchOptions
 from cogview_cli.batch.plan import Plan
 from cogview_cli.batch.previous_run import PreviousRun, settled_outcome
-from cogview_cli.batch.queue_outcomes import ended_outcome, in_queue, outcome_of_item
+from cogview_cli.batch.queue_outcomes import ended_outcome, in_queue
 from cogview_cli.batch.queue_submit import UNSENT, Submitter
 from cogview_cli.batch.resume import Action, Decision
 from cogview_cli.engine import pool
@@ -298,11 +298,11 @@ class QueuedBatch:
         if not self._options.queue or stopped:
             return
         for item in self._plan.to_send():
-            yield outcome_of_item(item, Status.NOT_SENT, self.reason)
+            yield item.outcome(Status.NOT_SENT, self.reason)
 
     def _waiting(self, item: Item, *, unsent: bool) -> Outcome:
         price = self._options.settings.queue_tariff.price_of(item.body["model"])
-        return outcome_of_item(item, Status.QUEUED, in_queue(unsent=unsent))._replace(price=price)
+        return item.outcome(Status.QUEUED, in_queue(unsent=unsent))._replace(price=price)
 
     def progress(self) -> str:
         """How far the queue is, in one line, and what is in the way.
