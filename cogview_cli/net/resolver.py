@@ -32,7 +32,7 @@ async def resolve(host: str, port: int) -> list[str]:
 def _look_up(name: str | bytes, port: int, found: Future[list[Any]]) -> None:
     """Asks the system; in a thread that no end of the program waits for.
 
-    The event loop's own threads are waited for, and a resolver without a network takes its 30 s.
+    The event loop's own threads are waited for, and a resolver without a network takes its time.
     """
     try:
         entries = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
